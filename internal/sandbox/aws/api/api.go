@@ -1,0 +1,84 @@
+// Package api is what the local AWS services share: the authenticated request
+// they receive, the error they answer, and the wire protocols they speak. It
+// knows no service and decides nothing; signatures are checked by sigv4 and
+// policies by policy before or while a service runs.
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
+)
+
+// PrincipalType is the kind of caller, as the policy variable aws:PrincipalType
+// names it.
+type PrincipalType string
+
+const (
+	Anonymous   PrincipalType = "Anonymous"
+	Account     PrincipalType = "Account" // the root user
+	User        PrincipalType = "User"
+	AssumedRole PrincipalType = "AssumedRole"
+)
+
+// Principal is an authenticated caller.
+type Principal struct {
+	Type    PrincipalType
+	Account string // 12 digits
+	ARN     string // what GetCallerIdentity answers: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION
+	UserID  string // AIDA…, or AROA…:SESSION
+	RoleARN string // for an assumed role, the role's own IAM ARN with its path
+}
+
+// Request is one authenticated call of one service.
+type Request struct {
+	*http.Request
+	ID      string // the request id that the answer carries
+	Service string // the service of the credential scope: sts, iam, s3, cloudformation …
+	Region  string
+	Account string // the account this cloud is
+	Time    time.Time
+	Caller  Principal
+
+	// Decide evaluates the caller's policies; Authorize calls it. The cloud sets it.
+	Decide func(action, resource string, keys map[string][]string) journal.Decision
+	// Entry is the journal's line for this request; a service may name its operation in it.
+	Entry *journal.Entry
+}
+
+// Authorize checks that the caller may do action on resource. keys are the
+// request's condition context beyond the global keys (s3:prefix and the like).
+// A refusal is AWS's AccessDenied error with its usual message.
+func (r *Request) Authorize(action, resource string, keys map[string][]string) error {
+	d := r.Decide(action, resource, keys)
+	r.Entry.Decisions = append(r.Entry.Decisions, d)
+	if d.Allowed {
+		return nil
+	}
+	return &Error{
+		Status:  http.StatusForbidden,
+		Code:    "AccessDenied",
+		Message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", r.Caller.ARN, action, resource, d.Reason),
+	}
+}
+
+// Service answers the authenticated requests of one AWS service.
+type Service interface {
+	ServeAWS(w http.ResponseWriter, r *Request)
+}
+
+// Error is an error as an AWS service answers it.
+type Error struct {
+	Status  int    // the HTTP status
+	Code    string // AccessDenied, NoSuchEntity, ValidationError …
+	Message string
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// Errorf makes an Error with a formatted message.
+func Errorf(status int, code, format string, args ...any) *Error {
+	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}

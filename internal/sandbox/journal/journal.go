@@ -1,0 +1,60 @@
+// Package journal is the sandbox's record of what its clouds were asked and
+// what they decided: one entry a request, with every authorization decision
+// that the request needed. Proofs ("who read the object, as whom") and audits
+// read it. It holds no token, key or body.
+package journal
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Decision is one authorization decision within a request.
+type Decision struct {
+	Action   string `json:"action"`   // s3:PutObject, storage.objects.get
+	Resource string `json:"resource"` // the ARN, or Google's full resource name
+	Allowed  bool   `json:"allowed"`
+	Reason   string `json:"reason"` // the statement or binding that decided, or why none did
+}
+
+// Entry is one request to a local cloud.
+type Entry struct {
+	Time      time.Time  `json:"time"`
+	Cloud     string     `json:"cloud"`     // "aws" or "google"
+	Service   string     `json:"service"`   // sts, s3, storage, iamcredentials …
+	Operation string     `json:"operation"` // GetCallerIdentity, storage.objects.get …
+	Principal string     `json:"principal,omitempty"`
+	Through   []string   `json:"through,omitempty"` // identities behind the principal, nearest first: the federated principal behind a service account
+	Status    int        `json:"status"`
+	Code      string     `json:"code,omitempty"` // the error code that was answered
+	RequestID string     `json:"requestId"`
+	Decisions []Decision `json:"decisions,omitempty"`
+}
+
+// Journal collects entries. The zero value works; all methods are safe for
+// concurrent use, and a nil *Journal discards what it is given.
+type Journal struct {
+	mu      sync.Mutex
+	entries []Entry
+}
+
+// Record adds one entry.
+func (j *Journal) Record(e Entry) {
+	if j == nil {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries = append(j.entries, e)
+}
+
+// Entries returns a copy of all entries in the order they were recorded.
+func (j *Journal) Entries() []Entry {
+	if j == nil {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.entries)
+}
