@@ -6,7 +6,9 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
@@ -74,6 +76,7 @@ type Error struct {
 	Status  int    // the HTTP status
 	Code    string // AccessDenied, NoSuchEntity, ValidationError …
 	Message string
+	Members map[string]string // further members of the error's shape: S3's BucketName, Lambda's Reason
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
@@ -82,3 +85,5 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 func Errorf(status int, code, format string, args ...any) *Error {
 	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

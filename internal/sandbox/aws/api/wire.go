@@ -1,0 +1,159 @@
+package api
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// AsError returns err as an *Error that may be changed; an error that is none
+// is the service's internal failure.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		c := *e
+		return &c
+	}
+	return Errorf(http.StatusInternalServerError, "InternalFailure", "The request processing has failed because of an unknown error: %v", err)
+}
+
+// NotModelled refuses a parameter which the real service has and this one has
+// not: to ignore it would be to answer another question than was asked.
+func NotModelled(parameter string) *Error {
+	return Errorf(http.StatusNotImplemented, "NotImplemented", "The parameter %s is not modelled by this sandbox.", parameter)
+}
+
+// WriteError answers err in the protocol that the request itself speaks. It is
+// for errors before a service is known or asked, such as a bad signature.
+func WriteError(w http.ResponseWriter, r *Request, err error) {
+	switch r.Protocol() {
+	case ProtocolJSON:
+		WriteJSONError(w, r, err)
+	case ProtocolQuery:
+		QueryProtocol{Namespace: "https://" + r.Service + ".amazonaws.com/doc/"}.WriteError(w, r, err)
+	case ProtocolREST:
+		WriteRESTError(w, r, err)
+	default:
+		WriteS3Error(w, r, err)
+	}
+}
+
+// Protocol is a wire protocol of AWS.
+type Protocol int
+
+const (
+	ProtocolS3    Protocol = iota // REST with XML
+	ProtocolJSON                  // X-Amz-Target with JSON
+	ProtocolQuery                 // form parameters with XML
+	ProtocolREST                  // REST with JSON
+)
+
+// Protocol tells the request's protocol from its form, as far as possible
+// without knowing the service.
+func (r *Request) Protocol() Protocol {
+	switch {
+	case r.Header.Get("X-Amz-Target") != "":
+		return ProtocolJSON
+	case r.Service == "s3":
+		return ProtocolS3
+	case r.URL.Query().Has("Action"), r.Header.Get("Content-Type") == "application/x-www-form-urlencoded",
+		r.Header.Get("Content-Type") == "application/x-www-form-urlencoded; charset=utf-8",
+		r.Service == "sts", r.Service == "iam", r.Service == "cloudformation":
+		return ProtocolQuery
+	case r.Service == "":
+		return ProtocolS3
+	default:
+		return ProtocolREST
+	}
+}
+
+// WriteS3Error writes S3's <Error>, with the error's further members in it.
+func WriteS3Error(w http.ResponseWriter, r *Request, err error) {
+	e := AsError(err)
+	if e.Code == "InternalFailure" {
+		e.Code = "InternalError"
+	}
+	r.Entry.Code = e.Code
+	if r.Method == http.MethodHead || e.Status == http.StatusNotModified {
+		// S3 answers HEAD without a body, so a client sees only the status.
+		write(w, r, e.Status, "application/xml", nil)
+		return
+	}
+	type member struct {
+		XMLName xml.Name
+		Value   string `xml:",chardata"`
+	}
+	document := struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+		Members []member
+		Request string `xml:"RequestId"`
+		Host    string `xml:"HostId"`
+	}{Code: e.Code, Message: e.Message, Request: r.ID, Host: r.ID}
+	for _, k := range sortedKeys(e.Members) {
+		document.Members = append(document.Members, member{XMLName: xml.Name{Local: k}, Value: e.Members[k]})
+	}
+	body, err := xml.Marshal(document)
+	if err != nil {
+		body = nil // only strings are marshalled, so this does not happen
+	}
+	write(w, r, e.Status, "application/xml", append([]byte(xml.Header), body...))
+}
+
+func write(w http.ResponseWriter, r *Request, status int, contentType string, body []byte) {
+	h := w.Header()
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
+	h.Set("x-amzn-RequestId", r.ID)
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a caller that is gone needs no answer
+}
+
+// Members is a list in a Query answer: <Roles><member>…</member></Roles>, and
+// <Roles/> when it is empty, which some clients need.
+type Members[T any] struct {
+	Items []T `xml:"member"`
+}
+
+// MembersOf returns items as Members.
+func MembersOf[T any](items ...T) Members[T] { return Members[T]{Items: items} }
+
+// MarshalJSON writes the list as a plain array.
+func (m Members[T]) MarshalJSON() ([]byte, error) {
+	if m.Items == nil {
+		return []byte("[]"), nil
+	}
+	return json.Marshal(m.Items)
+}
+
+// Timestamp is a time in an answer: ISO 8601 in XML, seconds since 1970 in JSON.
+type Timestamp time.Time
+
+// MarshalText writes the XML form.
+func (t Timestamp) MarshalText() ([]byte, error) {
+	return []byte(time.Time(t).UTC().Format("2006-01-02T15:04:05.999Z")), nil
+}
+
+// MarshalJSON writes the JSON form.
+func (t Timestamp) MarshalJSON() ([]byte, error) {
+	return []byte(strconv.FormatFloat(float64(time.Time(t).UnixMilli())/1e3, 'f', -1, 64)), nil
+}
+
+// UnmarshalJSON reads the JSON form.
+func (t *Timestamp) UnmarshalJSON(b []byte) error {
+	seconds, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
+		return fmt.Errorf("reading timestamp: %w", err)
+	}
+	*t = Timestamp(time.UnixMilli(int64(seconds * 1e3)))
+	return nil
+}
