@@ -1,0 +1,157 @@
+package environment
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// FileName is the name of an environment's file in the project's root.
+func FileName(name string) string { return "Pulumi." + name + ".yaml" }
+
+// Load reads and validates the environment called name from its file in dir.
+// Entries of other namespaces (gcp:…) belong to Pulumi's providers and are left
+// alone. Bad values are reported as *Problems, all together.
+func Load(dir, name string) (Environment, error) {
+	if !namePattern.MatchString(name) {
+		return Environment{}, &Problems{name, []Problem{{"environment", name, nameRule, "choose a name such as dev, prod or pr-123"}}}
+	}
+	path := filepath.Join(dir, FileName(name))
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Environment{}, fmt.Errorf("reading environment %q: there is no %s; hint: copy %s and change its values, or choose an existing environment (cdk: -c environment=NAME, pulumi: --stack NAME)", name, path, FileName(Default))
+	}
+	if err != nil {
+		return Environment{}, fmt.Errorf("reading environment %q: %w", name, err)
+	}
+	values, err := readValues(data)
+	if err != nil {
+		return Environment{}, fmt.Errorf("reading environment %q from %s: %w", name, path, err)
+	}
+	return Parse(name, values)
+}
+
+// readValues takes our entries out of a stack configuration file, as they were
+// typed: 012345678901 stays twelve digits although YAML reads it as a number.
+func readValues(data []byte) (map[string]string, error) {
+	var file struct {
+		Config map[string]yaml.Node `yaml:"config"`
+	}
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	for key, node := range file.Config {
+		own, found := strings.CutPrefix(key, Namespace+":")
+		if !found {
+			continue
+		}
+		switch {
+		case node.Kind != yaml.ScalarNode:
+			return nil, fmt.Errorf("%s: must be a plain value, not a secret, list or map", key)
+		case node.Tag == "!!null":
+			values[own] = ""
+		default:
+			values[own] = node.Value
+		}
+	}
+	return values, nil
+}
+
+// Parse makes an environment of settings by key, fills in the defaults and
+// checks every rule. The error is *Problems.
+func Parse(name string, values map[string]string) (Environment, error) {
+	env := Environment{Name: name, Suffix: values["suffix"]}
+	var problems []Problem
+	settings := Settings()
+	for _, key := range sortedKeys(values) {
+		if !slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == key }) {
+			problems = append(problems, Problem{key, values[key], "is not a setting", "see the table of settings in README.md; did you mean " + nearest(key, settings) + "?"})
+		}
+	}
+	// Checks look at several fields, so all values are stored first.
+	broken := map[string]bool{}
+	text := map[string]string{}
+	for _, s := range settings {
+		value, given := values[s.Key]
+		if !given || (value == "" && s.Default != "") {
+			value = s.Default
+			if s.suffixed {
+				value += env.Suffix
+			}
+		}
+		text[s.Key] = value
+		if value == "" && s.required {
+			problems = append(problems, Problem{s.Key, value, "must be given", requiredHints[s.Key]})
+			broken[s.Key] = true
+			continue
+		}
+		if rule, ok := set(s.field(&env), value); !ok {
+			problems = append(problems, Problem{s.Key, value, "must be " + rule, "default: " + s.Default})
+			broken[s.Key] = true
+		}
+	}
+	for _, s := range settings {
+		if s.check == nil || broken[s.Key] {
+			continue
+		}
+		if rule, hint, ok := s.check(&env); !ok {
+			problems = append(problems, Problem{s.Key, text[s.Key], rule, hint})
+			broken[s.Key] = true
+		}
+	}
+	if !broken["awsAccount"] && !broken["role"] && !broken["function"] {
+		problems = append(problems, checkSubject(&env)...)
+	}
+	if len(problems) > 0 {
+		return Environment{}, &Problems{name, problems}
+	}
+	return env, nil
+}
+
+var requiredHints = map[string]string{
+	"awsAccount":    "`aws sts get-caller-identity --query Account` prints it; set it with `pulumi config set awsAccount 123456789012`",
+	"googleProject": "`gcloud config get project` prints it; set it with `pulumi config set googleProject my-project`",
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// nearest is the setting whose key shares the longest beginning or, failing
+// that, the most letters with what was typed.
+func nearest(key string, settings []Setting) string {
+	best, score := "", -1
+	for _, s := range settings {
+		n := 2 * commonPrefix(strings.ToLower(key), strings.ToLower(s.Key))
+		for _, r := range strings.ToLower(key) {
+			if strings.ContainsRune(strings.ToLower(s.Key), r) {
+				n++
+			}
+		}
+		n -= max(len(key)-len(s.Key), len(s.Key)-len(key))
+		if n > score {
+			best, score = s.Key, n
+		}
+	}
+	return best
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,208 @@
+package environment
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+)
+
+// The limits of both clouds, each with the page that states it.
+const (
+	maxRole     = 64 // "IAM and AWS STS quotas"
+	maxFunction = 64 // Lambda API reference, "CreateFunction"
+
+	minServiceAccount, maxServiceAccount = 6, 30 // IAM API reference, "projects.serviceAccounts.create"
+	minProject, maxProject               = 6, 30 // "Creating and managing projects"
+	minPool, maxPool                     = 4, 32 // IAM API reference, "projects.locations.workloadIdentityPools.create"
+
+	minBucket, maxBucket = 3, 63 // "Bucket naming rules" (S3) and "Bucket names" (Cloud Storage)
+	maxDottedBucket      = 222   // "Bucket names" (Cloud Storage): names with dots
+	maxObject            = 1024  // "Object names" (Cloud Storage) and "Naming Amazon S3 objects", bytes of UTF-8
+
+	minTimeout, maxTimeout = 1, 900     // "Lambda quotas", seconds
+	minMemory, maxMemory   = 128, 10240 // "Lambda quotas", MB
+
+	minLifetime, maxLifetime = 600, 43200 // "Create a credential configuration" (gcloud create-cred-config), seconds
+
+	// maxSubject is the longest google.subject, in bytes: IAM API reference,
+	// "projects.locations.workloadIdentityPools.providers", attributeMapping.
+	maxSubject = 127
+)
+
+var (
+	namePattern           = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	suffixPattern         = regexp.MustCompile(`^(-[a-z0-9]+)+$`)
+	accountPattern        = regexp.MustCompile(`^[0-9]{12}$`)
+	regionPattern         = regexp.MustCompile(`^[a-z]{2}-[a-z]+-[0-9]$`)
+	projectPattern        = regexp.MustCompile(`^[a-z][a-z0-9-]*[a-z0-9]$`)
+	rolePattern           = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]+$`)
+	functionPattern       = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	serviceAccountPattern = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])$`)
+	poolPattern           = regexp.MustCompile(`^[a-z0-9-]+$`)
+	gcsBucketPattern      = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*[a-z0-9]$`)
+	s3BucketPattern       = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`)
+
+	// The values that CloudWatch Logs takes: API reference, "PutRetentionPolicy".
+	retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+)
+
+const nameRule = "must be lower-case letters and digits in parts joined by single hyphens, starting with a letter"
+
+type check = func(*Environment) (rule, hint string, ok bool)
+
+func oneOf(value func(*Environment) string, allowed ...string) check {
+	return func(e *Environment) (string, string, bool) {
+		return "must be one of " + strings.Join(allowed, ", "), "default: " + allowed[0], slices.Contains(allowed, value(e))
+	}
+}
+
+func between(value func(*Environment) int, low, high int, hint string) check {
+	return func(e *Environment) (string, string, bool) {
+		v := value(e)
+		return fmt.Sprintf("must be from %d to %d", low, high), hint, low <= v && v <= high
+	}
+}
+
+// sized is the common rule of names: a pattern and a length in bytes.
+func sized(value string, pattern *regexp.Regexp, low, high int) bool {
+	return low <= len(value) && len(value) <= high && pattern.MatchString(value)
+}
+
+func checkAccount(e *Environment) (string, string, bool) {
+	return "must be 12 digits", "an account id is digits without hyphens; quote it in the file, so that no leading zero is lost", accountPattern.MatchString(e.AWSAccount)
+}
+
+func checkRegion(e *Environment) (string, string, bool) {
+	if strings.HasPrefix(e.AWSRegion, "cn-") || strings.HasPrefix(e.AWSRegion, "us-gov-") {
+		return "must be a region of the standard partition", "the trust between both clouds is on ARNs that start with arn:aws:", false
+	}
+	return "must be a region such as ap-northeast-1", "`aws ec2 describe-regions` lists them", regionPattern.MatchString(e.AWSRegion)
+}
+
+func checkProject(e *Environment) (string, string, bool) {
+	hint := "`gcloud projects list` prints the ids"
+	if _, err := strconv.Atoi(e.GoogleProject); err == nil {
+		hint = "this looks like a project number; " + hint
+	}
+	return fmt.Sprintf("must be a project id: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minProject, maxProject), hint,
+		sized(e.GoogleProject, projectPattern, minProject, maxProject)
+}
+
+func checkSuffix(e *Environment) (string, string, bool) {
+	return "must be empty, or hyphen and lower-case letters or digits, such as -pr7", "it stands at the end of names; start it with a hyphen", e.Suffix == "" || suffixPattern.MatchString(e.Suffix)
+}
+
+func checkRole(e *Environment) (string, string, bool) {
+	return fmt.Sprintf("must be 1 to %d letters, digits and _+=,.@-", maxRole), "give the name alone, without path or ARN", sized(e.Role, rolePattern, 1, maxRole)
+}
+
+func checkFunction(e *Environment) (string, string, bool) {
+	return fmt.Sprintf("must be 1 to %d letters, digits, hyphens and underscores", maxFunction), "give the name alone, not the ARN", sized(e.Function, functionPattern, 1, maxFunction)
+}
+
+func checkServiceAccount(e *Environment) (string, string, bool) {
+	return fmt.Sprintf("must be a service account id: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minServiceAccount, maxServiceAccount),
+		fmt.Sprintf("it has %d characters; give the part before the @; with a suffix, give a shorter name here", len(e.ServiceAccount)),
+		sized(e.ServiceAccount, serviceAccountPattern, minServiceAccount, maxServiceAccount)
+}
+
+func checkPool(e *Environment) (string, string, bool)     { return poolRule(e.Pool) }
+func checkProvider(e *Environment) (string, string, bool) { return poolRule(e.Provider) }
+
+func poolRule(id string) (string, string, bool) {
+	return fmt.Sprintf("must be %d to %d lower-case letters, digits and hyphens, and not start with gcp-, which Google reserves", minPool, maxPool),
+		"the id of a deleted pool or provider stays taken for 30 days; choose a fresh one for a test environment",
+		sized(id, poolPattern, minPool, maxPool) && !strings.HasPrefix(id, "gcp-")
+}
+
+func checkSourceBucket(e *Environment) (string, string, bool) {
+	name := e.SourceBucket
+	longest := maxBucket
+	if strings.Contains(name, ".") {
+		longest = maxDottedBucket
+	}
+	ok := sized(name, gcsBucketPattern, minBucket, longest) && !isIP(name) && !strings.HasPrefix(name, "goog") && !strings.Contains(name, "google")
+	for _, part := range strings.Split(name, ".") {
+		ok = ok && part != "" && len(part) <= maxBucket
+	}
+	return fmt.Sprintf("must be a Cloud Storage bucket name: %d to %d lower-case letters, digits, hyphens, underscores and dots, starting and ending with a letter or digit, without google in it", minBucket, maxBucket),
+		"give the name alone, without gs://", ok
+}
+
+func checkDestinationBucket(e *Environment) (string, string, bool) {
+	name := e.DestinationBucket
+	ok := sized(name, s3BucketPattern, minBucket, maxBucket) && !isIP(name) && !strings.Contains(name, "..")
+	for _, reserved := range []string{"xn--", "sthree-", "amzn-s3-demo-"} {
+		ok = ok && !strings.HasPrefix(name, reserved)
+	}
+	for _, reserved := range []string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"} {
+		ok = ok && !strings.HasSuffix(name, reserved)
+	}
+	return fmt.Sprintf("must be an S3 bucket name: %d to %d lower-case letters, digits, hyphens and dots, starting and ending with a letter or digit, and no reserved prefix or suffix", minBucket, maxBucket),
+		"give the name alone, without s3://", ok
+}
+
+func isIP(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+func checkObject(e *Environment) (string, string, bool) {
+	name := e.Object
+	ok := name != "" && len(name) <= maxObject && utf8.ValidString(name) && !strings.ContainsAny(name, "\r\n") && name != "." && name != ".." && !strings.HasPrefix(name, ".well-known/acme-challenge/")
+	if ok && len(e.DestinationPrefix)+len(name) > maxObject {
+		return fmt.Sprintf("must make an S3 key of at most %d bytes with the prefix", maxObject), fmt.Sprintf("prefix %d + object %d = %d bytes", len(e.DestinationPrefix), len(name), len(e.DestinationPrefix)+len(name)), false
+	}
+	return fmt.Sprintf("must be an object name: 1 to %d bytes of UTF-8 without line breaks, not . or ..", maxObject), "give the name alone, without gs:// and bucket", ok
+}
+
+func checkPrefix(e *Environment) (string, string, bool) {
+	p := e.DestinationPrefix
+	return fmt.Sprintf("must be at most %d bytes of UTF-8 without line breaks, * and ?, and not start with a slash", maxObject),
+		"a folder is written with its closing slash: incoming/", len(p) <= maxObject && utf8.ValidString(p) && !strings.ContainsAny(p, "\r\n*?$") && !strings.HasPrefix(p, "/")
+}
+
+func checkRetention(e *Environment) (string, string, bool) {
+	return "must be a number of days that CloudWatch Logs knows", fmt.Sprintf("one of %v", retentions), slices.Contains(retentions, e.LogRetentionDays)
+}
+
+func checkLifetime(e *Environment) (string, string, bool) {
+	n := e.TokenLifetimeSeconds
+	return fmt.Sprintf("must be empty, or from %d to %d seconds", minLifetime, maxLifetime), "above 3600 the organization policy iam.allowServiceAccountCredentialLifetimeExtension must name the service account", n == 0 || (minLifetime <= n && n <= maxLifetime)
+}
+
+func endpointRule(value func(*Environment) string) check {
+	return func(e *Environment) (string, string, bool) {
+		u, err := url.Parse(value(e))
+		if err == nil {
+			err = credential.CheckEndpoint(u, e.AllowLoopbackEndpoints)
+		}
+		if err == nil {
+			return "", "", true
+		}
+		return "must be an https URL of googleapis.com", err.Error(), false
+	}
+}
+
+// checkSubject holds the two names to the one limit that neither cloud reports
+// until the first token is asked for.
+func checkSubject(e *Environment) []Problem {
+	n := len(e.Subject())
+	if n <= maxSubject {
+		return nil
+	}
+	return []Problem{{
+		Field: "role",
+		Value: e.Role,
+		Rule:  fmt.Sprintf("must leave google.subject at most %d bytes: %s is %d", maxSubject, e.Subject(), n),
+		Hint: fmt.Sprintf("%d (arn:aws:sts::%s:assumed-role/) + %d (role) + 1 + %d (function) = %d; shorten role or function by %d",
+			n-len(e.Role)-len(e.Function)-1, e.AWSAccount, len(e.Role), len(e.Function), n, n-maxSubject),
+	}}
+}

@@ -1,0 +1,104 @@
+package environment
+
+import "strconv"
+
+// Setting is one row of the settings table: a key of the environment file.
+type Setting struct {
+	Key     string
+	Default string // as it would be typed; empty for none
+	Meaning string // one line, for people
+
+	required bool
+	suffixed bool // the suffix is added to the default
+	field    func(*Environment) any
+	check    func(*Environment) (rule, hint string, ok bool)
+}
+
+// Required tells whether the environment file must give the setting.
+func (s Setting) Required() bool { return s.required }
+
+// Settings is the table of all settings, in the order in which people read
+// them. The README's table is checked against it.
+func Settings() []Setting {
+	return []Setting{
+		{Key: "awsAccount", required: true, Meaning: "AWS account id, in quotes",
+			field: func(e *Environment) any { return &e.AWSAccount }, check: checkAccount},
+		{Key: "awsRegion", Default: "ap-northeast-1", Meaning: "AWS region of the role's stack, the function and the S3 bucket",
+			field: func(e *Environment) any { return &e.AWSRegion }, check: checkRegion},
+		{Key: "googleProject", required: true, Meaning: "Google Cloud project id (not its number)",
+			field: func(e *Environment) any { return &e.GoogleProject }, check: checkProject},
+		{Key: "suffix", Meaning: "added to the defaults of role, function, service account, pool and provider, for a second environment in one account",
+			field: func(e *Environment) any { return &e.Suffix }, check: checkSuffix},
+
+		{Key: "role", Default: "gcs-to-s3-role", suffixed: true, Meaning: "IAM role of the function",
+			field: func(e *Environment) any { return &e.Role }, check: checkRole},
+		{Key: "function", Default: "gcs-to-s3", suffixed: true, Meaning: "Lambda function",
+			field: func(e *Environment) any { return &e.Function }, check: checkFunction},
+		{Key: "serviceAccount", Default: "gcs-to-s3-service-account", suffixed: true, Meaning: "Google service account id",
+			field: func(e *Environment) any { return &e.ServiceAccount }, check: checkServiceAccount},
+		{Key: "pool", Default: "aws-connect", suffixed: true, Meaning: "workload identity pool id",
+			field: func(e *Environment) any { return &e.Pool }, check: checkPool},
+		{Key: "provider", Default: "aws-connect", suffixed: true, Meaning: "id of the pool's AWS provider",
+			field: func(e *Environment) any { return &e.Provider }, check: checkProvider},
+
+		{Key: "sourceBucket", Default: "s3-gcs-connect", Meaning: "Cloud Storage bucket that is read; it must exist",
+			field: func(e *Environment) any { return &e.SourceBucket }, check: checkSourceBucket},
+		{Key: "destinationBucket", Default: "s3-gcs-connect", Meaning: "S3 bucket that is written; it must exist",
+			field: func(e *Environment) any { return &e.DestinationBucket }, check: checkDestinationBucket},
+		{Key: "object", Default: "sample.txt", Meaning: "object that is copied when the event names none",
+			field: func(e *Environment) any { return &e.Object }, check: checkObject},
+		{Key: "destinationPrefix", Meaning: "put before the object's name to make the S3 key; the role may write nowhere else",
+			field: func(e *Environment) any { return &e.DestinationPrefix }, check: checkPrefix},
+
+		{Key: "rolePolicies", Default: string(LeastPrivilege), Meaning: "`least-privilege`, or `article` for AmazonS3FullAccess and AWSLambdaBasicExecutionRole",
+			field: func(e *Environment) any { return (*string)(&e.RolePolicies) }, check: oneOf(func(e *Environment) string { return string(e.RolePolicies) }, string(LeastPrivilege), string(ArticlePolicies))},
+		{Key: "viewerScope", Default: string(ViewBucket), Meaning: "where the service account is Storage Object Viewer: on the source `bucket`, or on the whole `project` as in the article",
+			field: func(e *Environment) any { return (*string)(&e.ViewerScope) }, check: oneOf(func(e *Environment) string { return string(e.ViewerScope) }, string(ViewBucket), string(ViewProject))},
+
+		{Key: "architecture", Default: string(ARM64), Meaning: "the function's instruction set: `arm64` or `x86_64`",
+			field: func(e *Environment) any { return (*string)(&e.Architecture) }, check: oneOf(func(e *Environment) string { return string(e.Architecture) }, string(ARM64), string(X8664))},
+		{Key: "timeoutSeconds", Default: "300", Meaning: "the function's timeout, in seconds",
+			field: func(e *Environment) any { return &e.TimeoutSeconds }, check: between(func(e *Environment) int { return e.TimeoutSeconds }, minTimeout, maxTimeout, "Lambda's own default of 3 seconds is too short for the first connection to Google")},
+		{Key: "memoryMB", Default: "512", Meaning: "the function's memory, in MB; CPU and network grow with it",
+			field: func(e *Environment) any { return &e.MemoryMB }, check: between(func(e *Environment) int { return e.MemoryMB }, minMemory, maxMemory, "the copy itself stays below 64 MB; more memory buys CPU and bandwidth")},
+		{Key: "logRetentionDays", Default: "30", Meaning: "how long the function's logs are kept, in days",
+			field: func(e *Environment) any { return &e.LogRetentionDays }, check: checkRetention},
+		{Key: "logRemoval", Default: string(DestroyLogs), Meaning: "what `cdk destroy` does with the log group: `destroy` or `retain`",
+			field: func(e *Environment) any { return (*string)(&e.LogRemoval) }, check: oneOf(func(e *Environment) string { return string(e.LogRemoval) }, string(DestroyLogs), string(RetainLogs))},
+
+		{Key: "tokenLifetimeSeconds", Meaning: "lifetime of the service account's access token; empty for Google's hour; above 3600 an organization policy must allow it",
+			field: func(e *Environment) any { return &e.TokenLifetimeSeconds }, check: checkLifetime},
+		{Key: "googleTokenURL", Default: "https://sts.googleapis.com/v1/token", Meaning: "Google's token exchange",
+			field: func(e *Environment) any { return &e.GoogleTokenURL }, check: endpointRule(func(e *Environment) string { return e.GoogleTokenURL })},
+		{Key: "iamCredentialsEndpoint", Default: "https://iamcredentials.googleapis.com", Meaning: "Google's IAM Service Account Credentials API",
+			field: func(e *Environment) any { return &e.IAMCredentialsEndpoint }, check: endpointRule(func(e *Environment) string { return e.IAMCredentialsEndpoint })},
+		{Key: "storageEndpoint", Default: "https://storage.googleapis.com", Meaning: "the custom API endpoint of the storage client",
+			field: func(e *Environment) any { return &e.StorageEndpoint }, check: endpointRule(func(e *Environment) string { return e.StorageEndpoint })},
+		{Key: "allowLoopbackEndpoints", Default: "false", Meaning: "`true` lets the three endpoints be on this machine; for tests",
+			field: func(e *Environment) any { return &e.AllowLoopbackEndpoints }},
+	}
+}
+
+// set stores a typed value; it reports the rule that text breaks.
+func set(field any, text string) (rule string, ok bool) {
+	switch f := field.(type) {
+	case *string:
+		*f = text
+	case *int:
+		if text == "" {
+			return "", true
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return "a whole number", false
+		}
+		*f = n
+	case *bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return "true or false", false
+		}
+		*f = b
+	}
+	return "", true
+}
