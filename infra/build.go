@@ -1,0 +1,76 @@
+package infra
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// Build is the whole program: the federation of env, its outputs as the stack's,
+// and, except in a preview, the credential configuration as the file that the
+// function's bundle takes, below root.
+func Build(ctx *pulumi.Context, env environment.Environment, root string) error {
+	federation, err := NewFederation(ctx, "gcs-to-s3", &FederationArgs{
+		Project:        env.GoogleProject,
+		AWSAccount:     env.AWSAccount,
+		AWSRole:        env.Role,
+		ServiceAccount: env.ServiceAccount,
+		Pool:           env.Pool,
+		Provider:       env.Provider,
+		Bucket:         env.SourceBucket,
+		ViewProject:    env.ViewerScope == environment.ViewProject,
+		Credential: credential.Options{
+			TokenURL:               env.GoogleTokenURL,
+			IAMCredentialsEndpoint: env.IAMCredentialsEndpoint,
+			TokenLifetimeSeconds:   env.TokenLifetimeSeconds,
+			AllowLoopback:          env.AllowLoopbackEndpoints,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	file := env.CredentialFile(root)
+	ctx.Export("projectNumber", federation.ProjectNumber)
+	ctx.Export("pool", federation.Pool)
+	ctx.Export("provider", federation.Provider)
+	ctx.Export("serviceAccountEmail", federation.ServiceAccountEmail)
+	ctx.Export("credentialConfiguration", federation.CredentialConfiguration)
+	ctx.Export("credentialFile", federation.CredentialConfiguration.ApplyT(func(content string) (string, error) {
+		if ctx.DryRun() {
+			return file, nil
+		}
+		return file, writeFile(file, []byte(content))
+	}))
+	return nil
+}
+
+// writeFile replaces a file whole: a reader sees the old content or the new.
+func writeFile(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("writing credential configuration: %w", err)
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("writing credential configuration: %w", err)
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(content)
+	if err == nil {
+		err = temp.Chmod(0o644)
+	}
+	if closed := temp.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing credential configuration to %s: %w", path, err)
+	}
+	return nil
+}
