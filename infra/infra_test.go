@@ -1,0 +1,214 @@
+package infra
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// cloud answers the engine's calls as Google does, and remembers them.
+type cloud struct {
+	mu        sync.Mutex
+	resources map[string]map[string]any // type and name to inputs
+	calls     int
+}
+
+func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resources[args.TypeToken+" "+args.Name] = args.Inputs.Mappable()
+	out := args.Inputs.Copy()
+	pool := "projects/123456789012/locations/global/workloadIdentityPools/aws-connect"
+	switch args.TypeToken {
+	case "gcp:serviceaccount/account:Account":
+		email := args.Inputs["accountId"].StringValue() + "@" + args.Inputs["project"].StringValue() + ".iam.gserviceaccount.com"
+		out["email"] = resource.NewProperty(email)
+		out["member"] = resource.NewProperty("serviceAccount:" + email)
+		out["name"] = resource.NewProperty("projects/demo-project/serviceAccounts/" + email)
+	case "gcp:iam/workloadIdentityPool:WorkloadIdentityPool":
+		out["name"] = resource.NewProperty(pool)
+	case "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider":
+		out["name"] = resource.NewProperty(pool + "/providers/aws-connect")
+	}
+	return args.Name + "-id", out, nil
+}
+
+func (c *cloud) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	return nil, nil
+}
+
+// build runs the program on a mocked cloud and returns what it asked for.
+func build(t *testing.T, root string, preview bool, values map[string]string) *cloud {
+	t.Helper()
+	settings := map[string]string{"awsAccount": "123456789012", "googleProject": "demo-project"}
+	for k, v := range values {
+		settings[k] = v
+	}
+	env, err := environment.Parse("dev", settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cloud{resources: map[string]map[string]any{}}
+	err = pulumi.RunErr(func(ctx *pulumi.Context) error { return Build(ctx, env, root) },
+		pulumi.WithMocks("gcs-to-s3", "dev", c), func(info *pulumi.RunInfo) { info.DryRun = preview })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+const (
+	assumedRole = "arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role"
+	member      = "serviceAccount:gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"
+)
+
+func TestBuildAsksForTheArticlesResources(t *testing.T) {
+	t.Parallel()
+	got := build(t, t.TempDir(), false, nil)
+	service := func(api string) map[string]any {
+		return map[string]any{"project": "demo-project", "service": api + ".googleapis.com", "disableOnDestroy": false}
+	}
+	want := map[string]map[string]any{
+		"gcs-to-s3:infra:Federation gcs-to-s3":                        {},
+		"gcp:projects/service:Service gcs-to-s3-iam":                  service("iam"),
+		"gcp:projects/service:Service gcs-to-s3-sts":                  service("sts"),
+		"gcp:projects/service:Service gcs-to-s3-iamcredentials":       service("iamcredentials"),
+		"gcp:projects/service:Service gcs-to-s3-cloudresourcemanager": service("cloudresourcemanager"),
+		"gcp:projects/service:Service gcs-to-s3-storage":              service("storage"),
+		"gcp:storage/bucketIAMMember:BucketIAMMember gcs-to-s3-object-viewer": {
+			"bucket": "s3-gcs-connect", "role": "roles/storage.objectViewer", "member": member,
+		},
+		"gcp:serviceaccount/account:Account gcs-to-s3": {
+			"project": "demo-project", "accountId": "gcs-to-s3-service-account", "displayName": "GCS to S3",
+			"description": "Read by the AWS role gcs-to-s3-role through workload identity federation",
+		},
+		"gcp:iam/workloadIdentityPool:WorkloadIdentityPool gcs-to-s3": {
+			"project": "demo-project", "workloadIdentityPoolId": "aws-connect", "displayName": "aws-connect",
+			"description": "Admits AWS account 123456789012",
+		},
+		"gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider gcs-to-s3": {
+			"project": "demo-project", "workloadIdentityPoolId": "aws-connect", "workloadIdentityPoolProviderId": "aws-connect",
+			"displayName": "aws-connect", "description": "Admits the role gcs-to-s3-role",
+			"aws":                map[string]any{"accountId": "123456789012"},
+			"attributeCondition": "attribute.aws_role == '" + assumedRole + "'",
+			"attributeMapping": map[string]any{
+				"google.subject":     "assertion.arn",
+				"attribute.aws_role": "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn",
+			},
+		},
+		"gcp:serviceaccount/iAMMember:IAMMember gcs-to-s3-workload-identity-user": {
+			"serviceAccountId": "projects/demo-project/serviceAccounts/gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com",
+			"role":             "roles/iam.workloadIdentityUser",
+			"member":           "principalSet://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-connect/attribute.aws_role/" + assumedRole,
+		},
+	}
+	if diff := cmp.Diff(want, got.resources); diff != "" {
+		t.Errorf("resources (-want +got):\n%s", diff)
+	}
+	if got.calls != 0 {
+		t.Errorf("the program made %d look-ups, want none", got.calls)
+	}
+}
+
+func TestBuildGrantsTheProjectByChoice(t *testing.T) {
+	t.Parallel()
+	got := build(t, t.TempDir(), false, map[string]string{"viewerScope": "project"})
+	want := map[string]any{"project": "demo-project", "role": "roles/storage.objectViewer", "member": member}
+	if diff := cmp.Diff(want, got.resources["gcp:projects/iAMMember:IAMMember gcs-to-s3-object-viewer"]); diff != "" {
+		t.Errorf("project grant (-want +got):\n%s", diff)
+	}
+	for key := range got.resources {
+		if strings.Contains(key, "bucketIAMMember") {
+			t.Errorf("the bucket is granted too: %s", key)
+		}
+	}
+}
+
+func TestBuildLeavesTheCredentialFile(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	build(t, root, false, map[string]string{"tokenLifetimeSeconds": "1800"})
+	data, err := os.ReadFile(filepath.Join(root, "out", "dev", "clientLibraryConfig-aws-connect.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := credential.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := credential.New(credential.Names{
+		ProjectNumber:  "123456789012",
+		Pool:           "aws-connect",
+		Provider:       "aws-connect",
+		ServiceAccount: "gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com",
+	}, credential.Options{TokenLifetimeSeconds: 1800})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("credential configuration (-want +got):\n%s", diff)
+	}
+	entries, err := os.ReadDir(filepath.Join(root, "out", "dev"))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the output directory holds %v, %v; want the one file", entries, err)
+	}
+}
+
+func TestPreviewWritesNothing(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	build(t, root, true, nil)
+	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
+		t.Errorf("a preview left %v, %v", entries, err)
+	}
+}
+
+func TestProjectNumberRefusesOtherNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "aws-connect", "projects/1/locations/global/providers/x"} {
+		if n, err := projectNumber(name); err == nil {
+			t.Errorf("projectNumber(%q) = %q, want an error", name, n)
+		}
+	}
+}
+
+func TestFederationOutputs(t *testing.T) {
+	t.Parallel()
+	var got []any
+	applied := 0
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		f, err := NewFederation(ctx, "theirs", &FederationArgs{
+			Project: "demo-project", AWSAccount: "123456789012", AWSRole: "their-role", ServiceAccount: "their-account",
+			Pool: "aws-connect", Provider: "aws-connect", Bucket: "their-bucket",
+		})
+		if err != nil {
+			return err
+		}
+		pulumi.All(f.ProjectNumber, f.Pool, f.Provider, f.ServiceAccountEmail).ApplyT(func(v []any) error {
+			got = v
+			applied++
+			return nil
+		})
+		return nil
+	}, pulumi.WithMocks("their-project", "their-stack", &cloud{resources: map[string]map[string]any{}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := "projects/123456789012/locations/global/workloadIdentityPools/aws-connect"
+	want := []any{"123456789012", pool, pool + "/providers/aws-connect", "their-account@demo-project.iam.gserviceaccount.com"}
+	if diff := cmp.Diff(want, got); diff != "" || applied != 1 {
+		t.Errorf("outputs, applied %d times (-want +got):\n%s", applied, diff)
+	}
+}
