@@ -1,0 +1,41 @@
+// Command stacks is the CDK app that the `cdk` command line runs: it loads the
+// environment that the context value "environment" names and builds its stacks.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/stacks"
+)
+
+func main() {
+	defer jsii.Close()
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		jsii.Close()
+		os.Exit(1)
+	}
+}
+
+// run works in the folder of cdk.json, where the CDK command line starts apps.
+func run() error {
+	app := awscdk.NewApp(nil)
+	name, ok := app.Node().TryGetContext(jsii.String("environment")).(string)
+	if !ok {
+		name = environment.Default
+	}
+	env, err := environment.Load(".", name)
+	if err != nil {
+		return err
+	}
+	if err := stacks.Build(app, env, "."); err != nil {
+		return err
+	}
+	app.Synth(nil)
+	return nil
+}

@@ -1,0 +1,100 @@
+package stacks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// bundle is the function's deployment package: the binary `bootstrap`, as the
+// runtime provided.al2023 wants it, and the credential configuration beside it.
+// The same sources and configuration make the same bytes.
+type bundle struct {
+	env  environment.Environment
+	root string
+}
+
+func (b bundle) source() string { return filepath.Join(b.root, "function") }
+
+// checkCredentials holds the file that `pulumi up` left to the environment: a
+// stale one would deploy well and fail at the first invocation.
+func (b bundle) checkCredentials() error {
+	file := b.env.CredentialFile(b.root)
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the credential configuration %s is missing; hint: run `pulumi up --stack %s` first; to deploy the role alone, run `cdk deploy %s`", file, b.env.Name, RoleStackName(b.env))
+	}
+	if err != nil {
+		return fmt.Errorf("reading credential configuration: %w", err)
+	}
+	hint := fmt.Sprintf("hint: run `pulumi up --stack %s` again", b.env.Name)
+	c, err := credential.Parse(data)
+	if err == nil {
+		err = c.Check(b.env.AllowLoopbackEndpoints)
+	}
+	if err != nil {
+		return fmt.Errorf("the credential configuration %s cannot be used: %w; %s", file, err, hint)
+	}
+	got, err := c.Names()
+	if err != nil {
+		return fmt.Errorf("the credential configuration %s cannot be used: %w; %s", file, err, hint)
+	}
+	want := credential.Names{ProjectNumber: got.ProjectNumber, Pool: b.env.Pool, Provider: b.env.Provider, ServiceAccount: b.env.ServiceAccountEmail()}
+	if got != want {
+		return fmt.Errorf("the credential configuration %s is of another environment: it names pool %s, provider %s and service account %s, the environment %s has %s, %s and %s; %s",
+			file, got.Pool, got.Provider, got.ServiceAccount, b.env.Name, want.Pool, want.Provider, want.ServiceAccount, hint)
+	}
+	// Names agree; the rest follows from the environment's settings.
+	fresh, err := credential.New(want, credential.Options{
+		TokenURL:               b.env.GoogleTokenURL,
+		IAMCredentialsEndpoint: b.env.IAMCredentialsEndpoint,
+		TokenLifetimeSeconds:   b.env.TokenLifetimeSeconds,
+		AllowLoopback:          b.env.AllowLoopbackEndpoints,
+	})
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(fresh.JSON(), c.JSON()) {
+		return fmt.Errorf("the credential configuration %s has other endpoints or another lifetime than the environment %s; %s", file, b.env.Name, hint)
+	}
+	return nil
+}
+
+// make builds the bundle and returns its folder.
+func (b bundle) make() (string, error) {
+	dir := filepath.Join(b.env.OutputDir(b.root), "bundle")
+	if err := os.RemoveAll(dir); err != nil {
+		return "", fmt.Errorf("making bundle: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("making bundle: %w", err)
+	}
+	data, err := os.ReadFile(b.env.CredentialFile(b.root))
+	if err != nil {
+		return "", fmt.Errorf("making bundle: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, b.env.CredentialFileName()), data, 0o644); err != nil {
+		return "", fmt.Errorf("making bundle: %w", err)
+	}
+	binary, err := filepath.Abs(filepath.Join(dir, "bootstrap"))
+	if err != nil {
+		return "", fmt.Errorf("making bundle: %w", err)
+	}
+	// Nothing of the building machine goes into the binary: no paths, no symbols,
+	// no build id, no revision. lambda.norpc leaves out the interface of the go1.x
+	// runtime, as the Lambda Developer Guide advises for provided.al2023.
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", binary, ".")
+	build.Dir = b.source()
+	build.Env = append(build.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+b.env.Architecture.GOARCH(), "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the function for %s: %w\n%s", b.env.Architecture, err, out)
+	}
+	return dir, nil
+}

@@ -1,0 +1,103 @@
+package stacks
+
+import (
+	"strconv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+)
+
+// FunctionStackProps are the properties of a FunctionStack.
+type FunctionStackProps struct {
+	awscdk.StackProps
+	Environment environment.Environment
+	Root        string // the project's root, where the function is built
+}
+
+// NewFunctionStack makes the stack of the function and its log group. When the
+// credential configuration is missing or someone else's, the stack carries an
+// error that stops its deployment and leaves other stacks deployable. The error
+// returned is a build of the function that failed.
+func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStackProps) (awscdk.Stack, error) {
+	env := props.Environment
+	stack := awscdk.NewStack(scope, jsii.String(id), &props.StackProps)
+
+	bundle := bundle{env: env, root: props.Root}
+	// Commands that deploy nothing, such as destroy, need no bundle; any folder
+	// stands in for it.
+	dir := bundle.source()
+	if *stack.BundlingRequired() {
+		if err := bundle.checkCredentials(); err != nil {
+			awscdk.Annotations_Of(stack).AddError(jsii.String(err.Error()))
+		} else if dir, err = bundle.make(); err != nil {
+			return nil, err
+		}
+	}
+
+	logs := awslogs.NewLogGroup(stack, jsii.String("Logs"), &awslogs.LogGroupProps{
+		LogGroupName:  jsii.String(env.LogGroup()),
+		Retention:     retention(env.LogRetentionDays),
+		RemovalPolicy: removal(env.LogRemoval),
+	})
+	architecture := awslambda.Architecture_ARM_64()
+	if env.Architecture == environment.X8664 {
+		architecture = awslambda.Architecture_X86_64()
+	}
+	function := awslambda.NewFunction(stack, jsii.String("Function"), &awslambda.FunctionProps{
+		FunctionName: jsii.String(env.Function),
+		Description:  jsii.Sprintf("Copies from gs://%s to s3://%s", env.SourceBucket, env.DestinationBucket),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: architecture,
+		Handler:      jsii.String("bootstrap"),
+		Code:         awslambda.Code_FromAsset(jsii.String(dir), nil),
+		Role: awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(env.RoleARN()), &awsiam.FromRoleArnOptions{
+			Mutable: jsii.Bool(false), // its rights are the role stack's
+		}),
+		Timeout:    awscdk.Duration_Seconds(jsii.Number(env.TimeoutSeconds)),
+		MemorySize: jsii.Number(env.MemoryMB),
+		LogGroup:   logs,
+		Environment: &map[string]*string{
+			variables.GoogleCredentials: jsii.String(env.CredentialFileName()),
+			variables.GoogleProject:     jsii.String(env.GoogleProject),
+			variables.SourceBucket:      jsii.String(env.SourceBucket),
+			variables.DestinationBucket: jsii.String(env.DestinationBucket),
+			variables.Object:            jsii.String(env.Object),
+			variables.DestinationPrefix: jsii.String(env.DestinationPrefix),
+			variables.StorageEndpoint:   jsii.String(env.StorageEndpoint),
+			variables.AllowLoopback:     jsii.String(strconv.FormatBool(env.AllowLoopbackEndpoints)),
+		},
+	})
+	awscdk.NewCfnOutput(stack, jsii.String("FunctionName"), &awscdk.CfnOutputProps{
+		Value:       function.FunctionName(),
+		Description: jsii.String("Invoke it with any event"),
+	})
+	return stack, nil
+}
+
+func removal(r environment.LogRemoval) awscdk.RemovalPolicy {
+	if r == environment.RetainLogs {
+		return awscdk.RemovalPolicy_RETAIN
+	}
+	return awscdk.RemovalPolicy_DESTROY
+}
+
+// retention is the CDK's name of a number of days that the environment allows.
+func retention(days int) awslogs.RetentionDays {
+	return map[int]awslogs.RetentionDays{
+		1: awslogs.RetentionDays_ONE_DAY, 3: awslogs.RetentionDays_THREE_DAYS, 5: awslogs.RetentionDays_FIVE_DAYS,
+		7: awslogs.RetentionDays_ONE_WEEK, 14: awslogs.RetentionDays_TWO_WEEKS, 30: awslogs.RetentionDays_ONE_MONTH,
+		60: awslogs.RetentionDays_TWO_MONTHS, 90: awslogs.RetentionDays_THREE_MONTHS, 120: awslogs.RetentionDays_FOUR_MONTHS,
+		150: awslogs.RetentionDays_FIVE_MONTHS, 180: awslogs.RetentionDays_SIX_MONTHS, 365: awslogs.RetentionDays_ONE_YEAR,
+		400: awslogs.RetentionDays_THIRTEEN_MONTHS, 545: awslogs.RetentionDays_EIGHTEEN_MONTHS, 731: awslogs.RetentionDays_TWO_YEARS,
+		1096: awslogs.RetentionDays_THREE_YEARS, 1827: awslogs.RetentionDays_FIVE_YEARS, 2192: awslogs.RetentionDays_SIX_YEARS,
+		2557: awslogs.RetentionDays_SEVEN_YEARS, 2922: awslogs.RetentionDays_EIGHT_YEARS, 3288: awslogs.RetentionDays_NINE_YEARS,
+		3653: awslogs.RetentionDays_TEN_YEARS,
+	}[days]
+}

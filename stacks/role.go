@@ -1,0 +1,78 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// RoleStackProps are the properties of a RoleStack.
+type RoleStackProps struct {
+	awscdk.StackProps
+	Environment environment.Environment
+}
+
+// NewRoleStack makes the stack of the function's role. It comes first: Google's
+// side names the role, and the function is created with it.
+func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) awscdk.Stack {
+	env := props.Environment
+	stack := awscdk.NewStack(scope, jsii.String(id), &props.StackProps)
+	roleProps := &awsiam.RoleProps{
+		RoleName:    jsii.String(env.Role),
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		Description: jsii.String("Copies from Google Cloud Storage to S3; Google Cloud trusts it through workload identity federation"),
+	}
+	if env.RolePolicies == environment.ArticlePolicies {
+		roleProps.ManagedPolicies = &[]awsiam.IManagedPolicy{
+			awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("AmazonS3FullAccess")),
+			awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("service-role/AWSLambdaBasicExecutionRole")),
+		}
+	} else {
+		roleProps.InlinePolicies = &map[string]awsiam.PolicyDocument{
+			"write-destination": document("WriteDestination",
+				// One action covers every part of an upload but giving it up.
+				[]string{"s3:PutObject", "s3:AbortMultipartUpload"},
+				*stack.FormatArn(&awscdk.ArnComponents{
+					Service:      jsii.String("s3"),
+					Region:       jsii.String(""),
+					Account:      jsii.String(""),
+					Resource:     jsii.String(env.DestinationBucket),
+					ResourceName: jsii.String(env.DestinationPrefix + "*"),
+				})),
+			"write-logs": document("WriteLogs",
+				[]string{"logs:CreateLogStream", "logs:PutLogEvents"},
+				*stack.FormatArn(&awscdk.ArnComponents{
+					Service:      jsii.String("logs"),
+					Resource:     jsii.String("log-group"),
+					ResourceName: jsii.String(env.LogGroup() + ":*"),
+					ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
+				})),
+		}
+	}
+	role := awsiam.NewRole(stack, jsii.String("Role"), roleProps)
+	awscdk.NewCfnOutput(stack, jsii.String("RoleArn"), &awscdk.CfnOutputProps{
+		Value:       role.RoleArn(),
+		Description: jsii.String("The role's ARN"),
+	})
+	awscdk.NewCfnOutput(stack, jsii.String("AssumedRole"), &awscdk.CfnOutputProps{
+		Value:       jsii.String(env.AssumedRole()),
+		Description: jsii.String("What Google Cloud sees as attribute.aws_role"),
+	})
+	return stack
+}
+
+// document is a policy of one statement on one resource.
+func document(sid string, actions []string, resource string) awsiam.PolicyDocument {
+	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
+		Statements: &[]awsiam.PolicyStatement{
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid:       jsii.String(sid),
+				Actions:   jsii.Strings(actions...),
+				Resources: jsii.Strings(resource),
+			}),
+		},
+	})
+}
