@@ -9,8 +9,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/policy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 )
 
@@ -32,6 +34,8 @@ type Principal struct {
 	ARN     string // what GetCallerIdentity answers: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION
 	UserID  string // AIDA…, or AROA…:SESSION
 	RoleARN string // for an assumed role, the role's own IAM ARN with its path
+
+	AccessKeyID string // the key the call was signed with; it leads to the session and its policies
 }
 
 // Request is one authenticated call of one service.
@@ -45,7 +49,12 @@ type Request struct {
 	Caller  Principal
 
 	// Decide evaluates the caller's policies; Authorize calls it. The cloud sets it.
+	// A refusal's Reason is the clause that ends AWS's message, and behind a colon
+	// the statement that denied.
 	Decide func(action, resource string, keys map[string][]string) journal.Decision
+	// Evaluate is Decide with resource policies in set beside the caller's, which
+	// it adds.
+	Evaluate func(action, resource string, keys map[string][]string, set policy.Set) policy.Decision
 	// Entry is the journal's line for this request; a service may name its operation in it.
 	Entry *journal.Entry
 }
@@ -59,11 +68,17 @@ func (r *Request) Authorize(action, resource string, keys map[string][]string) e
 	if d.Allowed {
 		return nil
 	}
+	clause, _, _ := strings.Cut(d.Reason, ": ")
 	return &Error{
 		Status:  http.StatusForbidden,
 		Code:    "AccessDenied",
-		Message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", r.Caller.ARN, action, resource, d.Reason),
+		Message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", r.Caller.ARN, action, resource, clause),
 	}
+}
+
+// Record puts a decision of Evaluate into the journal.
+func (r *Request) Record(action, resource string, d policy.Decision) {
+	r.Entry.Decisions = append(r.Entry.Decisions, journal.Decision{Action: action, Resource: resource, Allowed: d.Allowed, Reason: d.Reason()})
 }
 
 // Service answers the authenticated requests of one AWS service.

@@ -15,7 +15,7 @@ import (
 const maxListMembers = 10_000
 
 // DecodeQuery fills the struct that v points to from form parameters. A field
-// takes the parameter of its own name: strings, integers, booleans and pointers
+// takes the parameter of its own name, or that of its param tag: strings, integers, booleans and pointers
 // to them directly, a slice from Name.member.1, Name.member.2 …, a struct from
 // Name.Field. A parameter without a field is refused by name, since ignoring
 // it could change what the call means.
@@ -44,7 +44,12 @@ type queryDecoder struct {
 
 func (d *queryDecoder) structure(prefix string, v reflect.Value) error {
 	for i := range v.NumField() {
-		if err := d.value(prefix+v.Type().Field(i).Name, v.Field(i)); err != nil {
+		field := v.Type().Field(i)
+		name := field.Name
+		if tag := field.Tag.Get("param"); tag != "" {
+			name = tag
+		}
+		if err := d.value(prefix+name, v.Field(i)); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,124 @@
+// Package aws is the local AWS: one HTTP handler for all its services. It finds
+// the service in the credential scope of a request's signature, verifies the
+// signature, lets the service answer and writes a journal of both.
+//
+// It models one account in one region. What each service models stands in its
+// own package. Throttling, latency and eventual consistency are not modelled,
+// and neither are TLS (the loopback listener stands for AWS's TLS endpoints, so
+// aws:SecureTransport is true) and other accounts.
+package aws
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sigv4"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sts"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
+)
+
+// AdminUser is the name of the user that the cloud begins with.
+const AdminUser = "sandbox-admin"
+
+// The region that IAM and the global endpoint of STS are in.
+const globalRegion = "us-east-1"
+
+// Options are what a cloud is made with.
+type Options struct {
+	Account string           // 12 digits
+	Region  string           // us-east-1
+	Now     func() time.Time // nil is time.Now
+	Random  io.Reader        // nil is crypto/rand
+	Journal *journal.Journal // nil keeps none
+	Dir     string           // where objects are stored; the cloud makes and removes its own folder in it
+	URL     string           // where the cloud is served, as clients reach it
+}
+
+// Cloud is a local AWS. Make it with New.
+type Cloud struct {
+	options  Options
+	verifier sigv4.Verifier
+	admin    api.Credentials
+
+	iam *iam.IAM
+	sts *sts.STS
+
+	mu       sync.RWMutex
+	services map[string]api.Service
+}
+
+var (
+	accountRule = regexp.MustCompile(`^\d{12}$`)
+	regionRule  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+)
+
+// New returns a cloud with nothing in it but its administrator.
+func New(o Options) (*Cloud, error) {
+	if !accountRule.MatchString(o.Account) {
+		return nil, fmt.Errorf("making the local AWS: account %q is not 12 digits", o.Account)
+	}
+	if !regionRule.MatchString(o.Region) {
+		return nil, fmt.Errorf("making the local AWS: %q is not a region's name", o.Region)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	c := &Cloud{options: o, services: map[string]api.Service{}}
+	c.verifier = sigv4.Verifier{Now: o.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}
+	var err error
+	if c.iam, err = iam.New(iam.Options{Account: o.Account, Now: o.Now, Random: o.Random}); err != nil {
+		return nil, err
+	}
+	if c.admin, err = c.iam.CreateAdministrator(AdminUser); err != nil {
+		return nil, fmt.Errorf("making the administrator: %w", err)
+	}
+	c.sts = sts.New(c.iam)
+	c.Register("iam", c.iam)
+	c.Register("sts", c.sts)
+	return c, nil
+}
+
+// Register adds a service under its name in credential scopes, or replaces it.
+func (c *Cloud) Register(name string, s api.Service) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.services[name] = s
+}
+
+// Close removes what the cloud stored.
+func (c *Cloud) Close() error { return nil }
+
+// Admin is the long-lived key of the user AdminUser, who may do everything.
+func (c *Cloud) Admin() api.Credentials { return c.admin }
+
+// IAM is the cloud's IAM.
+func (c *Cloud) IAM() *iam.IAM { return c.iam }
+
+// STS is the cloud's STS.
+func (c *Cloud) STS() *sts.STS { return c.sts }
+
+// Account is the cloud's account id.
+func (c *Cloud) Account() string { return c.options.Account }
+
+// Region is the cloud's region.
+func (c *Cloud) Region() string { return c.options.Region }
+
+// URL is where the cloud is served.
+func (c *Cloud) URL() string { return c.options.URL }
+
+// region accepts the cloud's own region, and for the global services theirs.
+func (c *Cloud) region(service, region string) (expected string, ok bool) {
+	if region == c.options.Region || (service == "iam" || service == "sts") && region == globalRegion {
+		return region, true
+	}
+	return c.options.Region, false
+}

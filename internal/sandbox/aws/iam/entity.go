@@ -1,0 +1,109 @@
+package iam
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/policy"
+)
+
+// kind is the kind of an entity that carries policies.
+type kind string
+
+const (
+	kindRole kind = "role"
+	kindUser kind = "user"
+)
+
+// title is the kind in the name of an operation.
+func (k kind) title() string { return strings.ToUpper(string(k[:1])) + string(k[1:]) }
+
+// document is a policy as it was sent and as it is evaluated.
+type document struct {
+	text   string
+	parsed *policy.Document
+}
+
+// entity is what roles and users have in common.
+type entity struct {
+	kind     kind
+	name     string
+	path     string
+	id       string
+	arn      string
+	created  time.Time
+	tags     []Tag
+	inline   map[string]document
+	attached []string // ARNs of managed policies, in the order they were attached
+}
+
+func (i *IAM) newEntity(k kind, name, path, idPrefix string) (entity, error) {
+	id, err := i.text(idAlphabet, entityIDLength)
+	if err != nil {
+		return entity{}, err
+	}
+	return entity{
+		kind: k, name: name, path: path, id: idPrefix + id,
+		arn:     i.arn(string(k) + path + name),
+		created: i.now().UTC().Truncate(time.Second), inline: map[string]document{},
+	}, nil
+}
+
+func (i *IAM) arn(resource string) string { return "arn:aws:iam::" + i.account + ":" + resource }
+
+// find returns the entity of that name. The caller holds the lock.
+func (i *IAM) find(k kind, name string) (*entity, error) {
+	if r, ok := i.roles[name]; ok && k == kindRole {
+		return &r.entity, nil
+	}
+	if u, ok := i.users[name]; ok && k == kindUser {
+		return &u.entity, nil
+	}
+	return nil, api.Errorf(http.StatusNotFound, "NoSuchEntity", "The %s with name %s cannot be found.", k, name)
+}
+
+// authorize checks that the caller may do action on the entity of that name.
+// An entity that does not exist stands for one without a path, as it does in
+// AWS, so that nobody learns from the answer what exists.
+func (i *IAM) authorize(r *api.Request, action string, k kind, name string, keys map[string][]string) error {
+	arn := i.arn(string(k) + "/" + name)
+	all := map[string][]string{}
+	i.mu.RLock()
+	if e, err := i.find(k, name); err == nil {
+		arn = e.arn
+		for _, t := range e.tags {
+			all["aws:ResourceTag/"+t.Key] = []string{t.Value}
+			all["iam:ResourceTag/"+t.Key] = []string{t.Value}
+		}
+	}
+	i.mu.RUnlock()
+	for key, values := range keys {
+		all[key] = values
+	}
+	return r.Authorize("iam:"+action, arn, all)
+}
+
+// size is a policy's size as quotas count it: without white space.
+func size(text string) int {
+	n := 0
+	for _, c := range text {
+		if !unicode.IsSpace(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// parse reads a document and turns what is wrong with it into IAM's error.
+func parse(text string, k policy.Kind) (document, error) {
+	parsed, err := policy.Parse(text, k)
+	var m *policy.Malformed
+	if errors.As(err, &m) {
+		return document{}, api.Errorf(http.StatusBadRequest, "MalformedPolicyDocument", "%s", m.Message)
+	}
+	return document{text: text, parsed: parsed}, err
+}

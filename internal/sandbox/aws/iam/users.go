@@ -1,0 +1,249 @@
+package iam
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+)
+
+type user struct{ entity }
+
+type userShape struct {
+	Path       string
+	UserName   string
+	UserID     string `xml:"UserId"`
+	ARN        string `xml:"Arn"`
+	CreateDate api.Timestamp
+	Tags       *api.Members[Tag] `xml:",omitempty"`
+}
+
+func (u *user) shape() userShape {
+	s := userShape{Path: u.path, UserName: u.name, UserID: u.id, ARN: u.arn, CreateDate: api.Timestamp(u.created)}
+	if len(u.tags) > 0 {
+		m := api.MembersOf(u.tags...)
+		s.Tags = &m
+	}
+	return s
+}
+
+type createUserInput struct {
+	UserName string
+	Path     string
+	Tags     []Tag
+}
+
+type userOutput struct{ User userShape }
+
+func (i *IAM) createUser(r *api.Request, in *createUserInput) (any, error) {
+	if err := checkName(in.UserName, "userName", maxUserName); err != nil {
+		return nil, err
+	}
+	path, err := checkPath(in.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Authorize("iam:CreateUser", i.arn("user"+path+in.UserName), tagKeys(in.Tags)); err != nil {
+		return nil, err
+	}
+	created := &user{}
+	if created.entity, err = i.newEntity(kindUser, in.UserName, path, "AIDA"); err != nil {
+		return nil, err
+	}
+	if created.tags, err = mergeTags(nil, in.Tags); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for name := range i.users {
+		if strings.EqualFold(name, in.UserName) {
+			return nil, api.Errorf(http.StatusConflict, "EntityAlreadyExists", "User with name %s already exists.", in.UserName)
+		}
+	}
+	i.users[in.UserName] = created
+	return userOutput{created.shape()}, nil
+}
+
+type userNameInput struct{ UserName string }
+
+// self fills in the caller's own user where the API lets the name be left out.
+func (i *IAM) self(r *api.Request, name string) (string, error) {
+	if name != "" {
+		return name, nil
+	}
+	if r.Caller.Type != api.User {
+		return "", api.Errorf(http.StatusBadRequest, "ValidationError", "Must specify userName when calling with non-User credentials")
+	}
+	return r.Caller.ARN[strings.LastIndex(r.Caller.ARN, "/")+1:], nil
+}
+
+func (i *IAM) getUser(r *api.Request, in *userNameInput) (any, error) {
+	name, err := i.self(r, in.UserName)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.authorize(r, "GetUser", kindUser, name, nil); err != nil {
+		return nil, err
+	}
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if _, err := i.find(kindUser, name); err != nil {
+		return nil, err
+	}
+	return userOutput{i.users[name].shape()}, nil
+}
+
+func (i *IAM) listUsers(r *api.Request, in *listInput) (any, error) {
+	if err := r.Authorize("iam:ListUsers", i.arn("user"+cmpPath(in.PathPrefix)), nil); err != nil {
+		return nil, err
+	}
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	var shapes []userShape
+	for _, name := range slices.Sorted(maps.Keys(i.users)) {
+		if strings.HasPrefix(i.users[name].path, in.PathPrefix) {
+			s := i.users[name].shape()
+			s.Tags = nil
+			shapes = append(shapes, s)
+		}
+	}
+	shapes, next, err := page(shapes, in.Marker, in.MaxItems)
+	return struct {
+		Users api.Members[userShape]
+		pageOutput
+	}{api.MembersOf(shapes...), next}, err
+}
+
+func (i *IAM) deleteUser(r *api.Request, in *userNameInput) (any, error) {
+	if err := i.authorize(r, "DeleteUser", kindUser, in.UserName, nil); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e, err := i.find(kindUser, in.UserName)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.deletable(); err != nil {
+		return nil, err
+	}
+	if len(i.accessKeys(in.UserName)) > 0 {
+		return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must delete access keys first.")
+	}
+	delete(i.users, in.UserName)
+	return nil, nil
+}
+
+// accessKeys returns the ids of a user's long-lived keys. The caller holds the lock.
+func (i *IAM) accessKeys(name string) []string {
+	var ids []string
+	for id, k := range i.keys {
+		if k.user == name && k.key.SessionToken == "" {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+type accessKeyShape struct {
+	UserName        string
+	AccessKeyID     string `xml:"AccessKeyId"`
+	Status          string
+	SecretAccessKey string `xml:",omitempty"`
+	CreateDate      api.Timestamp
+}
+
+func (i *IAM) createAccessKey(r *api.Request, in *userNameInput) (any, error) {
+	name, err := i.self(r, in.UserName)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.authorize(r, "CreateAccessKey", kindUser, name, nil); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, err := i.find(kindUser, name); err != nil {
+		return nil, err
+	}
+	if len(i.accessKeys(name)) >= maxAccessKeys {
+		return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d", maxAccessKeys)
+	}
+	c, err := i.newKey(accessKey{user: name}, 0)
+	if err != nil {
+		return nil, err
+	}
+	return struct{ AccessKey accessKeyShape }{accessKeyShape{
+		UserName: name, AccessKeyID: c.AccessKeyID, Status: "Active", SecretAccessKey: c.SecretAccessKey,
+		CreateDate: api.Timestamp(i.keys[c.AccessKeyID].issued),
+	}}, nil
+}
+
+type userPageInput struct {
+	UserName string
+	Marker   string
+	MaxItems *int
+}
+
+func (i *IAM) listAccessKeys(r *api.Request, in *userPageInput) (any, error) {
+	name, err := i.self(r, in.UserName)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.authorize(r, "ListAccessKeys", kindUser, name, nil); err != nil {
+		return nil, err
+	}
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if _, err := i.find(kindUser, name); err != nil {
+		return nil, err
+	}
+	var shapes []accessKeyShape
+	for _, id := range i.accessKeys(name) {
+		shapes = append(shapes, accessKeyShape{UserName: name, AccessKeyID: id, Status: "Active", CreateDate: api.Timestamp(i.keys[id].issued)})
+	}
+	shapes, next, err := page(shapes, in.Marker, in.MaxItems)
+	return struct {
+		AccessKeyMetadata api.Members[accessKeyShape]
+		pageOutput
+	}{api.MembersOf(shapes...), next}, err
+}
+
+type deleteAccessKeyInput struct {
+	UserName    string
+	AccessKeyID string `param:"AccessKeyId"`
+}
+
+func (i *IAM) deleteAccessKey(r *api.Request, in *deleteAccessKeyInput) (any, error) {
+	name, err := i.self(r, in.UserName)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.authorize(r, "DeleteAccessKey", kindUser, name, nil); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !slices.Contains(i.accessKeys(name), in.AccessKeyID) {
+		return nil, api.Errorf(http.StatusNotFound, "NoSuchEntity", "The Access Key with id %s cannot be found.", in.AccessKeyID)
+	}
+	delete(i.keys, in.AccessKeyID)
+	return nil, nil
+}
+
+// CreateAdministrator makes a user with AdministratorAccess and a key for it,
+// without a caller: it is how the cloud gets its first one.
+func (i *IAM) CreateAdministrator(name string) (api.Credentials, error) {
+	e, err := i.newEntity(kindUser, name, "/", "AIDA")
+	if err != nil {
+		return api.Credentials{}, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e.attached = []string{AdministratorAccess}
+	i.users[name] = &user{e}
+	return i.newKey(accessKey{user: name}, 0)
+}

@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Request is the call that is decided.
+type Request struct {
+	Caller   Caller
+	Action   string // s3:PutObject
+	Resource string // an ARN, or "*" for actions without one
+	Context  map[string][]string
+}
+
+// values looks a condition key up; keys do not regard case.
+func (q *Request) values(key string) []string {
+	if v, ok := q.Context[key]; ok {
+		return v
+	}
+	for k, v := range q.Context {
+		if strings.EqualFold(k, key) {
+			return v
+		}
+	}
+	return nil
+}
+
+// Named is a document with the name that decisions call it by.
+type Named struct {
+	Name     string // AdministratorAccess, or an inline policy's name
+	Document *Document
+}
+
+// Set is every policy that has a say about a call.
+type Set struct {
+	Identity []Named
+	Resource []Named
+	// Trust says that Resource is a role's trust policy: it has to name the
+	// caller or its account, whatever the identity policies allow.
+	Trust bool
+	// Session holds session policies; when there are any, one of them has to
+	// allow the call too.
+	Session []Named
+}
+
+// Decision is what the policies say.
+type Decision struct {
+	Allowed bool
+	Denied  bool // by an explicit deny
+	// Clause ends AWS's message about a refusal: "because no identity-based
+	// policy allows the s3:PutObject action".
+	Clause string
+	// By names the statement and policy that decided; empty when none did.
+	By string
+}
+
+// Reason is the decision in words, for a journal.
+func (d Decision) Reason() string {
+	switch {
+	case d.Allowed:
+		return "allowed by " + d.By
+	case d.By != "":
+		return d.Clause + ": " + d.By
+	default:
+		return d.Clause
+	}
+}
+
+// Evaluate decides q under the policies of set.
+func Evaluate(q Request, set Set) Decision {
+	groups := []struct {
+		policies []Named
+		article  string
+	}{{set.Identity, "an identity-based policy"}, {set.Resource, "a resource-based policy"}, {set.Session, "a session policy"}}
+	for _, g := range groups {
+		if by, m := find(q, g.policies, true); m != noMatch {
+			return Decision{Denied: true, Clause: "with an explicit deny in " + g.article, By: by}
+		}
+	}
+	by, identity := find(q, set.Identity, false)
+	byResource, resource := find(q, set.Resource, false)
+	if set.Trust && resource == noMatch {
+		return Decision{Clause: fmt.Sprintf("because no resource-based policy allows the %s action", q.Action)}
+	}
+	if resource == callerMatch && (identity == noMatch || set.Trust) {
+		by, identity = byResource, callerMatch
+	}
+	if identity == noMatch {
+		return Decision{Clause: fmt.Sprintf("because no identity-based policy allows the %s action", q.Action)}
+	}
+	if len(set.Session) > 0 {
+		if _, m := find(q, set.Session, false); m == noMatch {
+			return Decision{Clause: fmt.Sprintf("because no session policy allows the %s action", q.Action)}
+		}
+	}
+	return Decision{Allowed: true, By: by}
+}
+
+// find returns the statement that fits the call best, of those that deny or of
+// those that allow.
+func find(q Request, policies []Named, deny bool) (by string, best match) {
+	for _, p := range policies {
+		for i := range p.Document.Statements {
+			s := &p.Document.Statements[i]
+			if s.Deny != deny {
+				continue
+			}
+			if m := s.fits(&q); m > best {
+				by, best = fmt.Sprintf("statement %s of policy %s", s.Name(), p.Name), m
+			}
+		}
+	}
+	return by, best
+}
+
+func (s *Statement) fits(q *Request) match {
+	m := s.caller(q.Caller)
+	if m == noMatch || !s.action(q.Action) || !s.resource(q) {
+		return noMatch
+	}
+	for i := range s.Conditions {
+		if !s.Conditions[i].holds(s, q) {
+			return noMatch
+		}
+	}
+	return m
+}

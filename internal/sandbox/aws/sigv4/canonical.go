@@ -1,0 +1,105 @@
+package sigv4
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// canonicalRequest builds the text whose hash is signed; see "Create a signed
+// AWS API request".
+func canonicalRequest(r *http.Request, sig *signature, payload string) string {
+	var b strings.Builder
+	b.WriteString(r.Method + "\n" + canonicalPath(r, sig.service) + "\n" + canonicalQuery(r.URL.RawQuery) + "\n")
+	for _, h := range sig.signedHeaders {
+		b.WriteString(h + ":" + headerValue(r, h) + "\n")
+	}
+	b.WriteString("\n" + strings.Join(sig.signedHeaders, ";") + "\n" + payload)
+	return b.String()
+}
+
+func headerValue(r *http.Request, name string) string {
+	switch name {
+	case "host":
+		return r.Host
+	case "content-length":
+		return strconv.FormatInt(r.ContentLength, 10)
+	case "transfer-encoding":
+		return strings.Join(r.TransferEncoding, ",")
+	}
+	values := slices.Clone(r.Header.Values(name))
+	for i, v := range values {
+		values[i] = strings.Join(strings.Fields(v), " ")
+	}
+	return strings.Join(values, ",")
+}
+
+// canonicalPath encodes the path once for S3 and twice for every other service.
+func canonicalPath(r *http.Request, service string) string {
+	if service == "s3" {
+		if r.URL.Path == "" {
+			return "/"
+		}
+		return encode(r.URL.Path, true)
+	}
+	wire := r.URL.EscapedPath()
+	if wire == "" {
+		wire = "/"
+	}
+	return encode(wire, true)
+}
+
+func canonicalQuery(raw string) string {
+	type pair struct{ k, v string }
+	var pairs []pair
+	for _, part := range strings.Split(raw, "&") {
+		if part == "" {
+			continue
+		}
+		k, v, _ := strings.Cut(part, "=")
+		if k, v = unescape(k), unescape(v); k != "X-Amz-Signature" {
+			pairs = append(pairs, pair{encode(k, false), encode(v, false)})
+		}
+	}
+	slices.SortFunc(pairs, func(a, b pair) int {
+		if c := strings.Compare(a.k, b.k); c != 0 {
+			return c
+		}
+		return strings.Compare(a.v, b.v)
+	})
+	out := make([]string, len(pairs))
+	for i, p := range pairs {
+		out[i] = p.k + "=" + p.v
+	}
+	return strings.Join(out, "&")
+}
+
+// unescape decodes a query component; what is not valid stays as it is, and
+// then the signature does not match.
+func unescape(s string) string {
+	if u, err := url.QueryUnescape(s); err == nil {
+		return u
+	}
+	return s
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// encode is the signature's own percent-encoding: everything but unreserved
+// characters, and the slash where it separates.
+func encode(s string, keepSlash bool) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-_.~", c) >= 0 || c == '/' && keepSlash {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(upperHex[c>>4])
+		b.WriteByte(upperHex[c&15])
+	}
+	return b.String()
+}
