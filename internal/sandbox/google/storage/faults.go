@@ -1,0 +1,172 @@
+package storage
+
+import (
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
+)
+
+// fault is an error of Cloud Storage, which each of its APIs writes in its own
+// way (Cloud Storage documentation, "HTTP status and error codes" for JSON and
+// for XML).
+type fault struct {
+	HTTP    int
+	Reason  string // JSON: errors[].reason
+	Code    string // XML: Code
+	Message string // JSON: message; XML: Details
+	Brief   string // XML: Message
+}
+
+func (f *fault) Error() string { return f.Reason + ": " + f.Message }
+
+func noBucket() error {
+	return &fault{http.StatusNotFound, "notFound", "NoSuchBucket", "The specified bucket does not exist.", "The specified bucket does not exist."}
+}
+
+func noObject(bucket, name string) error {
+	return &fault{http.StatusNotFound, "notFound", "NoSuchKey", "No such object: " + bucket + "/" + name, "The specified key does not exist."}
+}
+
+func preconditionFailed() error {
+	return &fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.", "At least one of the pre-conditions you specified did not hold."}
+}
+
+func invalid(message string) error {
+	return &fault{http.StatusBadRequest, "invalid", "InvalidArgument", message, "Invalid argument."}
+}
+
+// authorize asks for a permission and refuses as Cloud Storage does: without a
+// token by 401, with a token by 403, and both name the caller.
+func authorize(r *api.Request, permission, resource string, own ...api.Granter) error {
+	if !scoped(r.Principal.Scopes, permission) {
+		return &fault{http.StatusForbidden, "insufficientPermissions", "AccessDenied", "Provided scope(s) are not authorized", "Access denied."}
+	}
+	if r.Allowed(permission, resource, own...) {
+		return nil
+	}
+	kind := "bucket"
+	switch {
+	case strings.HasPrefix(permission, "storage.objects.") && permission != "storage.objects.list":
+		kind = "object"
+	case strings.HasPrefix(resource, "//cloudresourcemanager.googleapis.com/"):
+		kind = "project"
+	}
+	noun := map[string]string{"bucket": "Google Cloud Storage bucket", "object": "Google Cloud Storage object", "project": "Google Cloud project"}[kind]
+	message := caller(r.Principal) + " does not have " + permission + " access to the " + noun + ". Permission '" + permission + "' denied on resource (or it may not exist)."
+	if r.Principal.Member == "" {
+		return &fault{http.StatusUnauthorized, "required", "AccessDenied", message, "Access denied."}
+	}
+	return &fault{http.StatusForbidden, "forbidden", "AccessDenied", message, "Access denied."}
+}
+
+// caller names a principal as Cloud Storage's messages do.
+func caller(p api.Principal) string {
+	if p.Member == "" {
+		return "Anonymous caller"
+	}
+	if kind, email, ok := strings.Cut(p.Member, ":"); ok && (kind == "user" || kind == "serviceAccount") {
+		return email
+	}
+	return p.Member
+}
+
+// scoped tells whether a token's scopes cover a permission: Cloud Storage
+// documentation, "OAuth 2.0 scopes". A token without scopes is one that the
+// sandbox gave to its administrator.
+func scoped(scopes []string, permission string) bool {
+	if len(scopes) == 0 {
+		return true
+	}
+	const prefix = "https://www.googleapis.com/auth/"
+	enough := []string{"cloud-platform", "devstorage.full_control"}
+	switch verb := permission[strings.LastIndex(permission, ".")+1:]; verb {
+	case "get", "list":
+		enough = append(enough, "devstorage.read_write", "devstorage.read_only", "cloud-platform.read-only")
+	case "create", "delete", "update":
+		enough = append(enough, "devstorage.read_write")
+	}
+	for _, scope := range scopes {
+		for _, e := range enough {
+			if scope == prefix+e {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func writeJSONError(w http.ResponseWriter, r *api.Request, err error) {
+	var f *fault
+	if !errors.As(err, &f) {
+		var e *api.Error
+		if !errors.As(err, &e) {
+			e = &api.Error{HTTP: http.StatusInternalServerError, Status: "INTERNAL", Message: err.Error()}
+		}
+		reason := map[string]string{"INVALID_ARGUMENT": "invalid", "ABORTED": "conditionNotMet", "UNAUTHENTICATED": "authError"}[e.Status]
+		if reason == "" {
+			reason = "backendError"
+		}
+		f = &fault{HTTP: e.HTTP, Reason: reason, Message: e.Message}
+		if e.Status == "ABORTED" { // a stale etag is a failed precondition here
+			f.HTTP = http.StatusPreconditionFailed
+		}
+	}
+	r.Entry.Code = f.Reason
+	api.WriteJSON(w, f.HTTP, map[string]any{"error": map[string]any{
+		"code": f.HTTP, "message": f.Message,
+		"errors": []any{map[string]string{"message": f.Message, "domain": "global", "reason": f.Reason}},
+	}})
+}
+
+func writeXMLError(w http.ResponseWriter, r *api.Request, err error) {
+	var f *fault
+	if !errors.As(err, &f) {
+		f = &fault{http.StatusInternalServerError, "backendError", "InternalError", err.Error(), "We encountered an internal error. Please try again."}
+	}
+	r.Entry.Code = f.Code
+	w.Header().Set("Content-Type", "application/xml; charset=UTF-8")
+	body, err := xml.Marshal(struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+		Details string `xml:",omitempty"`
+	}{Code: f.Code, Message: f.Brief, Details: f.Message})
+	if err != nil {
+		body = nil
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(xmlHeader)+len(body)))
+	w.WriteHeader(f.HTTP)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(append([]byte(xmlHeader), body...))
+	}
+}
+
+const xmlHeader = "<?xml version='1.0' encoding='UTF-8'?>"
+
+// Unauthenticated answers a token that is unknown or has expired, in the
+// language of the API that was asked.
+func Unauthenticated(w http.ResponseWriter, r *api.Request) {
+	f := &fault{http.StatusUnauthorized, "authError", "AuthenticationRequired", "Invalid Credentials", "Authentication required."}
+	if IsJSON(r.URL.EscapedPath()) {
+		writeJSONError(w, r, f)
+		return
+	}
+	writeXMLError(w, r, f)
+}
+
+func unescape(args []string) ([]string, error) {
+	out := make([]string, len(args))
+	for i, a := range args {
+		text, err := url.PathUnescape(a)
+		if err != nil {
+			return nil, invalid("Invalid URL escape: " + a)
+		}
+		out[i] = text
+	}
+	return out, nil
+}

@@ -1,0 +1,87 @@
+package sts
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/expression"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/iam"
+)
+
+// Limits of mapped attributes: IAM API reference,
+// "projects.locations.workloadIdentityPools.providers", attributeMapping, bytes.
+const (
+	maxSubject    = 127
+	maxAttributes = 16 << 10
+)
+
+// federate makes the principal of an AWS identity: it applies the provider's
+// mapping and holds the result to its condition.
+func federate(p iam.Provider, id identity) (api.Principal, *Error) {
+	assertion := map[string]any{"account": id.account, "arn": id.arn, "userid": id.userID}
+	google, attribute := map[string]any{}, map[string]any{}
+	var subject string
+	var sets []string
+	pool := "principalSet://iam.googleapis.com/" + p.Pool + "/"
+	total := 0
+	for key, source := range p.Mapping {
+		value, err := evaluate(source, assertion)
+		if err != nil {
+			return api.Principal{}, &Error{"invalid_grant", fmt.Sprintf("Error evaluating the mapping of %s: %v", key, err)}
+		}
+		text, isText := value.(string)
+		total += len(key) + len(text)
+		switch name, custom := strings.CutPrefix(key, "attribute."); {
+		case key == "google.groups":
+			groups, ok := value.([]string)
+			if !ok {
+				return api.Principal{}, &Error{"invalid_grant", "The mapped attribute google.groups must be a list of strings."}
+			}
+			google["groups"] = groups
+			for _, group := range groups {
+				sets = append(sets, pool+"group/"+group)
+			}
+		case !isText:
+			return api.Principal{}, &Error{"invalid_grant", fmt.Sprintf("The mapped attribute %s must be a string.", key)}
+		case custom:
+			attribute[name] = text
+			if text != "" {
+				sets = append(sets, pool+"attribute."+name+"/"+text)
+			}
+		default:
+			google["subject"], subject = text, text
+		}
+	}
+	switch {
+	case subject == "":
+		return api.Principal{}, &Error{"invalid_grant", "The mapped attribute google.subject must not be empty."}
+	case len(subject) > maxSubject:
+		return api.Principal{}, &Error{"invalid_request", fmt.Sprintf("The size of mapped attribute google.subject exceeds the %d bytes limit. Either modify your attribute mapping or the incoming assertion to produce a mapped attribute that is less than %d bytes.", maxSubject, maxSubject)}
+	case total > maxAttributes:
+		return api.Principal{}, &Error{"invalid_request", fmt.Sprintf("The total size of mapped attributes exceeds %d bytes.", maxAttributes)}
+	}
+	if p.Condition != "" {
+		condition, err := expression.Compile(p.Condition, "assertion", "google", "attribute")
+		holds := false
+		if err == nil {
+			holds, err = condition.Bool(map[string]any{"assertion": assertion, "google": google, "attribute": attribute})
+		}
+		if err != nil || !holds {
+			return api.Principal{}, &Error{"unauthorized_client", "The given credential is rejected by the attribute condition."}
+		}
+	}
+	return api.Principal{
+		Member:  "principal://iam.googleapis.com/" + p.Pool + "/subject/" + subject,
+		Sets:    append(sets, pool+"*"),
+		Through: []string{id.arn},
+	}, nil
+}
+
+func evaluate(source string, assertion map[string]any) (any, error) {
+	e, err := expression.Compile(source, "assertion")
+	if err != nil {
+		return nil, err
+	}
+	return e.Value(map[string]any{"assertion": assertion})
+}

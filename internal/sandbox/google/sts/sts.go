@@ -1,0 +1,174 @@
+// Package sts is Google's Security Token Service: it exchanges a subject token of
+// AWS, which is a signed and unsent GetCallerIdentity request, for an access
+// token of the federated principal.
+//
+// The signed request is really sent, to the AWS cloud it was made for, whose
+// answer decides; nothing here looks into the signature. Mapping and condition
+// are evaluated on that answer. Only subject tokens of AWS are modelled.
+package sts
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/token"
+)
+
+// The identifiers of the exchange: RFC 8693, "OAuth 2.0 Token Exchange", and
+// Security Token Service API reference, "token".
+const (
+	grantType        = "urn:ietf:params:oauth:grant-type:token-exchange"
+	accessTokenType  = "urn:ietf:params:oauth:token-type:access_token"
+	subjectTokenType = "urn:ietf:params:aws:token-type:aws4_request"
+
+	lifetime = time.Hour
+	maxBody  = 64 << 10 // of a request, in bytes
+)
+
+// Options configure the service.
+type Options struct {
+	IAM    *iam.IAM
+	Tokens *token.Store
+	// AWS sends a request that was signed for an AWS host. Its URL is the public
+	// one; the transport finds the local cloud.
+	AWS http.RoundTripper
+}
+
+// STS is the service.
+type STS struct{ opts Options }
+
+// New makes the service.
+func New(opts Options) *STS { return &STS{opts} }
+
+// Error is an error as OAuth 2.0 writes it (RFC 6749, section 5.2).
+type Error struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Description }
+
+// exchange is a request to exchange a token; the service takes it as a form and
+// as JSON.
+type exchange struct {
+	GrantType          string `json:"grantType"`
+	Audience           string `json:"audience"`
+	Scope              string `json:"scope"`
+	RequestedTokenType string `json:"requestedTokenType"`
+	SubjectToken       string `json:"subjectToken"`
+	SubjectTokenType   string `json:"subjectTokenType"`
+	Options            string `json:"options"`
+}
+
+// ServeGoogle answers POST /v1/token.
+func (s *STS) ServeGoogle(w http.ResponseWriter, r *api.Request) {
+	if r.Method != http.MethodPost || r.URL.Path != "/v1/token" {
+		api.WriteError(w, r, api.Unknown(r.Request))
+		return
+	}
+	in, err := read(r)
+	if err == nil {
+		var out any
+		if out, err = s.exchange(r, in); err == nil {
+			api.WriteJSON(w, http.StatusOK, out)
+			return
+		}
+	}
+	r.Entry.Code = err.Code
+	api.WriteJSON(w, http.StatusBadRequest, err)
+}
+
+func read(r *api.Request) (exchange, *Error) {
+	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	if err != nil {
+		return exchange{}, &Error{"invalid_request", "The request is too large."}
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		var in exchange
+		if err := json.Unmarshal(data, &in); err != nil {
+			return exchange{}, &Error{"invalid_request", "Invalid JSON payload received."}
+		}
+		return in, nil
+	}
+	form, err := url.ParseQuery(string(data))
+	if err != nil {
+		return exchange{}, &Error{"invalid_request", "Bad Request"}
+	}
+	for name, values := range form {
+		if len(values) > 1 {
+			return exchange{}, &Error{"invalid_request", "Parameter " + name + " is given more than once."}
+		}
+	}
+	return exchange{
+		GrantType:          form.Get("grant_type"),
+		Audience:           form.Get("audience"),
+		Scope:              form.Get("scope"),
+		RequestedTokenType: form.Get("requested_token_type"),
+		SubjectToken:       form.Get("subject_token"),
+		SubjectTokenType:   form.Get("subject_token_type"),
+		Options:            form.Get("options"),
+	}, nil
+}
+
+func (s *STS) exchange(r *api.Request, in exchange) (any, *Error) {
+	switch {
+	case in.GrantType != grantType:
+		return nil, &Error{"unsupported_grant_type", "Bad Request"}
+	case in.RequestedTokenType != accessTokenType:
+		return nil, &Error{"invalid_request", "Invalid value for \"requested_token_type\": only " + accessTokenType + " is supported."}
+	case in.SubjectTokenType != subjectTokenType:
+		return nil, &Error{"invalid_request", "Invalid value for \"subject_token_type\"."}
+	case strings.TrimSpace(in.Scope) == "":
+		return nil, &Error{"invalid_scope", "Missing required parameter: scope"}
+	case in.SubjectToken == "":
+		return nil, &Error{"invalid_request", "Missing required parameter: subject_token"}
+	}
+	provider, wellFormed, ok := s.opts.IAM.Provider(in.Audience)
+	if !wellFormed {
+		return nil, &Error{"invalid_request", "Invalid value for \"audience\". This value should be the full resource name of the Identity Provider. See https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token for the list of possible formats."}
+	}
+	if !ok {
+		return nil, &Error{"invalid_target", "The target service indicated by the \"audience\" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn't exist."}
+	}
+	identity, err := s.verify(r.Context(), in.SubjectToken, in.Audience)
+	if err != nil {
+		return nil, err
+	}
+	if identity.account != provider.AWSAccount {
+		return nil, &Error{"invalid_grant", "The AWS account of the given credential (" + identity.account + ") is not the account that the provider trusts."}
+	}
+	principal, err := federate(provider, identity)
+	if err != nil {
+		return nil, err
+	}
+	principal.Scopes = strings.Fields(in.Scope)
+	access, _ := s.opts.Tokens.Issue(principal, lifetime)
+	r.Entry.Principal = principal.Member
+	return map[string]any{
+		"access_token":      access,
+		"issued_token_type": accessTokenType,
+		"token_type":        "Bearer",
+		"expires_in":        int(lifetime / time.Second),
+	}, nil
+}
+
+// verify sends the signed request and reads who AWS says the caller is.
+func (s *STS) verify(ctx context.Context, subjectToken, audience string) (identity, *Error) {
+	req, problem := parse(subjectToken, audience)
+	if problem != nil {
+		return identity{}, problem
+	}
+	resp, err := s.opts.AWS.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		return identity{}, &Error{"invalid_grant", "Error connecting to AWS: " + err.Error()}
+	}
+	defer resp.Body.Close()
+	return readIdentity(resp)
+}

@@ -1,0 +1,113 @@
+package sts
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// subject is the subject token of AWS: a request as its client would send it
+// (Google Cloud documentation, "Configure Workload Identity Federation with AWS
+// or Azure VMs", REST).
+type subject struct {
+	URL     string `json:"url"`
+	Method  string `json:"method"`
+	Headers []struct {
+		Key   string `json:"key"`
+		Value string `json:"value"`
+	} `json:"headers"`
+}
+
+// hostPattern admits AWS's STS and nothing else: a client chooses this URL.
+var hostPattern = regexp.MustCompile(`^sts(\.[a-z]{2}(-[a-z]+)+-[0-9])?\.amazonaws\.com$`)
+
+const targetHeader = "x-goog-cloud-target-resource"
+
+func badFormat() *Error { return &Error{"invalid_grant", "AWS request has invalid format."} }
+
+// parse makes the request of a subject token, after holding it to the one shape
+// that proves an identity to this audience and does nothing else.
+func parse(token, audience string) (*http.Request, *Error) {
+	text, err := url.QueryUnescape(token)
+	if err != nil {
+		return nil, &Error{"invalid_grant", "Invalid format of AWS credentials: " + err.Error()}
+	}
+	var in subject
+	dec := json.NewDecoder(strings.NewReader(text))
+	if err := dec.Decode(&in); err != nil {
+		return nil, &Error{"invalid_grant", "Invalid format of AWS credentials: " + err.Error()}
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, badFormat()
+	}
+	u, err := url.Parse(in.URL)
+	if err != nil || u.Scheme != "https" || !hostPattern.MatchString(u.Host) || (u.Path != "" && u.Path != "/") || u.User != nil || u.Fragment != "" {
+		return nil, badFormat()
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil || len(query) != 2 || !only(query["Action"], "GetCallerIdentity") || !only(query["Version"], "2011-06-15") || in.Method != http.MethodPost {
+		return nil, badFormat()
+	}
+	header := http.Header{}
+	for _, h := range in.Headers {
+		if header.Get(h.Key) != "" {
+			return nil, badFormat() // which of the two was signed?
+		}
+		header.Set(h.Key, h.Value)
+	}
+	for _, required := range []string{"Authorization", "X-Amz-Date", "Host"} {
+		if header.Get(required) == "" {
+			return nil, badFormat()
+		}
+	}
+	if header.Get("Host") != u.Host {
+		return nil, badFormat()
+	}
+	if header.Get(targetHeader) != audience {
+		return nil, &Error{"invalid_grant", "The value of the header " + targetHeader + " must be the audience of the token exchange."}
+	}
+	header.Del("Host")
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	return &http.Request{Method: http.MethodPost, URL: u, Host: u.Host, Header: header, Body: http.NoBody, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
+}
+
+func only(values []string, want string) bool { return len(values) == 1 && values[0] == want }
+
+// identity is AWS's answer to GetCallerIdentity.
+type identity struct {
+	account, arn, userID string
+}
+
+const maxAnswer = 64 << 10 // bytes
+
+func readIdentity(resp *http.Response) (identity, *Error) {
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return identity{}, &Error{"invalid_grant", "Error reading the answer of AWS: " + err.Error()}
+	}
+	if resp.StatusCode != http.StatusOK {
+		var failure struct {
+			Error struct{ Code, Message string }
+		}
+		if err := xml.Unmarshal(data, &failure); err != nil || failure.Error.Code == "" {
+			return identity{}, &Error{"invalid_grant", "Received invalid AWS response."}
+		}
+		return identity{}, &Error{"invalid_grant", "Received invalid AWS response of type " + failure.Error.Code + " with error message: " + failure.Error.Message}
+	}
+	var answer struct {
+		Result struct {
+			Account, Arn string
+			UserID       string `xml:"UserId"`
+		} `xml:"GetCallerIdentityResult"`
+	}
+	if err := xml.Unmarshal(data, &answer); err != nil || answer.Result.Arn == "" {
+		return identity{}, &Error{"invalid_grant", "Received invalid AWS response."}
+	}
+	return identity{answer.Result.Account, answer.Result.Arn, answer.Result.UserID}, nil
+}
