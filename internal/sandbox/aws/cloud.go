@@ -18,8 +18,10 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/s3"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sigv4"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sts"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/blob"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 )
 
@@ -46,8 +48,10 @@ type Cloud struct {
 	verifier sigv4.Verifier
 	admin    api.Credentials
 
-	iam *iam.IAM
-	sts *sts.STS
+	store *blob.Store
+	iam   *iam.IAM
+	sts   *sts.STS
+	s3    *s3.S3
 
 	mu       sync.RWMutex
 	services map[string]api.Service
@@ -81,9 +85,14 @@ func New(o Options) (*Cloud, error) {
 	if c.admin, err = c.iam.CreateAdministrator(AdminUser); err != nil {
 		return nil, fmt.Errorf("making the administrator: %w", err)
 	}
+	if c.store, err = blob.Open(o.Dir); err != nil {
+		return nil, err
+	}
 	c.sts = sts.New(c.iam)
+	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists})
 	c.Register("iam", c.iam)
 	c.Register("sts", c.sts)
+	c.Register("s3", c.s3)
 	return c, nil
 }
 
@@ -95,7 +104,7 @@ func (c *Cloud) Register(name string, s api.Service) {
 }
 
 // Close removes what the cloud stored.
-func (c *Cloud) Close() error { return nil }
+func (c *Cloud) Close() error { return c.store.Close() }
 
 // Admin is the long-lived key of the user AdminUser, who may do everything.
 func (c *Cloud) Admin() api.Credentials { return c.admin }
@@ -105,6 +114,9 @@ func (c *Cloud) IAM() *iam.IAM { return c.iam }
 
 // STS is the cloud's STS.
 func (c *Cloud) STS() *sts.STS { return c.sts }
+
+// S3 is the cloud's S3.
+func (c *Cloud) S3() *s3.S3 { return c.s3 }
 
 // Account is the cloud's account id.
 func (c *Cloud) Account() string { return c.options.Account }

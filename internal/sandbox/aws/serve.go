@@ -2,6 +2,7 @@ package aws
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -135,6 +136,11 @@ func (w *statusRecorder) WriteHeader(status int) {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// ReadFrom keeps the way from a file to the network that the real writer has.
+func (w *statusRecorder) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(w.ResponseWriter, r)
 }
 
 // Unwrap lets http.ResponseController reach the real writer.

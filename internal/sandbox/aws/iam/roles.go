@@ -147,6 +147,13 @@ func (i *IAM) exists(arn string) bool {
 	return false
 }
 
+// PrincipalExists says whether a policy may name the ARN as a principal.
+func (i *IAM) PrincipalExists(arn string) bool {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.exists(arn)
+}
+
 type roleNameInput struct{ RoleName string }
 
 func (i *IAM) getRole(r *api.Request, in *roleNameInput) (any, error) {
