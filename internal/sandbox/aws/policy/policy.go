@@ -29,6 +29,7 @@ const (
 	Identity Kind = iota // attached to a user or role, or given with a session
 	Trust                // who may assume a role
 	Bucket               // attached to an S3 bucket
+	Resource             // attached to a resource of another service: a function, a repository
 )
 
 // Malformed says what is wrong with a document, in AWS's words where they are
