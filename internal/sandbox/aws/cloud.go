@@ -18,8 +18,10 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/logs"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/s3"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sigv4"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/ssm"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sts"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/blob"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
@@ -93,6 +95,8 @@ func New(o Options) (*Cloud, error) {
 	c.Register("iam", c.iam)
 	c.Register("sts", c.sts)
 	c.Register("s3", c.s3)
+	c.Register("ssm", ssm.New(ssm.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
+	c.Register("logs", logs.New(logs.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	return c, nil
 }
 
