@@ -10,6 +10,7 @@ package aws
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -17,7 +18,10 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/cloudformation"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/ecr"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/lambda"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/logs"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/s3"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sigv4"
@@ -54,6 +58,9 @@ type Cloud struct {
 	iam   *iam.IAM
 	sts   *sts.STS
 	s3    *s3.S3
+
+	cloudformation *cloudformation.Server
+	lambda         *lambda.Server
 
 	mu       sync.RWMutex
 	services map[string]api.Service
@@ -97,6 +104,13 @@ func New(o Options) (*Cloud, error) {
 	c.Register("s3", c.s3)
 	c.Register("ssm", ssm.New(ssm.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	c.Register("logs", logs.New(logs.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
+	c.Register("ecr", ecr.New(ecr.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
+	if c.lambda, err = lambda.New(lambda.Options{Account: o.Account, Region: o.Region, URL: o.URL, Dir: o.Dir, Sessions: c.iam, Now: o.Now, Random: o.Random}); err != nil {
+		return nil, err
+	}
+	c.Register("lambda", c.lambda)
+	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random})
+	c.Register("cloudformation", c.cloudformation)
 	return c, nil
 }
 
@@ -107,8 +121,11 @@ func (c *Cloud) Register(name string, s api.Service) {
 	c.services[name] = s
 }
 
-// Close removes what the cloud stored.
-func (c *Cloud) Close() error { return c.store.Close() }
+// Close stops what still runs, stack operations before the functions that they
+// may be making, and removes what the cloud stored.
+func (c *Cloud) Close() error {
+	return errors.Join(c.cloudformation.Close(), c.lambda.Close(), c.store.Close())
+}
 
 // Admin is the long-lived key of the user AdminUser, who may do everything.
 func (c *Cloud) Admin() api.Credentials { return c.admin }
@@ -118,6 +135,12 @@ func (c *Cloud) IAM() *iam.IAM { return c.iam }
 
 // STS is the cloud's STS.
 func (c *Cloud) STS() *sts.STS { return c.sts }
+
+// CloudFormation is the cloud's CloudFormation.
+func (c *Cloud) CloudFormation() *cloudformation.Server { return c.cloudformation }
+
+// Lambda is the cloud's Lambda.
+func (c *Cloud) Lambda() *lambda.Server { return c.lambda }
 
 // S3 is the cloud's S3.
 func (c *Cloud) S3() *s3.S3 { return c.s3 }

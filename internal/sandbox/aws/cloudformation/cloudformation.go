@@ -40,6 +40,9 @@ const principal = "cloudformation.amazonaws.com"
 // sessionLength bounds one operation, since its credentials are made once.
 const sessionLength = time.Hour
 
+// nowhere is a closed port. Without an endpoint the SDK would ask the real AWS.
+const nowhere = "http://127.0.0.1:9"
+
 // Options say where the service is and what it relies on.
 type Options struct {
 	Account, Region string
@@ -66,6 +69,9 @@ type Server struct {
 func New(opts Options) *Server {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.URL == "" {
+		opts.URL = nowhere
 	}
 	if opts.Random == nil {
 		opts.Random = rand.Reader

@@ -45,12 +45,7 @@ func newCloud(t *testing.T) *cloud {
 		t.Fatal(err)
 	}
 	handler = core
-	server := cloudformation.New(cloudformation.Options{Account: account, Region: region, URL: web.URL, Sessions: core.IAM()})
-	core.Register("cloudformation", server)
 	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
 		if err := core.Close(); err != nil {
 			t.Error(err)
 		}
@@ -58,7 +53,7 @@ func newCloud(t *testing.T) *cloud {
 	admin := core.Admin()
 	cfg := awssdk.Config{Region: region, BaseEndpoint: &web.URL, Retryer: func() awssdk.Retryer { return awssdk.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, admin.SessionToken)}
-	return &cloud{T: t, ctx: t.Context(), server: server, cfn: sdk.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg), config: cfg}
+	return &cloud{T: t, ctx: t.Context(), server: core.CloudFormation(), cfn: sdk.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg), config: cfg}
 }
 
 func text(s string) *string { return &s }

@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/ecr"
 )
 
 func newClient(t *testing.T) *sdk.Client {
@@ -30,7 +29,6 @@ func newClient(t *testing.T) *sdk.Client {
 			t.Error(err)
 		}
 	})
-	core.Register("ecr", ecr.New(ecr.Options{Account: "123456789012", Region: "eu-central-1"}))
 	web := httptest.NewServer(http.Handler(core))
 	t.Cleanup(web.Close)
 	admin := core.Admin()

@@ -89,15 +89,7 @@ func newCloud(t *testing.T) *cloud {
 		t.Fatal(err)
 	}
 	handler = core
-	server, err := lambda.New(lambda.Options{Account: account, Region: region, URL: web.URL, Dir: t.TempDir(), Sessions: core.IAM()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	core.Register("lambda", server)
 	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
 		if err := core.Close(); err != nil {
 			t.Error(err)
 		}
@@ -105,7 +97,7 @@ func newCloud(t *testing.T) *cloud {
 	admin := core.Admin()
 	cfg := awssdk.Config{Region: region, BaseEndpoint: &web.URL, Retryer: func() awssdk.Retryer { return awssdk.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, admin.SessionToken)}
-	c := &cloud{T: t, ctx: t.Context(), core: core, server: server, lambda: sdk.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg), config: cfg, journal: j}
+	c := &cloud{T: t, ctx: t.Context(), core: core, server: core.Lambda(), lambda: sdk.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg), config: cfg, journal: j}
 	out, err := c.iam.CreateRole(c.ctx, &iam.CreateRoleInput{RoleName: text("function"), AssumeRolePolicyDocument: text(trust)})
 	if err != nil {
 		t.Fatal(err)

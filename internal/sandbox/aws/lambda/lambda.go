@@ -34,6 +34,9 @@ import (
 // principal is the service that assumes a function's role.
 const principal = "lambda.amazonaws.com"
 
+// nowhere is a closed port. Without an endpoint the SDK would ask the real AWS.
+const nowhere = "http://127.0.0.1:9"
+
 // Options say where the service is and what it relies on.
 type Options struct {
 	Account, Region string
@@ -62,6 +65,9 @@ type Server struct {
 func New(opts Options) (*Server, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.URL == "" {
+		opts.URL = nowhere
 	}
 	if opts.Random == nil {
 		opts.Random = rand.Reader
