@@ -1,0 +1,147 @@
+// Package sandbox is two local clouds, one of AWS and one of Google, on loopback
+// addresses of this process. They know each other as the real ones do: Google's
+// token exchange sends the signed AWS request to the AWS cloud and believes its
+// answer.
+//
+// Nothing in it can reach a real cloud: account, project and keys are made up,
+// every URL is this process's own, and Environ gives child processes proxies that
+// lead nowhere.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
+)
+
+// The made-up account and project of every sandbox.
+const (
+	Account       = "123456789012"
+	Region        = "ap-northeast-1"
+	Project       = "demo-project"
+	ProjectNumber = "987654321098"
+)
+
+// Options configure a sandbox; the zero value works.
+type Options struct {
+	Dir string           // parent of the folder for contents; default: the system's
+	Now func() time.Time // the clouds' clock
+}
+
+// Sandbox is both clouds, served.
+type Sandbox struct {
+	AWS     *aws.Cloud
+	Google  *google.Cloud
+	Journal *journal.Journal
+
+	AWSURL    string // http://127.0.0.1:PORT
+	GoogleURL string
+
+	dir     string
+	servers []*http.Server
+}
+
+// Start makes both clouds and serves them on free ports of 127.0.0.1.
+func Start(opts Options) (*Sandbox, error) {
+	dir, err := os.MkdirTemp(opts.Dir, "clouds-")
+	if err != nil {
+		return nil, fmt.Errorf("starting sandbox: %w", err)
+	}
+	s := &Sandbox{Journal: &journal.Journal{}, dir: dir}
+	if err := s.start(opts); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting sandbox: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Sandbox) start(opts Options) error {
+	awsListener, awsURL, err := listen()
+	if err != nil {
+		return err
+	}
+	googleListener, googleURL, err := listen()
+	if err != nil {
+		return errors.Join(err, awsListener.Close())
+	}
+	s.AWSURL, s.GoogleURL = awsURL.String(), googleURL.String()
+	s.AWS, err = aws.New(aws.Options{
+		Account: Account,
+		Region:  Region,
+		Now:     opts.Now,
+		Journal: s.Journal,
+		Dir:     s.dir,
+		URL:     s.AWSURL,
+	})
+	if err == nil {
+		s.Google, err = google.New(google.Options{
+			ProjectID:     Project,
+			ProjectNumber: ProjectNumber,
+			Now:           opts.Now,
+			Journal:       s.Journal,
+			Dir:           s.dir,
+			URL:           s.GoogleURL,
+			AWS:           localAWS{awsURL},
+		})
+	}
+	if err != nil {
+		return errors.Join(err, awsListener.Close(), googleListener.Close())
+	}
+	s.serve(awsListener, s.AWS)
+	s.serve(googleListener, s.Google)
+	return nil
+}
+
+func listen() (net.Listener, *url.URL, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	return l, &url.URL{Scheme: "http", Host: l.Addr().String()}, nil
+}
+
+func (s *Sandbox) serve(l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	s.servers = append(s.servers, server)
+	go server.Serve(l) //nolint:errcheck // it ends with Close, which reports
+}
+
+// closing bounds the wait for requests that are under way.
+const closing = 5 * time.Second
+
+// Close ends both clouds and removes what they stored.
+func (s *Sandbox) Close() error {
+	var errs []error
+	if s.AWS != nil { // first: functions that run here use the servers
+		errs = append(errs, s.AWS.Close())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closing)
+	defer cancel()
+	for _, server := range s.servers {
+		if server.Shutdown(ctx) != nil {
+			errs = append(errs, server.Close())
+		}
+	}
+	if s.Google != nil {
+		errs = append(errs, s.Google.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+}
+
+// localAWS sends what is meant for AWS's hosts to the local cloud, which reads
+// the Host header as AWS does.
+type localAWS struct{ url *url.URL }
+
+func (t localAWS) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host = t.url.Scheme, t.url.Host
+	return http.DefaultTransport.RoundTrip(r)
+}

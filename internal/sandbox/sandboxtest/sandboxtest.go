@@ -1,0 +1,243 @@
+// Package sandboxtest sets both local clouds up for tests with what the source
+// article makes by hand: role, service account, pool, provider, binding, buckets
+// and sample.txt. Tests change it from there through the clouds' own APIs.
+package sandboxtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+)
+
+// Sample is the content of sample.txt.
+const Sample = "Hello from Google Cloud Storage.\n"
+
+// Clouds are both clouds with the article's resources in them.
+type Clouds struct {
+	*sandbox.Sandbox
+	Env environment.Environment
+}
+
+// New starts both clouds and sets them up; they end with the test. now is their
+// clock, nil for the machine's.
+func New(t *testing.T, now func() time.Time) *Clouds {
+	t.Helper()
+	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir(), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("closing sandbox: %v", err)
+		}
+	})
+	env, err := environment.Parse("test", map[string]string{
+		"awsAccount":             sandbox.Account,
+		"awsRegion":              sandbox.Region,
+		"googleProject":          sandbox.Project,
+		"googleTokenURL":         s.GoogleURL + "/v1/token",
+		"iamCredentialsEndpoint": s.GoogleURL,
+		"storageEndpoint":        s.GoogleURL,
+		"allowLoopbackEndpoints": "true",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Clouds{s, env}
+	c.setUpAWS(t)
+	c.setUpGoogle(t)
+	return c
+}
+
+// setUpAWS makes the role with its least privilege, and the destination bucket.
+func (c *Clouds) setUpAWS(t *testing.T) {
+	t.Helper()
+	ctx := context.Background()
+	admin := c.AWSConfig(c.AWS.Admin())
+	c.MakeRole(t, c.Env.Role, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"WriteDestination","Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload"],"Resource":"arn:aws:s3:::%s/*"}]}`, c.Env.DestinationBucket))
+	if _, err := s3.NewFromConfig(admin).CreateBucket(ctx, Bucket(c.Env.DestinationBucket)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Bucket is the request for a bucket in the sandbox's region.
+func Bucket(name string) *s3.CreateBucketInput {
+	return &s3.CreateBucketInput{
+		Bucket:                    &name,
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(sandbox.Region)},
+	}
+}
+
+// MakeRole makes a role that Lambda may assume.
+func (c *Clouds) MakeRole(t *testing.T, name, policy string) {
+	t.Helper()
+	ctx := context.Background()
+	client := iam.NewFromConfig(c.AWSConfig(c.AWS.Admin()))
+	if _, err := client.CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName:                 &name,
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if policy == "" {
+		return
+	}
+	if _, err := client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("rights"), PolicyDocument: &policy}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// setUpGoogle makes the service account, the pool, the provider, the binding, the
+// grant on the bucket, and the bucket with sample.txt.
+func (c *Clouds) setUpGoogle(t *testing.T) {
+	t.Helper()
+	project := "/v1/projects/" + c.Env.GoogleProject
+	c.Call(t, "POST", project+"/serviceAccounts", map[string]any{"accountId": c.Env.ServiceAccount}, nil)
+	c.Call(t, "POST", project+"/locations/global/workloadIdentityPools?workloadIdentityPoolId="+c.Env.Pool, map[string]any{}, nil)
+	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId="+c.Env.Provider, map[string]any{
+		"aws":                map[string]any{"accountId": c.Env.AWSAccount},
+		"attributeCondition": "attribute.aws_role == '" + c.Env.AssumedRole() + "'",
+	}, nil)
+	c.Bind(t, project+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), "roles/iam.workloadIdentityUser", c.PrincipalSet(c.Env.AssumedRole()))
+	c.Call(t, "POST", "/storage/v1/b?project="+c.Env.GoogleProject, map[string]any{"name": c.Env.SourceBucket}, nil)
+	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", "serviceAccount:"+c.Env.ServiceAccountEmail())
+	c.Upload(t, c.Env.SourceBucket, c.Env.Object, "text/plain", strings.NewReader(Sample))
+}
+
+// PoolPath is the path of the environment's pool.
+func (c *Clouds) PoolPath() string {
+	return "/v1/projects/" + c.Env.GoogleProject + "/locations/global/workloadIdentityPools/" + c.Env.Pool
+}
+
+// PrincipalSet is the member that stands for an assumed role in the pool.
+func (c *Clouds) PrincipalSet(assumedRole string) string {
+	return "principalSet://iam.googleapis.com/projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/" + c.Env.Pool + "/attribute.aws_role/" + assumedRole
+}
+
+// Names are what the environment's credential configuration names.
+func (c *Clouds) Names() credential.Names {
+	return credential.Names{ProjectNumber: sandbox.ProjectNumber, Pool: c.Env.Pool, Provider: c.Env.Provider, ServiceAccount: c.Env.ServiceAccountEmail()}
+}
+
+// Configuration is the environment's credential configuration.
+func (c *Clouds) Configuration(t *testing.T) credential.Configuration {
+	t.Helper()
+	cfg, err := credential.New(c.Names(), credential.Options{TokenURL: c.Env.GoogleTokenURL, IAMCredentialsEndpoint: c.Env.IAMCredentialsEndpoint, AllowLoopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// AWSConfig is the configuration of an AWS SDK client with the given credentials.
+func (c *Clouds) AWSConfig(creds api.Credentials) aws.Config {
+	return aws.Config{
+		Region:       sandbox.Region,
+		BaseEndpoint: aws.String(c.AWSURL),
+		Credentials:  credentials.NewStaticCredentialsProvider(creds.AccessKeyID, creds.SecretAccessKey, creds.SessionToken),
+		Retryer:      func() aws.Retryer { return aws.NopRetryer{} }, // a refusal is an answer
+	}
+}
+
+// Session is a session of a role as Lambda makes it, with the function's name as
+// the session's.
+func (c *Clouds) Session(t *testing.T, role string) api.Credentials {
+	t.Helper()
+	creds, err := c.AWS.IAM().ServiceRole("arn:aws:iam::"+sandbox.Account+":role/"+role, "lambda.amazonaws.com", c.Env.Function, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return creds
+}
+
+// Bind adds one binding to the allow policy of a resource of IAM or of a project.
+func (c *Clouds) Bind(t *testing.T, path, role, member string) {
+	t.Helper()
+	c.change(t, "POST", path+":getIamPolicy", "POST", path+":setIamPolicy", role, member, func(p map[string]any) any { return map[string]any{"policy": p} })
+}
+
+// BindBucket adds one binding to a bucket's allow policy.
+func (c *Clouds) BindBucket(t *testing.T, bucket, role, member string) {
+	t.Helper()
+	path := "/storage/v1/b/" + bucket + "/iam"
+	c.change(t, "GET", path, "PUT", path, role, member, func(p map[string]any) any { return p })
+}
+
+func (c *Clouds) change(t *testing.T, getMethod, getPath, setMethod, setPath, role, member string, body func(map[string]any) any) {
+	t.Helper()
+	policy := map[string]any{}
+	c.Call(t, getMethod, getPath, nil, &policy)
+	bindings, _ := policy["bindings"].([]any)
+	policy["bindings"] = append(bindings, map[string]any{"role": role, "members": []string{member}})
+	c.Call(t, setMethod, setPath, body(policy), nil)
+}
+
+// Upload puts an object.
+func (c *Clouds) Upload(t *testing.T, bucket, name, contentType string, content io.Reader) {
+	t.Helper()
+	req, err := http.NewRequest("POST", c.GoogleURL+"/upload/storage/v1/b/"+bucket+"/o?uploadType=media&name="+url.QueryEscape(name), content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	c.do(t, req, nil)
+}
+
+// Call makes one JSON request of the Google cloud as its administrator; it must
+// succeed.
+func (c *Clouds) Call(t *testing.T, method, path string, in, out any) {
+	t.Helper()
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequest(method, c.GoogleURL+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.do(t, req, out)
+}
+
+func (c *Clouds) do(t *testing.T, req *http.Request, out any) {
+	t.Helper()
+	req.Header.Set("Authorization", "Bearer "+c.Google.AdminToken())
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode >= 300 {
+		t.Fatalf("%s %s answered %d: %s", req.Method, req.URL.Path, resp.StatusCode, data)
+	}
+	if out != nil {
+		if err := json.Unmarshal(data, out); err != nil {
+			t.Fatalf("%s %s answered %s: %v", req.Method, req.URL.Path, data, err)
+		}
+	}
+}
