@@ -36,6 +36,23 @@ func published() []publishedPolicy {
         }
     ]
 }`},
+		{"AWSCloudFormationReadOnlyAccess", 4, `{
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "cloudformation:Describe*",
+                "cloudformation:EstimateTemplateCost",
+                "cloudformation:Get*",
+                "cloudformation:List*",
+                "cloudformation:ValidateTemplate",
+                "cloudformation:Detect*"
+            ],
+            "Resource": "*"
+        }
+    ]
+}`},
 		{"AmazonS3FullAccess", 2, `{
     "Version": "2012-10-17",
     "Statement": [
