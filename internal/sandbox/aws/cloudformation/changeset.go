@@ -213,11 +213,11 @@ func (s *Server) executeChangeSet(r *api.Request, in *executeChangeSetInput) (an
 	if st.status == "REVIEW_IN_PROGRESS" {
 		st.source = cs.source
 		s.setStatus(st, "CREATE_IN_PROGRESS", "User Initiated", in.ClientRequestToken)
-		s.start(st, clients, in.ClientRequestToken, func(o *operation) { o.runCreate(cs.onFailure) })
+		s.start(r, st, clients, in.ClientRequestToken, func(o *operation) { o.runCreate(cs.onFailure) })
 		return nil, nil
 	}
 	s.beginUpdate(st, cs.source, in.ClientRequestToken)
-	s.start(st, clients, in.ClientRequestToken, (*operation).runUpdate)
+	s.start(r, st, clients, in.ClientRequestToken, (*operation).runUpdate)
 	return nil, nil
 }
 

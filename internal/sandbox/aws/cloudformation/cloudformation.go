@@ -9,9 +9,10 @@
 // resource is made with. Which resource types exist is said by package resource,
 // which templates by package template; anything else is refused by name.
 //
-// An operation runs in its own goroutine, without pauses, one resource after
-// another in the order of their dependencies, so that it is over before most
-// clients first ask for its state.
+// An operation runs in its own goroutine, whatever becomes of the request,
+// without pauses and one resource after another in the order of their
+// dependencies. The answer to the request that began it waits for it a moment,
+// so that it is over when a client first asks for its state.
 //
 // Not modelled: nested stacks, StackSets, drift, import of resources, stack
 // policies, rollback triggers, notifications (the ARNs are kept), hooks, macros,
@@ -89,18 +90,18 @@ func New(opts Options) *Server {
 func (s *Server) operations() map[string]api.Operation {
 	return map[string]api.Operation{
 		"CancelUpdateStack":           api.QueryOperation(s.cancelUpdateStack),
-		"ContinueUpdateRollback":      api.QueryOperation(s.continueUpdateRollback),
+		"ContinueUpdateRollback":      unhurried(api.QueryOperation(s.continueUpdateRollback)),
 		"CreateChangeSet":             api.QueryOperation(s.createChangeSet),
-		"CreateStack":                 api.QueryOperation(s.createStack),
+		"CreateStack":                 unhurried(api.QueryOperation(s.createStack)),
 		"DeleteChangeSet":             api.QueryOperation(s.deleteChangeSet),
-		"DeleteStack":                 api.QueryOperation(s.deleteStack),
+		"DeleteStack":                 unhurried(api.QueryOperation(s.deleteStack)),
 		"DescribeChangeSet":           api.QueryOperation(s.describeChangeSet),
 		"DescribeEvents":              api.QueryOperation(s.describeEvents),
 		"DescribeStackEvents":         api.QueryOperation(s.describeStackEvents),
 		"DescribeStackResource":       api.QueryOperation(s.describeStackResource),
 		"DescribeStackResources":      api.QueryOperation(s.describeStackResources),
 		"DescribeStacks":              api.QueryOperation(s.describeStacks),
-		"ExecuteChangeSet":            api.QueryOperation(s.executeChangeSet),
+		"ExecuteChangeSet":            unhurried(api.QueryOperation(s.executeChangeSet)),
 		"GetTemplate":                 api.QueryOperation(s.getTemplate),
 		"GetTemplateSummary":          api.QueryOperation(s.getTemplateSummary),
 		"ListChangeSets":              api.QueryOperation(s.listChangeSets),
@@ -109,8 +110,8 @@ func (s *Server) operations() map[string]api.Operation {
 		"ListImports":                 api.QueryOperation(s.listImports),
 		"ListStackResources":          api.QueryOperation(s.listStackResources),
 		"ListStacks":                  api.QueryOperation(s.listStacks),
-		"RollbackStack":               api.QueryOperation(s.rollbackStack),
-		"UpdateStack":                 api.QueryOperation(s.updateStack),
+		"RollbackStack":               unhurried(api.QueryOperation(s.rollbackStack)),
+		"UpdateStack":                 unhurried(api.QueryOperation(s.updateStack)),
 		"UpdateTerminationProtection": api.QueryOperation(s.updateTerminationProtection),
 		"ValidateTemplate":            api.QueryOperation(s.validateTemplate),
 	}

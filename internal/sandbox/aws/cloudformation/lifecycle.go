@@ -63,7 +63,7 @@ func (s *Server) createStack(r *api.Request, in *createStackInput) (any, error) 
 	st.source, st.roleARN, st.mode = src, in.RoleARN, in.DeploymentConfig.Mode
 	st.disableRollback, st.terminationProtection, st.retainExceptOnCreate = in.DisableRollback, in.EnableTerminationProtection, in.RetainExceptOnCreate
 	s.setStatus(st, "CREATE_IN_PROGRESS", "User Initiated", in.ClientRequestToken)
-	s.start(st, clients, in.ClientRequestToken, func(o *operation) { o.runCreate(in.OnFailure) })
+	s.start(r, st, clients, in.ClientRequestToken, func(o *operation) { o.runCreate(in.OnFailure) })
 	return stackIDAnswer{StackId: st.id}, nil
 }
 
@@ -168,7 +168,7 @@ func (s *Server) updateStack(r *api.Request, in *updateStackInput) (any, error) 
 	}
 	st.mode, st.disableRollback, st.retainExceptOnCreate = in.DeploymentConfig.Mode, in.DisableRollback, in.RetainExceptOnCreate
 	s.beginUpdate(st, src, in.ClientRequestToken)
-	s.start(st, clients, in.ClientRequestToken, (*operation).runUpdate)
+	s.start(r, st, clients, in.ClientRequestToken, (*operation).runUpdate)
 	return stackIDAnswer{StackId: st.id}, nil
 }
 
@@ -254,6 +254,6 @@ func (s *Server) deleteStack(r *api.Request, in *deleteStackInput) (any, error) 
 		}
 	}
 	s.setStatus(st, "DELETE_IN_PROGRESS", "User Initiated", in.ClientRequestToken)
-	s.start(st, clients, in.ClientRequestToken, func(o *operation) { o.runDelete(retain, false) })
+	s.start(r, st, clients, in.ClientRequestToken, func(o *operation) { o.runDelete(retain, false) })
 	return nil, nil
 }

@@ -7,7 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/cloudformation/resource"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/cloudformation/template"
 )
@@ -26,9 +28,47 @@ type operation struct {
 }
 
 // start runs work in the background. Server.mu must be held.
-func (s *Server) start(st *stack, clients *resource.Clients, token string, work func(*operation)) {
+func (s *Server) start(r *api.Request, st *stack, clients *resource.Clients, token string, work func(*operation)) {
 	o := &operation{s: s, ctx: s.ctx, st: st, clients: clients, token: token, imports: map[string]bool{}}
-	s.running.Go(func() { work(o) })
+	done := make(chan struct{})
+	if begun, ok := r.Context().Value(begunKey{}).(*begun); ok {
+		begun.done = done
+	}
+	s.running.Go(func() {
+		defer close(done)
+		work(o)
+	})
+}
+
+// patience is how long the answer to a request waits for the operation that it
+// began. Clients look at once and then only every few seconds, so an answer that
+// comes a little later saves them a round.
+const patience = 2 * time.Second
+
+type (
+	begunKey struct{}
+	// begun is the operation that a request has begun.
+	begun struct{ done chan struct{} }
+)
+
+// unhurried makes an API operation wait for what it begins.
+func unhurried(do api.Operation) api.Operation {
+	return func(r *api.Request) (any, error) {
+		b := &begun{}
+		r.Request = r.WithContext(context.WithValue(r.Context(), begunKey{}, b))
+		result, err := do(r)
+		if b.done == nil {
+			return result, err
+		}
+		limit := time.NewTimer(patience)
+		defer limit.Stop()
+		select {
+		case <-b.done:
+		case <-limit.C:
+		case <-r.Context().Done():
+		}
+		return result, err
+	}
 }
 
 func (o *operation) locked(f func()) {

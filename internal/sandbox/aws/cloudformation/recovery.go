@@ -34,10 +34,10 @@ func (s *Server) rollbackStack(r *api.Request, in *rollbackStackInput) (any, err
 	}
 	if st.status == "CREATE_FAILED" {
 		s.setStatus(st, "ROLLBACK_IN_PROGRESS", "User Initiated", in.ClientRequestToken)
-		s.start(st, clients, in.ClientRequestToken, (*operation).rollbackCreate)
+		s.start(r, st, clients, in.ClientRequestToken, (*operation).rollbackCreate)
 	} else {
 		s.setStatus(st, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", in.ClientRequestToken)
-		s.start(st, clients, in.ClientRequestToken, func(o *operation) { o.rollbackUpdate(nil) })
+		s.start(r, st, clients, in.ClientRequestToken, func(o *operation) { o.rollbackUpdate(nil) })
 	}
 	return stackIDAnswer{StackId: st.id}, nil
 }
@@ -70,7 +70,7 @@ func (s *Server) continueUpdateRollback(r *api.Request, in *continueUpdateRollba
 		return nil, err
 	}
 	s.setStatus(st, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", in.ClientRequestToken)
-	s.start(st, clients, in.ClientRequestToken, func(o *operation) { o.rollbackUpdate(in.ResourcesToSkip) })
+	s.start(r, st, clients, in.ClientRequestToken, func(o *operation) { o.rollbackUpdate(in.ResourcesToSkip) })
 	return nil, nil
 }
 
