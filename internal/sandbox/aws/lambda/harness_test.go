@@ -37,6 +37,9 @@ const (
 // The test function's executables, built once.
 var bootstrap, bootstrap2 []byte
 
+// The first, packed and deployable, once as well: packing is slow under -race.
+var bundle []byte
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "lambda-test-")
@@ -57,6 +60,10 @@ func TestMain(m *testing.M) {
 				fmt.Fprintln(os.Stderr, err)
 				return 1
 			}
+		}
+		if bundle, err = pack(map[string][]byte{"bootstrap": bootstrap}, 0o755); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
 		return m.Run()
 	}())
@@ -108,26 +115,32 @@ func newCloud(t *testing.T) *cloud {
 
 func text(s string) *string { return &s }
 
-// archive packs files as executables.
-func archive(t *testing.T, files map[string][]byte, mode fs.FileMode) []byte {
-	t.Helper()
+// pack makes a deployment package.
+func pack(files map[string][]byte, mode fs.FileMode) ([]byte, error) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for name, content := range files {
-		h := &zip.FileHeader{Name: name, Method: zip.Store}
+		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
 		h.SetMode(mode)
 		w, err := z.CreateHeader(h)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if _, err := w.Write(content); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	if err := z.Close(); err != nil {
+	err := z.Close()
+	return b.Bytes(), err
+}
+
+func archive(t *testing.T, files map[string][]byte, mode fs.FileMode) []byte {
+	t.Helper()
+	b, err := pack(files, mode)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return b.Bytes()
+	return b
 }
 
 func native() types.Architecture {
@@ -140,7 +153,7 @@ func native() types.Architecture {
 func (c *cloud) input(name string) *sdk.CreateFunctionInput {
 	return &sdk.CreateFunctionInput{
 		FunctionName: &name, Role: &c.role, Runtime: types.RuntimeProvidedal2023, Handler: text("bootstrap"), Architectures: []types.Architecture{native()},
-		Code: &types.FunctionCode{ZipFile: archive(c.T, map[string][]byte{"bootstrap": bootstrap}, 0o755)},
+		Code: &types.FunctionCode{ZipFile: bundle},
 	}
 }
 

@@ -42,6 +42,8 @@ type environment struct {
 	exitErr  error
 	once     sync.Once
 	exceeded bool // it was killed for its memory
+
+	delivered bool // its log stream exists
 }
 
 // startError is a process that could not be started.
@@ -191,12 +193,14 @@ func (e *environment) stop() {
 // peakMB is the most memory that the process has had, in megabytes.
 func (e *environment) peakMB() int {
 	var bytes int64
-	if state := e.command.ProcessState; e.gone() && state != nil {
-		if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
+	switch {
+	case e.command.Process == nil: // it never started
+	case !e.gone():
+		_, bytes = memory(e.command.Process.Pid)
+	default:
+		if usage, ok := e.command.ProcessState.SysUsage().(*syscall.Rusage); ok {
 			bytes = peakOf(usage)
 		}
-	} else if e.command.Process != nil {
-		_, bytes = memory(e.command.Process.Pid)
 	}
 	return int((bytes + 1<<20 - 1) >> 20)
 }

@@ -166,7 +166,8 @@ func mustJSON(v any) []byte {
 func (e *environment) deliver() string {
 	lines := e.output.take()
 	if e.f.Deliver != nil && len(lines) > 0 {
-		e.f.Deliver(LogBatch{Group: e.f.LogGroup, Stream: e.stream, Credentials: e.credentials, Lines: lines})
+		arrived := e.f.Deliver(LogBatch{Group: e.f.LogGroup, Stream: e.stream, New: !e.delivered, Credentials: e.credentials, Lines: lines})
+		e.delivered = e.delivered || arrived
 	}
 	var b strings.Builder
 	for _, l := range lines {

@@ -61,8 +61,9 @@ type Function struct {
 	// Credentials makes a session of the function's role.
 	Credentials func() (api.Credentials, error)
 	// Deliver hands log lines over, with the credentials of the environment that
-	// wrote them. It is called once an invocation, before its result is returned.
-	Deliver func(LogBatch)
+	// wrote them, and says whether they arrived. It is called once an invocation,
+	// before its result is returned.
+	Deliver func(LogBatch) bool
 
 	Now    func() time.Time // nil is time.Now
 	Random io.Reader        // nil is crypto/rand
@@ -71,6 +72,7 @@ type Function struct {
 // LogBatch is what one environment wrote during one invocation.
 type LogBatch struct {
 	Group, Stream string
+	New           bool // nothing of this stream has arrived before
 	Credentials   api.Credentials
 	Lines         []LogLine
 }
