@@ -214,11 +214,11 @@ func (s *Server) executeChangeSet(r *api.Request, in *executeChangeSetInput) (an
 		st.source = cs.source
 		s.setStatus(st, "CREATE_IN_PROGRESS", "User Initiated", in.ClientRequestToken)
 		s.start(r, st, clients, in.ClientRequestToken, func(o *operation) { o.runCreate(cs.onFailure) })
-		return nil, nil
+		return struct{}{}, nil
 	}
 	s.beginUpdate(st, cs.source, in.ClientRequestToken)
 	s.start(r, st, clients, in.ClientRequestToken, (*operation).runUpdate)
-	return nil, nil
+	return struct{}{}, nil
 }
 
 type deleteChangeSetInput struct{ StackName, ChangeSetName string }
@@ -229,11 +229,11 @@ func (s *Server) deleteChangeSet(r *api.Request, in *deleteChangeSetInput) (any,
 	defer s.mu.Unlock()
 	st, cs, err := s.changeSet(r, "DeleteChangeSet", in.StackName, in.ChangeSetName)
 	if e, ok := err.(*api.Error); ok && e.Code == "ChangeSetNotFound" {
-		return nil, nil
+		return struct{}{}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	st.changeSets = slices.DeleteFunc(st.changeSets, func(other *changeSet) bool { return other == cs })
-	return nil, nil
+	return struct{}{}, nil
 }

@@ -71,7 +71,7 @@ func (s *Server) continueUpdateRollback(r *api.Request, in *continueUpdateRollba
 	}
 	s.setStatus(st, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", in.ClientRequestToken)
 	s.start(r, st, clients, in.ClientRequestToken, func(o *operation) { o.rollbackUpdate(in.ResourcesToSkip) })
-	return nil, nil
+	return struct{}{}, nil
 }
 
 type cancelUpdateStackInput struct{ StackName, ClientRequestToken string }
