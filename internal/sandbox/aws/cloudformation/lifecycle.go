@@ -52,6 +52,9 @@ func (s *Server) createStack(r *api.Request, in *createStackInput) (any, error) 
 	if err != nil {
 		return nil, err
 	}
+	if s.find(in.StackName) != nil { // made by someone else while the template was fetched
+		return nil, api.Errorf(http.StatusBadRequest, "AlreadyExistsException", "Stack [%s] already exists", in.StackName)
+	}
 	if err := s.checkNew(in.StackName, src); err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func TestFailures(t *testing.T) {
 			in.Code.ZipFile = archive(t, map[string][]byte{"main": []byte("x")}, 0o755)
 		}, document{"Runtime.InvalidEntrypoint", "RequestId: ID Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}, ""},
 		{"not executable", `{}`, func(t *testing.T, in *sdk.CreateFunctionInput) {
-			in.Code.ZipFile = archive(t, map[string][]byte{"bootstrap": bootstrap}, 0o644)
+			in.Code.ZipFile = archive(t, map[string][]byte{"bootstrap": []byte("#!/bin/sh\n")}, 0o644)
 		}, document{"Runtime.InvalidEntrypoint", "RequestId: ID Error: fork/exec /var/task/bootstrap: permission denied"}, ""},
 		{"not a program", `{}`, func(t *testing.T, in *sdk.CreateFunctionInput) {
 			in.Code.ZipFile = archive(t, map[string][]byte{"bootstrap": []byte("nothing")}, 0o755)

@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // ErrTooLarge says that a package exceeds MaxUnzipped.
@@ -90,6 +91,11 @@ func unpackFile(root *os.Root, f *zip.File, left int64) (int64, error) {
 	if !f.Mode().IsRegular() {
 		return 0, fmt.Errorf("mode %v is not that of a file, folder or link", f.Mode())
 	}
+	// A process that is forked while the file is open for writing holds it open
+	// until it executes its own program, and for so long the kernel refuses to
+	// execute this one: "text file busy". No fork begins under this lock.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	// The owner keeps the right to read and write, to be able to remove it again.
 	out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode().Perm()|0o600)
 	if err != nil {
