@@ -94,7 +94,7 @@ func (o *operation) record(r *stackResource, status, reason string) {
 func (o *operation) call(r *stackResource) *resource.Call {
 	return &resource.Call{
 		Clients: o.clients, Account: o.s.opts.Account, Region: o.s.opts.Region,
-		StackName: o.st.name, StackID: o.st.id, LogicalID: r.logicalID, PhysicalID: r.physicalID,
+		StackName: o.st.name, LogicalID: r.logicalID, PhysicalID: r.physicalID,
 		Random: func(n int) string { return strings.ToUpper(o.s.random(n)) },
 	}
 }

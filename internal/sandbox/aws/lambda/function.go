@@ -132,7 +132,7 @@ func (s *Server) ready(f *function) (*runner.Pool, error) {
 	}
 	c := f.configuration
 	f.pool = runner.NewPool(&runner.Function{
-		ARN: s.arn(f.name), Name: f.name, Version: "$LATEST", Region: s.opts.Region, Handler: c.handler, Runtime: c.runtime,
+		ARN: s.arn(f.name), Name: f.name, Version: "$LATEST", Region: s.opts.Region, Handler: c.handler,
 		Architecture: c.architecture, MemoryMB: c.memory, Timeout: time.Duration(c.timeout) * time.Second, Variables: maps.Clone(c.variables),
 		LogGroup: c.group(f.name), JSONLogs: c.logFormat == "JSON", Root: root, Endpoint: s.opts.URL,
 		Credentials: func() (api.Credentials, error) {

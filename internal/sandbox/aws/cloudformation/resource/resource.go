@@ -10,7 +10,6 @@
 //	cfn:"required"     the property must be present
 //	cfn:"replace"      a change replaces the resource
 //	cfn:"name"         replace, and it is the resource's custom name
-//	cfn:"writeonly"    accepted, with no effect in this sandbox
 //
 // A property that the struct does not have fails the resource by its name, at
 // every depth. Not modelled: drift, import, the aws:cloudformation:* system
@@ -68,7 +67,6 @@ type Call struct {
 	*Clients
 	Account, Region      string
 	StackName, LogicalID string
-	StackID              string
 	Random               func(n int) string // n characters for generated names
 	PhysicalID           string             // of the existing resource, for Update and Delete
 }

@@ -48,7 +48,7 @@ const responseLimit = 6_291_556
 type Function struct {
 	ARN, Name, Version string
 	Region             string
-	Handler, Runtime   string
+	Handler            string
 	Architecture       string
 	MemoryMB           int
 	Timeout            time.Duration
