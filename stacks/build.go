@@ -4,37 +4,25 @@
 package stacks
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// RoleStackName and FunctionStackName are the stacks' names, which stay the same
-// when the environment's names change.
-func RoleStackName(env environment.Environment) string {
-	return fmt.Sprintf("gcs-to-s3-%s-role", env.Name)
-}
-
-func FunctionStackName(env environment.Environment) string {
-	return fmt.Sprintf("gcs-to-s3-%s-function", env.Name)
-}
-
 // Build adds both stacks of env to app. root is the project's root, from which
 // the function is built and below which `pulumi up` left its credential
 // configuration.
 func Build(app awscdk.App, env environment.Environment, root string) error {
 	target := &awscdk.Environment{Account: jsii.String(env.AWSAccount), Region: jsii.String(env.AWSRegion)}
-	role := NewRoleStack(app, RoleStackName(env), &RoleStackProps{
+	role := NewRoleStack(app, env.RoleStack(), &RoleStackProps{
 		StackProps: awscdk.StackProps{
 			Env:         target,
 			Description: jsii.Sprintf("The IAM role %s, which Google Cloud trusts", env.Role),
 		},
 		Environment: env,
 	})
-	function, err := NewFunctionStack(app, FunctionStackName(env), &FunctionStackProps{
+	function, err := NewFunctionStack(app, env.FunctionStack(), &FunctionStackProps{
 		StackProps: awscdk.StackProps{
 			Env:         target,
 			Description: jsii.Sprintf("The Lambda function %s, which copies from Cloud Storage to S3", env.Function),

@@ -29,7 +29,7 @@ func (b bundle) checkCredentials() error {
 	file := b.env.CredentialFile(b.root)
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the credential configuration %s is missing; hint: run `pulumi up --stack %s` first; to deploy the role alone, run `cdk deploy %s`", file, b.env.Name, RoleStackName(b.env))
+		return fmt.Errorf("the credential configuration %s is missing; hint: run `pulumi up --stack %s` first; to deploy the role alone, run `cdk deploy %s`", file, b.env.Name, b.env.RoleStack())
 	}
 	if err != nil {
 		return fmt.Errorf("reading credential configuration: %w", err)

@@ -83,9 +83,9 @@ func synth(t *testing.T, env environment.Environment) synthesized {
 	}
 	for _, child := range *app.Node().Children() {
 		switch stack, _ := child.(awscdk.Stack); *child.Node().Id() {
-		case RoleStackName(env):
+		case env.RoleStack():
 			s.role = stack
-		case FunctionStackName(env):
+		case env.FunctionStack():
 			s.function = stack
 		}
 	}

@@ -13,7 +13,6 @@ package environment
 import (
 	"fmt"
 	"path/filepath"
-	"time"
 )
 
 // Namespace is the prefix of our keys in a Pulumi stack's configuration file;
@@ -128,10 +127,10 @@ func (e Environment) ServiceAccountEmail() string {
 // LogGroup is the name of the function's log group.
 func (e Environment) LogGroup() string { return "/aws/lambda/" + e.Function }
 
-// Timeout is the function's timeout.
-func (e Environment) Timeout() time.Duration {
-	return time.Duration(e.TimeoutSeconds) * time.Second
-}
+// RoleStack and FunctionStack are the names of the CDK's stacks, which stay the
+// same when names inside them change.
+func (e Environment) RoleStack() string     { return "gcs-to-s3-" + e.Name + "-role" }
+func (e Environment) FunctionStack() string { return "gcs-to-s3-" + e.Name + "-function" }
 
 // CredentialFileName is the name of the credential configuration inside the
 // function's bundle, the same that Google's console gives the download.

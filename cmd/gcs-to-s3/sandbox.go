@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+)
+
+func newSandbox(getenv func(string) string) *cobra.Command {
+	var keep, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Deploy, run, prove and destroy everything in local clouds",
+		Long: `Deploys the role with cdk, the federation with Pulumi and the function with cdk
+into two clouds that run in this process, invokes the deployed function, proves
+the copy, destroys everything with the same engines and proves that nothing is
+left. It needs no cloud account; Go, Node.js and npm must be installed.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := os.Getwd()
+			if err != nil {
+				return err
+			}
+			root, err := toolchain.FindRoot(dir)
+			if err != nil {
+				return err
+			}
+			r := rehearsal.Rehearsal{Root: root, Progress: reporter(cmd.ErrOrStderr(), getenv)}
+			if keep {
+				r.Hold = func(ctx context.Context, s *rehearsal.Stand) error { return hold(ctx, cmd.OutOrStdout(), s) }
+			}
+			summary, err := r.Run(cmd.Context())
+			if errors.Is(err, errReleased) || (cmd.Context().Err() != nil && keep) {
+				return nil
+			}
+			if cmd.Context().Err() != nil {
+				return errors.New("interrupted; the local clouds and their files are gone")
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetEscapeHTML(false)
+				enc.SetIndent("", "  ")
+				return errors.Join(err, enc.Encode(summary))
+			}
+			print(cmd.OutOrStdout(), summary, err)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep everything up until Ctrl-C, and print how to point aws, cdk, pulumi and gcloud at it")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
+	return cmd
+}
+
+// reporter shows progress on w, live where it is a terminal.
+func reporter(w io.Writer, getenv func(string) string) *progress.Reporter {
+	if f, ok := w.(*os.File); ok {
+		return progress.New(f, getenv)
+	}
+	return progress.Plain(w)
+}
+
+// print writes the summary for people.
+func print(w io.Writer, s rehearsal.Summary, err error) {
+	if len(s.Enforced) > 0 {
+		fmt.Fprintln(w, "\nThe local clouds were seen to refuse:")
+		for _, what := range s.Enforced {
+			fmt.Fprintf(w, "  - %s\n", what)
+		}
+	}
+	if len(s.Proofs) > 0 {
+		fmt.Fprintln(w, "\nProven from the clouds' own answers:")
+		for _, p := range s.Proofs {
+			mark := "✓"
+			if !p.Holds {
+				mark = "✗"
+			}
+			fmt.Fprintf(w, "  %s %s\n      %s\n", mark, p.Claim, p.Seen)
+		}
+	}
+	fmt.Fprintf(w, "\nPulumi ran with %s.\n", s.Plugin)
+	if err == nil {
+		fmt.Fprintf(w, "Everything held, and nothing is left. (%.1fs)\n", s.Seconds)
+	}
+}
+
+// errReleased ends a kept sandbox.
+var errReleased = errors.New("released")
+
+// hold writes the settings to a file, tells how to use them, and waits.
+func hold(ctx context.Context, w io.Writer, s *rehearsal.Stand) error {
+	var settings strings.Builder
+	for _, pair := range s.Environ {
+		name, value, _ := strings.Cut(pair, "=")
+		fmt.Fprintf(&settings, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	file := filepath.Join(s.Dir, "environment.sh")
+	if err := os.WriteFile(file, []byte(settings.String()), 0o600); err != nil {
+		return err
+	}
+	env := s.Env
+	fmt.Fprintf(w, `
+The sandbox is up. In another shell, in this folder:
+
+  source %[1]s
+
+  aws sts get-caller-identity
+  aws lambda invoke --function-name %[2]s /dev/stdout
+  aws s3 cp s3://%[3]s/%[4]s -
+  cdk diff   --context environment=%[5]s
+  cdk deploy --context environment=%[5]s --all
+  pulumi stack output
+  gcloud iam workload-identity-pools describe %[6]s --location global
+  gcloud storage cat gs://%[7]s/%[4]s
+
+Change a name or a number in %[8]s and deploy again.
+Take it down with cdk destroy --context environment=%[5]s --all and pulumi destroy.
+Ctrl-C here ends the local clouds and removes their files.
+`, file, env.Function, env.DestinationBucket, env.Object, env.Name, env.Pool, env.SourceBucket, environment.FileName(env.Name))
+	<-ctx.Done()
+	return errReleased
+}

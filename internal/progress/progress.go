@@ -1,0 +1,105 @@
+// Package progress shows long work on a person's terminal or in a log.
+//
+// The rules of the terminal, for the whole command line: results go to stdout,
+// everything else to stderr. On a terminal a running step shows the time it has
+// taken; in a pipe each step is one plain line when it starts and one when it
+// ends. NO_COLOR and TERM=dumb take the colours away.
+package progress
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// Reporter shows steps one after the other.
+type Reporter struct {
+	out   io.Writer
+	live  bool // a terminal: the running step's line is rewritten
+	color bool
+}
+
+// New makes a reporter that writes to f.
+func New(f *os.File, getenv func(string) string) *Reporter {
+	live := term.IsTerminal(int(f.Fd())) && getenv("TERM") != "dumb"
+	return &Reporter{out: f, live: live, color: live && getenv("NO_COLOR") == ""}
+}
+
+// Plain makes a reporter that writes lines to w.
+func Plain(w io.Writer) *Reporter { return &Reporter{out: w} }
+
+const (
+	green = "\x1b[32m"
+	red   = "\x1b[31m"
+	dim   = "\x1b[2m"
+	reset = "\x1b[0m"
+	erase = "\r\x1b[K"
+)
+
+func (r *Reporter) paint(color, text string) string {
+	if !r.color {
+		return text
+	}
+	return color + text + reset
+}
+
+// Note prints one line between steps.
+func (r *Reporter) Note(format string, args ...any) {
+	fmt.Fprintf(r.out, format+"\n", args...)
+}
+
+// tick is how often a running step's time is shown.
+const tick = 100 * time.Millisecond
+
+// Step shows a step while run does it, and how it ended: with run's detail, or
+// with its error. It returns how long run took, and its error.
+func (r *Reporter) Step(name string, run func() (detail string, err error)) (time.Duration, error) {
+	start := time.Now()
+	stop := func() {}
+	if r.live {
+		stop = r.animate(name, start)
+	} else {
+		fmt.Fprintf(r.out, "… %s\n", name)
+	}
+	detail, err := run()
+	took := time.Since(start)
+	stop()
+	if err != nil {
+		fmt.Fprintf(r.out, "%s %s %s\n", r.paint(red, "✗"), name, r.paint(dim, seconds(took)))
+		return took, err
+	}
+	if detail != "" {
+		detail = ": " + detail
+	}
+	fmt.Fprintf(r.out, "%s %s%s %s\n", r.paint(green, "✓"), name, detail, r.paint(dim, seconds(took)))
+	return took, nil
+}
+
+// animate rewrites the step's line until the returned function is called.
+func (r *Reporter) animate(name string, start time.Time) (stop func()) {
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ticker := time.NewTicker(tick)
+		defer ticker.Stop()
+		for {
+			fmt.Fprintf(r.out, "%s… %s %s", erase, name, r.paint(dim, seconds(time.Since(start))))
+			select {
+			case <-done:
+				fmt.Fprint(r.out, erase)
+				return
+			case <-ticker.C:
+			}
+		}
+	})
+	return func() {
+		close(done)
+		wg.Wait()
+	}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("(%.1fs)", d.Seconds()) }

@@ -1,0 +1,66 @@
+package rehearsal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+)
+
+// awsConfig is the configuration of an SDK client with the given credentials.
+func (s *Stand) awsConfig(c api.Credentials) aws.Config {
+	return aws.Config{
+		Region:       sandbox.Region,
+		BaseEndpoint: aws.String(s.Sandbox.AWSURL),
+		Credentials:  credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
+		Retryer:      func() aws.Retryer { return aws.NopRetryer{} }, // a refusal is an answer
+	}
+}
+
+// admin is the configuration of the account's administrator.
+func (s *Stand) admin() aws.Config { return s.awsConfig(s.Sandbox.AWS.Admin()) }
+
+// google makes one request of the Google cloud with a token, empty for none, and
+// returns the status and the answer.
+func (s *Stand) google(ctx context.Context, token, method, path, contentType string, body []byte) (int, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.Sandbox.GoogleURL+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, data, err
+}
+
+// ask makes a request as the project's owner, which must succeed.
+func (s *Stand) ask(ctx context.Context, method, path, contentType string, body []byte, out any) error {
+	status, data, err := s.google(ctx, s.Sandbox.Google.AdminToken(), method, path, contentType, body)
+	if err != nil {
+		return err
+	}
+	if status >= 300 {
+		return fmt.Errorf("%s %s answered %d: %s", method, path, status, data)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(data, out)
+}

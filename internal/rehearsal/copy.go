@@ -1,0 +1,164 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
+)
+
+// sample is the content of the object that is copied.
+const sample = "Hello from Google Cloud Storage.\n"
+
+// prepare makes what the article takes for given: both buckets, and the object in
+// Google's.
+func prepare(ctx context.Context, s *Stand, _ *Summary) (string, error) {
+	if err := os.WriteFile(filepath.Join(s.Dir, "google-token"), []byte(s.Sandbox.Google.AdminToken()), 0o600); err != nil {
+		return "", err
+	}
+	bucket, err := json.Marshal(map[string]string{"name": s.Env.SourceBucket, "location": "asia-northeast1"})
+	if err != nil {
+		return "", err
+	}
+	if err := s.ask(ctx, "POST", "/storage/v1/b?project="+s.Env.GoogleProject, "application/json", bucket, nil); err != nil {
+		return "", err
+	}
+	upload := "/upload/storage/v1/b/" + s.Env.SourceBucket + "/o?uploadType=media&name=" + url.QueryEscape(s.Env.Object)
+	if err := s.ask(ctx, "POST", upload, "text/plain", []byte(sample), nil); err != nil {
+		return "", err
+	}
+	_, err = s3.NewFromConfig(s.admin()).CreateBucket(ctx, &s3.CreateBucketInput{
+		Bucket:                    &s.Env.DestinationBucket,
+		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(s.Env.AWSRegion)},
+	})
+	return fmt.Sprintf("gs://%s/%s, s3://%s", s.Env.SourceBucket, s.Env.Object, s.Env.DestinationBucket), err
+}
+
+// answer is what the function answers.
+type answer struct {
+	StatusCode int    `json:"statusCode"`
+	Body       string `json:"body"`
+	Bytes      int64  `json:"bytes"`
+	CRC32C     string `json:"crc32c"`
+	Generation string `json:"generation"`
+	DurationMS int64  `json:"durationMs"`
+}
+
+// invoke runs the deployed function with an event as the console offers it.
+func invoke(ctx context.Context, s *Stand, _ *Summary) (string, error) {
+	out, err := lambda.NewFromConfig(s.admin()).Invoke(ctx, &lambda.InvokeInput{
+		FunctionName: &s.Env.Function,
+		Payload:      []byte(`{"key1":"value1"}`),
+		LogType:      lambdatypes.LogTypeTail,
+	})
+	if err != nil {
+		return "", err
+	}
+	log, err := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
+	if err != nil {
+		return "", fmt.Errorf("reading the log: %w", err)
+	}
+	if out.FunctionError != nil {
+		return "", fmt.Errorf("the function failed: %s: %s\n%s", *out.FunctionError, out.Payload, log)
+	}
+	var got answer
+	if err := json.Unmarshal(out.Payload, &got); err != nil {
+		return "", fmt.Errorf("the function answered %s: %w", out.Payload, err)
+	}
+	if got.StatusCode != 200 || got.Body != "File transferred successfully" || got.Bytes != int64(len(sample)) || got.CRC32C != checksum([]byte(sample)) {
+		return "", fmt.Errorf("the function answered %s", out.Payload)
+	}
+	return string(out.Payload), nil
+}
+
+// checksum is CRC32C as both clouds write it.
+func checksum(data []byte) string {
+	sum := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
+	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
+}
+
+// prove writes a claim down, with what was seen.
+func (s *Summary) prove(claim, seen string, holds bool) {
+	s.Proofs = append(s.Proofs, Proof{claim, seen, holds})
+}
+
+// verdict is the outcome of the proofs from the given one on.
+func (s *Summary) verdict(from int) (string, error) {
+	var errs []error
+	for _, p := range s.Proofs[from:] {
+		if !p.Holds {
+			errs = append(errs, fmt.Errorf("%s: does not hold: %s", p.Claim, p.Seen))
+		}
+	}
+	return fmt.Sprintf("%d proofs", len(s.Proofs)-from), errors.Join(errs...)
+}
+
+// proveCopy asks both clouds what they hold, and the journal who did what.
+func proveCopy(ctx context.Context, s *Stand, summary *Summary) (string, error) {
+	from := len(summary.Proofs)
+	path := "/storage/v1/b/" + s.Env.SourceBucket + "/o/" + url.PathEscape(s.Env.Object)
+	var source struct{ Size, Crc32c, Generation string }
+	if err := s.ask(ctx, "GET", path, "", nil, &source); err != nil {
+		return "", err
+	}
+	out, err := s3.NewFromConfig(s.admin()).GetObject(ctx, &s3.GetObjectInput{
+		Bucket: &s.Env.DestinationBucket, Key: aws.String(s.Env.DestinationPrefix + s.Env.Object), ChecksumMode: s3types.ChecksumModeEnabled,
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the copy: %w", err)
+	}
+	defer out.Body.Close()
+	data, err := io.ReadAll(out.Body)
+	if err != nil {
+		return "", fmt.Errorf("reading the copy: %w", err)
+	}
+	summary.prove("the copy has the object's bytes", fmt.Sprintf("%q", data), string(data) == sample)
+	summary.prove("both clouds report the same size", fmt.Sprintf("Cloud Storage %s, S3 %d", source.Size, aws.ToInt64(out.ContentLength)), source.Size == fmt.Sprint(aws.ToInt64(out.ContentLength)))
+	summary.prove("both clouds report the same CRC32C, and it is the bytes' own",
+		fmt.Sprintf("Cloud Storage %s, S3 %s, computed %s", source.Crc32c, aws.ToString(out.ChecksumCRC32C), checksum(data)),
+		source.Crc32c == aws.ToString(out.ChecksumCRC32C) && source.Crc32c == checksum(data))
+	summary.prove("the copy names the generation that was read", out.Metadata["gcs-generation"], out.Metadata["gcs-generation"] == source.Generation)
+
+	entries := s.Sandbox.Journal.Entries()
+	read := last(entries, "google", "storage", "storage.objects.get")
+	through := strings.Join(read.Through, " ← ")
+	summary.prove("Google let the service account read, which the role's session had become through federation",
+		read.Principal+" ← "+through,
+		read.Principal == "serviceAccount:"+s.Env.ServiceAccountEmail() && len(read.Through) == 2 &&
+			strings.HasPrefix(read.Through[0], "principal://iam.googleapis.com/") && strings.HasSuffix(read.Through[0], "/workloadIdentityPools/"+s.Env.Pool+"/subject/"+s.Env.Subject()) &&
+			read.Through[1] == s.Env.Subject())
+	written := last(entries, "aws", "s3", "s3:PutObject")
+	summary.prove("AWS let the role's session write", written.Principal, written.Principal == s.Env.Subject())
+	return summary.verdict(from)
+}
+
+// last finds the last request of a service that was decided on an action and let
+// through, other than by an administrator.
+func last(entries []journal.Entry, cloud, service, action string) journal.Entry {
+	for _, e := range slices.Backward(entries) {
+		if e.Cloud != cloud || e.Service != service || strings.Contains(e.Principal, "sandbox-admin") {
+			continue
+		}
+		if slices.ContainsFunc(e.Decisions, func(d journal.Decision) bool { return d.Action == action && d.Allowed }) && e.Status < 300 {
+			return e
+		}
+	}
+	return journal.Entry{}
+}

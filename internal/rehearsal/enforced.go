@@ -1,0 +1,80 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+)
+
+// checks are what the clouds must refuse before anything is built on them: a
+// sandbox that lets these through would prove nothing.
+var checks = []struct {
+	what string
+	try  func(context.Context, *Stand) error
+}{
+	{"an AWS request signed with a wrong secret", func(ctx context.Context, s *Stand) error {
+		key := s.Sandbox.AWS.Admin()
+		key.SecretAccessKey = strings.Repeat("x", len(key.SecretAccessKey))
+		_, err := sts.NewFromConfig(s.awsConfig(key)).GetCallerIdentity(ctx, nil)
+		return refused(err, "SignatureDoesNotMatch")
+	}},
+	{"an AWS request with an unknown key", func(ctx context.Context, s *Stand) error {
+		key := s.Sandbox.AWS.Admin()
+		key.AccessKeyID = "AKIAIOSFODNN7EXAMPLE"
+		_, err := s3.NewFromConfig(s.awsConfig(key)).ListBuckets(ctx, nil)
+		return refused(err, "InvalidAccessKeyId")
+	}},
+	{"a Google request without a token", func(ctx context.Context, s *Stand) error {
+		return s.unauthenticated(ctx, "")
+	}},
+	{"a Google request with an unknown token", func(ctx context.Context, s *Stand) error {
+		return s.unauthenticated(ctx, "ya29.unknown")
+	}},
+	{"a token exchange without a signed AWS request", func(ctx context.Context, s *Stand) error {
+		status, data, err := s.google(ctx, "", http.MethodPost, "/v1/token", "application/x-www-form-urlencoded", []byte("grant_type=urn:ietf:params:oauth:grant-type:token-exchange"))
+		if err == nil && status != http.StatusBadRequest {
+			err = fmt.Errorf("it answered %d: %s", status, data)
+		}
+		return err
+	}},
+}
+
+// refused holds an AWS error to its code.
+func refused(err error, code string) error {
+	var answer smithy.APIError
+	if errors.As(err, &answer) && answer.ErrorCode() == code {
+		return nil
+	}
+	if err == nil {
+		return errors.New("it was let through")
+	}
+	return err
+}
+
+func (s *Stand) unauthenticated(ctx context.Context, token string) error {
+	status, data, err := s.google(ctx, token, http.MethodGet, "/v1/projects/"+s.Env.GoogleProject, "", nil)
+	if err == nil && status != http.StatusUnauthorized {
+		err = fmt.Errorf("it answered %d: %s", status, data)
+	}
+	return err
+}
+
+// enforced tries all checks and lists what was refused.
+func enforced(ctx context.Context, s *Stand) ([]string, error) {
+	var out []string
+	var errs []error
+	for _, check := range checks {
+		if err := check.try(ctx, s); err != nil {
+			errs = append(errs, fmt.Errorf("%s is not refused as it must be: %w", check.what, err))
+			continue
+		}
+		out = append(out, check.what)
+	}
+	return out, errors.Join(errs...)
+}

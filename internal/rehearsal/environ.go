@@ -1,0 +1,157 @@
+package rehearsal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+)
+
+// nowhere is a loopback port on which nothing listens: where children's requests
+// to the world end.
+const nowhere = "http://127.0.0.1:1"
+
+// passphrase protects the secrets of a Pulumi stack that has none.
+const passphrase = "sandbox"
+
+// writeEnvironment writes the sandbox's environment file into the project's root,
+// where cdk and pulumi look for it. The names are the article's. Sandboxes that
+// run at the same time have environments sandbox, sandbox-2 and so on.
+func writeEnvironment(root string, s *sandbox.Sandbox) (environment.Environment, error) {
+	arch, err := architecture()
+	if err != nil {
+		return environment.Environment{}, err
+	}
+	content := fmt.Sprintf(`# The environment of a running sandbox (process %d); it is removed with it.
+config:
+  gcs-to-s3:awsAccount: "%s"
+  gcs-to-s3:awsRegion: %s
+  gcs-to-s3:googleProject: %s
+  gcs-to-s3:architecture: %s
+  gcs-to-s3:timeoutSeconds: 60
+  gcs-to-s3:googleTokenURL: %[6]s/v1/token
+  gcs-to-s3:iamCredentialsEndpoint: %[6]s
+  gcs-to-s3:storageEndpoint: %[6]s
+  gcs-to-s3:allowLoopbackEndpoints: "true"
+  gcp:iamCustomEndpoint: %[6]s/v1/
+  gcp:iamBetaCustomEndpoint: %[6]s/v1/
+  gcp:storageCustomEndpoint: %[6]s/storage/v1/
+  gcp:resourceManagerCustomEndpoint: %[6]s/v1/
+  gcp:cloudResourceManagerCustomEndpoint: %[6]s/v1/
+  gcp:serviceUsageCustomEndpoint: %[6]s/v1/
+`, os.Getpid(), sandbox.Account, sandbox.Region, sandbox.Project, arch, s.GoogleURL)
+	for n := 1; ; n++ {
+		name := "sandbox"
+		if n > 1 {
+			name = fmt.Sprintf("sandbox-%d", n)
+		}
+		path := filepath.Join(root, environment.FileName(name))
+		if orphaned(path) {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return environment.Environment{}, err
+			}
+		}
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return environment.Environment{}, fmt.Errorf("writing the sandbox's environment: %w", err)
+		}
+		_, err = file.WriteString(content)
+		if err = errors.Join(err, file.Close()); err == nil {
+			var env environment.Environment
+			if env, err = environment.Load(root, name); err == nil {
+				return env, nil
+			}
+		}
+		return environment.Environment{}, errors.Join(fmt.Errorf("writing the sandbox's environment: %w", err), os.Remove(path))
+	}
+}
+
+// orphaned tells whether an environment file is that of a sandbox whose process
+// is no more.
+func orphaned(path string) bool {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	var pid int
+	if _, err := fmt.Sscanf(string(data), "# The environment of a running sandbox (process %d)", &pid); err != nil {
+		return false
+	}
+	return !alive(pid)
+}
+
+// environ is what points the tools of both clouds at the sandbox.
+func environ(s *Stand, t tools) []string {
+	admin := s.Sandbox.AWS.Admin()
+	google := s.Sandbox.GoogleURL
+	none := filepath.Join(s.Dir, "none") // a file that does not exist
+	return []string{
+		"AWS_ENDPOINT_URL=" + s.Sandbox.AWSURL,
+		"AWS_ACCESS_KEY_ID=" + admin.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + admin.SecretAccessKey,
+		"AWS_SESSION_TOKEN=",
+		"AWS_PROFILE=",
+		"AWS_REGION=" + sandbox.Region,
+		"AWS_DEFAULT_REGION=" + sandbox.Region,
+		"AWS_CONFIG_FILE=" + none,
+		"AWS_SHARED_CREDENTIALS_FILE=" + none,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"CDK_DISABLE_CLI_TELEMETRY=true",
+		"CDK_NOTICES=false",
+		// Node.js versions on which the CDK works but whose end of life has come.
+		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22",
+
+		"PULUMI_HOME=" + filepath.Join(s.Dir, "pulumi"),
+		"PULUMI_BACKEND_URL=file://" + filepath.Join(s.Dir, "state"),
+		"PULUMI_CONFIG_PASSPHRASE=" + passphrase,
+		"PULUMI_STACK=" + s.Env.Name,
+		"PULUMI_SKIP_UPDATE_CHECK=true",
+		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
+		"GOOGLE_OAUTH_ACCESS_TOKEN=" + s.Sandbox.Google.AdminToken(),
+		"GOOGLE_APPLICATION_CREDENTIALS=",
+
+		"CLOUDSDK_CONFIG=" + filepath.Join(s.Dir, "gcloud"),
+		"CLOUDSDK_CORE_PROJECT=" + sandbox.Project,
+		"CLOUDSDK_CORE_DISABLE_PROMPTS=true",
+		"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=" + filepath.Join(s.Dir, "google-token"),
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM=" + google + "/",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS=" + google + "/",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER=" + google + "/",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE=" + google + "/",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=" + google + "/storage/v1/",
+
+		"HTTP_PROXY=" + nowhere,
+		"HTTPS_PROXY=" + nowhere,
+		"http_proxy=" + nowhere,
+		"https_proxy=" + nowhere,
+		"NO_PROXY=127.0.0.1,localhost",
+		"no_proxy=127.0.0.1,localhost",
+		"PATH=" + filepath.Join(t.pulumi, "bin") + string(os.PathListSeparator) + filepath.Dir(t.cdk) + string(os.PathListSeparator) + os.Getenv("PATH"),
+	}
+}
+
+// childEnviron is the environment of a child: this process's own without any
+// setting of either cloud, and then the sandbox's.
+func childEnviron(sandbox []string) []string {
+	var out []string
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		foreign := false
+		for _, prefix := range []string{"AWS_", "CDK_", "CLOUDSDK_", "GOOGLE_", "PULUMI_", "GCLOUD_", "GCP_"} {
+			foreign = foreign || strings.HasPrefix(name, prefix)
+		}
+		if !foreign {
+			out = append(out, pair)
+		}
+	}
+	// Modules were fetched when the tools were made ready; none is fetched now.
+	return append(append(out, "GOPROXY=off"), sandbox...)
+}

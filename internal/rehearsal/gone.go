@@ -1,0 +1,133 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// proveGone asks both clouds for everything that the engines made.
+func proveGone(ctx context.Context, s *Stand, summary *Summary) (string, error) {
+	from := len(summary.Proofs)
+	if err := s.goneFromAWS(ctx, summary); err != nil {
+		return "", err
+	}
+	if err := s.goneFromGoogle(ctx, summary); err != nil {
+		return "", err
+	}
+	state, err := s.stack.stack.Export(ctx)
+	if err != nil {
+		return "", err
+	}
+	var deployment struct{ Resources []any }
+	if err := json.Unmarshal(state.Deployment, &deployment); err != nil {
+		return "", err
+	}
+	summary.prove("Pulumi's state is empty", fmt.Sprintf("%d resources", len(deployment.Resources)), len(deployment.Resources) == 0)
+	return summary.verdict(from)
+}
+
+func (s *Stand) goneFromAWS(ctx context.Context, summary *Summary) error {
+	cfg := s.admin()
+	for _, resource := range []struct {
+		what, code string
+		get        func() error
+	}{
+		{"the role " + s.Env.Role, "NoSuchEntity", func() error {
+			_, err := iam.NewFromConfig(cfg).GetRole(ctx, &iam.GetRoleInput{RoleName: &s.Env.Role})
+			return err
+		}},
+		{"the function " + s.Env.Function, "ResourceNotFoundException", func() error {
+			_, err := lambda.NewFromConfig(cfg).GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &s.Env.Function})
+			return err
+		}},
+	} {
+		err := resource.get()
+		seen := "it exists"
+		if err != nil {
+			seen = err.Error()
+		}
+		summary.prove(resource.what+" is gone", seen, refused(err, resource.code) == nil)
+	}
+	group := s.Env.LogGroup()
+	groups, err := cloudwatchlogs.NewFromConfig(cfg).DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &group})
+	if err != nil {
+		return err
+	}
+	summary.prove("the log group "+group+" is gone", fmt.Sprintf("%d log groups", len(groups.LogGroups)), len(groups.LogGroups) == 0)
+	stacks, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, nil)
+	if err != nil {
+		return err
+	}
+	var names []string
+	ours := false
+	for _, stack := range stacks.Stacks {
+		names = append(names, *stack.StackName)
+		ours = ours || *stack.StackName == s.Env.RoleStack() || *stack.StackName == s.Env.FunctionStack()
+	}
+	summary.prove("only the CDK's bootstrap stack stays, which is the account's", strings.Join(names, ", "), !ours)
+	objects, err := s3.NewFromConfig(cfg).ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.Env.DestinationBucket})
+	if err != nil {
+		return err
+	}
+	summary.prove("the copied object stays: no engine touches data", fmt.Sprintf("%d objects", len(objects.Contents)), len(objects.Contents) == 1)
+	return nil
+}
+
+func (s *Stand) goneFromGoogle(ctx context.Context, summary *Summary) error {
+	project := "/v1/projects/" + s.Env.GoogleProject
+	status, data, err := s.google(ctx, s.Sandbox.Google.AdminToken(), http.MethodGet, project+"/serviceAccounts/"+s.Env.ServiceAccountEmail(), "", nil)
+	if err != nil {
+		return err
+	}
+	summary.prove("the service account "+s.Env.ServiceAccountEmail()+" is gone", fmt.Sprintf("%d %s", status, message(data)), status == http.StatusNotFound)
+
+	for _, policy := range []struct{ what, method, path string }{
+		{"the bucket's", http.MethodGet, "/storage/v1/b/" + s.Env.SourceBucket + "/iam"},
+		{"the project's", http.MethodPost, project + ":getIamPolicy"},
+	} {
+		var got json.RawMessage
+		if err := s.ask(ctx, policy.method, policy.path, "", nil, &got); err != nil {
+			return err
+		}
+		left := strings.Contains(string(got), s.Env.ServiceAccountEmail()) || strings.Contains(string(got), "principalSet:")
+		seen := "no member of the federation in it"
+		if left {
+			seen = string(got)
+		}
+		summary.prove(policy.what+" policy grants nothing to the federation, not even to a deleted member", seen, !left)
+	}
+
+	pool := project + "/locations/global/workloadIdentityPools/" + s.Env.Pool
+	for _, resource := range []struct{ what, path string }{
+		{"the provider " + s.Env.Provider, pool + "/providers/" + s.Env.Provider},
+		{"the pool " + s.Env.Pool, pool},
+	} {
+		var got struct{ State, ExpireTime string }
+		if err := s.ask(ctx, http.MethodGet, resource.path, "", nil, &got); err != nil {
+			return err
+		}
+		summary.prove(resource.what+" is deleted, as Google deletes: its id is free again after 30 days",
+			fmt.Sprintf("%s, freed at %s", got.State, got.ExpireTime), got.State == "DELETED" && got.ExpireTime != "")
+	}
+	return nil
+}
+
+// message is the message of an error that Google answered.
+func message(data []byte) string {
+	var failure struct {
+		Error struct{ Message string }
+	}
+	if json.Unmarshal(data, &failure) != nil {
+		return string(data)
+	}
+	return failure.Error.Message
+}

@@ -1,0 +1,230 @@
+// Package rehearsal performs the whole deployment in the sandbox, with the real
+// engines: CDK and Pulumi bring the article's resources up in the local clouds,
+// the deployed function copies the sample, every claim is proven from the clouds'
+// own answers, and both engines take everything down again.
+//
+// It runs the same commands and the same programs as a deployment to the real
+// clouds; only the environment's endpoints and the credentials are the sandbox's.
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+)
+
+// Rehearsal is one run. Root and Progress must be given.
+type Rehearsal struct {
+	Root     string // the project's root
+	Progress *progress.Reporter
+	// Hold is called when the function has proven itself, while everything stands;
+	// the tear-down follows when it returns. It may be nil.
+	Hold func(ctx context.Context, s *Stand) error
+}
+
+// Stand is what stands while a rehearsal runs.
+type Stand struct {
+	Env     environment.Environment
+	Environ []string // what points aws, cdk, pulumi and gcloud at the sandbox: NAME=value
+	Dir     string   // the run's own folder; it goes with the run
+	Sandbox *sandbox.Sandbox
+
+	root  string
+	cdk   cdk
+	stack *federation
+}
+
+// Summary is what a run did and proved.
+type Summary struct {
+	Environment string   `json:"environment"`
+	Plugin      string   `json:"gcpPlugin"` // which Google Cloud plugin Pulumi ran
+	Enforced    []string `json:"enforced"`  // what the clouds were seen to refuse
+	Steps       []Step   `json:"steps"`
+	Proofs      []Proof  `json:"proofs"`
+	Seconds     float64  `json:"seconds"`
+}
+
+// Step is one step of a run.
+type Step struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	Error   string  `json:"error,omitempty"`
+}
+
+// Proof is one claim with what was seen.
+type Proof struct {
+	Claim string `json:"claim"`
+	Seen  string `json:"seen"`
+	Holds bool   `json:"holds"`
+}
+
+// Run performs the rehearsal. It leaves no process and no file behind, however it
+// ends. The summary tells how far it came; the error is the first step or proof
+// that failed.
+func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
+	start := time.Now()
+	defer func() { summary.Seconds = time.Since(start).Seconds() }()
+
+	tools, err := r.tools(ctx, &summary)
+	if err != nil {
+		return summary, err
+	}
+	s, err := r.open(ctx, &summary, tools)
+	if s != nil {
+		defer func() {
+			_, closing := r.Progress.Step("stop the local clouds and remove their files", func() (string, error) { return "", s.close() })
+			err = errors.Join(err, closing)
+		}()
+	}
+	if err != nil {
+		return summary, err
+	}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context, *Stand, *Summary) (string, error)
+	}{
+		{"make the buckets and put " + s.Env.Object, prepare},
+		{"cdk bootstrap", bootstrap},
+		{"cdk deploy: the role", deployRole},
+		{"pulumi up: service account, pool, provider, binding", upFederation},
+		{"cdk deploy: the function", deployFunction},
+		{"invoke the function", invoke},
+		{"prove the copy", proveCopy},
+	} {
+		if err := r.step(&summary, step.name, func() (string, error) { return step.run(ctx, s, &summary) }); err != nil {
+			return summary, err
+		}
+	}
+	if r.Hold != nil {
+		if err := r.Hold(ctx, s); err != nil {
+			return summary, err
+		}
+	}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context, *Stand, *Summary) (string, error)
+	}{
+		{"cdk destroy: the function", destroyFunction},
+		{"pulumi destroy", destroyFederation},
+		{"cdk destroy: the role", destroyRole},
+		{"prove that nothing is left", proveGone},
+	} {
+		if err := r.step(&summary, step.name, func() (string, error) { return step.run(ctx, s, &summary) }); err != nil {
+			return summary, err
+		}
+	}
+	return summary, nil
+}
+
+// step runs one step and writes it down.
+func (r Rehearsal) step(summary *Summary, name string, run func() (string, error)) error {
+	took, err := r.Progress.Step(name, run)
+	step := Step{Name: name, Seconds: took.Seconds()}
+	if err != nil {
+		step.Error = err.Error()
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	summary.Steps = append(summary.Steps, step)
+	return err
+}
+
+// tools is where the tools of a run are.
+type tools struct {
+	cdk    string
+	pulumi string // folder with bin/pulumi
+	gcp    string
+}
+
+// tools gets the tools that are not there yet.
+func (r Rehearsal) tools(ctx context.Context, summary *Summary) (tools, error) {
+	chain, err := toolchain.New(r.Root)
+	if err != nil {
+		return tools{}, err
+	}
+	cdkPath, cdkTool := chain.CDK()
+	pulumi, pulumiTool, err := chain.Pulumi()
+	if err != nil {
+		return tools{}, err
+	}
+	gcp, standIn, gcpTool, err := chain.GCP()
+	if err != nil {
+		return tools{}, err
+	}
+	summary.Plugin = "the real plugin " + toolchain.GCPVersion
+	if standIn {
+		summary.Plugin = "this repository's stand-in for " + toolchain.GCPVersion
+	}
+	for _, tool := range []toolchain.Tool{cdkTool, pulumiTool, gcpTool, chain.Warm("./cmd/stacks", "./function")} {
+		if tool.Ready {
+			continue
+		}
+		if err := r.step(summary, tool.Name, func() (string, error) { return "", tool.Get(ctx) }); err != nil {
+			return tools{}, err
+		}
+	}
+	return tools{cdkPath, pulumi, gcp}, nil
+}
+
+// open starts the clouds and writes the environment that describes them.
+func (r Rehearsal) open(ctx context.Context, summary *Summary, t tools) (*Stand, error) {
+	dir, err := os.MkdirTemp("", "gcs-to-s3-sandbox-")
+	if err != nil {
+		return nil, fmt.Errorf("making the run's folder: %w", err)
+	}
+	s := &Stand{Dir: dir, root: r.Root}
+	err = r.step(summary, "start the local clouds", func() (string, error) {
+		if s.Sandbox, err = sandbox.Start(sandbox.Options{Dir: dir}); err != nil {
+			return "", err
+		}
+		if s.Env, err = writeEnvironment(r.Root, s.Sandbox); err != nil {
+			return "", err
+		}
+		summary.Environment = s.Env.Name
+		s.Environ = environ(s, t)
+		s.cdk = cdk{path: t.cdk, root: r.Root, output: filepath.Join(dir, "cdk.out"), env: s.Env, environ: childEnviron(s.Environ)}
+		s.stack, err = newFederation(ctx, s, t)
+		return fmt.Sprintf("AWS at %s, Google at %s", s.Sandbox.AWSURL, s.Sandbox.GoogleURL), err
+	})
+	if err == nil {
+		err = r.step(summary, "see what they refuse", func() (string, error) {
+			summary.Enforced, err = enforced(ctx, s)
+			return fmt.Sprintf("%d of %d checks", len(summary.Enforced), len(checks)), err
+		})
+	}
+	return s, err
+}
+
+// close stops the clouds and removes every file of the run.
+func (s *Stand) close() error {
+	var errs []error
+	if s.Sandbox != nil {
+		errs = append(errs, s.Sandbox.Close())
+	}
+	if s.Env.Name != "" {
+		errs = append(errs,
+			os.RemoveAll(s.Env.OutputDir(s.root)),
+			os.Remove(filepath.Join(s.root, environment.FileName(s.Env.Name))))
+		_ = os.Remove(filepath.Join(s.root, "out")) // only if it is empty
+	}
+	return errors.Join(append(errs, os.RemoveAll(s.Dir))...)
+}
+
+// architecture is the one that functions of this machine can have.
+func architecture() (environment.Architecture, error) {
+	switch runtime.GOARCH {
+	case "amd64":
+		return environment.X8664, nil
+	case "arm64":
+		return environment.ARM64, nil
+	}
+	return "", fmt.Errorf("lambda has no architecture of this machine, %s", runtime.GOARCH)
+}

@@ -1,0 +1,188 @@
+// Package toolchain gets the tools that the command line runs, each in a pinned
+// version, without a package manager of the machine: the CDK command line from
+// npm, the Pulumi command line and the stand-in for its Google Cloud plugin built
+// from the module in tools/. What is built is kept in the user's cache folder,
+// under a name that changes with everything it was built from.
+package toolchain
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// PulumiVersion is the version of the Pulumi command line that tools/go.mod pins.
+const PulumiVersion = "v3.217.0"
+
+// GCPVersion is the version of the Google Cloud plugin that go.mod's
+// pulumi-gcp SDK belongs to.
+const GCPVersion = "v7.38.0"
+
+// Toolchain is where tools are taken from and kept.
+type Toolchain struct {
+	Root  string // the project's root
+	Cache string // folder for what is built
+}
+
+// Tool is one tool: what it is called, and how it is got. Ready tells whether
+// there is anything to do.
+type Tool struct {
+	Name  string
+	Ready bool
+	Get   func(ctx context.Context) error
+}
+
+// New makes a toolchain that keeps its tools in the user's cache folder.
+func New(root string) (Toolchain, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return Toolchain{}, fmt.Errorf("finding the cache folder: %w; hint: set HOME or XDG_CACHE_HOME", err)
+	}
+	return Toolchain{root, filepath.Join(cache, "gcs-to-s3", "tools")}, nil
+}
+
+// CDK is the CDK command line; npm installs it as package-lock.json says.
+func (t Toolchain) CDK() (path string, tool Tool) {
+	path = filepath.Join(t.Root, "node_modules", ".bin", "cdk")
+	return path, Tool{
+		Name:  "install the CDK command line from npm",
+		Ready: t.installed(),
+		Get: func(ctx context.Context) error {
+			return t.run(ctx, t.Root, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
+		},
+	}
+}
+
+// installed tells whether npm installed what package-lock.json says: npm keeps
+// its own record of it.
+func (t Toolchain) installed() bool {
+	lock, err := os.Stat(filepath.Join(t.Root, "package-lock.json"))
+	if err != nil {
+		return false
+	}
+	record, err := os.Stat(filepath.Join(t.Root, "node_modules", ".package-lock.json"))
+	return err == nil && !record.ModTime().Before(lock.ModTime())
+}
+
+// Pulumi is a folder with the Pulumi command line in bin.
+func (t Toolchain) Pulumi() (dir string, tool Tool, err error) {
+	key, err := t.key("go.mod", "go.sum")
+	if err != nil {
+		return "", Tool{}, err
+	}
+	dir = filepath.Join(t.Cache, "pulumi-"+PulumiVersion+"-"+key)
+	return dir, t.build("build the Pulumi command line "+PulumiVersion+" (once; a minute or more)", filepath.Join(dir, "bin", "pulumi"),
+		"-ldflags", "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version="+PulumiVersion,
+		"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"), nil
+}
+
+// GCP is the Google Cloud plugin of Pulumi: the real one where the user has it
+// installed, otherwise the stand-in.
+func (t Toolchain) GCP() (path string, standIn bool, tool Tool, err error) {
+	if home, err := os.UserHomeDir(); err == nil {
+		real := filepath.Join(home, ".pulumi", "plugins", "resource-gcp-"+GCPVersion, "pulumi-resource-gcp")
+		if _, err := os.Stat(real); err == nil {
+			return real, false, Tool{Name: "use the Google Cloud plugin " + GCPVersion, Ready: true}, nil
+		}
+	}
+	sources, err := filepath.Glob(filepath.Join(t.Root, "tools", "gcp-stand-in", "*.go"))
+	if err != nil {
+		return "", false, Tool{}, err
+	}
+	files := []string{"go.mod", "go.sum"}
+	for _, source := range sources {
+		files = append(files, filepath.Join("gcp-stand-in", filepath.Base(source)))
+	}
+	key, err := t.key(files...)
+	if err != nil {
+		return "", false, Tool{}, err
+	}
+	path = filepath.Join(t.Cache, "gcp-stand-in-"+key, "pulumi-resource-gcp")
+	return path, true, t.build("build the stand-in for Pulumi's Google Cloud plugin (once)", path, "./gcp-stand-in"), nil
+}
+
+// key names what files of tools/ and the Go version make together.
+func (t Toolchain) key(files ...string) (string, error) {
+	h := sha256.New()
+	fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	slices.Sort(files)
+	for _, file := range files {
+		data, err := os.ReadFile(filepath.Join(t.Root, "tools", file))
+		if err != nil {
+			return "", fmt.Errorf("reading the sources of the tools: %w", err)
+		}
+		fmt.Fprintln(h, file, len(data))
+		h.Write(data)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:6]), nil
+}
+
+// build is a tool that `go build` makes in tools/. It appears whole or not at
+// all, so programs that build it at the same time do not disturb each other.
+func (t Toolchain) build(name, path string, args ...string) Tool {
+	_, err := os.Stat(path)
+	return Tool{Name: name, Ready: err == nil, Get: func(ctx context.Context) error {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		temp, err := os.MkdirTemp(filepath.Dir(path), ".build-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(temp)
+		made := filepath.Join(temp, filepath.Base(path))
+		if err := t.run(ctx, filepath.Join(t.Root, "tools"), "go", append([]string{"build", "-trimpath", "-o", made}, args...)...); err != nil {
+			return err
+		}
+		return os.Rename(made, path)
+	}}
+}
+
+// Warm compiles packages of the project, so that a later `go run` or `go build`
+// of them needs neither the network nor much time.
+func (t Toolchain) Warm(packages ...string) Tool {
+	return Tool{Name: "compile the CDK app and the function", Get: func(ctx context.Context) error {
+		return t.run(ctx, t.Root, "go", append([]string{"build", "-o", os.DevNull}, packages...)...)
+	}}
+}
+
+// run runs a command; its output is part of the error.
+func (t Toolchain) run(ctx context.Context, dir, name string, args ...string) error {
+	if _, err := exec.LookPath(name); err != nil {
+		return fmt.Errorf("running %s: it is not installed; hint: Go, Node.js and npm are needed", name)
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("running %s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// FindRoot walks up from dir to the project's root.
+func FindRoot(dir string) (string, error) {
+	for at := dir; ; at = filepath.Dir(at) {
+		_, err := os.Stat(filepath.Join(at, "cdk.json"))
+		if err == nil {
+			_, err = os.Stat(filepath.Join(at, "Pulumi.yaml"))
+		}
+		if err == nil {
+			return at, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("there is no project above %s; hint: run this inside the repository, where cdk.json and Pulumi.yaml are", dir)
+		}
+	}
+}

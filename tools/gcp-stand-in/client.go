@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	provider "github.com/pulumi/pulumi-go-provider"
+)
+
+// The configuration keys that are read: Pulumi Registry, "Google Cloud
+// installation & configuration", and their defaults, Google's own addresses.
+var endpoints = map[string]string{
+	"iamCustomEndpoint":                  "https://iam.googleapis.com/v1/",
+	"iamBetaCustomEndpoint":              "https://iam.googleapis.com/v1/",
+	"storageCustomEndpoint":              "https://storage.googleapis.com/storage/v1/",
+	"resourceManagerCustomEndpoint":      "https://cloudresourcemanager.googleapis.com/v1/",
+	"cloudResourceManagerCustomEndpoint": "https://cloudresourcemanager.googleapis.com/v1/",
+	"serviceUsageCustomEndpoint":         "https://serviceusage.googleapis.com/v1/",
+}
+
+// passed are keys that the engine or a user may set and that change nothing here.
+var passed = []string{"accessToken", "project", "region", "zone", "version", "pluginDownloadURL"}
+
+func checkConfig(config fields) []provider.CheckFailure {
+	var failures []provider.CheckFailure
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		if _, ok := endpoints[key]; !ok && !slices.Contains(passed, key) {
+			failures = append(failures, provider.CheckFailure{Property: key, Reason: "is not known to the stand-in for the Google Cloud provider"})
+		}
+	}
+	return failures
+}
+
+// client calls Google's APIs.
+type client struct {
+	config fields
+	token  string
+	http   *http.Client
+}
+
+func newClient(config fields) (*client, error) {
+	token := config.text("accessToken")
+	if token == "" {
+		token = os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN") // as the real plugin does
+	}
+	if token == "" {
+		return nil, errors.New("the stand-in for the Google Cloud provider needs an access token: gcp:accessToken or GOOGLE_OAUTH_ACCESS_TOKEN")
+	}
+	return &client{config: config, token: token, http: &http.Client{Timeout: time.Minute}}, nil
+}
+
+// apiError is an error that an API answered.
+type apiError struct {
+	Status  int
+	Message string
+}
+
+func (e *apiError) Error() string { return fmt.Sprintf("Error %d: %s", e.Status, e.Message) }
+
+// call makes one request; path is relative to the endpoint of the configuration
+// key. What does not exist is errGone.
+func (c *client) call(ctx context.Context, endpoint, method, path string, in, out any) error {
+	base := c.config.text(endpoint)
+	if base == "" {
+		base = endpoints[endpoint]
+	}
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+"/"+path, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= 300 {
+		var failure struct {
+			Error struct{ Message string }
+		}
+		if json.Unmarshal(data, &failure) != nil || failure.Error.Message == "" {
+			failure.Error.Message = string(data)
+		}
+		answered := &apiError{resp.StatusCode, failure.Error.Message}
+		if resp.StatusCode == http.StatusNotFound {
+			return errors.Join(errGone, answered)
+		}
+		return answered
+	}
+	if out == nil || len(data) == 0 {
+		return nil
+	}
+	return json.Unmarshal(data, out)
+}
+
+// pollInterval is between two looks at an operation that is not done.
+const pollInterval = 200 * time.Millisecond
+
+// operate makes a request that starts a long-running operation, and waits for it.
+func (c *client) operate(ctx context.Context, endpoint, method, path string, in any) error {
+	var op struct {
+		Name  string
+		Done  bool
+		Error *struct{ Message string }
+	}
+	if err := c.call(ctx, endpoint, method, path, in, &op); err != nil {
+		return err
+	}
+	for wait := time.Duration(0); !op.Done; wait = pollInterval {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+		if err := c.call(ctx, endpoint, http.MethodGet, op.Name, nil, &op); err != nil {
+			return err
+		}
+	}
+	if op.Error != nil {
+		return errors.New(op.Error.Message)
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+// Command gcp-stand-in is a Pulumi resource plugin that stands in for
+// pulumi-resource-gcp where that cannot be had. It manages the few resource types
+// of this repository's program under the names, inputs, outputs and ids that the
+// real plugin gives them, against the endpoints of the same configuration keys.
+// It is no replacement: every other type, input and configuration key is refused
+// by name.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	provider "github.com/pulumi/pulumi-go-provider"
+)
+
+// version is the real plugin's version that this one stands in for.
+const version = "7.38.0"
+
+func main() {
+	if err := provider.RunProvider(context.Background(), "gcp", version, newPlugin().provider()); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}

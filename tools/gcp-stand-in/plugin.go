@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	provider "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
+)
+
+// plugin serves the engine's calls.
+type plugin struct {
+	mu     sync.Mutex
+	client *client
+}
+
+func newPlugin() *plugin { return &plugin{} }
+
+// kind is one resource type.
+type kind struct {
+	required []string // inputs
+	optional []string // inputs
+	replace  []string // inputs whose change needs a new resource
+	computed []string // outputs that are known once the resource exists
+
+	// create makes the resource and returns its id and computed outputs.
+	create func(ctx context.Context, c *client, in fields) (id string, out fields, err error)
+	// read returns the resource's state, inputs and outputs together, or errGone.
+	read func(ctx context.Context, c *client, id string, state fields) (fields, error)
+	// update brings the resource to its new inputs; nil where all inputs replace.
+	update func(ctx context.Context, c *client, id string, in fields) (out fields, err error)
+	// delete removes the resource; one that is gone is no error.
+	delete func(ctx context.Context, c *client, id string, state fields) error
+}
+
+// fields are a resource's properties as plain values.
+type fields map[string]any
+
+func (f fields) text(key string) string {
+	s, _ := f[key].(string)
+	return s
+}
+
+// errGone says that a resource does not exist.
+var errGone = errors.New("the resource does not exist")
+
+func (p *plugin) provider() provider.Provider {
+	return provider.Provider{
+		GetSchema: func(context.Context, provider.GetSchemaRequest) (provider.GetSchemaResponse, error) {
+			schema, err := json.Marshal(map[string]any{"name": "gcp", "version": version, "description": "A stand-in for the Google Cloud provider."})
+			return provider.GetSchemaResponse{Schema: string(schema)}, err
+		},
+		Cancel: func(context.Context) error { return nil },
+		CheckConfig: func(_ context.Context, r provider.CheckRequest) (provider.CheckResponse, error) {
+			return provider.CheckResponse{Inputs: r.Inputs, Failures: checkConfig(toFields(r.Inputs))}, nil
+		},
+		DiffConfig: func(context.Context, provider.DiffRequest) (provider.DiffResponse, error) {
+			return provider.DiffResponse{}, nil // endpoints and tokens change no resource
+		},
+		Configure: func(_ context.Context, r provider.ConfigureRequest) error {
+			c, err := newClient(toFields(r.Args))
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.client = c
+			return err
+		},
+		Check:  p.check,
+		Diff:   p.diff,
+		Create: p.create,
+		Read:   p.read,
+		Update: p.update,
+		Delete: p.delete,
+	}
+}
+
+func (p *plugin) kind(urn resource.URN) (kind, error) {
+	k, ok := kinds[string(urn.Type())]
+	if !ok {
+		return kind{}, fmt.Errorf("the stand-in for the Google Cloud provider has no resource type %s; hint: install the real plugin with `pulumi plugin install resource gcp %s`", urn.Type(), version)
+	}
+	return k, nil
+}
+
+func (p *plugin) check(_ context.Context, r provider.CheckRequest) (provider.CheckResponse, error) {
+	k, err := p.kind(r.Urn)
+	if err != nil {
+		return provider.CheckResponse{}, err
+	}
+	var failures []provider.CheckFailure
+	for _, name := range k.required {
+		if v, ok := r.Inputs.GetOk(name); !ok || v.IsNull() {
+			failures = append(failures, provider.CheckFailure{Property: name, Reason: "is required"})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Inputs.AsMap())) {
+		if name != "__defaults" && !slices.Contains(k.required, name) && !slices.Contains(k.optional, name) {
+			failures = append(failures, provider.CheckFailure{Property: name, Reason: "is not known to the stand-in for the Google Cloud provider"})
+		}
+	}
+	return provider.CheckResponse{Inputs: r.Inputs.Delete("__defaults"), Failures: failures}, nil
+}
+
+func (p *plugin) diff(_ context.Context, r provider.DiffRequest) (provider.DiffResponse, error) {
+	k, err := p.kind(r.Urn)
+	if err != nil {
+		return provider.DiffResponse{}, err
+	}
+	// Where the clouds drifted from the old inputs, refresh wrote it to the state.
+	out := provider.DiffResponse{DetailedDiff: map[string]provider.PropertyDiff{}}
+	for _, name := range slices.Concat(k.required, k.optional) {
+		old, had := r.State.GetOk(name)
+		now, has := r.Inputs.GetOk(name)
+		if had == has && old.Equals(now) {
+			continue
+		}
+		if !had && !has {
+			continue
+		}
+		change := provider.Update
+		if slices.Contains(k.replace, name) {
+			// A name that stays taken cannot be made anew before the old is gone.
+			change, out.DeleteBeforeReplace = provider.UpdateReplace, true
+		}
+		out.DetailedDiff[name] = provider.PropertyDiff{Kind: change, InputDiff: true}
+		out.HasChanges = true
+	}
+	return out, nil
+}
+
+func (p *plugin) create(ctx context.Context, r provider.CreateRequest) (provider.CreateResponse, error) {
+	k, err := p.kind(r.Urn)
+	if err != nil {
+		return provider.CreateResponse{}, err
+	}
+	if r.DryRun {
+		state := r.Properties
+		for _, name := range k.computed {
+			state = state.Set(name, property.New(property.Computed))
+		}
+		return provider.CreateResponse{Properties: state}, nil
+	}
+	in := toFields(r.Properties)
+	id, out, err := k.create(ctx, p.client, in)
+	if err != nil {
+		return provider.CreateResponse{}, err
+	}
+	maps.Copy(in, out)
+	return provider.CreateResponse{ID: id, Properties: toMap(in)}, nil
+}
+
+func (p *plugin) read(ctx context.Context, r provider.ReadRequest) (provider.ReadResponse, error) {
+	k, err := p.kind(r.Urn)
+	if err != nil {
+		return provider.ReadResponse{}, err
+	}
+	state, err := k.read(ctx, p.client, r.ID, toFields(r.Properties))
+	if errors.Is(err, errGone) {
+		return provider.ReadResponse{}, nil
+	}
+	if err != nil {
+		return provider.ReadResponse{}, err
+	}
+	inputs := fields{}
+	for _, name := range slices.Concat(k.required, k.optional) {
+		if v, ok := state[name]; ok {
+			inputs[name] = v
+		}
+	}
+	return provider.ReadResponse{ID: r.ID, Properties: toMap(state), Inputs: toMap(inputs)}, nil
+}
+
+func (p *plugin) update(ctx context.Context, r provider.UpdateRequest) (provider.UpdateResponse, error) {
+	k, err := p.kind(r.Urn)
+	if err != nil {
+		return provider.UpdateResponse{}, err
+	}
+	state := toFields(r.State)
+	for _, name := range slices.Concat(k.required, k.optional) {
+		delete(state, name)
+	}
+	in := toFields(r.Inputs)
+	maps.Copy(state, in)
+	if !r.DryRun {
+		out, err := k.update(ctx, p.client, r.ID, in)
+		if err != nil {
+			return provider.UpdateResponse{}, err
+		}
+		maps.Copy(state, out)
+	}
+	return provider.UpdateResponse{Properties: toMap(state)}, nil
+}
+
+func (p *plugin) delete(ctx context.Context, r provider.DeleteRequest) error {
+	k, err := p.kind(r.Urn)
+	if err != nil {
+		return err
+	}
+	if err := k.delete(ctx, p.client, r.ID, toFields(r.Properties)); err != nil && !errors.Is(err, errGone) {
+		return err
+	}
+	return nil
+}
+
+func toFields(m property.Map) fields {
+	return resource.ToResourcePropertyMap(m).Mappable()
+}
+
+func toMap(f fields) property.Map {
+	return resource.FromResourcePropertyMap(resource.NewPropertyMapFromMap(f))
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
+
+const iamBeta = "iamBetaCustomEndpoint"
+
+// texts are what pools and providers have in common.
+func texts(in fields) map[string]any {
+	disabled, _ := in["disabled"].(bool)
+	return map[string]any{"displayName": in.text("displayName"), "description": in.text("description"), "disabled": disabled}
+}
+
+func createPool(ctx context.Context, c *client, in fields) (string, fields, error) {
+	parent, id := "projects/"+in.text("project")+"/locations/global/workloadIdentityPools", in.text("workloadIdentityPoolId")
+	return create(ctx, c, parent, "workloadIdentityPoolId", id, texts(in))
+}
+
+func createProvider(ctx context.Context, c *client, in fields) (string, fields, error) {
+	parent := "projects/" + in.text("project") + "/locations/global/workloadIdentityPools/" + in.text("workloadIdentityPoolId") + "/providers"
+	return create(ctx, c, parent, "workloadIdentityPoolProviderId", in.text("workloadIdentityPoolProviderId"), providerBody(in))
+}
+
+func create(ctx context.Context, c *client, parent, parameter, id string, body map[string]any) (string, fields, error) {
+	if err := c.operate(ctx, iamBeta, http.MethodPost, parent+"?"+url.Values{parameter: {id}}.Encode(), body); err != nil {
+		return "", nil, err
+	}
+	path := parent + "/" + id
+	found, err := readPool(ctx, c, path, nil)
+	return path, fields{"name": found["name"], "state": found["state"]}, err
+}
+
+func providerBody(in fields) map[string]any {
+	body := texts(in)
+	for _, key := range []string{"aws", "attributeMapping", "attributeCondition"} {
+		if v, ok := in[key]; ok {
+			body[key] = v
+		}
+	}
+	return body
+}
+
+// readPool reads a pool or a provider. One that is deleted is gone, although its
+// id stays taken.
+func readPool(ctx context.Context, c *client, id string, state fields) (fields, error) {
+	found := fields{}
+	if err := c.call(ctx, iamBeta, http.MethodGet, id, nil, &found); err != nil {
+		return nil, err
+	}
+	if found["state"] == "DELETED" {
+		return nil, errGone
+	}
+	for _, key := range []string{"project", "workloadIdentityPoolId", "workloadIdentityPoolProviderId"} {
+		if v, ok := state[key]; ok {
+			found[key] = v
+		}
+	}
+	return found, nil
+}
+
+func updatePool(ctx context.Context, c *client, id string, in fields) (fields, error) {
+	return nil, c.operate(ctx, iamBeta, http.MethodPatch, id+"?updateMask=displayName,description,disabled", texts(in))
+}
+
+func updateProvider(ctx context.Context, c *client, id string, in fields) (fields, error) {
+	return nil, c.operate(ctx, iamBeta, http.MethodPatch, id+"?updateMask=displayName,description,disabled,aws,attributeMapping,attributeCondition", providerBody(in))
+}
+
+func deletePool(ctx context.Context, c *client, id string, _ fields) error {
+	return c.operate(ctx, iamBeta, http.MethodDelete, id, nil)
+}
