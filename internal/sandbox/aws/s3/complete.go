@@ -127,11 +127,13 @@ func (c *call) objectChecksum(u *upload) (string, error) {
 
 // choose finds the parts that the document names. The caller holds the lock.
 func (u *upload) choose(in completion) ([]*part, error) {
-	var out []*part
 	for i, p := range in.Parts {
 		if i > 0 && p.PartNumber <= in.Parts[i-1].PartNumber {
 			return nil, api.Errorf(http.StatusBadRequest, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.")
 		}
+	}
+	var out []*part
+	for i, p := range in.Parts {
 		have, ok := u.parts[p.PartNumber]
 		if !ok || unquote(p.ETag) != have.etag {
 			return nil, invalidPart(u, p.PartNumber, p.ETag)
