@@ -35,6 +35,10 @@ func Build(ctx *pulumi.Context, env environment.Environment, root string) error 
 		return err
 	}
 	file := env.CredentialFile(root)
+	shown, err := filepath.Rel(root, file)
+	if err != nil {
+		return fmt.Errorf("naming the credential file: %w", err)
+	}
 	ctx.Export("projectNumber", federation.ProjectNumber)
 	ctx.Export("pool", federation.Pool)
 	ctx.Export("provider", federation.Provider)
@@ -42,9 +46,9 @@ func Build(ctx *pulumi.Context, env environment.Environment, root string) error 
 	ctx.Export("credentialConfiguration", federation.CredentialConfiguration)
 	ctx.Export("credentialFile", federation.CredentialConfiguration.ApplyT(func(content string) (string, error) {
 		if ctx.DryRun() {
-			return file, nil
+			return shown, nil
 		}
-		return file, writeFile(file, []byte(content))
+		return shown, writeFile(file, []byte(content))
 	}))
 	return nil
 }

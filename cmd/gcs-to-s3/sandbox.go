@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -100,13 +99,8 @@ var errReleased = errors.New("released")
 
 // hold writes the settings to a file, tells how to use them, and waits.
 func hold(ctx context.Context, w io.Writer, s *rehearsal.Stand) error {
-	var settings strings.Builder
-	for _, pair := range s.Environ {
-		name, value, _ := strings.Cut(pair, "=")
-		fmt.Fprintf(&settings, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
-	}
 	file := filepath.Join(s.Dir, "environment.sh")
-	if err := os.WriteFile(file, []byte(settings.String()), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(s.Shell()), 0o600); err != nil {
 		return err
 	}
 	env := s.Env
@@ -120,12 +114,14 @@ The sandbox is up. In another shell, in this folder:
   aws s3 cp s3://%[3]s/%[4]s -
   cdk diff   --context environment=%[5]s
   cdk deploy --context environment=%[5]s --all
-  pulumi stack output
+  pulumi preview
+  pulumi up
   gcloud iam workload-identity-pools describe %[6]s --location global
   gcloud storage cat gs://%[7]s/%[4]s
 
-Change a name or a number in %[8]s and deploy again.
-Take it down with cdk destroy --context environment=%[5]s --all and pulumi destroy.
+Change a name or a number in %[8]s, then run cdk deploy, pulumi up and
+cdk deploy again. To take it down: cdk destroy --context environment=%[5]s --all,
+and pulumi destroy.
 Ctrl-C here ends the local clouds and removes their files.
 `, file, env.Function, env.DestinationBucket, env.Object, env.Name, env.Pool, env.SourceBucket, environment.FileName(env.Name))
 	<-ctx.Done()

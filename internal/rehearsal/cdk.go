@@ -39,7 +39,9 @@ func (c cdk) run(ctx context.Context, args ...string) error {
 	cmd.WaitDelay = grace
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what did not end when asked
+		if cmd.Process != nil {
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what did not end when asked
+		}
 		return ctx.Err()
 	}
 	if err != nil {

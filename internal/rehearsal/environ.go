@@ -97,8 +97,6 @@ func environ(s *Stand, t tools) []string {
 		"AWS_ENDPOINT_URL=" + s.Sandbox.AWSURL,
 		"AWS_ACCESS_KEY_ID=" + admin.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + admin.SecretAccessKey,
-		"AWS_SESSION_TOKEN=",
-		"AWS_PROFILE=",
 		"AWS_REGION=" + sandbox.Region,
 		"AWS_DEFAULT_REGION=" + sandbox.Region,
 		"AWS_CONFIG_FILE=" + none,
@@ -116,7 +114,6 @@ func environ(s *Stand, t tools) []string {
 		"PULUMI_SKIP_UPDATE_CHECK=true",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
 		"GOOGLE_OAUTH_ACCESS_TOKEN=" + s.Sandbox.Google.AdminToken(),
-		"GOOGLE_APPLICATION_CREDENTIALS=",
 
 		"CLOUDSDK_CONFIG=" + filepath.Join(s.Dir, "gcloud"),
 		"CLOUDSDK_CORE_PROJECT=" + sandbox.Project,
@@ -134,8 +131,23 @@ func environ(s *Stand, t tools) []string {
 		"https_proxy=" + nowhere,
 		"NO_PROXY=127.0.0.1,localhost",
 		"no_proxy=127.0.0.1,localhost",
-		"PATH=" + filepath.Join(t.pulumi, "bin") + string(os.PathListSeparator) + filepath.Dir(t.cdk) + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"PATH=" + strings.Join([]string{filepath.Join(t.pulumi, "bin"), filepath.Dir(t.goHost), filepath.Dir(t.cdk), os.Getenv("PATH")}, string(os.PathListSeparator)),
 	}
+}
+
+// foreign are settings of a person's shell that would lead away from the sandbox.
+var foreign = []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "CLOUDSDK_ACTIVE_CONFIG_NAME", "GOOGLE_APPLICATION_CREDENTIALS"}
+
+// Shell is a script for a shell to read, after which its aws, cdk, pulumi and
+// gcloud mean the sandbox.
+func (s *Stand) Shell() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "unset %s\n", strings.Join(foreign, " "))
+	for _, pair := range s.Environ {
+		name, value, _ := strings.Cut(pair, "=")
+		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	return b.String()
 }
 
 // childEnviron is the environment of a child: this process's own without any
@@ -144,11 +156,11 @@ func childEnviron(sandbox []string) []string {
 	var out []string
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		foreign := false
+		clouds := false
 		for _, prefix := range []string{"AWS_", "CDK_", "CLOUDSDK_", "GOOGLE_", "PULUMI_", "GCLOUD_", "GCP_"} {
-			foreign = foreign || strings.HasPrefix(name, prefix)
+			clouds = clouds || strings.HasPrefix(name, prefix)
 		}
-		if !foreign {
+		if !clouds {
 			out = append(out, pair)
 		}
 	}

@@ -141,7 +141,8 @@ func (r Rehearsal) step(summary *Summary, name string, run func() (string, error
 type tools struct {
 	cdk    string
 	pulumi string // folder with bin/pulumi
-	gcp    string
+	gcp    string // pulumi-resource-gcp
+	goHost string // pulumi-language-go
 }
 
 // tools gets the tools that are not there yet.
@@ -159,11 +160,15 @@ func (r Rehearsal) tools(ctx context.Context, summary *Summary) (tools, error) {
 	if err != nil {
 		return tools{}, err
 	}
+	goHost, hostTool, err := chain.GoHost()
+	if err != nil {
+		return tools{}, err
+	}
 	summary.Plugin = "the real plugin " + toolchain.GCPVersion
 	if standIn {
 		summary.Plugin = "this repository's stand-in for " + toolchain.GCPVersion
 	}
-	for _, tool := range []toolchain.Tool{cdkTool, pulumiTool, gcpTool, chain.Warm("./cmd/stacks", "./function")} {
+	for _, tool := range []toolchain.Tool{cdkTool, pulumiTool, gcpTool, hostTool, chain.Warm("./cmd/stacks", "./function")} {
 		if tool.Ready {
 			continue
 		}
@@ -171,7 +176,7 @@ func (r Rehearsal) tools(ctx context.Context, summary *Summary) (tools, error) {
 			return tools{}, err
 		}
 	}
-	return tools{cdkPath, pulumi, gcp}, nil
+	return tools{cdkPath, pulumi, gcp, goHost}, nil
 }
 
 // open starts the clouds and writes the environment that describes them.

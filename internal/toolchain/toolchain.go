@@ -1,7 +1,7 @@
 // Package toolchain gets the tools that the command line runs, each in a pinned
 // version, without a package manager of the machine: the CDK command line from
-// npm, the Pulumi command line and the stand-in for its Google Cloud plugin built
-// from the module in tools/. What is built is kept in the user's cache folder,
+// npm, the Pulumi command line and the stand-ins for two of its plugins built from
+// the module in tools/. What is built is kept in the user's cache folder,
 // under a name that changes with everything it was built from.
 package toolchain
 
@@ -93,20 +93,36 @@ func (t Toolchain) GCP() (path string, standIn bool, tool Tool, err error) {
 			return real, false, Tool{Name: "use the Google Cloud plugin " + GCPVersion, Ready: true}, nil
 		}
 	}
-	sources, err := filepath.Glob(filepath.Join(t.Root, "tools", "gcp-stand-in", "*.go"))
+	path, tool, err = t.own("gcp-stand-in", "pulumi-resource-gcp", "build the stand-in for Pulumi's Google Cloud plugin (once)")
+	return path, true, tool, err
+}
+
+// GoHost is Pulumi's language host for Go: the real one where it is on the
+// PATH, otherwise the stand-in.
+func (t Toolchain) GoHost() (path string, tool Tool, err error) {
+	const name = "pulumi-language-go"
+	if real, err := exec.LookPath(name); err == nil {
+		return real, Tool{Name: "use " + real, Ready: true}, nil
+	}
+	return t.own("go-stand-in", name, "build the stand-in for Pulumi's Go language host (once)")
+}
+
+// own is a tool of which tools/ holds the sources, in a folder.
+func (t Toolchain) own(folder, name, what string) (path string, tool Tool, err error) {
+	sources, err := filepath.Glob(filepath.Join(t.Root, "tools", folder, "*.go"))
 	if err != nil {
-		return "", false, Tool{}, err
+		return "", Tool{}, err
 	}
 	files := []string{"go.mod", "go.sum"}
 	for _, source := range sources {
-		files = append(files, filepath.Join("gcp-stand-in", filepath.Base(source)))
+		files = append(files, filepath.Join(folder, filepath.Base(source)))
 	}
 	key, err := t.key(files...)
 	if err != nil {
-		return "", false, Tool{}, err
+		return "", Tool{}, err
 	}
-	path = filepath.Join(t.Cache, "gcp-stand-in-"+key, "pulumi-resource-gcp")
-	return path, true, t.build("build the stand-in for Pulumi's Google Cloud plugin (once)", path, "./gcp-stand-in"), nil
+	path = filepath.Join(t.Cache, folder+"-"+key, name)
+	return path, t.build(what, path, "./"+folder), nil
 }
 
 // key names what files of tools/ and the Go version make together.

@@ -1,0 +1,195 @@
+package rehearsal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+)
+
+// newRehearsal is a run in this repository whose progress goes to the test's log.
+func newRehearsal(t *testing.T) (Rehearsal, *bytes.Buffer) {
+	t.Helper()
+	// Whatever a run leaves behind in the temporary folder shows there.
+	t.Setenv("TMPDIR", t.TempDir())
+	working, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := toolchain.FindRoot(working)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	t.Cleanup(func() { t.Logf("progress:\n%s", log.String()) })
+	return Rehearsal{Root: root, Progress: progress.Plain(&log)}, &log
+}
+
+// command runs a tool against a standing sandbox, as a person would in a shell.
+func (s *Stand) command(ctx context.Context, name string, args ...string) (string, error) {
+	path, err := exec.Command("sh", "-c", s.Shell()+"command -v "+name).Output()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, strings.TrimSpace(string(path)), args...)
+	cmd.Dir, cmd.Env = s.root, childEnviron(s.Environ)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// TestRehearsal is the article from end to end. While everything stands, the
+// command lines of both engines find nothing to change, and a change of one name
+// in the environment reaches both clouds.
+func TestRehearsal(t *testing.T) {
+	r, _ := newRehearsal(t)
+	var stand *Stand
+	r.Hold = func(ctx context.Context, s *Stand) error {
+		stand = s
+		for _, unchanged := range [][]string{
+			{"pulumi", "preview", "--expect-no-changes", "--non-interactive"},
+			{"cdk", "diff", "--all", "--fail", "--output", filepath.Join(s.Dir, "cdk.out"), "--context", "environment=" + s.Env.Name},
+		} {
+			if out, err := s.command(ctx, unchanged[0], unchanged[1:]...); err != nil {
+				t.Errorf("%s: %v\n%s", strings.Join(unchanged, " "), err, out)
+			}
+		}
+		return rename(ctx, t, s)
+	}
+	summary, err := r.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(summary.Proofs) != 17 || len(summary.Enforced) != len(checks) {
+		t.Errorf("%d proofs and %d checks, want 17 and %d", len(summary.Proofs), len(summary.Enforced), len(checks))
+	}
+	for _, p := range summary.Proofs {
+		if !p.Holds {
+			t.Errorf("%s: %s", p.Claim, p.Seen)
+		}
+	}
+	left(t, r, stand.Env)
+}
+
+// rename changes the role's name in the environment file and deploys again with
+// the command lines; the function must work as the new role, and the old role
+// must be gone.
+func rename(ctx context.Context, t *testing.T, s *Stand) error {
+	file := filepath.Join(s.root, environment.FileName(s.Env.Name))
+	before, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	changed := strings.Replace(string(before), "config:\n", "config:\n  gcs-to-s3:role: renamed-role\n", 1)
+	if err := os.WriteFile(file, []byte(changed), 0o644); err != nil {
+		return err
+	}
+	if s.Env, err = environment.Load(s.root, s.Env.Name); err != nil {
+		return err
+	}
+	deploy := []string{"cdk", "deploy", "--require-approval", "never", "--output", filepath.Join(s.Dir, "cdk.out"), "--context", "environment=" + s.Env.Name}
+	for _, step := range [][]string{
+		append(deploy, s.Env.RoleStack()),
+		{"pulumi", "up", "--yes", "--non-interactive"},
+		append(deploy, s.Env.FunctionStack()),
+	} {
+		if out, err := s.command(ctx, step[0], step[1:]...); err != nil {
+			t.Errorf("%s: %v\n%s", strings.Join(step, " "), err, out)
+		}
+	}
+	if _, err := invoke(ctx, s, &Summary{}); err != nil {
+		t.Errorf("invoking as %s: %v", s.Env.Role, err)
+	}
+	var again Summary
+	if _, err := proveCopy(ctx, s, &again); err != nil {
+		t.Errorf("proving the copy as %s: %v", s.Env.Role, err)
+	}
+	return nil
+}
+
+// left checks that a run left no file behind.
+func left(t *testing.T, r Rehearsal, env environment.Environment) {
+	t.Helper()
+	for _, path := range []string{filepath.Join(r.Root, environment.FileName(env.Name)), env.OutputDir(r.Root)} {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the run left %s", path)
+		}
+	}
+	entries, err := filepath.Glob(filepath.Join(os.TempDir(), "gcs-to-s3-sandbox-*"))
+	if err != nil || len(entries) > 0 {
+		t.Errorf("the run left %v, %v", entries, err)
+	}
+	for pid, command := range children(t) {
+		t.Errorf("the run left the process %s: %q", pid, command)
+	}
+}
+
+// children are the processes of a run, by id: each has the run's folder in its
+// environment.
+func children(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Error(err)
+	}
+	found := map[string]string{}
+	for _, file := range files {
+		environ, err := os.ReadFile(file) // one that ended meanwhile is none
+		if err == nil && bytes.Contains(environ, []byte(filepath.Join(os.TempDir(), "gcs-to-s3-sandbox-"))) {
+			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+			found[filepath.Base(filepath.Dir(file))] = string(command)
+		}
+	}
+	return found
+}
+
+// TestInterrupted ends a run at different steps, as Ctrl-C does, once the step's
+// command runs.
+func TestInterrupted(t *testing.T) {
+	for _, at := range []string{"cdk bootstrap", "pulumi up", "cdk deploy: the function"} {
+		t.Run(at, func(t *testing.T) {
+			r, _ := newRehearsal(t)
+			ctx, cancel := context.WithCancel(context.Background())
+			var watcher sync.WaitGroup
+			defer watcher.Wait()
+			defer cancel()
+			r.Progress = progress.Plain(writer(func(line []byte) {
+				if !bytes.HasPrefix(line, []byte("… "+at)) {
+					return
+				}
+				watcher.Go(func() {
+					for len(children(t)) == 0 && ctx.Err() == nil {
+						runtime.Gosched()
+					}
+					cancel()
+				})
+			}))
+			summary, err := r.Run(ctx)
+			if err == nil || ctx.Err() == nil {
+				t.Fatalf("Run() = %v, want it interrupted", err)
+			}
+			last := summary.Steps[len(summary.Steps)-1]
+			if !strings.HasPrefix(last.Name, at) || last.Error == "" {
+				t.Errorf("the run ended with step %+v, want %q", last, at)
+			}
+			left(t, r, environment.Environment{Name: summary.Environment})
+		})
+	}
+}
+
+// writer hands what is written on.
+type writer func([]byte)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(p)
+	return len(p), nil
+}
