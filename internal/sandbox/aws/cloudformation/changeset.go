@@ -17,7 +17,6 @@ type changeSet struct {
 	executionStatus             string
 	source                      source
 	roleARN, mode, onFailure    string
-	disableRollback             bool
 	includeNested               bool
 	changes                     []change
 }
