@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 )
 
 // proveGone asks both clouds for everything that the engines made.
@@ -52,7 +54,11 @@ func (s *Stand) goneFromAWS(ctx context.Context, summary *Summary) error {
 	} {
 		err := resource.get()
 		seen := "it exists"
-		if err != nil {
+		var refusal smithy.APIError
+		switch {
+		case errors.As(err, &refusal):
+			seen = refusal.ErrorCode() + ": " + refusal.ErrorMessage()
+		case err != nil:
 			seen = err.Error()
 		}
 		summary.prove(resource.what+" is gone", seen, refused(err, resource.code) == nil)

@@ -1,0 +1,194 @@
+package repository
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+var update = flag.Bool("update", false, "write the README's table of settings anew")
+
+const root = "../.."
+
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	cmd.Dir = root
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v", strings.Join(args, " "), err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	for _, line := range goList(t, "-f", "{{.ImportPath}}\t{{.Doc}}", "./...") {
+		if path, doc, _ := strings.Cut(line, "\t"); doc == "" {
+			t.Errorf("%s has no package comment", path)
+		}
+	}
+}
+
+// TestTheFunctionLinksNothingElse lists every module in the Lambda: each one more
+// is weight at every cold start.
+func TestTheFunctionLinksNothingElse(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, line := range goList(t, "-deps", "-tags", "lambda.norpc", "-f", "{{with .Module}}{{.Path}}{{end}}", "./function") {
+		if line != "" && !slices.Contains(got, line) {
+			got = append(got, line)
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		"cloud.google.com/go/auth",
+		"cloud.google.com/go/compute/metadata",
+		"github.com/aws/aws-lambda-go",
+		"github.com/aws/aws-sdk-go-v2",
+		"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream",
+		"github.com/aws/aws-sdk-go-v2/internal/configsources",
+		"github.com/aws/aws-sdk-go-v2/internal/endpoints/v2",
+		"github.com/aws/aws-sdk-go-v2/internal/v4a",
+		"github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding",
+		"github.com/aws/aws-sdk-go-v2/service/internal/checksum",
+		"github.com/aws/aws-sdk-go-v2/service/internal/presigned-url",
+		"github.com/aws/aws-sdk-go-v2/service/internal/s3shared",
+		"github.com/aws/aws-sdk-go-v2/service/s3",
+		"github.com/aws/smithy-go",
+		"github.com/gcs-to-s3/gcs-to-s3",
+		"github.com/googleapis/enterprise-certificate-proxy",
+		"github.com/googleapis/gax-go/v2",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("modules in the function (-want +got):\n%s", diff)
+	}
+	var own []string
+	for _, path := range goList(t, "-deps", "-tags", "lambda.norpc", "./function") {
+		if rest, ok := strings.CutPrefix(path, "github.com/gcs-to-s3/gcs-to-s3/"); ok {
+			own = append(own, rest)
+		}
+	}
+	slices.Sort(own)
+	if diff := cmp.Diff([]string{"function", "internal/credential", "internal/variables"}, own); diff != "" {
+		t.Errorf("own packages in the function (-want +got):\n%s", diff)
+	}
+}
+
+// TestTheProductKnowsNoSandbox keeps the fakes out of what is deployed.
+func TestTheProductKnowsNoSandbox(t *testing.T) {
+	t.Parallel()
+	for _, path := range goList(t, "-deps", "./stacks", "./infra", "./function", "./cmd/stacks", "./cmd/infra", "./internal/environment", "./internal/credential") {
+		if strings.Contains(path, "/internal/sandbox") || strings.Contains(path, "/internal/rehearsal") {
+			t.Errorf("the product depends on %s", path)
+		}
+	}
+}
+
+func TestEveryDirectDependencyHasItsReason(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("go", "mod", "edit", "-json")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			want = append(want, r.Path)
+		}
+	}
+	var got []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| .+ \\|$").FindAllStringSubmatch(read(t, "docs/dependencies.md"), -1) {
+		got = append(got, m[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/dependencies.md against go.mod (-go.mod +docs):\n%s", diff)
+	}
+}
+
+const (
+	tableStart = "<!-- settings -->\n"
+	tableEnd   = "<!-- /settings -->\n"
+)
+
+// TestTheReadmeListsTheSettings holds the README's table to the settings.
+func TestTheReadmeListsTheSettings(t *testing.T) {
+	t.Parallel()
+	var want strings.Builder
+	want.WriteString("| key | default | meaning |\n| --- | --- | --- |\n")
+	for _, s := range environment.Settings() {
+		value := "`" + s.Default + "`"
+		switch {
+		case s.Required():
+			value = "**required**"
+		case s.Default == "":
+			value = "none"
+		}
+		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", s.Key, value, s.Meaning)
+	}
+	readme := read(t, "README.md")
+	before, rest, found := strings.Cut(readme, tableStart)
+	got, after, ended := strings.Cut(rest, tableEnd)
+	if !found || !ended {
+		t.Fatal("README.md has no table of settings between its markers")
+	}
+	if *update {
+		if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(before+tableStart+want.String()+tableEnd+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want.String(), got); diff != "" {
+		t.Errorf("README.md's settings (-want +got); run the test with -update:\n%s", diff)
+	}
+}
+
+// TestTheToolsArePinnedOnce holds the versions that the toolchain names to the
+// ones that are built.
+func TestTheToolsArePinnedOnce(t *testing.T) {
+	t.Parallel()
+	source := read(t, "internal/toolchain/toolchain.go")
+	for name, pin := range map[string]struct{ file, pattern string }{
+		"PulumiVersion": {"tools/go.mod", `github.com/pulumi/pulumi/pkg/v3 (v[0-9.]+)`},
+		"GCPVersion":    {"go.mod", `github.com/pulumi/pulumi-gcp/sdk/v7 (v[0-9.]+)`},
+	} {
+		m := regexp.MustCompile(pin.pattern).FindStringSubmatch(read(t, pin.file))
+		if m == nil || !strings.Contains(source, name+` = "`+m[1]+`"`) {
+			t.Errorf("toolchain.%s is not the version in %s: %v", name, pin.file, m)
+		}
+	}
+}
