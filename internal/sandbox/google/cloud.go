@@ -4,14 +4,16 @@
 // on one address. What each models and what it does not stands in its package.
 //
 // Every request but a token exchange carries a bearer token that this cloud
-// issued; policies of the resource and of its project decide. Services are built
-// alike, and like those of the aws package: New(Options), state behind a mutex,
-// a table of routes.
+// issued; its scopes, and the policies of the resource and of its project decide.
+// Services are built alike, and like those of the aws package: New(Options), state
+// behind a mutex, a table of routes. A service that holds its mutex may call those
+// after it in this order: iam, storage, projects.
 package google
 
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -126,18 +128,20 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := service(r.URL.Path)
 	entry := journal.Entry{Time: c.opts.Now(), Cloud: "google", Service: name, Operation: r.Method + " " + r.URL.Path, RequestID: rand.Text()}
 	req := &api.Request{Request: r, ID: entry.RequestID, Service: name, Time: entry.Time, Entry: &entry}
-	out := &recorder{ResponseWriter: w, status: http.StatusOK}
-	defer func() {
-		entry.Status = out.status
+	out := &recorder{ResponseWriter: w, record: func(status int) {
+		entry.Status = status
 		c.opts.Journal.Record(entry)
-	}()
-	if name != "sts" && !c.authenticate(req) {
-		if name == "storage" {
-			storage.Unauthenticated(out, req)
-		} else {
-			api.WriteError(out, req, api.Unauthenticated())
+	}}
+	defer out.finish()
+	if name != "sts" {
+		if err := c.authenticate(req); err != nil {
+			if name == "storage" {
+				storage.Unauthenticated(out, req)
+			} else {
+				api.WriteError(out, req, err)
+			}
+			return
 		}
-		return
 	}
 	if entry.Principal == "" {
 		entry.Principal, entry.Through = req.Principal.Member, req.Principal.Through
@@ -148,81 +152,35 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.services[name].ServeGoogle(out, req)
 }
 
-// authenticate finds whom the bearer token stands for. No token at all is an
-// anonymous caller, whom only storage lets in that far.
-func (c *Cloud) authenticate(r *api.Request) bool {
-	header := r.Header.Get("Authorization")
-	if header == "" {
-		return r.Service == "storage"
-	}
-	scheme, value, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return false
-	}
-	p, ok := c.tokens.Lookup(strings.TrimSpace(value))
-	if !ok {
-		return false
-	}
-	if p.UniqueID != "" { // a service account's token ends with the account
-		account, lives := c.iam.Account(p.UniqueID)
-		if !lives || account.Disabled {
-			return false
-		}
-	}
-	r.Principal = p
-	return true
-}
-
-// decide asks the resource's own policies, then the project's, which every
-// resource of this cloud inherits.
-func (c *Cloud) decide(r *api.Request, permission, resource string, own []api.Granter) journal.Decision {
-	d := journal.Decision{Action: permission, Resource: resource}
-	policies := own
-	if resource != c.projects.Resource() || len(own) == 0 {
-		policies = append(policies[:len(policies):len(policies)], c.projects.Policy())
-	}
-	var misses []string
-	for _, p := range policies {
-		reason, ok := p.Grants(r.Principal, permission, attributes(resource, r.Time))
-		if ok {
-			d.Allowed, d.Reason = true, reason
-			return d
-		}
-		if reason != "" {
-			misses = append(misses, reason)
-		}
-	}
-	d.Reason = "no binding grants it"
-	if len(misses) > 0 {
-		d.Reason += "; there is " + strings.Join(misses, "; ")
-	}
-	return d
-}
-
-// attributes describe a resource to the conditions of bindings.
-func attributes(resource string, now time.Time) api.Attributes {
-	host, name, _ := strings.Cut(strings.TrimPrefix(resource, "//"), "/")
-	a := api.Attributes{Time: now, Name: name, Service: host}
-	switch {
-	case host == "storage.googleapis.com" && strings.Contains(name, "/objects/"):
-		a.Type = "storage.googleapis.com/Object"
-	case host == "storage.googleapis.com":
-		a.Type = "storage.googleapis.com/Bucket"
-	case strings.Contains(name, "/serviceAccounts/"):
-		a.Type = "iam.googleapis.com/ServiceAccount"
-	default:
-		a.Type = "cloudresourcemanager.googleapis.com/Project"
-	}
-	return a
-}
-
-// recorder remembers the status that was answered.
+// recorder records a request as its answer begins, so that the journal has it
+// before the client has the answer.
 type recorder struct {
 	http.ResponseWriter
-	status int
+	record   func(status int)
+	recorded bool
 }
 
 func (r *recorder) WriteHeader(status int) {
-	r.status = status
+	if !r.recorded {
+		r.recorded = true
+		r.record(status)
+	}
 	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.finish()
+	return r.ResponseWriter.Write(p)
+}
+
+// ReadFrom lets a file go to the connection without a copy.
+func (r *recorder) ReadFrom(src io.Reader) (int64, error) {
+	r.finish()
+	return io.Copy(r.ResponseWriter, src)
+}
+
+func (r *recorder) finish() {
+	if !r.recorded {
+		r.WriteHeader(http.StatusOK)
+	}
 }

@@ -7,6 +7,7 @@ package credentials
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
@@ -17,6 +18,9 @@ import (
 // maxLifetime is the longest life of a token without an organization policy:
 // Service Account Credentials API reference, "generateAccessToken".
 const maxLifetime = time.Hour
+
+// durationPattern is a duration as JSON writes google.protobuf.Duration.
+var durationPattern = regexp.MustCompile(`^-?[0-9]+(\.[0-9]{1,9})?s$`)
 
 // Options configure the service.
 type Options struct {
@@ -50,8 +54,15 @@ func (s *Credentials) ServeGoogle(w http.ResponseWriter, r *api.Request) {
 
 func (s *Credentials) generate(r *api.Request, name string) (any, error) {
 	const permission = "iam.serviceAccounts.getAccessToken"
+	if err := api.CheckQuery(r); err != nil {
+		return nil, err
+	}
 	account, ok := s.opts.IAM.Account(name)
 	if !ok {
+		// Whether it exists is told to those who could use any account of the project.
+		if err := r.Authorize(permission, s.opts.IAM.ProjectResource()); err != nil {
+			return nil, err
+		}
 		return nil, api.NotFound("Not found; Gaia id not found for email %s", name)
 	}
 	if err := r.Authorize(permission, account.Resource, account.Policy); err != nil {
@@ -68,7 +79,7 @@ func (s *Credentials) generate(r *api.Request, name string) (any, error) {
 	if account.Disabled {
 		return nil, api.FailedPrecondition("Service account is disabled.")
 	}
-	if len(in.Scope) == 0 {
+	if len(in.Scope) == 0 || slices.Contains(in.Scope, "") {
 		return nil, api.InvalidArgument("Scope required.")
 	}
 	if len(in.Delegates) > 0 {
@@ -76,6 +87,9 @@ func (s *Credentials) generate(r *api.Request, name string) (any, error) {
 	}
 	lifetime := maxLifetime
 	if in.Lifetime != "" {
+		if !durationPattern.MatchString(in.Lifetime) {
+			return nil, api.InvalidArgument("Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), Illegal duration format; duration must end with 's'")
+		}
 		var err error
 		if lifetime, err = time.ParseDuration(in.Lifetime); err != nil || lifetime <= 0 || lifetime > maxLifetime {
 			return nil, api.InvalidArgument("Request contains an invalid argument.")

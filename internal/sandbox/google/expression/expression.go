@@ -20,7 +20,33 @@ import (
 const costLimit = 1_000_000
 
 // Expression is a compiled expression.
-type Expression struct{ program cel.Program }
+type Expression struct {
+	program cel.Program
+	gives   *cel.Type // as far as it is known before an evaluation
+}
+
+// Condition compiles an expression that can only give a bool.
+func Condition(source string, variables ...string) (Expression, error) {
+	return of(source, variables, cel.BoolType)
+}
+
+// Mapping compiles an expression that can only give a string or a list.
+func Mapping(source string, variables ...string) (Expression, error) {
+	return of(source, variables, cel.StringType, cel.ListType(cel.DynType))
+}
+
+func of(source string, variables []string, types ...*cel.Type) (Expression, error) {
+	e, err := Compile(source, variables...)
+	if err != nil {
+		return Expression{}, err
+	}
+	for _, t := range types {
+		if t.IsAssignableType(e.gives) || e.gives.Kind() == cel.DynKind {
+			return e, nil
+		}
+	}
+	return Expression{}, fmt.Errorf("the expression gives %s, not %s", e.gives, types[0])
+}
 
 // Compile checks and compiles an expression over the named variables, each a
 // map of attributes.
@@ -52,7 +78,7 @@ func Compile(source string, variables ...string) (Expression, error) {
 	if err != nil {
 		return Expression{}, err
 	}
-	return Expression{program}, nil
+	return Expression{program, ast.OutputType()}, nil
 }
 
 // Bool evaluates a condition.

@@ -16,6 +16,7 @@ const (
 	maxAccountName             = 100
 	maxAccountDescription      = 256
 	uniqueIDDigits             = 21
+	maxAccountPage             = 100
 )
 
 var accountIDPattern = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])$`)
@@ -87,10 +88,13 @@ func (s *IAM) lookup(r *api.Request, permission string, args []string) (*account
 	a := s.find(args[1])
 	if a == nil {
 		// Whether it exists is told to those who could see it.
-		if err := r.Authorize(permission, s.projectResource()); err != nil {
+		if err := r.Authorize(permission, s.ProjectResource()); err != nil {
 			return nil, err
 		}
-		return nil, api.NotFound("Service account projects/%s/serviceAccounts/%s does not exist.", s.opts.ProjectID, args[1])
+		if strings.HasSuffix(permission, "IamPolicy") {
+			return nil, noAccount(args)
+		}
+		return nil, api.NotFound("Unknown service account")
 	}
 	return a, r.Authorize(permission, a.resource(), a.policy)
 }
@@ -99,7 +103,7 @@ func (s *IAM) createAccount(r *api.Request, args []string) (any, error) {
 	if err := s.project(args[0]); err != nil {
 		return nil, err
 	}
-	if err := r.Authorize("iam.serviceAccounts.create", s.projectResource()); err != nil {
+	if err := r.Authorize("iam.serviceAccounts.create", s.ProjectResource()); err != nil {
 		return nil, err
 	}
 	var in struct {
@@ -152,7 +156,7 @@ func (s *IAM) listAccounts(r *api.Request, args []string) (any, error) {
 	if err := s.project(args[0]); err != nil {
 		return nil, err
 	}
-	if err := r.Authorize("iam.serviceAccounts.list", s.projectResource()); err != nil {
+	if err := r.Authorize("iam.serviceAccounts.list", s.ProjectResource()); err != nil {
 		return nil, err
 	}
 	living := []*account{}
@@ -161,12 +165,11 @@ func (s *IAM) listAccounts(r *api.Request, args []string) (any, error) {
 			living = append(living, a)
 		}
 	}
-	return map[string]any{"accounts": living}, nil
+	return listing(r, "accounts", living, maxAccountPage)
 }
 
 func (s *IAM) getAccount(r *api.Request, args []string) (any, error) {
-	a, err := s.lookup(r, "iam.serviceAccounts.get", args)
-	return a, err
+	return s.lookup(r, "iam.serviceAccounts.get", args)
 }
 
 // patchAccount changes the fields that the mask names.
@@ -231,7 +234,12 @@ func (s *IAM) deleteAccount(r *api.Request, args []string) (any, error) {
 // undeleteAccount brings an account back by its unique id; its bindings live
 // again. Another account that took the address meanwhile stands in the way.
 func (s *IAM) undeleteAccount(r *api.Request, args []string) (any, error) {
-	if err := r.Authorize("iam.serviceAccounts.undelete", s.projectResource()); err != nil {
+	if args[0] != "-" {
+		if err := s.project(args[0]); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.Authorize("iam.serviceAccounts.undelete", s.ProjectResource()); err != nil {
 		return nil, err
 	}
 	for _, a := range s.accounts {
@@ -246,13 +254,17 @@ func (s *IAM) undeleteAccount(r *api.Request, args []string) (any, error) {
 		s.rename(a.deletedMember(), a.member())
 		return map[string]any{"restoredAccount": a}, nil
 	}
-	return nil, api.NotFound("Service account projects/%s/serviceAccounts/%s does not exist.", s.opts.ProjectID, args[1])
+	return nil, noAccount(args)
+}
+
+func noAccount(args []string) error {
+	return api.NotFound("Service account projects/%s/serviceAccounts/%s does not exist.", args[0], args[1])
 }
 
 // rename changes a member in every policy of the project.
 func (s *IAM) rename(from, to string) {
 	for _, a := range s.accounts {
-		a.policy.Rename(from, to)
+		a.policy = a.policy.Rename(from, to)
 	}
 	if s.opts.Renamed != nil {
 		s.opts.Renamed(from, to)
@@ -275,59 +287,4 @@ func (s *IAM) disableAccount(r *api.Request, args []string) (any, error) {
 	}
 	a.Disabled = true
 	return struct{}{}, nil
-}
-
-func (s *IAM) getAccountPolicy(r *api.Request, args []string) (any, error) {
-	a, err := s.lookup(r, "iam.serviceAccounts.getIamPolicy", args)
-	if err != nil {
-		return nil, err
-	}
-	return a.policy.WithEtag(), nil
-}
-
-func (s *IAM) setAccountPolicy(r *api.Request, args []string) (any, error) {
-	a, err := s.lookup(r, "iam.serviceAccounts.setIamPolicy", args)
-	if err != nil {
-		return nil, err
-	}
-	var in struct {
-		Policy     policy.Policy `json:"policy"`
-		UpdateMask string        `json:"updateMask"`
-	}
-	if err := api.ReadJSON(r, &in); err != nil {
-		return nil, err
-	}
-	next, err := a.policy.Replace(in.Policy, s.Known)
-	if err != nil {
-		return nil, err
-	}
-	a.policy = next
-	return a.policy.WithEtag(), nil
-}
-
-// Known tells whether a policy may name a service account: those of other
-// projects are taken on trust.
-func (s *IAM) Known(email string) bool {
-	_, lives := s.living.Load(email)
-	return lives || !strings.HasSuffix(email, "@"+s.opts.ProjectID+".iam.gserviceaccount.com")
-}
-
-func (s *IAM) testAccountPermissions(r *api.Request, args []string) (any, error) {
-	a, err := s.lookup(r, "iam.serviceAccounts.get", args)
-	if err != nil {
-		return nil, err
-	}
-	var in struct {
-		Permissions []string `json:"permissions"`
-	}
-	if err := api.ReadJSON(r, &in); err != nil {
-		return nil, err
-	}
-	held := []string{}
-	for _, p := range in.Permissions {
-		if r.Allowed(p, a.resource(), a.policy) {
-			held = append(held, p)
-		}
-	}
-	return map[string]any{"permissions": held}, nil
 }

@@ -10,6 +10,8 @@ package iam
 
 import (
 	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"math/big"
 	"net/http"
 	"regexp"
@@ -54,12 +56,13 @@ func New(opts Options) *IAM {
 	return &IAM{opts: opts, pools: map[string]*pool{}, operations: map[string]any{}}
 }
 
-// route is one method of the API: an HTTP method and a path without version,
-// whose {…} match one segment each.
+// route is one method of the API: an HTTP method, a path without version, whose
+// {…} match one segment each, and the query parameters that it takes.
 type route struct {
 	method  string
 	pattern *regexp.Regexp
 	handle  func(s *IAM, r *api.Request, args []string) (any, error)
+	query   []string
 }
 
 func path(pattern string) *regexp.Regexp {
@@ -68,6 +71,12 @@ func path(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`^/v1(?:beta)?/` + regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(quoted, `([^/:]+)`) + `$`)
 }
 
+var (
+	paged  = []string{"pageSize", "pageToken"}
+	listed = []string{"pageSize", "pageToken", "showDeleted"}
+	masked = []string{"updateMask"}
+)
+
 const (
 	accountsPath  = "projects/{project}/serviceAccounts"
 	poolsPath     = "projects/{project}/locations/global/workloadIdentityPools"
@@ -75,55 +84,83 @@ const (
 )
 
 var routes = []route{
-	{http.MethodPost, path(accountsPath), (*IAM).createAccount},
-	{http.MethodGet, path(accountsPath), (*IAM).listAccounts},
-	{http.MethodGet, path(accountsPath + "/{account}"), (*IAM).getAccount},
-	{http.MethodPatch, path(accountsPath + "/{account}"), (*IAM).patchAccount},
-	{http.MethodPut, path(accountsPath + "/{account}"), (*IAM).putAccount},
-	{http.MethodDelete, path(accountsPath + "/{account}"), (*IAM).deleteAccount},
-	{http.MethodPost, path(accountsPath + "/{account}:undelete"), (*IAM).undeleteAccount},
-	{http.MethodPost, path(accountsPath + "/{account}:enable"), (*IAM).enableAccount},
-	{http.MethodPost, path(accountsPath + "/{account}:disable"), (*IAM).disableAccount},
-	{http.MethodPost, path(accountsPath + "/{account}:getIamPolicy"), (*IAM).getAccountPolicy},
-	{http.MethodPost, path(accountsPath + "/{account}:setIamPolicy"), (*IAM).setAccountPolicy},
-	{http.MethodPost, path(accountsPath + "/{account}:testIamPermissions"), (*IAM).testAccountPermissions},
+	{http.MethodPost, path(accountsPath), (*IAM).createAccount, nil},
+	{http.MethodGet, path(accountsPath), (*IAM).listAccounts, paged},
+	{http.MethodGet, path(accountsPath + "/{account}"), (*IAM).getAccount, nil},
+	{http.MethodPatch, path(accountsPath + "/{account}"), (*IAM).patchAccount, nil},
+	{http.MethodPut, path(accountsPath + "/{account}"), (*IAM).putAccount, nil},
+	{http.MethodDelete, path(accountsPath + "/{account}"), (*IAM).deleteAccount, nil},
+	{http.MethodPost, path(accountsPath + "/{account}:undelete"), (*IAM).undeleteAccount, nil},
+	{http.MethodPost, path(accountsPath + "/{account}:enable"), (*IAM).enableAccount, nil},
+	{http.MethodPost, path(accountsPath + "/{account}:disable"), (*IAM).disableAccount, nil},
+	{http.MethodPost, path(accountsPath + "/{account}:getIamPolicy"), (*IAM).getAccountPolicy, []string{"options.requestedPolicyVersion"}},
+	{http.MethodPost, path(accountsPath + "/{account}:setIamPolicy"), (*IAM).setAccountPolicy, nil},
+	{http.MethodPost, path(accountsPath + "/{account}:testIamPermissions"), (*IAM).testAccountPermissions, nil},
 
-	{http.MethodPost, path(poolsPath), (*IAM).createPool},
-	{http.MethodGet, path(poolsPath), (*IAM).listPools},
-	{http.MethodGet, path(poolsPath + "/{pool}"), (*IAM).getPool},
-	{http.MethodPatch, path(poolsPath + "/{pool}"), (*IAM).patchPool},
-	{http.MethodDelete, path(poolsPath + "/{pool}"), (*IAM).deletePool},
-	{http.MethodPost, path(poolsPath + "/{pool}:undelete"), (*IAM).undeletePool},
-	{http.MethodGet, path(poolsPath + "/{pool}/operations/{operation}"), (*IAM).getOperation},
+	{http.MethodPost, path(poolsPath), (*IAM).createPool, []string{"workloadIdentityPoolId"}},
+	{http.MethodGet, path(poolsPath), (*IAM).listPools, listed},
+	{http.MethodGet, path(poolsPath + "/{pool}"), (*IAM).getPool, nil},
+	{http.MethodPatch, path(poolsPath + "/{pool}"), (*IAM).patchPool, masked},
+	{http.MethodDelete, path(poolsPath + "/{pool}"), (*IAM).deletePool, nil},
+	{http.MethodPost, path(poolsPath + "/{pool}:undelete"), (*IAM).undeletePool, nil},
+	{http.MethodGet, path(poolsPath + "/{pool}/operations/{operation}"), (*IAM).getOperation, nil},
 
-	{http.MethodPost, path(providersPath), (*IAM).createProvider},
-	{http.MethodGet, path(providersPath), (*IAM).listProviders},
-	{http.MethodGet, path(providersPath + "/{provider}"), (*IAM).getProvider},
-	{http.MethodPatch, path(providersPath + "/{provider}"), (*IAM).patchProvider},
-	{http.MethodDelete, path(providersPath + "/{provider}"), (*IAM).deleteProvider},
-	{http.MethodPost, path(providersPath + "/{provider}:undelete"), (*IAM).undeleteProvider},
-	{http.MethodGet, path(providersPath + "/{provider}/operations/{operation}"), (*IAM).getOperation},
+	{http.MethodPost, path(providersPath), (*IAM).createProvider, []string{"workloadIdentityPoolProviderId"}},
+	{http.MethodGet, path(providersPath), (*IAM).listProviders, listed},
+	{http.MethodGet, path(providersPath + "/{provider}"), (*IAM).getProvider, nil},
+	{http.MethodPatch, path(providersPath + "/{provider}"), (*IAM).patchProvider, masked},
+	{http.MethodDelete, path(providersPath + "/{provider}"), (*IAM).deleteProvider, nil},
+	{http.MethodPost, path(providersPath + "/{provider}:undelete"), (*IAM).undeleteProvider, nil},
+	{http.MethodGet, path(providersPath + "/{provider}/operations/{operation}"), (*IAM).getOperation, nil},
 }
 
 // ServeGoogle answers one request.
 func (s *IAM) ServeGoogle(w http.ResponseWriter, r *api.Request) {
+	out, err := s.serve(r)
+	if err != nil {
+		api.WriteError(w, r, err)
+		return
+	}
+	api.WriteJSON(w, http.StatusOK, json.RawMessage(out))
+}
+
+// serve returns the answer as it is to be sent, since what it was made of may
+// change once the lock is gone.
+func (s *IAM) serve(r *api.Request) ([]byte, error) {
 	for _, route := range routes {
 		args := route.pattern.FindStringSubmatch(r.URL.Path)
 		if args == nil || route.method != r.Method {
 			continue
+		}
+		if err := errors.Join(api.CheckQuery(r, route.query...), api.Buffer(r)); err != nil {
+			return nil, err
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.purge()
 		out, err := route.handle(s, r, args[1:])
 		if err != nil {
-			api.WriteError(w, r, err)
-			return
+			return nil, err
 		}
-		api.WriteJSON(w, http.StatusOK, out)
-		return
+		if out, err = api.Select(r, out); err != nil {
+			return nil, err
+		}
+		return api.Encode(out)
 	}
-	api.WriteError(w, r, api.Unknown(r.Request))
+	return nil, api.Unknown(r.Request)
+}
+
+// listing answers one page of a list.
+func listing[T any](r *api.Request, name string, items []T, most int) (any, error) {
+	page, next, err := api.Page(r, items, "pageSize", most)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]any{name: page}
+	if next != "" {
+		out["nextPageToken"] = next
+	}
+	return out, nil
 }
 
 // project checks that a path's project is ours, by id or number.
@@ -134,8 +171,8 @@ func (s *IAM) project(name string) error {
 	return api.PermissionDenied("resourcemanager.projects.get", "projects/"+name)
 }
 
-// projectResource is the project's full resource name.
-func (s *IAM) projectResource() string {
+// ProjectResource is the project's full resource name.
+func (s *IAM) ProjectResource() string {
 	return "//cloudresourcemanager.googleapis.com/projects/" + s.opts.ProjectID
 }
 

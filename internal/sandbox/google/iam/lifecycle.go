@@ -30,6 +30,7 @@ const (
 	maxDisplayName = 32
 	maxDescription = 256
 	minID, maxID   = 4, 32
+	maxPoolPage    = 1000
 )
 
 func (l *lifecycle) purged(now time.Time) bool {
@@ -112,7 +113,7 @@ func (s *IAM) getOperation(r *api.Request, args []string) (any, error) {
 	return op, nil
 }
 
-// showDeleted reads the flag as Google does; gcloud writes True.
+// showDeleted reads the flag in any case: gcloud writes True.
 func showDeleted(r *api.Request) bool {
 	return strings.EqualFold(r.URL.Query().Get("showDeleted"), "true")
 }

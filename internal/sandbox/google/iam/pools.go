@@ -35,7 +35,7 @@ func (s *IAM) authorize(r *api.Request, permission string, args []string) error 
 	if err := s.project(args[0]); err != nil {
 		return err
 	}
-	return r.Authorize(permission, s.projectResource())
+	return r.Authorize(permission, s.ProjectResource())
 }
 
 func (s *IAM) createPool(r *api.Request, args []string) (any, error) {
@@ -74,7 +74,7 @@ func (s *IAM) listPools(r *api.Request, args []string) (any, error) {
 			out = append(out, p.lifecycle)
 		}
 	}
-	return map[string]any{"workloadIdentityPools": out}, nil
+	return listing(r, "workloadIdentityPools", out, maxPoolPage)
 }
 
 func (s *IAM) getPool(r *api.Request, args []string) (any, error) {

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/expression"
@@ -17,6 +16,7 @@ const (
 	maxMappingKey         = 100
 	maxMappingExpression  = 2048
 	maxConditionCharacter = 4096
+	maxProviderPage       = 100
 )
 
 // provider is a pool's provider.
@@ -72,7 +72,7 @@ func (p *provider) check() error {
 		if len(source) > maxMappingExpression {
 			return api.InvalidArgument("The mapping of %s is longer than %d characters.", key, maxMappingExpression)
 		}
-		if _, err := expression.Compile(source, "assertion"); err != nil {
+		if _, err := expression.Mapping(source, "assertion"); err != nil {
 			return api.InvalidArgument("Invalid mapping of %s: %v", key, err)
 		}
 	}
@@ -80,14 +80,14 @@ func (p *provider) check() error {
 		if len(p.AttributeCondition) > maxConditionCharacter {
 			return api.InvalidArgument("attribute_condition is longer than %d characters.", maxConditionCharacter)
 		}
-		if _, err := expression.Compile(p.AttributeCondition, "assertion", "google", "attribute"); err != nil {
+		if _, err := expression.Condition(p.AttributeCondition, "assertion", "google", "attribute"); err != nil {
 			return api.InvalidArgument("Invalid attribute condition: %v", err)
 		}
 	}
 	return nil
 }
 
-// provider finds a path's provider, and its pool alive.
+// provider finds a path's provider.
 func (s *IAM) provider(r *api.Request, permission string, args []string) (*provider, error) {
 	pool, err := s.pool(r, permission, args)
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *IAM) listProviders(r *api.Request, args []string) (any, error) {
 			out = append(out, p)
 		}
 	}
-	return map[string]any{"workloadIdentityPoolProviders": out}, nil
+	return listing(r, "workloadIdentityPoolProviders", out, maxProviderPage)
 }
 
 func (s *IAM) getProvider(r *api.Request, args []string) (any, error) {
@@ -152,10 +152,19 @@ func (s *IAM) getProvider(r *api.Request, args []string) (any, error) {
 	return p, nil
 }
 
+// changeable is provider for a change, which a deleted pool lets nobody make.
+func (s *IAM) changeable(r *api.Request, permission string, args []string) (*provider, error) {
+	p, err := s.provider(r, permission, args)
+	if err == nil && s.pools[args[1]].State == stateDeleted {
+		return nil, notFound()
+	}
+	return p, err
+}
+
 // patchProvider changes the fields that the mask names, whatever else the body
 // holds.
 func (s *IAM) patchProvider(r *api.Request, args []string) (any, error) {
-	p, err := s.provider(r, "iam.workloadIdentityPoolProviders.update", args)
+	p, err := s.changeable(r, "iam.workloadIdentityPoolProviders.update", args)
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +181,7 @@ func (s *IAM) patchProvider(r *api.Request, args []string) (any, error) {
 	}
 	changed := *p
 	for _, field := range fields {
-		// A field's own parts stand for it: attributeMapping.google.subject.
-		switch head, _, _ := strings.Cut(field, "."); head {
+		switch field {
 		case "attributeMapping", "attribute_mapping":
 			changed.AttributeMapping = in.AttributeMapping
 			if len(in.AttributeMapping) == 0 {
@@ -181,7 +189,7 @@ func (s *IAM) patchProvider(r *api.Request, args []string) (any, error) {
 			}
 		case "attributeCondition", "attribute_condition":
 			changed.AttributeCondition = in.AttributeCondition
-		case "aws":
+		case "aws", "aws.accountId", "aws.account_id":
 			changed.AWS = in.AWS
 		default:
 			if !changed.set(field, in.lifecycle) {
@@ -197,7 +205,7 @@ func (s *IAM) patchProvider(r *api.Request, args []string) (any, error) {
 }
 
 func (s *IAM) deleteProvider(r *api.Request, args []string) (any, error) {
-	p, err := s.provider(r, "iam.workloadIdentityPoolProviders.delete", args)
+	p, err := s.changeable(r, "iam.workloadIdentityPoolProviders.delete", args)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +216,7 @@ func (s *IAM) deleteProvider(r *api.Request, args []string) (any, error) {
 }
 
 func (s *IAM) undeleteProvider(r *api.Request, args []string) (any, error) {
-	p, err := s.provider(r, "iam.workloadIdentityPoolProviders.undelete", args)
+	p, err := s.changeable(r, "iam.workloadIdentityPoolProviders.undelete", args)
 	if err != nil {
 		return nil, err
 	}

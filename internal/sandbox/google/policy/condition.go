@@ -20,14 +20,14 @@ func (c Condition) check() error {
 	if len(c.Expression) > maxCondition {
 		return api.InvalidArgument("The condition expression is longer than %d characters.", maxCondition)
 	}
-	if _, err := expression.Compile(c.Expression, "request", "resource"); err != nil {
+	if _, err := expression.Condition(c.Expression, "request", "resource"); err != nil {
 		return api.InvalidArgument("Expression parsing failed: %v", err)
 	}
 	return nil
 }
 
 func (c Condition) holds(attrs api.Attributes) (bool, error) {
-	e, err := expression.Compile(c.Expression, "request", "resource")
+	e, err := expression.Condition(c.Expression, "request", "resource")
 	if err != nil {
 		return false, err
 	}

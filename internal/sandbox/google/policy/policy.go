@@ -1,12 +1,14 @@
 // Package policy is Google's IAM allow policies: their JSON, the etags that guard
 // their changes, and the question whether one of them grants a principal a
-// permission. Roles are the predefined ones of roles.go; deny policies and custom
-// roles are not modelled.
+// permission. Roles are the predefined ones of roles.go; deny policies, custom
+// roles, groups and domains as more than names, and audit configurations are not
+// modelled.
 package policy
 
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,7 +17,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 )
 
-// Policy is an allow policy: IAM API reference, "Policy".
+// Policy is an allow policy: IAM API reference, "Policy". It is a value: its
+// methods change no slice that another copy may share.
 type Policy struct {
 	Version  int       `json:"version,omitempty"` // 1, or 3 where a binding has a condition
 	Bindings []Binding `json:"bindings,omitempty"`
@@ -36,105 +39,80 @@ type Condition struct {
 	Expression  string `json:"expression"`
 }
 
-// maxMembers is the number of principals that one policy may hold: IAM
-// documentation, "Quotas and limits".
-const maxMembers = 1500
+// conditional is the version of a policy whose bindings may have conditions.
+const conditional = 3
 
-// WithEtag is the policy as it is answered: with the etag of its content.
-func (p Policy) WithEtag() Policy {
+// View is the policy as it is answered to who asks for a version: with the etag of
+// its content. Below version 3 the conditions are left out, and roles are marked
+// so that nobody takes their bindings for unconditional ones.
+func (p Policy) View(version int) (Policy, error) {
+	if version < 0 || version > conditional || version == 2 {
+		return p, api.InvalidArgument("Requested policy version (%d) must be 0, 1 or 3.", version)
+	}
 	p.Etag = p.etag()
-	return p
+	if p.Version != conditional || version == conditional {
+		return p, nil
+	}
+	p.Version, p.Bindings = 1, slices.Clone(p.Bindings)
+	for i, b := range p.Bindings {
+		if b.Condition != nil {
+			sum := sha256.Sum256([]byte(b.Condition.Expression))
+			p.Bindings[i] = Binding{Role: b.Role + "_withcond_" + hex.EncodeToString(sum[:10]), Members: b.Members}
+		}
+	}
+	return p, nil
 }
 
+// emptyEtag is that of a policy without bindings.
+const emptyEtag = "ACAB"
+
+// etag is base64 of eight bytes, which clients decode and encode again; Google's
+// begin with Bw as well.
 func (p Policy) etag() string {
+	if len(p.Bindings) == 0 {
+		return emptyEtag
+	}
 	p.Etag = ""
 	data, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // strings and ints alone: cannot happen
 	}
 	sum := sha256.Sum256(data)
-	return "Bw" + base64.StdEncoding.EncodeToString(sum[:7])
+	sum[0], sum[1] = 0x07, sum[1]&0x0f
+	return base64.StdEncoding.EncodeToString(sum[:8])
 }
 
-// Replace is what setIamPolicy does: next in the place of p, if next's etag is
-// that of p or none, and if every part of it is valid. exists tells whether a
-// service account of this cloud does.
-func (p Policy) Replace(next Policy, exists func(email string) bool) (Policy, error) {
-	if next.Etag != "" && next.Etag != p.etag() {
-		return p, api.Aborted("There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.")
-	}
-	var out Policy
-	members := 0
-	for _, b := range next.Bindings {
-		if len(b.Members) == 0 {
-			continue
-		}
-		if _, known := rolePermissions[b.Role]; !known {
-			return p, api.InvalidArgument("Role %s is not supported for this resource.", b.Role)
-		}
-		for _, m := range b.Members {
-			if err := checkMember(m); err != nil {
-				return p, err
-			}
-			if email, ok := strings.CutPrefix(m, "serviceAccount:"); ok && !exists(email) {
-				return p, api.InvalidArgument("Service account %s does not exist.", email)
-			}
-		}
-		if b.Condition != nil {
-			if next.Version != 3 {
-				return p, api.InvalidArgument("Specified policy version (%d) cannot contain conditions.", next.Version)
-			}
-			if err := b.Condition.check(); err != nil {
-				return p, err
-			}
-			out.Version = 3
-		}
-		out.add(b)
-		members += len(b.Members)
-	}
-	if members > maxMembers {
-		return p, api.InvalidArgument("The number of members in the policy (%d) is larger than the maximum allowed size %d.", members, maxMembers)
-	}
-	if out.Version == 0 {
-		out.Version = 1
-	}
-	return out, nil
+// sameEtag compares the bytes of two etags: clients write them in base64's
+// standard or URL alphabet, as JSON's bytes fields allow.
+func sameEtag(a, b string) bool {
+	standard := strings.NewReplacer("-", "+", "_", "/", "=", "")
+	return standard.Replace(a) == standard.Replace(b)
 }
 
 // Rename puts one member in the place of another everywhere, as the deletion and
 // the return of a service account do.
-func (p *Policy) Rename(from, to string) {
-	for _, b := range p.Bindings {
-		for i, m := range b.Members {
-			if m == from {
-				b.Members[i] = to
-			}
+func (p Policy) Rename(from, to string) Policy {
+	p.Bindings = slices.Clone(p.Bindings)
+	for i, b := range p.Bindings {
+		if j := slices.Index(b.Members, from); j >= 0 {
+			p.Bindings[i].Members = slices.Clone(b.Members)
+			p.Bindings[i].Members[j] = to
 		}
 	}
+	return p
 }
 
-// add merges a binding with one of the same role and condition.
-func (p *Policy) add(b Binding) {
-	for i, have := range p.Bindings {
-		if have.Role == b.Role && sameCondition(have.Condition, b.Condition) {
-			for _, m := range b.Members {
-				if !slices.Contains(have.Members, m) {
-					p.Bindings[i].Members = append(p.Bindings[i].Members, m)
-				}
-			}
-			return
-		}
+// Without is the policy without the members that keep refuses.
+func (p Policy) Without(refused func(member string) bool) Policy {
+	p.Bindings = slices.Clone(p.Bindings)
+	for i, b := range p.Bindings {
+		p.Bindings[i].Members = slices.DeleteFunc(slices.Clone(b.Members), refused)
 	}
-	b.Members = slices.Clone(b.Members)
-	p.Bindings = append(p.Bindings, b)
+	return p
 }
 
-func sameCondition(a, b *Condition) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
-}
+// Public tells whether a member stands for everybody.
+func Public(member string) bool { return member == "allUsers" || member == "allAuthenticatedUsers" }
 
 // Grants tells whether the policy gives the principal a permission, and by which
 // binding. Binding conditions see attrs.
@@ -145,7 +123,7 @@ func (p Policy) Grants(who api.Principal, permission string, attrs api.Attribute
 			continue
 		}
 		for _, m := range b.Members {
-			if !Matches(m, who) {
+			if !matches(m, who) {
 				continue
 			}
 			if b.Condition != nil {
@@ -160,26 +138,30 @@ func (p Policy) Grants(who api.Principal, permission string, attrs api.Attribute
 	return strings.Join(failed, "; "), false
 }
 
-// Matches tells whether a policy's member is the principal or a set it is in.
-func Matches(member string, who api.Principal) bool {
+// conveniences are the members that stand for those who have a basic role on a
+// project: Cloud Storage documentation, "Convenience values".
+var conveniences = map[string]string{"roles/owner": "projectOwner:", "roles/editor": "projectEditor:", "roles/viewer": "projectViewer:"}
+
+// Conveniences are the sets that a principal belongs to by the basic roles which
+// this policy, a project's, gives it without a condition.
+func (p Policy) Conveniences(who api.Principal, project string) []string {
+	var sets []string
+	for _, b := range p.Bindings {
+		if prefix := conveniences[b.Role]; prefix != "" && b.Condition == nil && slices.ContainsFunc(b.Members, func(m string) bool { return matches(m, who) }) {
+			sets = append(sets, prefix+project)
+		}
+	}
+	return sets
+}
+
+// matches tells whether a policy's member is the principal or a set it is in. A
+// deleted member keeps its unique id and stands for nobody.
+func matches(member string, who api.Principal) bool {
 	switch member {
 	case "allUsers":
 		return true
 	case "allAuthenticatedUsers":
 		return who.Member != ""
 	}
-	// A member that was deleted keeps its unique id and stands for nobody.
-	if strings.HasPrefix(member, "deleted:") {
-		return false
-	}
 	return member == who.Member || slices.Contains(who.Sets, member)
-}
-
-// Clone is a copy that shares nothing with p.
-func (p Policy) Clone() Policy {
-	p.Bindings = slices.Clone(p.Bindings)
-	for i := range p.Bindings {
-		p.Bindings[i].Members = slices.Clone(p.Bindings[i].Members)
-	}
-	return p
 }

@@ -17,6 +17,33 @@ func (p permissions) has(permission string) bool {
 	})
 }
 
+// Resource is the kind of resource that a policy belongs to, which decides what
+// roles it may grant.
+type Resource int
+
+const (
+	Project Resource = iota
+	ServiceAccount
+	Bucket
+)
+
+// grantable tells whether a role is one that is known and that the resource takes:
+// a role of another service does not go with a bucket, nor a legacy role with a
+// project.
+func grantable(role string, on Resource) bool {
+	_, known := rolePermissions[role]
+	storage, legacy := strings.HasPrefix(role, "roles/storage."), strings.HasPrefix(role, "roles/storage.legacy")
+	basic := conveniences[role] != ""
+	switch on {
+	case Project:
+		return known && !legacy
+	case ServiceAccount:
+		return known && (basic || strings.HasPrefix(role, "roles/iam.serviceAccount") || role == "roles/iam.workloadIdentityUser")
+	default:
+		return known && storage
+	}
+}
+
 // rolePermissions are the predefined roles that may be granted here, with the
 // permissions that the sandbox's services ask for: IAM documentation, "IAM basic
 // and predefined roles reference".

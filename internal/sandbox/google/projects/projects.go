@@ -1,9 +1,11 @@
 // Package projects is Google's Cloud Resource Manager (v1 and v3) and Service
 // Usage for the sandbox's one project: look-up, allow policy, and which APIs are
-// enabled. Creation of projects, folders and organizations are not modelled.
+// enabled. Creation of projects, folders and organizations are not modelled, nor
+// is it that an API refuses its calls until it is enabled.
 package projects
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 	"slices"
@@ -45,34 +47,37 @@ func (s *Projects) Resource() string {
 func (s *Projects) Policy() policy.Policy {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.policy.Clone()
+	return s.policy
 }
 
 // Rename changes a member in the policy.
 func (s *Projects) Rename(from, to string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.policy.Rename(from, to)
+	s.policy = s.policy.Rename(from, to)
 }
 
+// route is one method of the API; its pattern tells apart what is a path's, and
+// query names the parameters that it takes.
 type route struct {
 	method  string
 	pattern *regexp.Regexp
 	handle  func(s *Projects, r *api.Request, args []string) (any, error)
+	query   []string
 }
 
 var routes = []route{
-	{http.MethodGet, regexp.MustCompile(`^/v[13]/projects/([^/:]+)$`), (*Projects).get},
-	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):getIamPolicy$`), (*Projects).getPolicy},
-	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):setIamPolicy$`), (*Projects).setPolicy},
-	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):testIamPermissions$`), (*Projects).testPermissions},
+	{http.MethodGet, regexp.MustCompile(`^/v[13]/projects/([^/:]+)$`), (*Projects).get, nil},
+	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):getIamPolicy$`), (*Projects).getPolicy, nil},
+	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):setIamPolicy$`), (*Projects).setPolicy, nil},
+	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):testIamPermissions$`), (*Projects).testPermissions, nil},
 
-	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services$`), (*Projects).listServices},
-	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services/([^/:]+)$`), (*Projects).getService},
-	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services:batchGet$`), (*Projects).batchGetServices},
-	{http.MethodPost, regexp.MustCompile(`^/v1/projects/([^/:]+)/services/([^/:]+):(enable|disable)$`), (*Projects).switchService},
-	{http.MethodPost, regexp.MustCompile(`^/v1/projects/([^/:]+)/services:batchEnable$`), (*Projects).batchEnableServices},
-	{http.MethodGet, regexp.MustCompile(`^/v1/operations/([^/:]+)$`), (*Projects).getOperation},
+	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services$`), (*Projects).listServices, []string{"filter", "pageSize", "pageToken"}},
+	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services/([^/:]+)$`), (*Projects).getService, nil},
+	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services:batchGet$`), (*Projects).batchGetServices, []string{"names"}},
+	{http.MethodPost, regexp.MustCompile(`^/v1/projects/([^/:]+)/services/([^/:]+):(enable|disable)$`), (*Projects).switchService, nil},
+	{http.MethodPost, regexp.MustCompile(`^/v1/projects/([^/:]+)/services:batchEnable$`), (*Projects).batchEnableServices, nil},
+	{http.MethodGet, regexp.MustCompile(`^/v1/operations/([^/:]+)$`), (*Projects).getOperation, nil},
 }
 
 // Matches tells whether a path is this service's.
@@ -82,22 +87,32 @@ func Matches(path string) bool {
 
 // ServeGoogle answers one request.
 func (s *Projects) ServeGoogle(w http.ResponseWriter, r *api.Request) {
+	out, err := s.serve(r)
+	if err != nil {
+		api.WriteError(w, r, err)
+		return
+	}
+	api.WriteJSON(w, http.StatusOK, out)
+}
+
+func (s *Projects) serve(r *api.Request) (any, error) {
 	for _, route := range routes {
 		args := route.pattern.FindStringSubmatch(r.URL.Path)
 		if args == nil || route.method != r.Method {
 			continue
 		}
+		if err := errors.Join(api.CheckQuery(r, route.query...), api.Buffer(r)); err != nil {
+			return nil, err
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		out, err := route.handle(s, r, args[1:])
 		if err != nil {
-			api.WriteError(w, r, err)
-			return
+			return nil, err
 		}
-		api.WriteJSON(w, http.StatusOK, out)
-		return
+		return api.Select(r, out)
 	}
-	api.WriteError(w, r, api.Unknown(r.Request))
+	return nil, api.Unknown(r.Request)
 }
 
 // authorize checks that a path's project is ours, by id or number, and the
@@ -123,26 +138,27 @@ func (s *Projects) getPolicy(r *api.Request, args []string) (any, error) {
 	if err := s.authorize(r, "resourcemanager.projects.getIamPolicy", args[0]); err != nil {
 		return nil, err
 	}
-	return s.policy.WithEtag(), nil
+	var in policy.Request
+	if err := api.ReadJSON(r, &in); err != nil {
+		return nil, err
+	}
+	return s.policy.View(in.Options.Version)
 }
 
 func (s *Projects) setPolicy(r *api.Request, args []string) (any, error) {
 	if err := s.authorize(r, "resourcemanager.projects.setIamPolicy", args[0]); err != nil {
 		return nil, err
 	}
-	var in struct {
-		Policy     policy.Policy `json:"policy"`
-		UpdateMask string        `json:"updateMask"`
-	}
+	var in policy.Update
 	if err := api.ReadJSON(r, &in); err != nil {
 		return nil, err
 	}
-	next, err := s.policy.Replace(in.Policy, s.opts.Known)
+	next, err := in.Apply(s.policy, policy.Project, s.opts.Known)
 	if err != nil {
 		return nil, err
 	}
 	s.policy = next
-	return s.policy.WithEtag(), nil
+	return s.policy.View(in.Policy.Version)
 }
 
 func (s *Projects) testPermissions(r *api.Request, args []string) (any, error) {

@@ -16,6 +16,10 @@ var servicePattern = regexp.MustCompile(`^[a-z0-9-]+\.googleapis\.com$`)
 // reference, "services.batchEnable".
 const maxBatch = 20
 
+// maxPage is the most that one page lists: Service Usage API reference,
+// "services.list".
+const maxPage = 200
+
 func (s *Projects) service(name string) map[string]any {
 	state := "DISABLED"
 	if slices.Contains(s.enabled, name) {
@@ -34,16 +38,22 @@ func (s *Projects) listServices(r *api.Request, args []string) (any, error) {
 		return nil, err
 	}
 	filter := r.URL.Query().Get("filter")
-	if filter != "" && filter != "state:ENABLED" && filter != "state:DISABLED" {
-		return nil, api.InvalidArgument("Invalid filter: %q.", filter)
+	if filter != "" && filter != "state:ENABLED" {
+		return nil, api.InvalidArgument("The sandbox lists the services with the filter state:ENABLED or none, not with %q.", filter)
 	}
 	services := []any{}
-	if filter != "state:DISABLED" {
-		for _, name := range s.enabled {
-			services = append(services, s.service(name))
-		}
+	for _, name := range s.enabled {
+		services = append(services, s.service(name))
 	}
-	return map[string]any{"services": services}, nil
+	page, next, err := api.Page(r, services, "pageSize", maxPage)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]any{"services": page}
+	if next != "" {
+		out["nextPageToken"] = next
+	}
+	return out, nil
 }
 
 func (s *Projects) getService(r *api.Request, args []string) (any, error) {
@@ -73,6 +83,14 @@ func (s *Projects) batchGetServices(r *api.Request, args []string) (any, error) 
 
 func (s *Projects) switchService(r *api.Request, args []string) (any, error) {
 	if err := s.authorize(r, "serviceusage.services."+args[2], args[0]); err != nil {
+		return nil, err
+	}
+	var in struct {
+		// Nothing here depends on a service or uses one, so these change nothing.
+		DisableDependentServices bool   `json:"disableDependentServices"`
+		CheckIfServiceHasUsage   string `json:"checkIfServiceHasUsage"`
+	}
+	if err := api.ReadJSON(r, &in); err != nil {
 		return nil, err
 	}
 	name := args[1]

@@ -3,40 +3,15 @@ package storage
 import (
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/policy"
 )
 
-// namePattern is the rule of bucket names: Cloud Storage documentation, "Bucket names".
-var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$`)
-
 func (s *Storage) projectResource() string {
 	return "//cloudresourcemanager.googleapis.com/projects/" + s.opts.ProjectID
-}
-
-// bucketJSON is a bucket as the JSON API writes it.
-func (s *Storage) bucketJSON(b *bucket) map[string]any {
-	created := b.created.UTC().Format("2006-01-02T15:04:05.000Z")
-	out := map[string]any{
-		"kind": "storage#bucket", "id": b.name, "name": b.name,
-		"selfLink":      s.opts.URL + "/storage/v1/b/" + b.name,
-		"projectNumber": s.opts.ProjectNumber, "location": b.location, "locationType": "region",
-		"storageClass": b.storageClass, "timeCreated": created, "updated": created,
-		"metageneration": strconv.FormatInt(b.metagen, 10), "etag": "CAE=",
-		"iamConfiguration": map[string]any{
-			"uniformBucketLevelAccess": map[string]any{"enabled": true},
-			"publicAccessPrevention":   "inherited",
-		},
-	}
-	if len(b.labels) > 0 {
-		out["labels"] = b.labels
-	}
-	return out
 }
 
 // find returns a bucket; the caller holds the lock.
@@ -54,45 +29,58 @@ func (s *Storage) open(r *api.Request, name, permission string) (*bucket, error)
 	if err != nil {
 		return nil, err
 	}
-	return b, authorize(r, permission, b.resource(), b.policy)
+	return b, authorize(r, permission, b.resource(), b.grants())
 }
 
-func (s *Storage) insertBucket(w http.ResponseWriter, r *api.Request, _ []string) error {
-	if err := authorize(r, "storage.buckets.create", s.projectResource()); err != nil {
-		return err
+// openIf is open under the metageneration's preconditions.
+func (s *Storage) openIf(r *api.Request, name, permission string, read bool) (*bucket, error) {
+	cond, err := jsonConditions(r.Header, r.URL.Query().Get)
+	if err != nil {
+		return nil, err
 	}
-	if project := r.URL.Query().Get("project"); project != s.opts.ProjectID && project != s.opts.ProjectNumber {
+	b, err := s.open(r, name, permission)
+	if err != nil {
+		return nil, err
+	}
+	return b, cond.hold(0, b.metagen, b.etag(), read)
+}
+
+// project checks that the query's project is ours, by id or number.
+func (s *Storage) project(r *api.Request) error {
+	switch project := r.URL.Query().Get("project"); project {
+	case s.opts.ProjectID, s.opts.ProjectNumber:
+		return nil
+	case "":
+		return &fault{http.StatusBadRequest, "required", "InvalidArgument", "Required parameter: project", "Invalid argument."}
+	default:
 		return &fault{http.StatusBadRequest, "invalid", "InvalidArgument", "Unknown project id: " + project, "Invalid argument."}
 	}
-	// Settings that change nothing here are read and left.
-	var in struct {
-		Name             string            `json:"name"`
-		Location         string            `json:"location"`
-		StorageClass     string            `json:"storageClass"`
-		Labels           map[string]string `json:"labels"`
-		IAMConfiguration any               `json:"iamConfiguration"`
-		SoftDeletePolicy any               `json:"softDeletePolicy"`
-		Kind             string            `json:"kind"`
+}
+
+func (s *Storage) insertBucket(r *api.Request, _ []string) (reply, error) {
+	if err := s.project(r); err != nil {
+		return reply{}, err
 	}
+	if err := authorize(r, "storage.buckets.create", s.projectResource()); err != nil {
+		return reply{}, err
+	}
+	var in bucketInput
 	if err := api.ReadJSON(r, &in); err != nil {
-		return err
+		return reply{}, err
 	}
-	if !namePattern.MatchString(in.Name) || strings.Contains(in.Name, "google") {
-		return invalid("Invalid bucket name: '" + in.Name + "'")
+	if err := checkBucketName(in.Name); err != nil {
+		return reply{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.buckets[in.Name] != nil {
-		return &fault{http.StatusConflict, "conflict", "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", "Your previous request to create the named bucket succeeded and you already own it."}
-	}
+	now := s.opts.Now()
 	b := &bucket{
-		name: in.Name, location: strings.ToUpper(in.Location), storageClass: in.StorageClass, labels: in.Labels,
-		created: s.opts.Now(), metagen: 1, objects: map[string]*object{},
+		name: in.Name, location: strings.ToUpper(in.Location), storageClass: in.StorageClass,
+		labels: map[string]string{}, created: now, updated: now, metagen: 1, objects: map[string]*object{},
 		// What a new bucket grants to its project's owners and viewers.
 		policy: policy.Policy{Version: 1, Bindings: []policy.Binding{
 			{Role: "roles/storage.legacyBucketOwner", Members: []string{"projectEditor:" + s.opts.ProjectID, "projectOwner:" + s.opts.ProjectID}},
 			{Role: "roles/storage.legacyBucketReader", Members: []string{"projectViewer:" + s.opts.ProjectID}},
 		}},
+		publicPrevention: "inherited",
 	}
 	if b.location == "" {
 		b.location = "US"
@@ -100,14 +88,62 @@ func (s *Storage) insertBucket(w http.ResponseWriter, r *api.Request, _ []string
 	if b.storageClass == "" {
 		b.storageClass = "STANDARD"
 	}
+	if locationType(b.location) == "" {
+		return reply{}, invalid("The specified location constraint is not valid.")
+	}
+	if err := b.change(in); err != nil {
+		return reply{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.buckets[in.Name] != nil {
+		const taken = "Your previous request to create the named bucket succeeded and you already own it."
+		return reply{}, &fault{http.StatusConflict, "conflict", "BucketAlreadyOwnedByYou", taken, taken}
+	}
 	s.buckets[in.Name] = b
-	api.WriteJSON(w, http.StatusOK, s.bucketJSON(b))
+	return answer(r, s.bucketJSON(b))
+}
+
+// change applies what a client may set of a bucket, or nothing of it.
+func (b *bucket) change(in bucketInput) error {
+	prevention, err := in.access()
+	if err != nil {
+		return err
+	}
+	class := b.storageClass
+	if in.StorageClass != "" {
+		class = in.StorageClass
+	}
+	if !classPattern.MatchString(class) {
+		return invalid("Invalid argument: storage class " + class)
+	}
+	labels := maps.Clone(b.labels)
+	for k, v := range in.Labels {
+		if v == nil {
+			delete(labels, k)
+		} else {
+			labels[k] = *v
+		}
+	}
+	if err := checkLabels(labels); err != nil {
+		return err
+	}
+	b.labels, b.storageClass = labels, class
+	if prevention != "" {
+		b.publicPrevention = prevention
+	}
 	return nil
 }
 
-func (s *Storage) listBuckets(w http.ResponseWriter, r *api.Request, _ []string) error {
+// maxBucketPage is the most that one page lists: JSON API reference, "Buckets: list".
+const maxBucketPage = 1000
+
+func (s *Storage) listBuckets(r *api.Request, _ []string) (reply, error) {
+	if err := s.project(r); err != nil {
+		return reply{}, err
+	}
 	if err := authorize(r, "storage.buckets.list", s.projectResource()); err != nil {
-		return err
+		return reply{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,119 +153,79 @@ func (s *Storage) listBuckets(w http.ResponseWriter, r *api.Request, _ []string)
 			items = append(items, s.bucketJSON(s.buckets[name]))
 		}
 	}
-	api.WriteJSON(w, http.StatusOK, map[string]any{"kind": "storage#buckets", "items": items})
-	return nil
+	page, next, err := api.Page(r, items, "maxResults", maxBucketPage)
+	if err != nil {
+		return reply{}, err
+	}
+	out := map[string]any{"kind": "storage#buckets"}
+	if len(page) > 0 {
+		out["items"] = page
+	}
+	if next != "" {
+		out["nextPageToken"] = next
+	}
+	return answer(r, out)
 }
 
-func (s *Storage) getBucket(w http.ResponseWriter, r *api.Request, args []string) error {
+func (s *Storage) getBucket(r *api.Request, args []string) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, err := s.open(r, args[0], "storage.buckets.get")
+	b, err := s.openIf(r, args[0], "storage.buckets.get", true)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	api.WriteJSON(w, http.StatusOK, s.bucketJSON(b))
-	return nil
+	return answer(r, s.bucketJSON(b))
 }
 
-func (s *Storage) patchBucket(w http.ResponseWriter, r *api.Request, args []string) error {
+// getLayout tells that the bucket has no folders of its own, to those who may list.
+func (s *Storage) getLayout(r *api.Request, args []string) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, err := s.open(r, args[0], "storage.buckets.update")
+	b, err := s.open(r, args[0], "storage.objects.list")
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	var in struct {
-		Labels map[string]*string `json:"labels"`
-	}
+	return answer(r, map[string]any{
+		"kind": "storage#storageLayout", "bucket": b.name, "location": b.location, "locationType": locationType(b.location),
+		"hierarchicalNamespace": map[string]any{"enabled": false},
+	})
+}
+
+// patchBucket changes a bucket. Clients send fields back that they do not change;
+// what cannot change must be as it is.
+func (s *Storage) patchBucket(r *api.Request, args []string) (reply, error) {
+	var in bucketInput
 	if err := api.ReadJSON(r, &in); err != nil {
-		return err
+		return reply{}, err
 	}
-	for k, v := range in.Labels {
-		if v == nil {
-			delete(b.labels, k)
-			continue
-		}
-		if b.labels == nil {
-			b.labels = map[string]string{}
-		}
-		b.labels[k] = *v
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.openIf(r, args[0], "storage.buckets.update", false)
+	if err != nil {
+		return reply{}, err
+	}
+	if in.Name != "" && in.Name != b.name || in.Location != "" && !strings.EqualFold(in.Location, b.location) {
+		return reply{}, invalid("A bucket's name and location cannot be changed.")
+	}
+	if err := b.change(in); err != nil {
+		return reply{}, err
 	}
 	b.metagen++
-	api.WriteJSON(w, http.StatusOK, s.bucketJSON(b))
-	return nil
+	b.updated = s.opts.Now()
+	return answer(r, s.bucketJSON(b))
 }
 
-func (s *Storage) deleteBucket(w http.ResponseWriter, r *api.Request, args []string) error {
+func (s *Storage) deleteBucket(r *api.Request, args []string) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, err := s.open(r, args[0], "storage.buckets.delete")
+	b, err := s.openIf(r, args[0], "storage.buckets.delete", false)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	if len(b.objects) > 0 {
-		return &fault{http.StatusConflict, "conflict", "BucketNotEmpty", "The bucket you tried to delete is not empty.", "The bucket you tried to delete is not empty."}
+		const full = "The bucket you tried to delete is not empty."
+		return reply{}, &fault{http.StatusConflict, "conflict", "BucketNotEmpty", full, full}
 	}
 	delete(s.buckets, args[0])
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-// bucketPolicy is a policy with what the JSON API adds.
-type bucketPolicy struct {
-	Kind       string `json:"kind,omitempty"`
-	ResourceID string `json:"resourceId,omitempty"`
-	policy.Policy
-}
-
-func answerPolicy(w http.ResponseWriter, b *bucket) {
-	api.WriteJSON(w, http.StatusOK, bucketPolicy{"storage#policy", "projects/_/buckets/" + b.name, b.policy.WithEtag()})
-}
-
-func (s *Storage) getPolicy(w http.ResponseWriter, r *api.Request, args []string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, err := s.open(r, args[0], "storage.buckets.getIamPolicy")
-	if err != nil {
-		return err
-	}
-	answerPolicy(w, b)
-	return nil
-}
-
-func (s *Storage) setPolicy(w http.ResponseWriter, r *api.Request, args []string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, err := s.open(r, args[0], "storage.buckets.setIamPolicy")
-	if err != nil {
-		return err
-	}
-	var in bucketPolicy
-	if err := api.ReadJSON(r, &in); err != nil {
-		return err
-	}
-	next, err := b.policy.Replace(in.Policy, s.opts.Known)
-	if err != nil {
-		return err
-	}
-	b.policy = next
-	answerPolicy(w, b)
-	return nil
-}
-
-func (s *Storage) testPermissions(w http.ResponseWriter, r *api.Request, args []string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, err := s.find(args[0])
-	if err != nil {
-		return err
-	}
-	held := []string{}
-	for _, p := range r.URL.Query()["permissions"] {
-		if r.Allowed(p, b.resource(), b.policy) {
-			held = append(held, p)
-		}
-	}
-	api.WriteJSON(w, http.StatusOK, map[string]any{"kind": "storage#testIamPermissionsResponse", "permissions": held})
-	return nil
+	return reply{status: http.StatusNoContent}, nil
 }

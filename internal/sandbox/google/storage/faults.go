@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -38,6 +37,10 @@ func preconditionFailed() error {
 
 func invalid(message string) error {
 	return &fault{http.StatusBadRequest, "invalid", "InvalidArgument", message, "Invalid argument."}
+}
+
+func unavailable(message string) error {
+	return &fault{http.StatusServiceUnavailable, "backendError", "ServiceUnavailable", message, "Service unavailable."}
 }
 
 // authorize asks for a permission and refuses as Cloud Storage does: without a
@@ -100,45 +103,72 @@ func scoped(scopes []string, permission string) bool {
 	return false
 }
 
-func writeJSONError(w http.ResponseWriter, r *api.Request, err error) {
+// of is any error as a fault.
+func of(err error) *fault {
 	var f *fault
-	if !errors.As(err, &f) {
-		var e *api.Error
-		if !errors.As(err, &e) {
-			e = &api.Error{HTTP: http.StatusInternalServerError, Status: "INTERNAL", Message: err.Error()}
-		}
-		reason := map[string]string{"INVALID_ARGUMENT": "invalid", "ABORTED": "conditionNotMet", "UNAUTHENTICATED": "authError"}[e.Status]
-		if reason == "" {
-			reason = "backendError"
-		}
-		f = &fault{HTTP: e.HTTP, Reason: reason, Message: e.Message}
-		if e.Status == "ABORTED" { // a stale etag is a failed precondition here
-			f.HTTP = http.StatusPreconditionFailed
-		}
+	if errors.As(err, &f) {
+		return f
 	}
+	var e *api.Error
+	if !errors.As(err, &e) {
+		return &fault{http.StatusInternalServerError, "backendError", "InternalError", err.Error(), "We encountered an internal error. Please try again."}
+	}
+	switch e.Status {
+	case "ABORTED": // a stale etag is a failed precondition here
+		return &fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed", e.Message, "At least one of the pre-conditions you specified did not hold."}
+	default:
+		return &fault{http.StatusBadRequest, "invalid", "InvalidArgument", e.Message, "Invalid argument."}
+	}
+}
+
+// challenge is the header of a refusal for want of a token or for a wrong one.
+func (f *fault) challenge(h http.Header) {
+	switch {
+	case f.HTTP != http.StatusUnauthorized:
+	case f.Reason == wrongToken:
+		h.Set("WWW-Authenticate", `Bearer realm="https://accounts.google.com/", error="invalid_token"`)
+	default:
+		h.Set("WWW-Authenticate", `Bearer realm="https://accounts.google.com/"`)
+	}
+}
+
+func writeJSONError(w http.ResponseWriter, r *api.Request, err error) {
+	f := of(err)
 	r.Entry.Code = f.Reason
-	api.WriteJSON(w, f.HTTP, map[string]any{"error": map[string]any{
-		"code": f.HTTP, "message": f.Message,
-		"errors": []any{map[string]string{"message": f.Message, "domain": "global", "reason": f.Reason}},
-	}})
+	if f.HTTP == http.StatusNotModified { // which has no body
+		w.WriteHeader(f.HTTP)
+		return
+	}
+	item := map[string]string{"message": f.Message, "domain": "global", "reason": f.Reason}
+	if f.HTTP == http.StatusUnauthorized {
+		item["locationType"], item["location"] = "header", "Authorization"
+	}
+	f.challenge(w.Header())
+	api.WriteJSON(w, f.HTTP, map[string]any{"error": map[string]any{"code": f.HTTP, "message": f.Message, "errors": []any{item}}})
 }
 
 func writeXMLError(w http.ResponseWriter, r *api.Request, err error) {
-	var f *fault
-	if !errors.As(err, &f) {
-		f = &fault{http.StatusInternalServerError, "backendError", "InternalError", err.Error(), "We encountered an internal error. Please try again."}
-	}
+	f := of(err)
 	r.Entry.Code = f.Code
-	w.Header().Set("Content-Type", "application/xml; charset=UTF-8")
+	if f.HTTP == http.StatusNotModified {
+		w.WriteHeader(f.HTTP)
+		return
+	}
+	details := f.Message
+	if details == f.Brief {
+		details = ""
+	}
 	body, err := xml.Marshal(struct {
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 		Message string
 		Details string `xml:",omitempty"`
-	}{Code: f.Code, Message: f.Brief, Details: f.Message})
+	}{Code: f.Code, Message: f.Brief, Details: details})
 	if err != nil {
 		body = nil
 	}
+	f.challenge(w.Header())
+	w.Header().Set("Content-Type", "application/xml; charset=UTF-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(xmlHeader)+len(body)))
 	w.WriteHeader(f.HTTP)
 	if r.Method != http.MethodHead {
@@ -146,27 +176,18 @@ func writeXMLError(w http.ResponseWriter, r *api.Request, err error) {
 	}
 }
 
+// wrongToken is the reason of a refusal that a token causes.
+const wrongToken = "authError"
+
 const xmlHeader = "<?xml version='1.0' encoding='UTF-8'?>"
 
 // Unauthenticated answers a token that is unknown or has expired, in the
 // language of the API that was asked.
 func Unauthenticated(w http.ResponseWriter, r *api.Request) {
-	f := &fault{http.StatusUnauthorized, "authError", "AuthenticationRequired", "Invalid Credentials", "Authentication required."}
+	f := &fault{http.StatusUnauthorized, wrongToken, "AuthenticationRequired", "Invalid Credentials", "Authentication required."}
 	if IsJSON(r.URL.EscapedPath()) {
 		writeJSONError(w, r, f)
 		return
 	}
 	writeXMLError(w, r, f)
-}
-
-func unescape(args []string) ([]string, error) {
-	out := make([]string, len(args))
-	for i, a := range args {
-		text, err := url.PathUnescape(a)
-		if err != nil {
-			return nil, invalid("Invalid URL escape: " + a)
-		}
-		out[i] = text
-	}
-	return out, nil
 }

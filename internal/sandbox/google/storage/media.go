@@ -17,28 +17,34 @@ import (
 type media struct {
 	object
 	class   string
+	etag    string
 	content *blob.Blob
 }
 
 // media takes an object out of the service; the caller holds the lock.
-func (s *Storage) media(b *bucket, o *object) media {
-	return media{object: *o, class: b.storageClass, content: o.content.Share()}
+func (s *Storage) media(b *bucket, o *object, etag string) *media {
+	return &media{object: *o, class: b.storageClass, etag: etag, content: o.content.Share()}
 }
 
-// serve answers the content or a range of it.
-func (m media) serve(w http.ResponseWriter, r *api.Request) error {
+// transcoded tells whether a stored gzip is sent unpacked: Cloud Storage
+// documentation, "Transcoding of gzip-compressed files".
+func (m *media) transcoded(r *api.Request) bool {
+	return m.ContentEncoding == "gzip" && !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && !strings.Contains(m.CacheControl, "no-transform")
+}
+
+// serve answers the content or a range of it. An error comes before any header.
+func (m *media) serve(w http.ResponseWriter, r *api.Request) error {
 	defer m.content.Release()
-	h := w.Header()
-	m.describe(h)
-	// Decompressive transcoding: Cloud Storage documentation, "Transcoding of
-	// gzip-compressed files". The whole is sent, of a length nobody knows yet.
-	if m.ContentEncoding == "gzip" && !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && !strings.Contains(m.CacheControl, "no-transform") {
+	if m.transcoded(r) {
 		return m.transcode(w, r)
 	}
+	h := w.Header()
 	start, length, partial, err := parseRange(r.Header.Get("Range"), m.content.Size)
 	if err != nil {
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", m.content.Size))
 		return err
 	}
+	m.describe(h)
 	status := http.StatusOK
 	if partial {
 		status = http.StatusPartialContent
@@ -55,7 +61,7 @@ func (m media) serve(w http.ResponseWriter, r *api.Request) error {
 	return nil
 }
 
-func (m media) describe(h http.Header) {
+func (m *media) describe(h http.Header) {
 	set := func(name, value string) {
 		if value != "" {
 			h.Set(name, value)
@@ -71,7 +77,7 @@ func (m media) describe(h http.Header) {
 	set("Content-Disposition", m.ContentDisposition)
 	set("Cache-Control", m.CacheControl)
 	set("Last-Modified", m.updated.UTC().Format(http.TimeFormat))
-	set("Etag", `"`+m.etag()+`"`)
+	set("Etag", `"`+m.etag+`"`)
 	set("Accept-Ranges", "bytes")
 	set("X-Goog-Generation", strconv.FormatInt(m.generation, 10))
 	set("X-Goog-Metageneration", strconv.FormatInt(m.metagen, 10))
@@ -85,19 +91,26 @@ func (m media) describe(h http.Header) {
 	}
 }
 
-func (m media) transcode(w http.ResponseWriter, r *api.Request) error {
-	h := w.Header()
-	h.Del("Content-Encoding")
-	h.Set("Warning", `214 UploadServer gunzipped`)
+// transcode sends the whole unpacked, of a length that nobody knows yet, whatever
+// range was asked for.
+func (m *media) transcode(w http.ResponseWriter, r *api.Request) error {
 	raw := m.content.Reader(0, m.content.Size)
 	defer raw.Close()
 	body, err := gzip.NewReader(raw)
 	if err != nil {
-		return &fault{http.StatusServiceUnavailable, "backendError", "ServiceUnavailable", "The object is not gzip-compressed.", "Service unavailable."}
+		return unavailable("The object is not gzip-compressed.")
 	}
+	h := w.Header()
+	m.describe(h)
+	h.Del("Content-Encoding")
+	h.Del("Accept-Ranges")
+	h.Set("Warning", "214 UploadServer gunzipped")
+	h.Set("Vary", "Accept-Encoding")
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_, _ = io.Copy(w, body)
+		if _, err := io.Copy(w, body); err != nil {
+			panic(http.ErrAbortHandler) // so that a client does not take a part for the whole
+		}
 	}
 	return nil
 }
@@ -136,33 +149,4 @@ func parseRange(header string, size int64) (start, length int64, partial bool, e
 		return 0, 0, false, unsatisfiable
 	}
 	return start, end - start + 1, true, nil
-}
-
-// serveXML answers the XML API's GET and HEAD of an object.
-func (s *Storage) serveXML(w http.ResponseWriter, r *api.Request) error {
-	args := xmlPattern.FindStringSubmatch(r.URL.EscapedPath())
-	if args == nil || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
-		return &fault{http.StatusBadRequest, "invalid", "UnsupportedOperation", "the sandbox's XML API only reads objects", "The operation is not supported."}
-	}
-	args, err := unescape(args[1:])
-	if err != nil {
-		return err
-	}
-	r.Entry.Operation = "storage.objects.get"
-	cond, err := readConditions(r.Header.Get, xmlConditions)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	b, o, err := s.lookup(r, args[0], args[1], "storage.objects.get", r.URL.Query().Get("generation"))
-	if err == nil {
-		err = cond.check(o, true)
-	}
-	if err != nil {
-		s.mu.Unlock()
-		return err
-	}
-	m := s.media(b, o)
-	s.mu.Unlock()
-	return m.serve(w, r)
 }

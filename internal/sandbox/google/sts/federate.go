@@ -2,6 +2,8 @@ package sts
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
@@ -25,7 +27,8 @@ func federate(p iam.Provider, id identity) (api.Principal, *Error) {
 	var sets []string
 	pool := "principalSet://iam.googleapis.com/" + p.Pool + "/"
 	total := 0
-	for key, source := range p.Mapping {
+	for _, key := range slices.Sorted(maps.Keys(p.Mapping)) {
+		source := p.Mapping[key]
 		value, err := evaluate(source, assertion)
 		if err != nil {
 			return api.Principal{}, &Error{"invalid_grant", fmt.Sprintf("Error evaluating the mapping of %s: %v", key, err)}
@@ -62,7 +65,7 @@ func federate(p iam.Provider, id identity) (api.Principal, *Error) {
 		return api.Principal{}, &Error{"invalid_request", fmt.Sprintf("The total size of mapped attributes exceeds %d bytes.", maxAttributes)}
 	}
 	if p.Condition != "" {
-		condition, err := expression.Compile(p.Condition, "assertion", "google", "attribute")
+		condition, err := expression.Condition(p.Condition, "assertion", "google", "attribute")
 		holds := false
 		if err == nil {
 			holds, err = condition.Bool(map[string]any{"assertion": assertion, "google": google, "attribute": attribute})
@@ -79,7 +82,7 @@ func federate(p iam.Provider, id identity) (api.Principal, *Error) {
 }
 
 func evaluate(source string, assertion map[string]any) (any, error) {
-	e, err := expression.Compile(source, "assertion")
+	e, err := expression.Mapping(source, "assertion")
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,14 @@
 package sts
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,10 +93,11 @@ func read(r *api.Request) (exchange, *Error) {
 	if err != nil {
 		return exchange{}, &Error{"invalid_request", "The request is too large."}
 	}
+	var in exchange
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		var in exchange
-		if err := json.Unmarshal(data, &in); err != nil {
-			return exchange{}, &Error{"invalid_request", "Invalid JSON payload received."}
+		var problem *api.Error
+		if errors.As(api.Decode(bytes.NewReader(data), &in), &problem) {
+			return exchange{}, &Error{"invalid_request", problem.Message}
 		}
 		return in, nil
 	}
@@ -101,20 +105,36 @@ func read(r *api.Request) (exchange, *Error) {
 	if err != nil {
 		return exchange{}, &Error{"invalid_request", "Bad Request"}
 	}
-	for name, values := range form {
-		if len(values) > 1 {
+	fields := map[string]*string{
+		"grant_type": &in.GrantType, "audience": &in.Audience, "scope": &in.Scope,
+		"requested_token_type": &in.RequestedTokenType,
+		"subject_token":        &in.SubjectToken, "subject_token_type": &in.SubjectTokenType,
+		"options": &in.Options,
+	}
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		field := fields[name]
+		if field == nil { // an actor's token among them
+			return exchange{}, &Error{"invalid_request", "Invalid parameter: the sandbox has no " + name + " in a token exchange."}
+		}
+		if len(form[name]) > 1 {
 			return exchange{}, &Error{"invalid_request", "Parameter " + name + " is given more than once."}
 		}
+		*field = form.Get(name)
 	}
-	return exchange{
-		GrantType:          form.Get("grant_type"),
-		Audience:           form.Get("audience"),
-		Scope:              form.Get("scope"),
-		RequestedTokenType: form.Get("requested_token_type"),
-		SubjectToken:       form.Get("subject_token"),
-		SubjectTokenType:   form.Get("subject_token_type"),
-		Options:            form.Get("options"),
-	}, nil
+	return in, nil
+}
+
+// checkOptions admits the one option there is for callers without a project of
+// their own, which changes nothing here.
+func checkOptions(text string) *Error {
+	var options struct {
+		UserProject string `json:"userProject"`
+	}
+	var problem *api.Error
+	if errors.As(api.Decode(strings.NewReader(text), &options), &problem) {
+		return &Error{"invalid_request", "Invalid value for \"options\". " + problem.Message}
+	}
+	return nil
 }
 
 func (s *STS) exchange(r *api.Request, in exchange) (any, *Error) {
@@ -129,6 +149,9 @@ func (s *STS) exchange(r *api.Request, in exchange) (any, *Error) {
 		return nil, &Error{"invalid_scope", "Missing required parameter: scope"}
 	case in.SubjectToken == "":
 		return nil, &Error{"invalid_request", "Missing required parameter: subject_token"}
+	}
+	if err := checkOptions(in.Options); err != nil {
+		return nil, err
 	}
 	provider, wellFormed, ok := s.opts.IAM.Provider(in.Audience)
 	if !wellFormed {

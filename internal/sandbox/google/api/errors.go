@@ -1,0 +1,102 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Error is an error as google.rpc.Status carries it (AIP-193, "Errors").
+type Error struct {
+	HTTP    int    // the HTTP status, also the code in the body
+	Status  string // PERMISSION_DENIED, NOT_FOUND …
+	Message string
+	Details []any
+}
+
+func (e *Error) Error() string { return e.Status + ": " + e.Message }
+
+// The statuses in use, with their HTTP codes: google.rpc.Code.
+func InvalidArgument(format string, args ...any) *Error {
+	return &Error{HTTP: http.StatusBadRequest, Status: "INVALID_ARGUMENT", Message: fmt.Sprintf(format, args...)}
+}
+
+func FailedPrecondition(format string, args ...any) *Error {
+	return &Error{HTTP: http.StatusBadRequest, Status: "FAILED_PRECONDITION", Message: fmt.Sprintf(format, args...)}
+}
+
+func NotFound(format string, args ...any) *Error {
+	return &Error{HTTP: http.StatusNotFound, Status: "NOT_FOUND", Message: fmt.Sprintf(format, args...)}
+}
+
+func AlreadyExists(format string, args ...any) *Error {
+	return &Error{HTTP: http.StatusConflict, Status: "ALREADY_EXISTS", Message: fmt.Sprintf(format, args...)}
+}
+
+func Aborted(format string, args ...any) *Error {
+	return &Error{HTTP: http.StatusConflict, Status: "ABORTED", Message: fmt.Sprintf(format, args...)}
+}
+
+// Unauthenticated is the answer to an unknown or expired token.
+func Unauthenticated() *Error {
+	return unauthenticated("ACCESS_TOKEN_INVALID", "Request had invalid authentication credentials.")
+}
+
+// NoCredentials is the answer to a request without a token.
+func NoCredentials() *Error {
+	return unauthenticated("CREDENTIALS_MISSING", "Request is missing required authentication credential.")
+}
+
+func unauthenticated(reason, message string) *Error {
+	return &Error{
+		HTTP: http.StatusUnauthorized, Status: "UNAUTHENTICATED",
+		Message: message + " Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+		Details: []any{errorInfo(reason, "googleapis.com", nil)},
+	}
+}
+
+// InsufficientScopes is the answer to a token that was made for less.
+func InsufficientScopes() *Error {
+	return &Error{
+		HTTP: http.StatusForbidden, Status: "PERMISSION_DENIED",
+		Message: "Request had insufficient authentication scopes.",
+		Details: []any{errorInfo("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "googleapis.com", nil)},
+	}
+}
+
+// PermissionDenied is IAM's refusal.
+func PermissionDenied(permission, resource string) *Error {
+	return &Error{
+		HTTP: http.StatusForbidden, Status: "PERMISSION_DENIED",
+		Message: fmt.Sprintf("Permission '%s' denied on resource (or it may not exist).", permission),
+		Details: []any{errorInfo("IAM_PERMISSION_DENIED", "iam.googleapis.com", map[string]string{"permission": permission, "resource": resource})},
+	}
+}
+
+// errorInfo is google.rpc.ErrorInfo.
+func errorInfo(reason, domain string, metadata map[string]string) any {
+	info := map[string]any{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": domain}
+	if metadata != nil {
+		info["metadata"] = metadata
+	}
+	return info
+}
+
+// Unknown is the answer to a path or method that no service here has.
+func Unknown(r *http.Request) *Error {
+	return NotFound("the sandbox has no method %s %s", r.Method, r.URL.Path)
+}
+
+// WriteError answers err; what is no *Error is an internal one.
+func WriteError(w http.ResponseWriter, r *Request, err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{HTTP: http.StatusInternalServerError, Status: "INTERNAL", Message: err.Error()}
+	}
+	r.Entry.Code = e.Status
+	body := map[string]any{"code": e.HTTP, "message": e.Message, "status": e.Status}
+	if len(e.Details) > 0 {
+		body["details"] = e.Details
+	}
+	WriteJSON(w, e.HTTP, map[string]any{"error": body})
+}
