@@ -28,10 +28,12 @@ const grace = 10 * time.Second
 
 // run runs one command. What it printed is part of the error. The command and
 // its children are a process group, which ends with ctx.
-func (c cdk) run(ctx context.Context, args ...string) error {
+func (c cdk) run(ctx context.Context, args ...string) error { return c.runIn(ctx, c.root, args...) }
+
+func (c cdk) runIn(ctx context.Context, dir string, args ...string) error {
 	args = append(args, "--context", "environment="+c.env.Name, "--output", c.output, "--no-color", "--ci", "--progress", "events")
 	cmd := exec.CommandContext(ctx, c.path, args...)
-	cmd.Dir, cmd.Env = c.root, c.environ
+	cmd.Dir, cmd.Env = dir, c.environ
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -52,7 +54,8 @@ func (c cdk) run(ctx context.Context, args ...string) error {
 
 func bootstrap(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	target := "aws://" + sandbox.Account + "/" + sandbox.Region
-	return target, s.cdk.run(ctx, "bootstrap", target)
+	// Away from cdk.json, no app is run: a bootstrap needs none.
+	return target, s.cdk.runIn(ctx, s.Dir, "bootstrap", target)
 }
 
 func deployRole(ctx context.Context, s *Stand, _ *Summary) (string, error) {
