@@ -13,10 +13,13 @@ import (
 var systemParameters = []string{"$.xgafv", "$alt", "$fields", "$prettyPrint", "alt", "fields", "prettyPrint", "quotaUser", "userIp"}
 
 // CheckQuery refuses by name a query parameter that neither every method has nor
-// this one.
+// this one. One without a value asks for nothing.
 func CheckQuery(r *Request, known ...string) error {
 	query := r.URL.Query()
 	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if query.Get(name) == "" && len(query[name]) == 1 {
+			continue
+		}
 		if !slices.Contains(systemParameters, name) && !slices.Contains(known, name) {
 			return InvalidArgument("Invalid JSON payload received. Unknown name \"%s\": Cannot bind query parameter. Field '%s' could not be found in request message.", name, name)
 		}

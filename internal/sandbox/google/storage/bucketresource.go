@@ -1,11 +1,14 @@
 package storage
 
 import (
+	"bytes"
+	"encoding/json"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/policy"
 )
 
@@ -90,9 +93,58 @@ func checkLabels(labels map[string]string) error {
 	return nil
 }
 
-// bucketInput is a bucket as clients write it. What is only ever answered is read
-// and left, as is what changes nothing here; a field that is not here asks for
-// something that is not modelled.
+// unmodelledSettings are fields of a bucket that clients also send empty.
+var unmodelledSettings = []string{
+	"acl", "autoclass", "billing", "cors", "customPlacementConfig", "defaultEventBasedHold", "defaultObjectAcl", "encryption", "hierarchicalNamespace",
+	"ipFilter", "lifecycle", "logging", "objectRetention", "retentionPolicy", "rpo", "versioning", "website",
+}
+
+// readBucket reads a bucket as clients write it, and refuses by name what it asks
+// for that is not modelled.
+func readBucket(r *api.Request) (bucketInput, error) {
+	var fields map[string]any
+	if err := api.ReadJSON(r, &fields); err != nil {
+		return bucketInput{}, err
+	}
+	for _, name := range unmodelledSettings {
+		if !vacant(fields[name]) {
+			return bucketInput{}, invalid("The sandbox does not model the field " + name + " of buckets.")
+		}
+		delete(fields, name)
+	}
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return bucketInput{}, err
+	}
+	var in bucketInput
+	err = api.Decode(bytes.NewReader(data), &in)
+	return in, err
+}
+
+// vacant tells whether a JSON value asks for nothing.
+func vacant(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		for _, inner := range v {
+			if !vacant(inner) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// bucketInput is what readBucket reads. What is only ever answered is left, as is
+// what changes nothing here.
 type bucketInput struct {
 	Name             string             `json:"name"`
 	Location         string             `json:"location"`

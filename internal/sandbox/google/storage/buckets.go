@@ -64,8 +64,8 @@ func (s *Storage) insertBucket(r *api.Request, _ []string) (reply, error) {
 	if err := authorize(r, "storage.buckets.create", s.projectResource()); err != nil {
 		return reply{}, err
 	}
-	var in bucketInput
-	if err := api.ReadJSON(r, &in); err != nil {
+	in, err := readBucket(r)
+	if err != nil {
 		return reply{}, err
 	}
 	if err := checkBucketName(in.Name); err != nil {
@@ -191,11 +191,21 @@ func (s *Storage) getLayout(r *api.Request, args []string) (reply, error) {
 	})
 }
 
+// listFolders lists managed folders, of which a bucket here has none.
+func (s *Storage) listFolders(r *api.Request, args []string) (reply, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.open(r, args[0], "storage.managedFolders.list"); err != nil {
+		return reply{}, err
+	}
+	return answer(r, map[string]any{"kind": "storage#managedFolders"})
+}
+
 // patchBucket changes a bucket. Clients send fields back that they do not change;
 // what cannot change must be as it is.
 func (s *Storage) patchBucket(r *api.Request, args []string) (reply, error) {
-	var in bucketInput
-	if err := api.ReadJSON(r, &in); err != nil {
+	in, err := readBucket(r)
+	if err != nil {
 		return reply{}, err
 	}
 	s.mu.Lock()

@@ -115,13 +115,14 @@ var routes = []route{
 	{http.MethodGet, regexp.MustCompile(`^/storage/v1/b/([^/]+)/iam/testPermissions$`), (*Storage).testPermissions, []string{"permissions"}},
 
 	{http.MethodGet, regexp.MustCompile(`^/storage/v1/b/([^/]+)/storageLayout$`), (*Storage).getLayout, []string{"prefix"}},
+	{http.MethodGet, regexp.MustCompile(`^/storage/v1/b/([^/]+)/managedFolders$`), (*Storage).listFolders, []string{"prefix", "pageSize", "pageToken"}},
 
 	// Without versioning all versions are the live ones, and without folders none is a prefix.
 	{http.MethodGet, objects, (*Storage).listObjects, append([]string{"delimiter", "startOffset", "endOffset", "includeTrailingDelimiter", "versions", "includeFoldersAsPrefixes"}, ofList...)},
 	{http.MethodGet, content, (*Storage).getObject, ofObject},
 	{http.MethodPatch, named, (*Storage).patchObject, ofObject},
 	{http.MethodDelete, named, (*Storage).deleteObject, ofObject},
-	{http.MethodPost, uploads, (*Storage).insertObject, append([]string{"name", "uploadType", "contentEncoding"}, ofObject...)},
+	{http.MethodPost, uploads, (*Storage).insertObject, append([]string{"name", "uploadType", "upload_id", "contentEncoding"}, ofObject...)},
 	{http.MethodPut, uploads, (*Storage).continueUpload, []string{"name", "uploadType", "upload_id"}},
 	{http.MethodDelete, uploads, (*Storage).cancelUpload, []string{"name", "uploadType", "upload_id"}},
 }

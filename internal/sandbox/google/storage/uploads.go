@@ -42,6 +42,9 @@ type resource struct {
 
 func (s *Storage) insertObject(r *api.Request, args []string) (reply, error) {
 	query := r.URL.Query()
+	if query.Get("upload_id") != "" { // Google's Go client continues by POST
+		return s.continueUpload(r, args)
+	}
 	t := target{bucket: args[0]}
 	t.resource.Name = query.Get("name")
 	t.resource.ContentEncoding = query.Get("contentEncoding")
