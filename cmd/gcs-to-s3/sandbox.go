@@ -112,18 +112,17 @@ The sandbox is up. In another shell, in this folder:
   aws sts get-caller-identity
   aws lambda invoke --function-name %[2]s /dev/stdout
   aws s3 cp s3://%[3]s/%[4]s -
-  cdk diff   --context environment=%[5]s
-  cdk deploy --context environment=%[5]s --all
+  cdk diff
+  cdk deploy --all
   pulumi preview
   pulumi up
-  gcloud iam workload-identity-pools describe %[6]s --location global
-  gcloud storage cat gs://%[7]s/%[4]s
+  gcloud iam workload-identity-pools describe %[5]s --location global
+  gcloud storage cat gs://%[6]s/%[4]s
 
-Change a name or a number in %[8]s, then run cdk deploy, pulumi up and
-cdk deploy again. To take it down: cdk destroy --context environment=%[5]s --all,
-and pulumi destroy.
+Change a name or a number in %[7]s, then run cdk deploy, pulumi up and
+cdk deploy again. To take it down: cdk destroy --all, and pulumi destroy.
 Ctrl-C here ends the local clouds and removes their files.
-`, file, env.Function, env.DestinationBucket, env.Object, env.Name, env.Pool, env.SourceBucket, environment.FileName(env.Name))
+`, file, env.Function, env.DestinationBucket, env.Object, env.Pool, env.SourceBucket, environment.FileName(env.Name))
 	<-ctx.Done()
 	return errReleased
 }

@@ -1,8 +1,11 @@
-// Command stacks is the CDK app that the `cdk` command line runs: it loads the
-// environment that the context value "environment" names and builds its stacks.
+// Command stacks is the CDK app that the `cdk` command line runs: it loads an
+// environment and builds its stacks. The environment is the one that the context
+// value "environment" names (cdk -c environment=NAME), or else the one that is
+// Pulumi's stack by PULUMI_STACK, or else the default.
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 
@@ -27,7 +30,7 @@ func run() error {
 	app := awscdk.NewApp(nil)
 	name, ok := app.Node().TryGetContext(jsii.String("environment")).(string)
 	if !ok {
-		name = environment.Default
+		name = cmp.Or(os.Getenv("PULUMI_STACK"), environment.Default)
 	}
 	env, err := environment.Load(".", name)
 	if err != nil {
