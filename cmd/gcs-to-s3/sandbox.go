@@ -105,7 +105,7 @@ func hold(ctx context.Context, w io.Writer, s *rehearsal.Stand) error {
 	}
 	env := s.Env
 	fmt.Fprintf(w, `
-The sandbox is up. In another shell, in this folder:
+The sandbox is up. In another shell, in the repository's root:
 
   source %[1]s
 
@@ -119,10 +119,13 @@ The sandbox is up. In another shell, in this folder:
   gcloud iam workload-identity-pools describe %[5]s --location global
   gcloud storage cat gs://%[6]s/%[4]s
 
-Change a name or a number in %[7]s, then run cdk deploy, pulumi up and
-cdk deploy again. To take it down: cdk destroy --all, and pulumi destroy.
+Change a name or a number in %[7]s, then run, as far as it matters to them,
+
+  cdk deploy %[8]s && pulumi up && cdk deploy --all
+
+To take it down: cdk destroy --all && pulumi destroy
 Ctrl-C here ends the local clouds and removes their files.
-`, file, env.Function, env.DestinationBucket, env.Object, env.Pool, env.SourceBucket, environment.FileName(env.Name))
+`, file, env.Function, env.DestinationBucket, env.Object, env.Pool, env.SourceBucket, environment.FileName(env.Name), env.RoleStack())
 	<-ctx.Done()
 	return errReleased
 }
