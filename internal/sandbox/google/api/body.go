@@ -43,6 +43,9 @@ func Decode(body io.Reader, v any) error {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+			return InvalidArgument("Invalid value at '%s': a JSON %s.", wrong.Field, wrong.Value)
+		}
 		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 			return InvalidArgument("Invalid JSON payload received. Unknown name %s: Cannot find field.", name)
 		}

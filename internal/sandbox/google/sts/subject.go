@@ -16,6 +16,7 @@ import (
 type subject struct {
 	URL     string `json:"url"`
 	Method  string `json:"method"`
+	Body    string `json:"body"` // there is none to sign
 	Headers []struct {
 		Key   string `json:"key"`
 		Value string `json:"value"`
@@ -49,12 +50,12 @@ func parse(token, audience string) (*http.Request, *Error) {
 		return nil, badFormat()
 	}
 	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil || len(query) != 2 || !only(query["Action"], "GetCallerIdentity") || !only(query["Version"], "2011-06-15") || in.Method != http.MethodPost {
+	if err != nil || len(query) != 2 || !only(query["Action"], "GetCallerIdentity") || !only(query["Version"], "2011-06-15") || in.Method != http.MethodPost || in.Body != "" {
 		return nil, badFormat()
 	}
 	header := http.Header{}
 	for _, h := range in.Headers {
-		if header.Get(h.Key) != "" {
+		if _, twice := header[http.CanonicalHeaderKey(h.Key)]; twice {
 			return nil, badFormat() // which of the two was signed?
 		}
 		header.Set(h.Key, h.Value)
