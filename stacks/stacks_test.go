@@ -26,9 +26,18 @@ var update = flag.Bool("update", false, "write the golden templates anew")
 // root is the project's root, as tests of this package see it.
 const root = ".."
 
+// TestMain gives the CDK's JavaScript a temporary folder that goes with the
+// tests. jsii.Close, which would remove it, races with the runtime's own
+// goroutine (jsii-runtime-go v1.112.0, process.go); the process ends by itself
+// when this one does.
 func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "stacks-test-")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("TMPDIR", dir)
 	code := m.Run()
-	jsii.Close()
+	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
