@@ -62,15 +62,9 @@ func (c *call) completeMultipartUpload() error {
 		o.blob.Release()
 		return err
 	}
-	if err := c.commit(o, w); err != nil {
+	if err := c.commit(o, w, u); err != nil {
 		return err
 	}
-	c.s.mu.Lock()
-	if c.s.uploads[u.id] == u {
-		u.release()
-		delete(c.s.uploads, u.id)
-	}
-	c.s.mu.Unlock()
 	showEncryption(c.w.Header(), u.headers)
 	return c.xml(struct {
 		XMLName      xml.Name `xml:"CompleteMultipartUploadResult"`
@@ -143,7 +137,7 @@ func (u *upload) choose(in completion) ([]*part, error) {
 			switch {
 			case claimed == "" && a == u.checksum && u.chosen && u.kind == composite:
 				return nil, invalidRequest("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.", a, p.PartNumber)
-			case claimed != "" && (a != u.checksum || claimed != have.checksum.value):
+			case claimed != "" && (a != u.checksum || claimed != have.checksum.value) && (a != have.sent.algorithm || claimed != have.sent.value):
 				return nil, invalidPart(u, p.PartNumber, p.ETag)
 			}
 		}
@@ -209,7 +203,7 @@ func (u *upload) assemble(parts []*part) (*object, error) {
 // checkAssembled compares the object with what the request says about it.
 func (c *call) checkAssembled(o *object, u *upload, sum string) error {
 	if sum != "" && sum != o.checksum.value && !(u.kind == composite && strings.HasPrefix(o.checksum.value, sum+"-")) {
-		return api.Errorf(http.StatusBadRequest, "BadDigest", "The %s you specified did not match the calculated checksum.", u.checksum)
+		return badChecksum(u.checksum)
 	}
 	if text := c.Header.Get("x-amz-mp-object-size"); text != "" && text != strconv.FormatInt(o.blob.Size, 10) {
 		return invalidRequest("The provided 'x-amz-mp-object-size' header value %s does not match what was computed: %d", text, o.blob.Size)

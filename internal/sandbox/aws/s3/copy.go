@@ -32,7 +32,7 @@ func (c *call) source() (*object, *blob.Blob, error) {
 	}
 	o, content, err := from.find("s3:GetObject")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, from.explain(err)
 	}
 	if err := c.sourceCondition(o); err != nil {
 		content.Release()
@@ -118,7 +118,7 @@ func (c *call) copyObject() error {
 		return err
 	}
 	o.key, o.headers = c.key, headers
-	if err := c.commit(o, w); err != nil {
+	if err := c.commit(o, w, nil); err != nil {
 		return err
 	}
 	showEncryption(c.w.Header(), headers)
@@ -174,11 +174,11 @@ func (c *call) uploadPartCopy() error {
 	}
 	in := content.Reader(offset, length)
 	defer func() { _ = in.Close() }()
-	stored, err := c.s.options.Store.Put(in, blob.MD5, u.algorithm())
+	stored, err := c.s.options.Store.Put(in, blob.MD5, u.checksum)
 	if err != nil {
 		return err
 	}
-	p := &part{number: n, blob: stored, etag: etagOf(stored), checksum: checksumOf(u.algorithm(), stored.Sums), modified: c.s.now()}
+	p := &part{number: n, blob: stored, etag: etagOf(stored), checksum: checksumOf(u.checksum, stored.Sums), modified: c.s.now()}
 	if err := c.addPart(p); err != nil {
 		return err
 	}
@@ -189,9 +189,7 @@ func (c *call) uploadPartCopy() error {
 		ETag         string
 		checksumXML
 	}{XMLNS: namespaceXML, LastModified: p.modified.Format(timestampXML), ETag: quote(p.etag)}
-	if u.chosen {
-		out.checksumXML = p.checksum.xml()
-	}
+	out.checksumXML = p.shown(u).xml()
 	return c.xml(out)
 }
 

@@ -3,6 +3,7 @@ package s3
 import (
 	"encoding/base64"
 	"encoding/xml"
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,22 +13,29 @@ import (
 // and ListMultipartUploads all cut it the same way.
 type listing struct {
 	prefix, delimiter string
-	after             string // keys up to and with this one are behind
+	after             item // what stands up to and with this one is behind; without an id, all of its key
 	limit             int
-	keys              []string
+	found             []item
 	prefixes          []string
 	truncated         bool
-	last              string // the key or prefix that ended the page
+	last              item // the item or prefix that ended the page
 }
 
-// run goes through sorted keys. take says whether a key counts.
-func (l *listing) run(sorted []string, take func(key string) bool) {
-	start, _ := slices.BinarySearch(sorted, max(l.prefix, l.after))
-	for _, key := range sorted[start:] {
+// item is one entry of a listing: a key, and the id of its version or upload
+// where several of one key are listed.
+type item struct{ key, id string }
+
+// run goes through items that are sorted by key.
+func (l *listing) run(items iter.Seq[item]) {
+	for i := range items {
+		key := i.key
 		if !strings.HasPrefix(key, l.prefix) {
-			break
+			if key > l.prefix {
+				break
+			}
+			continue
 		}
-		if key <= l.after || !take(key) {
+		if key < l.after.key || key == l.after.key && l.after.key != "" && l.behind(i.id) {
 			continue
 		}
 		common := ""
@@ -36,18 +44,44 @@ func (l *listing) run(sorted []string, take func(key string) bool) {
 				common = key[:len(l.prefix)+at+len(l.delimiter)]
 			}
 		}
-		if common != "" && (common == l.last || common == l.after) {
+		if common != "" && (common == l.last.key || common == l.after.key) {
 			continue // on this page, or on the one before
 		}
-		if len(l.keys)+len(l.prefixes) >= l.limit {
+		if len(l.found)+len(l.prefixes) >= l.limit {
 			l.truncated = l.limit > 0
 			return
 		}
 		if common != "" {
-			l.prefixes, l.last = append(l.prefixes, common), common
+			l.prefixes, l.last = append(l.prefixes, common), item{key: common}
 			continue
 		}
-		l.keys, l.last = append(l.keys, key), key
+		l.found, l.last = append(l.found, i), i
+	}
+}
+
+// behind says whether an item of the marker's key stands before the marker's
+// id or is it. With the marker itself, the rest of its key is ahead.
+func (l *listing) behind(id string) bool {
+	if id == l.after.id {
+		l.after.id = ahead
+		return true
+	}
+	return l.after.id != ahead
+}
+
+// ahead stands for a marker's id that has been passed, or has gone since the
+// page before: no id of a version or upload looks like it.
+const ahead = "/"
+
+// objects are the current objects of a bucket from a key on.
+func (b *bucket) objects(from string) iter.Seq[item] {
+	return func(yield func(item) bool) {
+		start, _ := slices.BinarySearch(b.keys, from)
+		for _, key := range b.keys[start:] {
+			if b.live(key) != nil && !yield(item{key: key}) {
+				return
+			}
+		}
 	}
 }
 
@@ -86,12 +120,12 @@ func (c *call) listParameters(limitName string, most int) (l listing, encode fun
 	return l, encode, err
 }
 
-func (c *call) contents(b *bucket, keys []string, encode func(string) string, owner bool) []contentXML {
+func (c *call) contents(b *bucket, found []item, encode func(string) string, owner bool) []contentXML {
 	var out []contentXML
-	for _, key := range keys {
-		o := b.live(key)
+	for _, i := range found {
+		o := b.live(i.key)
 		x := contentXML{
-			Key: encode(key), LastModified: o.modified.Format(timestampXML), ETag: quote(o.etag), Size: o.blob.Size, StorageClass: standardClass,
+			Key: encode(i.key), LastModified: o.modified.Format(timestampXML), ETag: quote(o.etag), Size: o.blob.Size, StorageClass: standardClass,
 			ChecksumAlgorithm: strings.ToUpper(string(o.checksum.algorithm)), ChecksumType: o.checksum.kind,
 		}
 		if owner {
@@ -114,13 +148,13 @@ func (c *call) listObjectsV2() error {
 	if err != nil {
 		return err
 	}
-	l.after = c.query.Get("start-after")
+	l.after.key = c.query.Get("start-after")
 	if text := c.query.Get("continuation-token"); c.query.Has("continuation-token") {
 		token, err := base64.URLEncoding.DecodeString(text)
 		if err != nil || len(token) == 0 {
 			return invalidArgument("continuation-token", text, "The continuation token provided is incorrect")
 		}
-		l.after = string(token)
+		l.after.key = string(token)
 	}
 	var out struct {
 		XMLName               xml.Name `xml:"ListBucketResult"`
@@ -144,15 +178,15 @@ func (c *call) listObjectsV2() error {
 	if err != nil {
 		return err
 	}
-	l.run(b.keys, func(key string) bool { return b.live(key) != nil })
+	l.run(b.objects(max(l.prefix, l.after.key)))
 	out.XMLNS, out.Name, out.MaxKeys, out.IsTruncated = namespaceXML, c.bucket, l.limit, l.truncated
 	out.Prefix, out.Delimiter, out.StartAfter = encode(l.prefix), encode(l.delimiter), encode(c.query.Get("start-after"))
 	out.ContinuationToken, out.EncodingType = c.query.Get("continuation-token"), c.query.Get("encoding-type")
-	out.KeyCount = len(l.keys) + len(l.prefixes)
+	out.KeyCount = len(l.found) + len(l.prefixes)
 	if l.truncated {
-		out.NextContinuationToken = base64.URLEncoding.EncodeToString([]byte(l.last))
+		out.NextContinuationToken = base64.URLEncoding.EncodeToString([]byte(l.last.key))
 	}
-	out.Contents = c.contents(b, l.keys, encode, c.query.Get("fetch-owner") == "true")
+	out.Contents = c.contents(b, l.found, encode, c.query.Get("fetch-owner") == "true")
 	out.CommonPrefixes = l.commonPrefixes(encode)
 	return c.xml(out)
 }
@@ -165,7 +199,7 @@ func (c *call) listObjects() error {
 	if err != nil {
 		return err
 	}
-	l.after = c.query.Get("marker")
+	l.after.key = c.query.Get("marker")
 	var out struct {
 		XMLName        xml.Name `xml:"ListBucketResult"`
 		XMLNS          string   `xml:"xmlns,attr"`
@@ -186,82 +220,12 @@ func (c *call) listObjects() error {
 	if err != nil {
 		return err
 	}
-	l.run(b.keys, func(key string) bool { return b.live(key) != nil })
+	l.run(b.objects(max(l.prefix, l.after.key)))
 	out.XMLNS, out.Name, out.MaxKeys, out.IsTruncated = namespaceXML, c.bucket, l.limit, l.truncated
-	out.Prefix, out.Delimiter, out.Marker, out.EncodingType = encode(l.prefix), encode(l.delimiter), encode(l.after), c.query.Get("encoding-type")
+	out.Prefix, out.Delimiter, out.Marker, out.EncodingType = encode(l.prefix), encode(l.delimiter), encode(l.after.key), c.query.Get("encoding-type")
 	if l.truncated && l.delimiter != "" { // without a delimiter the last key serves as the marker
-		out.NextMarker = encode(l.last)
+		out.NextMarker = encode(l.last.key)
 	}
-	out.Contents, out.CommonPrefixes = c.contents(b, l.keys, encode, true), l.commonPrefixes(encode)
-	return c.xml(out)
-}
-
-type versionXML struct {
-	XMLName      xml.Name // Version or DeleteMarker
-	Key          string
-	VersionID    string `xml:"VersionId"`
-	IsLatest     bool
-	LastModified string
-	ETag         string `xml:",omitempty"`
-	Size         *int64 `xml:",omitempty"`
-	StorageClass string `xml:",omitempty"`
-	Owner        ownerXML
-}
-
-// listObjectVersions pages by key: all versions of a key stand on one page,
-// which may so become longer than was asked for.
-func (c *call) listObjectVersions() error {
-	if err := c.onBucket("s3:ListBucketVersions"); err != nil {
-		return err
-	}
-	l, encode, err := c.listParameters("max-keys", maxListKeys)
-	if err != nil {
-		return err
-	}
-	if c.query.Get("version-id-marker") != "" {
-		return notImplemented("Parameter", "version-id-marker")
-	}
-	l.after = c.query.Get("key-marker")
-	var out struct {
-		XMLName        xml.Name `xml:"ListVersionsResult"`
-		XMLNS          string   `xml:"xmlns,attr"`
-		Name           string
-		Prefix         string
-		KeyMarker      string
-		NextKeyMarker  string `xml:",omitempty"`
-		MaxKeys        int
-		Delimiter      string `xml:",omitempty"`
-		EncodingType   string `xml:",omitempty"`
-		IsTruncated    bool
-		Versions       []versionXML
-		CommonPrefixes []prefixXML
-	}
-	c.s.mu.RLock()
-	defer c.s.mu.RUnlock()
-	b, err := c.s.bucket(c.bucket)
-	if err != nil {
-		return err
-	}
-	l.run(b.keys, func(string) bool { return true })
-	out.XMLNS, out.Name, out.MaxKeys, out.IsTruncated = namespaceXML, c.bucket, l.limit, l.truncated
-	out.Prefix, out.Delimiter, out.KeyMarker, out.EncodingType = encode(l.prefix), encode(l.delimiter), encode(l.after), c.query.Get("encoding-type")
-	if l.truncated {
-		out.NextKeyMarker = encode(l.last)
-	}
-	for _, key := range l.keys {
-		versions := b.versions[key]
-		for i := len(versions) - 1; i >= 0; i-- {
-			o := versions[i]
-			x := versionXML{
-				XMLName: xml.Name{Local: "DeleteMarker"}, Key: encode(key), VersionID: o.version, IsLatest: i == len(versions)-1,
-				LastModified: o.modified.Format(timestampXML), Owner: c.s.canonicalID(),
-			}
-			if !o.deleteMarker {
-				x.XMLName.Local, x.ETag, x.Size, x.StorageClass = "Version", quote(o.etag), &o.blob.Size, standardClass
-			}
-			out.Versions = append(out.Versions, x)
-		}
-	}
-	out.CommonPrefixes = l.commonPrefixes(encode)
+	out.Contents, out.CommonPrefixes = c.contents(b, l.found, encode, true), l.commonPrefixes(encode)
 	return c.xml(out)
 }

@@ -61,7 +61,7 @@ func TestMultipartFullObject(t *testing.T) {
 	}
 	sum := crc32c(data)
 	_, err := complete(c, t, id, s3.CompleteMultipartUploadInput{ChecksumCRC32C: ptr("AAAAAA=="), ChecksumType: types.ChecksumTypeFullObject}, parts...)
-	if diff := cmp.Diff(awstest.Refused(400, "BadDigest", "The crc32c you specified did not match the calculated checksum."), awstest.RefusalOf(t, err)); diff != "" {
+	if diff := cmp.Diff(awstest.Refused(400, "BadDigest", "The CRC32C you specified did not match the calculated checksum."), awstest.RefusalOf(t, err)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	_, err = complete(c, t, id, s3.CompleteMultipartUploadInput{MpuObjectSize: ptr(int64(7))}, parts...)

@@ -84,8 +84,9 @@ func noSuchKey() *api.Error {
 }
 
 // commit makes o the current version of its key, if the condition holds. It
-// takes the blob over, also when it fails.
-func (c *call) commit(o *object, w condition) error {
+// takes the blob over, also when it fails. When o is what an upload makes, that
+// ends with it: of several completions at the same time one succeeds.
+func (c *call) commit(o *object, w condition, u *upload) error {
 	version, err := c.s.token()
 	if err != nil {
 		return err
@@ -93,12 +94,19 @@ func (c *call) commit(o *object, w condition) error {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	b, err := c.s.bucket(c.bucket)
+	if err == nil && u != nil && c.s.uploads[u.id] != u {
+		err = noSuchUpload()
+	}
 	if err == nil {
 		err = w.holds(b, o.key)
 	}
 	if err != nil {
 		o.blob.Release()
 		return err
+	}
+	if u != nil {
+		u.release()
+		delete(c.s.uploads, u.id)
 	}
 	o.modified = c.s.now()
 	b.add(o, version)
@@ -133,7 +141,7 @@ func (c *call) putObject() error {
 		return err
 	}
 	o := &object{key: c.key, etag: hex.EncodeToString(content.Sums[blob.MD5]), headers: headers, blob: content, checksum: checksumOf(algorithm, content.Sums)}
-	if err := c.commit(o, w); err != nil {
+	if err := c.commit(o, w, nil); err != nil {
 		return err
 	}
 	h := c.w.Header()

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
@@ -29,13 +30,20 @@ type part struct {
 	number   int
 	blob     *blob.Blob
 	etag     string
-	checksum checksum
+	checksum checksum // by the upload's algorithm
+	sent     checksum // by the client's, where the upload has none chosen
 	modified time.Time
 }
 
-func etagOf(b *blob.Blob) string { return hex.EncodeToString(b.Sums[blob.MD5]) }
+// shown is the checksum that answers tell of the part, which may be none.
+func (p *part) shown(u *upload) checksum {
+	if u.chosen {
+		return p.checksum
+	}
+	return p.sent
+}
 
-func (u *upload) algorithm() blob.Algorithm { return u.checksum }
+func etagOf(b *blob.Blob) string { return hex.EncodeToString(b.Sums[blob.MD5]) }
 
 func (u *upload) release() {
 	for _, p := range u.parts {
@@ -146,9 +154,13 @@ func (c *call) findUpload() (*upload, error) {
 func (c *call) upload() (*upload, error) {
 	u, ok := c.s.uploads[c.query.Get("uploadId")]
 	if !ok || u.bucket != c.bucket || u.key != c.key {
-		return nil, api.Errorf(http.StatusNotFound, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
+		return nil, noSuchUpload()
 	}
 	return u, nil
+}
+
+func noSuchUpload() error {
+	return api.Errorf(http.StatusNotFound, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
 }
 
 func (c *call) partNumber() (int, error) {
@@ -179,18 +191,21 @@ func (c *call) uploadPart() error {
 	if err := u.accepts(e); err != nil {
 		return err
 	}
-	content, err := c.receive(e, u.algorithm())
+	content, err := c.receive(e, u.checksum)
 	if err != nil {
 		return err
 	}
-	p := &part{number: n, blob: content, etag: etagOf(content), checksum: checksumOf(u.algorithm(), content.Sums), modified: c.s.now()}
+	p := &part{number: n, blob: content, etag: etagOf(content), checksum: checksumOf(u.checksum, content.Sums), modified: c.s.now()}
+	if !u.chosen && e.algorithm != "" {
+		p.sent = checksumOf(e.algorithm, content.Sums)
+	}
 	if err := c.addPart(p); err != nil {
 		return err
 	}
 	h := c.w.Header()
 	h.Set("ETag", quote(p.etag))
-	if u.chosen {
-		h.Set(checksumHeader+string(p.checksum.algorithm), p.checksum.value)
+	if sum := p.shown(u); sum.algorithm != "" {
+		h.Set(checksumHeader+string(sum.algorithm), sum.value)
 	}
 	showEncryption(h, u.headers)
 	c.empty(http.StatusOK)
@@ -198,19 +213,13 @@ func (c *call) uploadPart() error {
 }
 
 // accepts checks a part's checksum against the upload's. Parts of a full-object
-// upload may come without one, parts of a composite one may not.
+// upload may come without one, parts of a composite one may not. An upload
+// without a chosen algorithm takes any, since boto3 adds CRC32 to every part.
 func (u *upload) accepts(e expected) error {
-	want, got := "null", "null"
-	if u.chosen {
-		want = string(u.checksum)
-	}
-	if e.algorithm != "" {
-		got = string(e.algorithm)
-	}
-	if want == got || got == "null" && u.kind == fullObject {
+	if !u.chosen || e.algorithm == u.checksum || e.algorithm == "" && u.kind == fullObject {
 		return nil
 	}
-	return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", want, got)
+	return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", u.checksum, cmp.Or(e.algorithm, "null"))
 }
 
 // addPart puts a part in the place of an older one with its number. It takes

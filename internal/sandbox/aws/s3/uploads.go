@@ -1,7 +1,10 @@
 package s3
 
 import (
+	"cmp"
 	"encoding/xml"
+	"iter"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -30,9 +33,7 @@ func (c *call) listParts() error {
 	for _, n := range u.numbers() {
 		p := u.parts[n]
 		x := partXML{PartNumber: n, LastModified: p.modified.Format(timestampXML), ETag: quote(p.etag), Size: p.blob.Size}
-		if u.chosen {
-			x.checksumXML = p.checksum.xml()
-		}
+		x.checksumXML = p.shown(u).xml()
 		all = append(all, x)
 	}
 	var out struct {
@@ -85,10 +86,10 @@ func (c *call) listMultipartUploads() error {
 	if err != nil {
 		return err
 	}
-	if c.query.Get("upload-id-marker") != "" {
-		return notImplemented("Parameter", "upload-id-marker")
+	l.after = item{key: c.query.Get("key-marker")}
+	if l.after.key != "" { // without one, S3 ignores the other
+		l.after.id = c.query.Get("upload-id-marker")
 	}
-	l.after = c.query.Get("key-marker")
 	type uploadXML struct {
 		Key               string
 		UploadID          string `xml:"UploadId"`
@@ -100,55 +101,57 @@ func (c *call) listMultipartUploads() error {
 		ChecksumType      string `xml:",omitempty"`
 	}
 	var out struct {
-		XMLName        xml.Name `xml:"ListMultipartUploadsResult"`
-		XMLNS          string   `xml:"xmlns,attr"`
-		Bucket         string
-		KeyMarker      string
-		NextKeyMarker  string `xml:",omitempty"`
-		Prefix         string
-		Delimiter      string `xml:",omitempty"`
-		EncodingType   string `xml:",omitempty"`
-		MaxUploads     int
-		IsTruncated    bool
-		Uploads        []uploadXML `xml:"Upload"`
-		CommonPrefixes []prefixXML
+		XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
+		XMLNS              string   `xml:"xmlns,attr"`
+		Bucket             string
+		KeyMarker          string
+		UploadIDMarker     string `xml:"UploadIdMarker"`
+		NextKeyMarker      string `xml:",omitempty"`
+		NextUploadIDMarker string `xml:"NextUploadIdMarker,omitempty"`
+		Prefix             string
+		Delimiter          string `xml:",omitempty"`
+		EncodingType       string `xml:",omitempty"`
+		MaxUploads         int
+		IsTruncated        bool
+		Uploads            []uploadXML `xml:"Upload"`
+		CommonPrefixes     []prefixXML
 	}
 	c.s.mu.RLock()
 	defer c.s.mu.RUnlock()
-	byKey := map[string][]*upload{}
-	var keys []string
-	for _, u := range c.s.uploads {
-		if u.bucket == c.bucket {
-			if byKey[u.key] == nil {
-				keys = append(keys, u.key)
-			}
-			byKey[u.key] = append(byKey[u.key], u)
-		}
+	out.XMLNS, out.Bucket, out.KeyMarker, out.UploadIDMarker = namespaceXML, c.bucket, encode(l.after.key), l.after.id
+	out.Prefix, out.Delimiter = encode(l.prefix), encode(l.delimiter)
+	if l.after.id != "" && c.s.uploads[l.after.id] == nil {
+		l.after.id = ahead
 	}
-	slices.Sort(keys)
-	l.run(keys, func(string) bool { return true })
-	for _, key := range l.keys {
-		slices.SortFunc(byKey[key], func(a, b *upload) int {
-			if c := a.initiated.Compare(b.initiated); c != 0 {
-				return c
-			}
-			return strings.Compare(a.id, b.id)
-		})
-		for _, u := range byKey[key] {
-			x := uploadXML{Key: encode(key), UploadID: u.id, Initiator: c.s.canonicalID(), Owner: c.s.canonicalID(), StorageClass: standardClass, Initiated: u.initiated.Format(timestampXML)}
-			if u.chosen {
-				x.ChecksumAlgorithm, x.ChecksumType = strings.ToUpper(string(u.checksum)), u.kind
-			}
-			out.Uploads = append(out.Uploads, x)
-		}
-	}
-	out.XMLNS, out.Bucket, out.KeyMarker, out.Prefix, out.Delimiter = namespaceXML, c.bucket, encode(l.after), encode(l.prefix), encode(l.delimiter)
+	l.run(c.s.pending(c.bucket))
 	out.EncodingType, out.MaxUploads, out.IsTruncated = c.query.Get("encoding-type"), l.limit, l.truncated
 	if l.truncated {
-		out.NextKeyMarker = encode(l.last)
+		out.NextKeyMarker, out.NextUploadIDMarker = encode(l.last.key), l.last.id
+	}
+	for _, i := range l.found {
+		u := c.s.uploads[i.id]
+		x := uploadXML{Key: encode(u.key), UploadID: u.id, Initiator: c.s.canonicalID(), Owner: c.s.canonicalID(), StorageClass: standardClass, Initiated: u.initiated.Format(timestampXML)}
+		if u.chosen {
+			x.ChecksumAlgorithm, x.ChecksumType = strings.ToUpper(string(u.checksum)), u.kind
+		}
+		out.Uploads = append(out.Uploads, x)
 	}
 	out.CommonPrefixes = l.commonPrefixes(encode)
 	return c.xml(out)
+}
+
+// pending are the uploads of a bucket, of each key the oldest first.
+func (s *S3) pending(bucketName string) iter.Seq[item] {
+	uploads := slices.SortedFunc(maps.Values(s.uploads), func(a, b *upload) int {
+		return cmp.Or(strings.Compare(a.key, b.key), a.initiated.Compare(b.initiated), strings.Compare(a.id, b.id))
+	})
+	return func(yield func(item) bool) {
+		for _, u := range uploads {
+			if u.bucket == bucketName && !yield(item{u.key, u.id}) {
+				return
+			}
+		}
+	}
 }
 
 func (c *call) getObjectAttributes() error {
