@@ -46,6 +46,8 @@ type Options struct {
 	Journal *journal.Journal // nil keeps none
 	Dir     string           // where objects are stored; the cloud makes and removes its own folder in it
 	URL     string           // where the cloud is served, as clients reach it
+	// BodyIdle is how long a client may stop within a body; zero is what S3 allows.
+	BodyIdle time.Duration
 }
 
 // Cloud is a local AWS. Make it with New.
@@ -84,6 +86,9 @@ func New(o Options) (*Cloud, error) {
 	}
 	if o.Random == nil {
 		o.Random = rand.Reader
+	}
+	if o.BodyIdle == 0 {
+		o.BodyIdle = maxBodyIdle
 	}
 	c := &Cloud{options: o, services: map[string]api.Service{}}
 	c.verifier = sigv4.Verifier{Now: o.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}

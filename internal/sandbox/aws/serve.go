@@ -16,6 +16,9 @@ import (
 // ServeHTTP answers one request of any service.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws"}
+	if hr.Body != http.NoBody {
+		hr.Body = idleBody{hr.Body, http.NewResponseController(w), c.options.BodyIdle}
+	}
 	r := c.request(hr, &entry)
 	recorder := &statusRecorder{ResponseWriter: w}
 	defer func() {

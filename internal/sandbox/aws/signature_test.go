@@ -65,6 +65,7 @@ func TestSignatureRefused(t *testing.T) {
 		tokenInvalid = "The security token included in the request is invalid."
 		noMatch      = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
 		noMatchS3    = "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+		twice        = "The request has 2 Authorization headers."
 		noKeyS3      = "The AWS Access Key Id you provided does not exist in our records."
 	)
 	type want map[string]awstest.Refusal
@@ -121,6 +122,13 @@ func TestSignatureRefused(t *testing.T) {
 			change: func(c *awstest.Call, _ *awstest.Server) { c.Region = "eu-west-1" },
 			want: want{"sts": awstest.Refused(403, "SignatureDoesNotMatch", "Credential should be scoped to a valid region. "), "ssm": awstest.Refused(400, "InvalidSignatureException", "Credential should be scoped to a valid region. "),
 				"s3": awstest.Refused(400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-west-1' is wrong; expecting 'us-east-1'")},
+		},
+		"two authorizations": {
+			change: func(c *awstest.Call, _ *awstest.Server) {
+				c.Tamper = func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }
+			},
+			want: want{"sts": awstest.Refused(400, "IncompleteSignature", twice), "ssm": awstest.Refused(400, "IncompleteSignatureException", twice),
+				"s3": awstest.Refused(400, "AuthorizationHeaderMalformed", "The authorization header is malformed; "+twice)},
 		},
 		"no signature": {
 			change: func(c *awstest.Call, _ *awstest.Server) {

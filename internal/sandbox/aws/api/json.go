@@ -26,8 +26,14 @@ func DecodeJSON(body io.Reader, v any) error {
 	dec := json.NewDecoder(body)
 	dec.DisallowUnknownFields()
 	err := dec.Decode(v)
+	if err == nil {
+		if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+			return Errorf(http.StatusBadRequest, "SerializationException", "something follows the document")
+		}
+		return nil
+	}
 	switch {
-	case err == nil, errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF):
 		return nil
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
 		name := strings.Trim(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`)
@@ -47,6 +53,10 @@ type JSONProtocol struct {
 // ServeAWS finds the operation that X-Amz-Target names, runs it and writes its
 // answer.
 func (p JSONProtocol) ServeAWS(w http.ResponseWriter, r *Request) {
+	if !atRoot(r, http.MethodPost) || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json-1.") {
+		WriteJSONError(w, r, unknownOperation(r))
+		return
+	}
 	prefix, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	r.Entry.Operation = action
 	op, ok := p.Operations[action]

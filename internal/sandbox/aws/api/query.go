@@ -2,9 +2,11 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -36,18 +38,28 @@ type QueryProtocol struct {
 // ServeAWS finds the operation that the Action parameter names, in the URL's
 // query or in the form body, runs it and writes its answer.
 func (p QueryProtocol) ServeAWS(w http.ResponseWriter, r *Request) {
+	if !atRoot(r, http.MethodGet, http.MethodPost) {
+		p.WriteError(w, r, unknownOperation(r))
+		return
+	}
 	if err := r.ParseForm(); err != nil {
 		p.WriteError(w, r, Errorf(http.StatusBadRequest, "MalformedQueryString", "%v", err))
 		return
 	}
-	action, version := r.Form.Get("Action"), r.Form.Get("Version")
+	for name, values := range r.Form {
+		if len(values) > 1 {
+			p.WriteError(w, r, Errorf(http.StatusBadRequest, "MalformedQueryString", "The parameter %s is given more than once", name))
+			return
+		}
+	}
+	action, version := r.Form.Get("Action"), cmp.Or(r.Form.Get("Version"), "NO_VERSION_SPECIFIED")
 	if action == "" {
 		p.WriteError(w, r, Errorf(http.StatusBadRequest, "MissingAction", "Request is missing the Action parameter"))
 		return
 	}
 	r.Entry.Operation = action
 	op, ok := p.Operations[action]
-	if !ok || (version != p.Version && version != "") {
+	if !ok || version != p.Version {
 		p.WriteError(w, r, Errorf(http.StatusBadRequest, "InvalidAction", "Could not find operation %s for version %s", action, version))
 		return
 	}
@@ -57,6 +69,16 @@ func (p QueryProtocol) ServeAWS(w http.ResponseWriter, r *Request) {
 		return
 	}
 	p.WriteResult(w, r, action, result)
+}
+
+// atRoot says whether a request of a service without paths is for / and by one
+// of the methods.
+func atRoot(r *Request, methods ...string) bool {
+	return strings.Trim(r.URL.Path, "/") == "" && slices.Contains(methods, r.Method)
+}
+
+func unknownOperation(r *Request) *Error {
+	return Errorf(http.StatusNotFound, "UnknownOperationException", "There is no operation %s %s.", r.Method, r.URL.Path)
 }
 
 // WriteResult writes <ActionResponse><ActionResult>…, or the same as JSON to a

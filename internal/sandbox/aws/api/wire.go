@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -34,7 +35,7 @@ func WriteError(w http.ResponseWriter, r *Request, err error) {
 	case ProtocolJSON:
 		WriteJSONError(w, r, err)
 	case ProtocolQuery:
-		QueryProtocol{Namespace: "https://" + r.Service + ".amazonaws.com/doc/"}.WriteError(w, r, err)
+		QueryProtocol{Namespace: "http://webservices.amazon.com/AWSFault/2005-15-09"}.WriteError(w, r, err)
 	case ProtocolREST:
 		WriteRESTError(w, r, err)
 	default:
@@ -64,12 +65,15 @@ func (r *Request) Protocol() Protocol {
 		r.Header.Get("Content-Type") == "application/x-www-form-urlencoded; charset=utf-8",
 		r.Service == "sts", r.Service == "iam", r.Service == "cloudformation":
 		return ProtocolQuery
-	case r.Service == "":
+	case r.Service == "" && !datedPath.MatchString(r.URL.Path):
 		return ProtocolS3
 	default:
 		return ProtocolREST
 	}
 }
+
+// datedPath is how the paths of Lambda's API begin: with their version.
+var datedPath = regexp.MustCompile(`^/20\d\d-\d\d-\d\d/`)
 
 // WriteS3Error writes S3's <Error>, with the error's further members in it.
 func WriteS3Error(w http.ResponseWriter, r *Request, err error) {

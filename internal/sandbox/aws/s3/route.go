@@ -45,7 +45,9 @@ type call struct {
 }
 
 // The query parameters and headers that every operation knows.
-func globalQuery() []string { return []string{"x-id"} }
+func globalQuery() []string {
+	return []string{"x-id", "AWSAccessKeyId", "Signature", "Expires", "x-amz-security-token", "content-md5", "content-type"}
+}
 
 func globalHeaders() []string {
 	return []string{

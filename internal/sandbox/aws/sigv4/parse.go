@@ -18,6 +18,9 @@ const maxPresignedLifetime = 7 * 24 * time.Hour
 // returned with an error too once its scope is known.
 func parse(r *api.Request) (*signature, error) {
 	if h := r.Header.Get("Authorization"); h != "" {
+		if n := len(r.Header.Values("Authorization")); n > 1 {
+			return nil, incomplete(r, "The request has "+strconv.Itoa(n)+" Authorization headers.")
+		}
 		return parseHeader(r, h)
 	}
 	if q := r.URL.Query(); q.Has("X-Amz-Algorithm") || q.Has("X-Amz-Signature") {

@@ -66,12 +66,21 @@ func invalidToken(r *api.Request, token string) error {
 	return refusal(r, "InvalidClientTokenId", "UnrecognizedClientException", tokenInvalid+".")
 }
 
-func expiredToken(r *api.Request, _ string) error {
+func expiredToken(r *api.Request) error {
 	if r.Protocol() == api.ProtocolS3 {
 		return api.Errorf(http.StatusBadRequest, "ExpiredToken", "The provided token has expired.")
 	}
 	return refusal(r, "ExpiredToken", "ExpiredTokenException", "The security token included in the request is expired")
 }
+
+// expired refuses a presigned request of S3 whose time is over.
+func expired(end, now time.Time) error {
+	e := api.Errorf(http.StatusForbidden, "AccessDenied", "Request has expired")
+	e.Members = map[string]string{"Expires": iso(end), "ServerTime": iso(now)}
+	return e
+}
+
+const noMatchS3 = "The request signature we calculated does not match the signature you provided. Check your key and signing method."
 
 // badSignature is a signature that is refused for the reason in message.
 func badSignature(r *api.Request, message string) *api.Error {
@@ -80,7 +89,7 @@ func badSignature(r *api.Request, message string) *api.Error {
 
 func mismatch(r *api.Request, sig *signature, canonical, toSign string) error {
 	if r.Protocol() == api.ProtocolS3 {
-		e := badSignature(r, "The request signature we calculated does not match the signature you provided. Check your key and signing method.")
+		e := badSignature(r, noMatchS3)
 		e.Members = map[string]string{
 			"AWSAccessKeyId": sig.accessKeyID, "StringToSign": toSign,
 			"SignatureProvided": sig.hex, "CanonicalRequest": canonical,

@@ -2,8 +2,9 @@
 // presigned queries, and S3's signed, unsigned and trailing payloads. What it
 // refuses it answers with the error code that the called service has for it.
 //
-// It does not model SigV4a, SigV2, browser uploads by POST, and cookies of
-// event streams.
+// Of Signature Version 2 it models S3's presigned queries with the bucket in the
+// path. It does not model SigV4a, browser uploads by POST, and cookies of event
+// streams.
 package sigv4
 
 import (
@@ -68,7 +69,7 @@ func (s *signature) scope() string {
 
 // Signed says whether a request claims to be signed at all.
 func Signed(r *http.Request) bool {
-	return r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Signature") || r.URL.Query().Has("X-Amz-Algorithm")
+	return r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Signature") || r.URL.Query().Has("X-Amz-Algorithm") || version2(r)
 }
 
 // Verify checks the signature of r and sets its Service and Region from the
@@ -84,6 +85,9 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 		if now = time.Now(); v.Now != nil {
 			now = v.Now()
 		}
+	}
+	if version2(r.Request) {
+		return v.verifyVersion2(r, now)
 	}
 	sig, err := parse(r)
 	if sig != nil {
@@ -116,13 +120,8 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 	if subtle.ConstantTimeCompare([]byte(want), []byte(sig.hex)) != 1 {
 		return "", mismatch(r, sig, canonical, toSign)
 	}
-	// The token is looked at after the signature, so that an answer about it
-	// tells nothing to who does not hold the secret.
-	if subtle.ConstantTimeCompare([]byte(key.SessionToken), []byte(sig.token)) != 1 {
-		return "", invalidToken(r, sig.token)
-	}
-	if !key.Expiration.IsZero() && !now.Before(key.Expiration) {
-		return "", expiredToken(r, sig.token)
+	if err := key.session(r, sig.token, now); err != nil {
+		return "", err
 	}
 	if r.Service == "s3" {
 		if err := wrapBody(r, sig, payload, signingKey); err != nil {
@@ -130,6 +129,19 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 		}
 	}
 	return sig.accessKeyID, nil
+}
+
+// session checks the token that came with a signature by the key. It is looked
+// at after the signature, so that an answer about it tells nothing to who does
+// not hold the secret.
+func (k Key) session(r *api.Request, token string, now time.Time) error {
+	if subtle.ConstantTimeCompare([]byte(k.SessionToken), []byte(token)) != 1 {
+		return invalidToken(r, token)
+	}
+	if !k.Expiration.IsZero() && !now.Before(k.Expiration) {
+		return expiredToken(r)
+	}
+	return nil
 }
 
 // scope checks the region and service that the request was signed for.
@@ -181,9 +193,7 @@ func fresh(r *api.Request, sig *signature, now time.Time) error {
 			return api.Errorf(http.StatusForbidden, "AccessDenied", "Request is not valid yet")
 		}
 		if expires := sig.time.Add(sig.lifetime); now.After(expires) {
-			e := api.Errorf(http.StatusForbidden, "AccessDenied", "Request has expired")
-			e.Members = map[string]string{"Expires": iso(expires), "ServerTime": iso(now)}
-			return e
+			return expired(expires, now)
 		}
 		return nil
 	}
