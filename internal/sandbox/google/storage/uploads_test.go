@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -292,5 +294,53 @@ func TestOneSessionOneRequest(t *testing.T) {
 	wg.Wait()
 	if got, want := state(u.put("bytes */*", "")), "308 bytes=0-262143"; got != want {
 		t.Errorf("the state is %s, want %s", got, want)
+	}
+}
+
+// TestSlowChunk holds a chunk back: its session is busy meanwhile, and nothing
+// else waits.
+func TestSlowChunk(t *testing.T) {
+	t.Parallel()
+	s := withBucket(t)
+	u := start(t, s, "&name=x", "", nil)
+	body, chunk := io.Pipe()
+	req, err := http.NewRequest("PUT", s.URL+u.location, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	finished := make(chan int, 1)
+	go func() {
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Error(err)
+			finished <- 0
+			return
+		}
+		finished <- resp.StatusCode
+		_ = resp.Body.Close() // its status is all
+	}()
+	if _, err := chunk.Write([]byte("hel")); err != nil {
+		t.Fatal(err)
+	}
+	busy := u.put("bytes */*", "")
+	for deadline := time.Now().Add(10 * time.Second); busy.Status == 308 && time.Now().Before(deadline); { // it is on its way
+		busy = u.put("bytes */*", "")
+	}
+	if got, want := busy.Error(t), "503 backendError: Another request continues this upload."; got != want {
+		t.Errorf("meanwhile the session answered\n%s\nwant\n%s", got, want)
+	}
+	s.Must(t, "GET", "/storage/v1/b/"+bucket+"/o", nil)
+	mustUpload(t, s, "y", "y")
+	if _, err := chunk.Write([]byte("lo")); err != nil {
+		t.Fatal(err)
+	}
+	if err := chunk.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-finished; got != 200 {
+		t.Errorf("the chunk is answered %d", got)
+	}
+	if a := s.Admin(t, "GET", objectPath("x")+"?alt=media", nil); a.Body != "hello" {
+		t.Errorf("the object is %d: %s", a.Status, a.Body)
 	}
 }

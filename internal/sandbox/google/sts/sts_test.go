@@ -193,3 +193,32 @@ func TestMappings(t *testing.T) {
 		})
 	}
 }
+
+// TestClosed exchanges at a provider that admits nobody, and again once it does.
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	s := googletest.Start(t)
+	audience := s.MakeProvider(t, "pool-one", "prov-one", nil)
+	pool, provider := googletest.Pools+"/pool-one", googletest.Pools+"/pool-one/providers/prov-one"
+	want := problem("invalid_target", `The target service indicated by the "audience" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn't exist.`)
+	for _, tt := range []struct {
+		name                         string
+		closing, path, opening, back string // methods and paths
+	}{
+		{"a disabled pool", "PATCH", pool + "?updateMask=disabled", "PATCH", pool + "?updateMask=disabled"},
+		{"a disabled provider", "PATCH", provider + "?updateMask=disabled", "PATCH", provider + "?updateMask=disabled"},
+		{"a deleted pool", "DELETE", pool, "POST", pool + ":undelete"},
+		{"a deleted provider", "DELETE", provider, "POST", provider + ":undelete"},
+	} {
+		var closing any
+		if tt.closing == "PATCH" {
+			closing = map[string]any{"disabled": true}
+		}
+		s.Must(t, tt.closing, tt.path, closing)
+		if a := s.Form(t, "/v1/token", googletest.Exchange(audience, arn)); a.Status != 400 || strings.TrimSpace(a.Body) != want {
+			t.Errorf("%s answered %d: %s", tt.name, a.Status, a.Body)
+		}
+		s.Must(t, tt.opening, tt.back, map[string]any{})
+		s.Federate(t, audience, arn)
+	}
+}
