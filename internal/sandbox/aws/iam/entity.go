@@ -87,6 +87,26 @@ func (i *IAM) authorize(r *api.Request, action string, k kind, name string, keys
 	return r.Authorize("iam:"+action, arn, all)
 }
 
+// with authorizes a call about an entity, finds it and does the rest under the
+// lock.
+func (i *IAM) with(r *api.Request, action string, k kind, name string, keys map[string][]string, do func(*entity) (any, error)) (any, error) {
+	if err := i.authorize(r, action, k, name, keys); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e, err := i.find(k, name)
+	if err != nil {
+		return nil, err
+	}
+	return do(e)
+}
+
+// withRole is with for what only roles have.
+func (i *IAM) withRole(r *api.Request, action, name string, do func(*role) (any, error)) (any, error) {
+	return i.with(r, action, kindRole, name, nil, func(*entity) (any, error) { return do(i.roles[name]) })
+}
+
 // size is a policy's size as quotas count it: without white space.
 func size(text string) int {
 	n := 0

@@ -31,13 +31,13 @@ func entityName(k kind, roleName, userName string) (string, error) {
 	return name, checkName(name, string(k)+"Name", maxRoleName)
 }
 
-// begin checks the entity's name and the caller's permission.
-func (i *IAM) begin(r *api.Request, action string, k kind, roleName, userName string, keys map[string][]string) (string, error) {
+// withNamed is with for the operations that roles and users have alike.
+func (i *IAM) withNamed(r *api.Request, action string, k kind, roleName, userName string, keys map[string][]string, do func(*entity) (any, error)) (any, error) {
 	name, err := entityName(k, roleName, userName)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return name, i.authorize(r, action, k, name, keys)
+	return i.with(r, action, k, name, keys, do)
 }
 
 type putPolicyInput struct {
@@ -49,69 +49,53 @@ type putPolicyInput struct {
 
 func (i *IAM) putPolicy(k kind) func(*api.Request, *putPolicyInput) (any, error) {
 	return func(r *api.Request, in *putPolicyInput) (any, error) {
-		name, err := i.begin(r, "Put"+k.title()+"Policy", k, in.RoleName, in.UserName, nil)
-		if err != nil {
-			return nil, err
-		}
-		if err := checkName(in.PolicyName, "policyName", maxPolicyName); err != nil {
-			return nil, err
-		}
-		d, err := parse(in.PolicyDocument, policy.Identity)
-		if err != nil {
-			return nil, err
-		}
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		e, err := i.find(k, name)
-		if err != nil {
-			return nil, err
-		}
-		limit := maxRoleInlinePolicies
-		if k == kindUser {
-			limit = maxUserInlinePolicies
-		}
-		total := size(in.PolicyDocument)
-		for other, d := range e.inline {
-			if other != in.PolicyName {
-				total += size(d.text)
+		return i.withNamed(r, "Put"+k.title()+"Policy", k, in.RoleName, in.UserName, nil, func(e *entity) (any, error) {
+			if err := checkName(in.PolicyName, "policyName", maxPolicyName); err != nil {
+				return nil, err
 			}
-		}
-		if total > limit {
-			return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "Maximum policy size of %d bytes exceeded for %s %s", limit, k, name)
-		}
-		e.inline[in.PolicyName] = d
-		return nil, nil
+			d, err := parse(in.PolicyDocument, policy.Identity)
+			if err != nil {
+				return nil, err
+			}
+			limit := maxRoleInlinePolicies
+			if k == kindUser {
+				limit = maxUserInlinePolicies
+			}
+			total := size(in.PolicyDocument)
+			for other, d := range e.inline {
+				if other != in.PolicyName {
+					total += size(d.text)
+				}
+			}
+			if total > limit {
+				return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "Maximum policy size of %d bytes exceeded for %s %s", limit, k, e.name)
+			}
+			e.inline[in.PolicyName] = d
+			return nil, nil
+		})
 	}
 }
 
 // inlinePolicy finds an inline policy. The caller holds the lock.
-func (i *IAM) inlinePolicy(k kind, name, policyName string) (*entity, document, error) {
-	e, err := i.find(k, name)
-	if err != nil {
-		return nil, document{}, err
-	}
-	d, ok := e.inline[policyName]
+func (e *entity) inlinePolicy(name string) (document, error) {
+	d, ok := e.inline[name]
 	if !ok {
-		return nil, document{}, api.Errorf(http.StatusNotFound, "NoSuchEntity", "The %s policy with name %s cannot be found.", k, policyName)
+		return document{}, api.Errorf(http.StatusNotFound, "NoSuchEntity", "The %s policy with name %s cannot be found.", e.kind, name)
 	}
-	return e, d, nil
+	return d, nil
 }
 
 func (i *IAM) getInlinePolicy(k kind) func(*api.Request, *entityPolicyInput) (any, error) {
 	return func(r *api.Request, in *entityPolicyInput) (any, error) {
-		name, err := i.begin(r, "Get"+k.title()+"Policy", k, in.RoleName, in.UserName, nil)
-		if err != nil {
-			return nil, err
-		}
-		i.mu.RLock()
-		defer i.mu.RUnlock()
-		_, d, err := i.inlinePolicy(k, name, in.PolicyName)
-		return struct {
-			RoleName       string `xml:",omitempty"`
-			UserName       string `xml:",omitempty"`
-			PolicyName     string
-			PolicyDocument string
-		}{in.RoleName, in.UserName, in.PolicyName, encodeDocument(d.text)}, err
+		return i.withNamed(r, "Get"+k.title()+"Policy", k, in.RoleName, in.UserName, nil, func(e *entity) (any, error) {
+			d, err := e.inlinePolicy(in.PolicyName)
+			return struct {
+				RoleName       string `xml:",omitempty"`
+				UserName       string `xml:",omitempty"`
+				PolicyName     string
+				PolicyDocument string
+			}{in.RoleName, in.UserName, in.PolicyName, encodeDocument(d.text)}, err
+		})
 	}
 }
 
@@ -125,54 +109,32 @@ type entityPageInput struct {
 
 func (i *IAM) listInlinePolicies(k kind) func(*api.Request, *entityPageInput) (any, error) {
 	return func(r *api.Request, in *entityPageInput) (any, error) {
-		name, err := i.begin(r, "List"+k.title()+"Policies", k, in.RoleName, in.UserName, nil)
-		if err != nil {
-			return nil, err
-		}
-		i.mu.RLock()
-		defer i.mu.RUnlock()
-		e, err := i.find(k, name)
-		if err != nil {
-			return nil, err
-		}
-		names, next, err := page(slices.Sorted(maps.Keys(e.inline)), in.Marker, in.MaxItems)
-		return struct {
-			PolicyNames api.Members[string]
-			pageOutput
-		}{api.MembersOf(names...), next}, err
+		return i.withNamed(r, "List"+k.title()+"Policies", k, in.RoleName, in.UserName, nil, func(e *entity) (any, error) {
+			names, next, err := page(slices.Sorted(maps.Keys(e.inline)), in.Marker, in.MaxItems)
+			return struct {
+				PolicyNames api.Members[string]
+				pageOutput
+			}{api.MembersOf(names...), next}, err
+		})
 	}
 }
 
 func (i *IAM) deleteInlinePolicy(k kind) func(*api.Request, *entityPolicyInput) (any, error) {
 	return func(r *api.Request, in *entityPolicyInput) (any, error) {
-		name, err := i.begin(r, "Delete"+k.title()+"Policy", k, in.RoleName, in.UserName, nil)
-		if err != nil {
+		return i.withNamed(r, "Delete"+k.title()+"Policy", k, in.RoleName, in.UserName, nil, func(e *entity) (any, error) {
+			_, err := e.inlinePolicy(in.PolicyName)
+			delete(e.inline, in.PolicyName)
 			return nil, err
-		}
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		e, _, err := i.inlinePolicy(k, name, in.PolicyName)
-		if err != nil {
-			return nil, err
-		}
-		delete(e.inline, in.PolicyName)
-		return nil, nil
+		})
 	}
 }
 
 func (i *IAM) attachPolicy(k kind) func(*api.Request, *entityPolicyInput) (any, error) {
 	return func(r *api.Request, in *entityPolicyInput) (any, error) {
-		name, err := i.begin(r, "Attach"+k.title()+"Policy", k, in.RoleName, in.UserName, map[string][]string{"iam:PolicyARN": {in.PolicyArn}})
-		if err != nil {
-			return nil, err
-		}
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		e, err := i.find(k, name)
-		if err != nil {
-			return nil, err
-		}
-		return nil, i.attach(e, in.PolicyArn)
+		keys := map[string][]string{"iam:PolicyARN": {in.PolicyArn}}
+		return i.withNamed(r, "Attach"+k.title()+"Policy", k, in.RoleName, in.UserName, keys, func(e *entity) (any, error) {
+			return nil, i.attach(e, in.PolicyArn)
+		})
 	}
 }
 
@@ -193,22 +155,15 @@ func (i *IAM) attach(e *entity, arn string) error {
 
 func (i *IAM) detachPolicy(k kind) func(*api.Request, *entityPolicyInput) (any, error) {
 	return func(r *api.Request, in *entityPolicyInput) (any, error) {
-		name, err := i.begin(r, "Detach"+k.title()+"Policy", k, in.RoleName, in.UserName, map[string][]string{"iam:PolicyARN": {in.PolicyArn}})
-		if err != nil {
-			return nil, err
-		}
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		e, err := i.find(k, name)
-		if err != nil {
-			return nil, err
-		}
-		at := slices.Index(e.attached, in.PolicyArn)
-		if at < 0 {
-			return nil, api.Errorf(http.StatusNotFound, "NoSuchEntity", "Policy %s was not found.", in.PolicyArn)
-		}
-		e.attached = slices.Delete(e.attached, at, at+1)
-		return nil, nil
+		keys := map[string][]string{"iam:PolicyARN": {in.PolicyArn}}
+		return i.withNamed(r, "Detach"+k.title()+"Policy", k, in.RoleName, in.UserName, keys, func(e *entity) (any, error) {
+			at := slices.Index(e.attached, in.PolicyArn)
+			if at < 0 {
+				return nil, api.Errorf(http.StatusNotFound, "NoSuchEntity", "Policy %s was not found.", in.PolicyArn)
+			}
+			e.attached = slices.Delete(e.attached, at, at+1)
+			return nil, nil
+		})
 	}
 }
 
@@ -219,26 +174,18 @@ type attachedShape struct {
 
 func (i *IAM) listAttachedPolicies(k kind) func(*api.Request, *entityPageInput) (any, error) {
 	return func(r *api.Request, in *entityPageInput) (any, error) {
-		name, err := i.begin(r, "ListAttached"+k.title()+"Policies", k, in.RoleName, in.UserName, nil)
-		if err != nil {
-			return nil, err
-		}
-		i.mu.RLock()
-		defer i.mu.RUnlock()
-		e, err := i.find(k, name)
-		if err != nil {
-			return nil, err
-		}
-		var shapes []attachedShape
-		for _, arn := range e.attached {
-			if p := i.policies[arn]; strings.HasPrefix(p.path, in.PathPrefix) {
-				shapes = append(shapes, attachedShape{p.name, arn})
+		return i.withNamed(r, "ListAttached"+k.title()+"Policies", k, in.RoleName, in.UserName, nil, func(e *entity) (any, error) {
+			var shapes []attachedShape
+			for _, arn := range e.attached {
+				if p := i.policies[arn]; strings.HasPrefix(p.path, in.PathPrefix) {
+					shapes = append(shapes, attachedShape{p.name, arn})
+				}
 			}
-		}
-		shapes, next, err := page(shapes, in.Marker, in.MaxItems)
-		return struct {
-			AttachedPolicies api.Members[attachedShape]
-			pageOutput
-		}{api.MembersOf(shapes...), next}, err
+			shapes, next, err := page(shapes, in.Marker, in.MaxItems)
+			return struct {
+				AttachedPolicies api.Members[attachedShape]
+				pageOutput
+			}{api.MembersOf(shapes...), next}, err
+		})
 	}
 }

@@ -109,6 +109,21 @@ func (i *IAM) ownPolicy(arn string) (*managedPolicy, error) {
 	return i.findPolicy(arn)
 }
 
+// withPolicy authorizes a call about a policy, finds it and does the rest under
+// the lock.
+func (i *IAM) withPolicy(r *api.Request, action, arn string, find func(arn string) (*managedPolicy, error), do func(*managedPolicy) (any, error)) (any, error) {
+	if err := r.Authorize("iam:"+action, arn, nil); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	p, err := find(arn)
+	if err != nil {
+		return nil, err
+	}
+	return do(p)
+}
+
 type createPolicyInput struct {
 	PolicyName     string
 	PolicyDocument string
@@ -166,36 +181,22 @@ func parseManaged(text string) (document, error) {
 type policyArnInput struct{ PolicyArn string }
 
 func (i *IAM) getPolicy(r *api.Request, in *policyArnInput) (any, error) {
-	if err := r.Authorize("iam:GetPolicy", in.PolicyArn, nil); err != nil {
-		return nil, err
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	p, err := i.findPolicy(in.PolicyArn)
-	if err != nil {
-		return nil, err
-	}
-	return policyOutput{i.policyShape(p)}, nil
+	return i.withPolicy(r, "GetPolicy", in.PolicyArn, i.findPolicy, func(p *managedPolicy) (any, error) {
+		return policyOutput{i.policyShape(p)}, nil
+	})
 }
 
 func (i *IAM) deletePolicy(r *api.Request, in *policyArnInput) (any, error) {
-	if err := r.Authorize("iam:DeletePolicy", in.PolicyArn, nil); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	p, err := i.ownPolicy(in.PolicyArn)
-	if err != nil {
-		return nil, err
-	}
-	if len(i.carriers(p.arn)) > 0 {
-		return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete a policy attached to entities.")
-	}
-	if len(p.versions) > 1 {
-		return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
-	}
-	delete(i.policies, p.arn)
-	return nil, nil
+	return i.withPolicy(r, "DeletePolicy", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
+		if len(i.carriers(p.arn)) > 0 {
+			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete a policy attached to entities.")
+		}
+		if len(p.versions) > 1 {
+			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
+		}
+		delete(i.policies, p.arn)
+		return nil, nil
+	})
 }
 
 type listPoliciesInput struct {

@@ -157,15 +157,9 @@ func (i *IAM) PrincipalExists(arn string) bool {
 type roleNameInput struct{ RoleName string }
 
 func (i *IAM) getRole(r *api.Request, in *roleNameInput) (any, error) {
-	if err := i.authorize(r, "GetRole", kindRole, in.RoleName, nil); err != nil {
-		return nil, err
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	if _, err := i.find(kindRole, in.RoleName); err != nil {
-		return nil, err
-	}
-	return roleOutput{i.roles[in.RoleName].shape(true)}, nil
+	return i.withRole(r, "GetRole", in.RoleName, func(found *role) (any, error) {
+		return roleOutput{found.shape(true)}, nil
+	})
 }
 
 type listInput struct {
@@ -201,20 +195,13 @@ func cmpPath(prefix string) string {
 }
 
 func (i *IAM) deleteRole(r *api.Request, in *roleNameInput) (any, error) {
-	if err := i.authorize(r, "DeleteRole", kindRole, in.RoleName, nil); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	e, err := i.find(kindRole, in.RoleName)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.deletable(); err != nil {
-		return nil, err
-	}
-	delete(i.roles, in.RoleName)
-	return nil, nil
+	return i.withRole(r, "DeleteRole", in.RoleName, func(found *role) (any, error) {
+		if err := found.deletable(); err != nil {
+			return nil, err
+		}
+		delete(i.roles, in.RoleName)
+		return nil, nil
+	})
 }
 
 // deletable says whether nothing hangs on the entity any more.
@@ -235,21 +222,14 @@ type updateRoleInput struct {
 }
 
 func (i *IAM) updateRole(r *api.Request, in *updateRoleInput) (any, error) {
-	if err := i.authorize(r, "UpdateRole", kindRole, in.RoleName, nil); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if _, err := i.find(kindRole, in.RoleName); err != nil {
-		return nil, err
-	}
-	found := i.roles[in.RoleName]
-	description := found.description
-	if in.Description != nil {
-		description = *in.Description
-	}
-	// An empty structure makes <UpdateRoleResult/>, which the API has.
-	return struct{}{}, found.settings(description, in.MaxSessionDuration)
+	return i.withRole(r, "UpdateRole", in.RoleName, func(found *role) (any, error) {
+		description := found.description
+		if in.Description != nil {
+			description = *in.Description
+		}
+		// An empty structure makes <UpdateRoleResult/>, which the API has.
+		return struct{}{}, found.settings(description, in.MaxSessionDuration)
+	})
 }
 
 type updateRoleDescriptionInput struct {
@@ -258,19 +238,12 @@ type updateRoleDescriptionInput struct {
 }
 
 func (i *IAM) updateRoleDescription(r *api.Request, in *updateRoleDescriptionInput) (any, error) {
-	if err := i.authorize(r, "UpdateRoleDescription", kindRole, in.RoleName, nil); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if _, err := i.find(kindRole, in.RoleName); err != nil {
-		return nil, err
-	}
-	found := i.roles[in.RoleName]
-	if err := found.settings(in.Description, nil); err != nil {
-		return nil, err
-	}
-	return roleOutput{found.shape(true)}, nil
+	return i.withRole(r, "UpdateRoleDescription", in.RoleName, func(found *role) (any, error) {
+		if err := found.settings(in.Description, nil); err != nil {
+			return nil, err
+		}
+		return roleOutput{found.shape(true)}, nil
+	})
 }
 
 type trustInput struct {
@@ -279,18 +252,11 @@ type trustInput struct {
 }
 
 func (i *IAM) updateAssumeRolePolicy(r *api.Request, in *trustInput) (any, error) {
-	if err := i.authorize(r, "UpdateAssumeRolePolicy", kindRole, in.RoleName, nil); err != nil {
+	return i.withRole(r, "UpdateAssumeRolePolicy", in.RoleName, func(found *role) (any, error) {
+		trust, err := i.parseTrust(in.PolicyDocument)
+		if err == nil {
+			found.trust = trust
+		}
 		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if _, err := i.find(kindRole, in.RoleName); err != nil {
-		return nil, err
-	}
-	d, err := i.parseTrust(in.PolicyDocument)
-	if err != nil {
-		return nil, err
-	}
-	i.roles[in.RoleName].trust = d
-	return nil, nil
+	})
 }

@@ -32,28 +32,21 @@ type createVersionInput struct {
 }
 
 func (i *IAM) createPolicyVersion(r *api.Request, in *createVersionInput) (any, error) {
-	if err := r.Authorize("iam:CreatePolicyVersion", in.PolicyArn, nil); err != nil {
-		return nil, err
-	}
-	d, err := parseManaged(in.PolicyDocument)
-	if err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	p, err := i.ownPolicy(in.PolicyArn)
-	if err != nil {
-		return nil, err
-	}
-	if len(p.versions) >= maxPolicyVersions {
-		return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.", maxPolicyVersions)
-	}
-	now := i.now().UTC().Truncate(time.Second)
-	v := p.add(d, now)
-	if in.SetAsDefault {
-		p.defaultVersion, p.updated = v.id, now
-	}
-	return versionOutput{p.shape(v, false)}, nil
+	return i.withPolicy(r, "CreatePolicyVersion", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
+		d, err := parseManaged(in.PolicyDocument)
+		if err != nil {
+			return nil, err
+		}
+		if len(p.versions) >= maxPolicyVersions {
+			return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.", maxPolicyVersions)
+		}
+		now := i.now().UTC().Truncate(time.Second)
+		v := p.add(d, now)
+		if in.SetAsDefault {
+			p.defaultVersion, p.updated = v.id, now
+		}
+		return versionOutput{p.shape(v, false)}, nil
+	})
 }
 
 type versionInput struct {
@@ -62,57 +55,36 @@ type versionInput struct {
 }
 
 func (i *IAM) getPolicyVersion(r *api.Request, in *versionInput) (any, error) {
-	if err := r.Authorize("iam:GetPolicyVersion", in.PolicyArn, nil); err != nil {
-		return nil, err
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	p, err := i.findPolicy(in.PolicyArn)
-	if err != nil {
-		return nil, err
-	}
-	v, err := p.version(in.VersionID)
-	if err != nil {
-		return nil, err
-	}
-	return versionOutput{p.shape(v, true)}, nil
+	return i.withPolicy(r, "GetPolicyVersion", in.PolicyArn, i.findPolicy, func(p *managedPolicy) (any, error) {
+		v, err := p.version(in.VersionID)
+		if err != nil {
+			return nil, err
+		}
+		return versionOutput{p.shape(v, true)}, nil
+	})
 }
 
 func (i *IAM) deletePolicyVersion(r *api.Request, in *versionInput) (any, error) {
-	if err := r.Authorize("iam:DeletePolicyVersion", in.PolicyArn, nil); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	p, err := i.ownPolicy(in.PolicyArn)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := p.version(in.VersionID); err != nil {
-		return nil, err
-	}
-	if in.VersionID == p.defaultVersion {
-		return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete the default version of a policy.")
-	}
-	p.versions = slices.DeleteFunc(p.versions, func(v policyVersion) bool { return v.id == in.VersionID })
-	return nil, nil
+	return i.withPolicy(r, "DeletePolicyVersion", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
+		if _, err := p.version(in.VersionID); err != nil {
+			return nil, err
+		}
+		if in.VersionID == p.defaultVersion {
+			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete the default version of a policy.")
+		}
+		p.versions = slices.DeleteFunc(p.versions, func(v policyVersion) bool { return v.id == in.VersionID })
+		return nil, nil
+	})
 }
 
 func (i *IAM) setDefaultPolicyVersion(r *api.Request, in *versionInput) (any, error) {
-	if err := r.Authorize("iam:SetDefaultPolicyVersion", in.PolicyArn, nil); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	p, err := i.ownPolicy(in.PolicyArn)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := p.version(in.VersionID); err != nil {
-		return nil, err
-	}
-	p.defaultVersion, p.updated = in.VersionID, i.now().UTC().Truncate(time.Second)
-	return nil, nil
+	return i.withPolicy(r, "SetDefaultPolicyVersion", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
+		if _, err := p.version(in.VersionID); err != nil {
+			return nil, err
+		}
+		p.defaultVersion, p.updated = in.VersionID, i.now().UTC().Truncate(time.Second)
+		return nil, nil
+	})
 }
 
 type policyPageInput struct {
@@ -122,22 +94,15 @@ type policyPageInput struct {
 }
 
 func (i *IAM) listPolicyVersions(r *api.Request, in *policyPageInput) (any, error) {
-	if err := r.Authorize("iam:ListPolicyVersions", in.PolicyArn, nil); err != nil {
-		return nil, err
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	p, err := i.findPolicy(in.PolicyArn)
-	if err != nil {
-		return nil, err
-	}
-	var shapes []versionShape
-	for n := len(p.versions) - 1; n >= 0; n-- {
-		shapes = append(shapes, p.shape(&p.versions[n], false))
-	}
-	shapes, next, err := page(shapes, in.Marker, in.MaxItems)
-	return struct {
-		Versions api.Members[versionShape]
-		pageOutput
-	}{api.MembersOf(shapes...), next}, err
+	return i.withPolicy(r, "ListPolicyVersions", in.PolicyArn, i.findPolicy, func(p *managedPolicy) (any, error) {
+		var shapes []versionShape
+		for n := len(p.versions) - 1; n >= 0; n-- {
+			shapes = append(shapes, p.shape(&p.versions[n], false))
+		}
+		shapes, next, err := page(shapes, in.Marker, in.MaxItems)
+		return struct {
+			Versions api.Members[versionShape]
+			pageOutput
+		}{api.MembersOf(shapes...), next}, err
+	})
 }
