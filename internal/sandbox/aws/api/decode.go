@@ -17,7 +17,7 @@ const maxListMembers = 10_000
 // DecodeQuery fills the struct that v points to from form parameters. A field
 // takes the parameter of its own name, or that of its param tag: strings, integers, booleans and pointers
 // to them directly, a slice from Name.member.1, Name.member.2 …, a struct from
-// Name.Field. A parameter without a field is refused by name, since ignoring
+// Name.Field, and an embedded one from Field alone. A parameter without a field is refused by name, since ignoring
 // it could change what the call means.
 func DecodeQuery(form url.Values, v any) error {
 	d := queryDecoder{form: form, used: map[string]bool{"Action": true, "Version": true}}
@@ -45,6 +45,12 @@ type queryDecoder struct {
 func (d *queryDecoder) structure(prefix string, v reflect.Value) error {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
+		if field.Anonymous { // what several inputs share has no name of its own
+			if err := d.structure(prefix, v.Field(i)); err != nil {
+				return err
+			}
+			continue
+		}
 		name := field.Name
 		if tag := field.Tag.Get("param"); tag != "" {
 			name = tag

@@ -9,7 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+type shared struct{ Common string }
+
 type decoded struct {
+	shared
 	Name   string
 	Size   *int
 	Force  bool
@@ -22,10 +25,11 @@ type decoded struct {
 func TestDecodeQuery(t *testing.T) {
 	t.Parallel()
 	for form, want := range map[string]decoded{
-		"Action=A&Version=1&Name=n&Force=true":                   {Name: "n", Force: true},
-		"Size=7&Arn=a&Nested.Inner=i":                            {Size: ptr(7), ARN: "a", Nested: struct{ Inner string }{"i"}},
-		"Keys.member.1=a&Keys.member.2=b":                        {Keys: []string{"a", "b"}},
-		"Keys=":                                                  {Keys: []string{}},
+		"Action=A&Version=1&Name=n&Force=true": {Name: "n", Force: true},
+		"Size=7&Arn=a&Nested.Inner=i":          {Size: ptr(7), ARN: "a", Nested: struct{ Inner string }{"i"}},
+		"Keys.member.1=a&Keys.member.2=b":      {Keys: []string{"a", "b"}},
+		"Common=c":                             {shared: shared{"c"}},
+		"Keys=":                                {Keys: []string{}},
 		"Tags.member.1.Key=k&Tags.member.1.Value=v&X-Amz-Date=x": {Tags: []struct{ Key, Value string }{{"k", "v"}}},
 	} {
 		values, err := url.ParseQuery(form)
@@ -36,7 +40,7 @@ func TestDecodeQuery(t *testing.T) {
 		if err := DecodeQuery(values, &got); err != nil {
 			t.Errorf("%s: %v", form, err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(decoded{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", form, diff)
 		}
 	}

@@ -70,7 +70,7 @@ func (s *Server) Advance(d time.Duration) { s.offset.Add(int64(d)) }
 // Config makes the SDK's clients use the cloud with c, without retries.
 func (s *Server) Config(c api.Credentials) sdk.Config {
 	return sdk.Config{
-		Region: Region, BaseEndpoint: &s.URL, RetryMaxAttempts: 1,
+		Region: Region, BaseEndpoint: &s.URL, RetryMaxAttempts: 1, HTTPClient: HTTPClient(),
 		Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
 	}
 }

@@ -22,19 +22,12 @@ type changeSet struct {
 }
 
 type createChangeSetInput struct {
-	StackName               string
-	ChangeSetName           string
-	ChangeSetType           string
-	Description             string
-	ClientToken             string
-	TemplateBody            string
-	TemplateURL             string
-	UsePreviousTemplate     bool
-	Parameters              []parameterInput
-	Tags                    []tagInput
-	Capabilities            []string
-	NotificationARNs        []string
-	RoleARN                 string
+	StackName     string
+	ChangeSetName string
+	ChangeSetType string
+	Description   string
+	ClientToken   string
+	sourceInput
 	OnStackFailure          string
 	RollbackConfiguration   rollbackConfiguration
 	IncludeNestedStacks     bool
@@ -64,8 +57,7 @@ func (s *Server) createChangeSet(r *api.Request, in *createChangeSetInput) (any,
 		b := st.source
 		before = &b
 	}
-	src, err := s.prepareUnlocked(r, prepareInput{TemplateBody: in.TemplateBody, TemplateURL: in.TemplateURL, UsePreviousTemplate: in.UsePreviousTemplate,
-		Parameters: in.Parameters, Tags: in.Tags, Capabilities: in.Capabilities, NotificationARNs: in.NotificationARNs, RoleARN: in.RoleARN}, before)
+	src, err := s.prepareUnlocked(r, in.sourceInput, before)
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,9 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/cloudformation/template"
 )
 
-// prepareInput is what CreateStack, UpdateStack and CreateChangeSet share.
-type prepareInput struct {
+// sourceInput is what UpdateStack and CreateChangeSet share, and CreateStack but
+// for the template that a new stack does not have yet.
+type sourceInput struct {
 	TemplateBody        string
 	TemplateURL         string
 	UsePreviousTemplate bool
@@ -74,7 +75,7 @@ func checkName(name string) error {
 
 // prepare turns an input into a source. before is the stack's present source,
 // whose template and values may be used again; nil for a new stack.
-func (s *Server) prepare(r *api.Request, in prepareInput, before *source) (source, error) {
+func (s *Server) prepare(r *api.Request, in sourceInput, before *source) (source, error) {
 	src := source{notificationARNs: in.NotificationARNs, capabilities: in.Capabilities, tags: map[string]string{}}
 	body, err := s.body(r, in, before)
 	if err != nil {
@@ -129,7 +130,7 @@ func asValidation(err error) error {
 	return err
 }
 
-func (s *Server) body(r *api.Request, in prepareInput, before *source) (string, error) {
+func (s *Server) body(r *api.Request, in sourceInput, before *source) (string, error) {
 	given := 0
 	for _, set := range []bool{in.TemplateBody != "", in.TemplateURL != "", in.UsePreviousTemplate} {
 		if set {

@@ -47,7 +47,7 @@ func (s *Server) createStack(r *api.Request, in *createStackInput) (any, error) 
 	if st := s.find(in.StackName); st != nil {
 		return nil, api.Errorf(http.StatusBadRequest, "AlreadyExistsException", "Stack [%s] already exists", in.StackName)
 	}
-	src, err := s.prepareUnlocked(r, prepareInput{TemplateBody: in.TemplateBody, TemplateURL: in.TemplateURL, Parameters: in.Parameters, Tags: in.Tags,
+	src, err := s.prepareUnlocked(r, sourceInput{TemplateBody: in.TemplateBody, TemplateURL: in.TemplateURL, Parameters: in.Parameters, Tags: in.Tags,
 		Capabilities: in.Capabilities, NotificationARNs: in.NotificationARNs, RoleARN: in.RoleARN}, nil)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func missingExport(err error) bool { return strings.HasPrefix(err.Error(), "No e
 
 // prepareUnlocked lets go of Server.mu while templates and parameters are
 // fetched, because fetching them asks this same cloud.
-func (s *Server) prepareUnlocked(r *api.Request, in prepareInput, before *source) (source, error) {
+func (s *Server) prepareUnlocked(r *api.Request, in sourceInput, before *source) (source, error) {
 	s.mu.Unlock()
 	defer s.mu.Lock()
 	src, err := s.prepare(r, in, before)
@@ -106,15 +106,8 @@ func stackKeys(roleARN, templateURL string) map[string][]string {
 }
 
 type updateStackInput struct {
-	StackName             string
-	TemplateBody          string
-	TemplateURL           string
-	UsePreviousTemplate   bool
-	Parameters            []parameterInput
-	Tags                  []tagInput
-	Capabilities          []string
-	NotificationARNs      []string
-	RoleARN               string
+	StackName string
+	sourceInput
 	ClientRequestToken    string
 	DisableRollback       bool
 	RetainExceptOnCreate  bool
@@ -147,8 +140,7 @@ func (s *Server) updateStack(r *api.Request, in *updateStackInput) (any, error) 
 		return nil, notInState(st, "updated")
 	}
 	before := st.source
-	src, err := s.prepareUnlocked(r, prepareInput{TemplateBody: in.TemplateBody, TemplateURL: in.TemplateURL, UsePreviousTemplate: in.UsePreviousTemplate,
-		Parameters: in.Parameters, Tags: in.Tags, Capabilities: in.Capabilities, NotificationARNs: in.NotificationARNs, RoleARN: in.RoleARN}, &before)
+	src, err := s.prepareUnlocked(r, in.sourceInput, &before)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (s *Server) subject(r *api.Request, action string, in *templateInput) (*tem
 	if err := r.Authorize("cloudformation:"+action, "*", stackKeys("", in.TemplateURL)); err != nil {
 		return nil, err
 	}
-	body, err := s.body(r, prepareInput{TemplateBody: in.TemplateBody, TemplateURL: in.TemplateURL}, nil)
+	body, err := s.body(r, sourceInput{TemplateBody: in.TemplateBody, TemplateURL: in.TemplateURL}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -79,20 +79,19 @@ func (i *IAM) self(r *api.Request, name string) (string, error) {
 	return r.Caller.ARN[strings.LastIndex(r.Caller.ARN, "/")+1:], nil
 }
 
-func (i *IAM) getUser(r *api.Request, in *userNameInput) (any, error) {
-	name, err := i.self(r, in.UserName)
+// withSelf is with for a user that is the caller when it is not named.
+func (i *IAM) withSelf(r *api.Request, action, name string, do func(*user) (any, error)) (any, error) {
+	name, err := i.self(r, name)
 	if err != nil {
 		return nil, err
 	}
-	if err := i.authorize(r, "GetUser", kindUser, name, nil); err != nil {
-		return nil, err
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	if _, err := i.find(kindUser, name); err != nil {
-		return nil, err
-	}
-	return userOutput{i.users[name].shape()}, nil
+	return i.with(r, action, kindUser, name, nil, func(*entity) (any, error) { return do(i.users[name]) })
+}
+
+func (i *IAM) getUser(r *api.Request, in *userNameInput) (any, error) {
+	return i.withSelf(r, "GetUser", in.UserName, func(found *user) (any, error) {
+		return userOutput{found.shape()}, nil
+	})
 }
 
 func (i *IAM) listUsers(r *api.Request, in *listInput) (any, error) {
@@ -117,23 +116,16 @@ func (i *IAM) listUsers(r *api.Request, in *listInput) (any, error) {
 }
 
 func (i *IAM) deleteUser(r *api.Request, in *userNameInput) (any, error) {
-	if err := i.authorize(r, "DeleteUser", kindUser, in.UserName, nil); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	e, err := i.find(kindUser, in.UserName)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.deletable(); err != nil {
-		return nil, err
-	}
-	if len(i.accessKeys(in.UserName)) > 0 {
-		return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must delete access keys first.")
-	}
-	delete(i.users, in.UserName)
-	return nil, nil
+	return i.with(r, "DeleteUser", kindUser, in.UserName, nil, func(e *entity) (any, error) {
+		if err := e.deletable(); err != nil {
+			return nil, err
+		}
+		if len(i.accessKeys(in.UserName)) > 0 {
+			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must delete access keys first.")
+		}
+		delete(i.users, in.UserName)
+		return nil, nil
+	})
 }
 
 // accessKeys returns the ids of a user's long-lived keys. The caller holds the lock.
@@ -157,29 +149,19 @@ type accessKeyShape struct {
 }
 
 func (i *IAM) createAccessKey(r *api.Request, in *userNameInput) (any, error) {
-	name, err := i.self(r, in.UserName)
-	if err != nil {
-		return nil, err
-	}
-	if err := i.authorize(r, "CreateAccessKey", kindUser, name, nil); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if _, err := i.find(kindUser, name); err != nil {
-		return nil, err
-	}
-	if len(i.accessKeys(name)) >= maxAccessKeys {
-		return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d", maxAccessKeys)
-	}
-	c, err := i.newKey(accessKey{user: name}, 0)
-	if err != nil {
-		return nil, err
-	}
-	return struct{ AccessKey accessKeyShape }{accessKeyShape{
-		UserName: name, AccessKeyID: c.AccessKeyID, Status: "Active", SecretAccessKey: c.SecretAccessKey,
-		CreateDate: api.Timestamp(i.keys[c.AccessKeyID].issued),
-	}}, nil
+	return i.withSelf(r, "CreateAccessKey", in.UserName, func(found *user) (any, error) {
+		if len(i.accessKeys(found.name)) >= maxAccessKeys {
+			return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d", maxAccessKeys)
+		}
+		c, err := i.newKey(accessKey{user: found.name}, 0)
+		if err != nil {
+			return nil, err
+		}
+		return struct{ AccessKey accessKeyShape }{accessKeyShape{
+			UserName: found.name, AccessKeyID: c.AccessKeyID, Status: "Active", SecretAccessKey: c.SecretAccessKey,
+			CreateDate: api.Timestamp(i.keys[c.AccessKeyID].issued),
+		}}, nil
+	})
 }
 
 type userPageInput struct {
@@ -189,27 +171,17 @@ type userPageInput struct {
 }
 
 func (i *IAM) listAccessKeys(r *api.Request, in *userPageInput) (any, error) {
-	name, err := i.self(r, in.UserName)
-	if err != nil {
-		return nil, err
-	}
-	if err := i.authorize(r, "ListAccessKeys", kindUser, name, nil); err != nil {
-		return nil, err
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	if _, err := i.find(kindUser, name); err != nil {
-		return nil, err
-	}
-	var shapes []accessKeyShape
-	for _, id := range i.accessKeys(name) {
-		shapes = append(shapes, accessKeyShape{UserName: name, AccessKeyID: id, Status: "Active", CreateDate: api.Timestamp(i.keys[id].issued)})
-	}
-	shapes, next, err := page(shapes, in.Marker, in.MaxItems)
-	return struct {
-		AccessKeyMetadata api.Members[accessKeyShape]
-		pageOutput
-	}{api.MembersOf(shapes...), next}, err
+	return i.withSelf(r, "ListAccessKeys", in.UserName, func(found *user) (any, error) {
+		var shapes []accessKeyShape
+		for _, id := range i.accessKeys(found.name) {
+			shapes = append(shapes, accessKeyShape{UserName: found.name, AccessKeyID: id, Status: "Active", CreateDate: api.Timestamp(i.keys[id].issued)})
+		}
+		shapes, next, err := page(shapes, in.Marker, in.MaxItems)
+		return struct {
+			AccessKeyMetadata api.Members[accessKeyShape]
+			pageOutput
+		}{api.MembersOf(shapes...), next}, err
+	})
 }
 
 type deleteAccessKeyInput struct {
@@ -218,20 +190,13 @@ type deleteAccessKeyInput struct {
 }
 
 func (i *IAM) deleteAccessKey(r *api.Request, in *deleteAccessKeyInput) (any, error) {
-	name, err := i.self(r, in.UserName)
-	if err != nil {
-		return nil, err
-	}
-	if err := i.authorize(r, "DeleteAccessKey", kindUser, name, nil); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if !slices.Contains(i.accessKeys(name), in.AccessKeyID) {
-		return nil, api.Errorf(http.StatusNotFound, "NoSuchEntity", "The Access Key with id %s cannot be found.", in.AccessKeyID)
-	}
-	delete(i.keys, in.AccessKeyID)
-	return nil, nil
+	return i.withSelf(r, "DeleteAccessKey", in.UserName, func(found *user) (any, error) {
+		if !slices.Contains(i.accessKeys(found.name), in.AccessKeyID) {
+			return nil, api.Errorf(http.StatusNotFound, "NoSuchEntity", "The Access Key with id %s cannot be found.", in.AccessKeyID)
+		}
+		delete(i.keys, in.AccessKeyID)
+		return nil, nil
+	})
 }
 
 // CreateAdministrator makes a user with AdministratorAccess and a key for it,

@@ -132,66 +132,52 @@ type tagInput struct {
 	TagKeys     []string
 }
 
-// tagged authorizes a call about tags and names the group of its ARN.
-func (l *Logs) tagged(r *api.Request, action string, in *tagInput) (string, error) {
+// tagged authorizes a call about tags, finds the group of its ARN and does the
+// rest under the lock.
+func (l *Logs) tagged(r *api.Request, action string, in *tagInput, do func(*group) (any, error)) (any, error) {
 	name, ok := strings.CutPrefix(strings.TrimSuffix(in.ResourceARN, ":*"), l.groupARN(""))
 	if !ok {
-		return "", refuse("InvalidParameterException", "The specified resource ARN is invalid: %s", in.ResourceARN)
+		return nil, refuse("InvalidParameterException", "The specified resource ARN is invalid: %s", in.ResourceARN)
 	}
 	keys := map[string][]string{"aws:TagKeys": in.TagKeys}
 	for k, v := range in.Tags {
 		keys["aws:RequestTag/"+k], keys["aws:TagKeys"] = []string{v}, append(keys["aws:TagKeys"], k)
 	}
-	return name, r.Authorize("logs:"+action, l.groupARN(name), keys)
+	if err := r.Authorize("logs:"+action, l.groupARN(name), keys); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g, err := l.group(name)
+	if err != nil {
+		return nil, err
+	}
+	return do(g)
 }
 
 func (l *Logs) tagResource(r *api.Request, in *tagInput) (any, error) {
-	name, err := l.tagged(r, "TagResource", in)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	g, err := l.group(name)
-	if err != nil {
-		return nil, err
-	}
-	merged := maps.Clone(g.tags)
-	maps.Copy(merged, in.Tags)
-	if len(merged) > maxTags {
-		return nil, refuse("TooManyTagsException", "A resource can have no more than %d tags.", maxTags)
-	}
-	g.tags = merged
-	return nil, nil
+	return l.tagged(r, "TagResource", in, func(g *group) (any, error) {
+		merged := maps.Clone(g.tags)
+		maps.Copy(merged, in.Tags)
+		if len(merged) > maxTags {
+			return nil, refuse("TooManyTagsException", "A resource can have no more than %d tags.", maxTags)
+		}
+		g.tags = merged
+		return nil, nil
+	})
 }
 
 func (l *Logs) untagResource(r *api.Request, in *tagInput) (any, error) {
-	name, err := l.tagged(r, "UntagResource", in)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	g, err := l.group(name)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range in.TagKeys {
-		delete(g.tags, k)
-	}
-	return nil, nil
+	return l.tagged(r, "UntagResource", in, func(g *group) (any, error) {
+		for _, k := range in.TagKeys {
+			delete(g.tags, k)
+		}
+		return nil, nil
+	})
 }
 
 func (l *Logs) listTagsForResource(r *api.Request, in *tagInput) (any, error) {
-	name, err := l.tagged(r, "ListTagsForResource", in)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	g, err := l.group(name)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"tags": maps.Clone(g.tags)}, nil
+	return l.tagged(r, "ListTagsForResource", in, func(g *group) (any, error) {
+		return map[string]any{"tags": maps.Clone(g.tags)}, nil
+	})
 }
