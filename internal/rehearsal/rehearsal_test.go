@@ -55,6 +55,9 @@ func TestRehearsal(t *testing.T) {
 	var stand *Stand
 	r.Hold = func(ctx context.Context, s *Stand) error {
 		stand = s
+		if _, err := bootstrap(ctx, s, nil); err != nil {
+			t.Errorf("bootstrapping a second time: %v", err)
+		}
 		for _, unchanged := range [][]string{
 			{"pulumi", "preview", "--expect-no-changes", "--non-interactive"},
 			{"cdk", "diff", "--all", "--fail", "--output", filepath.Join(s.Dir, "cdk.out"), "--context", "environment=" + s.Env.Name},

@@ -3,8 +3,6 @@ package cloudformation_test
 import (
 	"archive/zip"
 	"bytes"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -143,32 +141,6 @@ func TestEveryType(t *testing.T) {
 	}
 
 	if st = c.delete("app"); st.StackStatus != types.StackStatusDeleteComplete {
-		t.Errorf("got status %s, want DELETE_COMPLETE: %v", st.StackStatus, c.events(*st.StackId, "DELETE_IN_PROGRESS"))
-	}
-}
-
-// TestBootstrapTemplate deploys the template of the installed CDK CLI, as
-// `cdk bootstrap` does.
-func TestBootstrapTemplate(t *testing.T) {
-	path := filepath.Join("..", "..", "..", "..", "node_modules", "aws-cdk", "lib", "api", "bootstrap", "bootstrap-template.yaml")
-	b, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
-		t.Skip("the CDK CLI is not installed")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newCloud(t)
-	key := types.Parameter{ParameterKey: text("FileAssetsBucketKmsKeyId"), ParameterValue: text("AWS_MANAGED_KEY")}
-	st := c.create("CDKToolkit", string(b), func(in *sdk.CreateStackInput) { in.Parameters = []types.Parameter{key} })
-	if st.StackStatus != types.StackStatusCreateComplete {
-		t.Fatalf("got status %s, want CREATE_COMPLETE: %v", st.StackStatus, c.events(*st.StackId, ""))
-	}
-	_, err = c.cfn.UpdateStack(c.ctx, &sdk.UpdateStackInput{StackName: text("CDKToolkit"), TemplateBody: text(string(b)), Parameters: []types.Parameter{key}, Capabilities: []capability{"CAPABILITY_NAMED_IAM"}})
-	if diff := cmp.Diff("ValidationError: No updates are to be performed.", code(err)); diff != "" {
-		t.Errorf("again (-want +got):\n%s", diff)
-	}
-	if st = c.delete("CDKToolkit"); st.StackStatus != types.StackStatusDeleteComplete {
 		t.Errorf("got status %s, want DELETE_COMPLETE: %v", st.StackStatus, c.events(*st.StackId, "DELETE_IN_PROGRESS"))
 	}
 }
