@@ -9,24 +9,10 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
 )
 
-// awsConfig is the configuration of an SDK client with the given credentials.
-func (s *Stand) awsConfig(c api.Credentials) aws.Config {
-	return aws.Config{
-		Region:       sandbox.Region,
-		BaseEndpoint: aws.String(s.Sandbox.AWSURL),
-		Credentials:  credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
-		Retryer:      func() aws.Retryer { return aws.NopRetryer{} }, // a refusal is an answer
-	}
-}
-
 // admin is the configuration of the account's administrator.
-func (s *Stand) admin() aws.Config { return s.awsConfig(s.Sandbox.AWS.Admin()) }
+func (s *Stand) admin() aws.Config { return s.Sandbox.AWSConfig(s.Sandbox.AWS.Admin()) }
 
 // google makes one request of the Google cloud with a token, empty for none, and
 // returns the status and the answer.

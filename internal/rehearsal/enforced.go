@@ -21,13 +21,13 @@ var checks = []struct {
 	{"an AWS request signed with a wrong secret", func(ctx context.Context, s *Stand) error {
 		key := s.Sandbox.AWS.Admin()
 		key.SecretAccessKey = strings.Repeat("x", len(key.SecretAccessKey))
-		_, err := sts.NewFromConfig(s.awsConfig(key)).GetCallerIdentity(ctx, nil)
+		_, err := sts.NewFromConfig(s.Sandbox.AWSConfig(key)).GetCallerIdentity(ctx, nil)
 		return refused(err, "SignatureDoesNotMatch")
 	}},
 	{"an AWS request with an unknown key", func(ctx context.Context, s *Stand) error {
 		key := s.Sandbox.AWS.Admin()
 		key.AccessKeyID = "AKIAIOSFODNN7EXAMPLE"
-		_, err := s3.NewFromConfig(s.awsConfig(key)).ListBuckets(ctx, nil)
+		_, err := s3.NewFromConfig(s.Sandbox.AWSConfig(key)).ListBuckets(ctx, nil)
 		return refused(err, "InvalidAccessKeyId")
 	}},
 	{"a Google request without a token", func(ctx context.Context, s *Stand) error {

@@ -88,10 +88,7 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	if err != nil {
 		return summary, err
 	}
-	for _, step := range []struct {
-		name string
-		run  func(context.Context, *Stand, *Summary) (string, error)
-	}{
+	if err := r.perform(ctx, s, &summary, []act{
 		{"make the buckets and put " + s.Env.Object, prepare},
 		{"cdk bootstrap", bootstrap},
 		{"cdk deploy: the role", deployRole},
@@ -99,30 +96,37 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 		{"cdk deploy: the function", deployFunction},
 		{"invoke the function", invoke},
 		{"prove the copy", proveCopy},
-	} {
-		if err := r.step(&summary, step.name, func() (string, error) { return step.run(ctx, s, &summary) }); err != nil {
-			return summary, err
-		}
+	}); err != nil {
+		return summary, err
 	}
 	if r.Hold != nil {
 		if err := r.Hold(ctx, s); err != nil {
 			return summary, err
 		}
 	}
-	for _, step := range []struct {
-		name string
-		run  func(context.Context, *Stand, *Summary) (string, error)
-	}{
+	err = r.perform(ctx, s, &summary, []act{
 		{"cdk destroy: the function", destroyFunction},
 		{"pulumi destroy", destroyFederation},
 		{"cdk destroy: the role", destroyRole},
 		{"prove that nothing is left", proveGone},
-	} {
-		if err := r.step(&summary, step.name, func() (string, error) { return step.run(ctx, s, &summary) }); err != nil {
-			return summary, err
+	})
+	return summary, err
+}
+
+// act is one step on what stands.
+type act struct {
+	name string
+	run  func(context.Context, *Stand, *Summary) (detail string, err error)
+}
+
+// perform does one step after the other, up to the first that fails.
+func (r Rehearsal) perform(ctx context.Context, s *Stand, summary *Summary, acts []act) error {
+	for _, a := range acts {
+		if err := r.step(summary, a.name, func() (string, error) { return a.run(ctx, s, summary) }); err != nil {
+			return err
 		}
 	}
-	return summary, nil
+	return nil
 }
 
 // step runs one step and writes it down.

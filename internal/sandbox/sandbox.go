@@ -18,7 +18,11 @@ import (
 	"os"
 	"time"
 
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 )
@@ -112,6 +116,17 @@ func (s *Sandbox) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	s.servers = append(s.servers, server)
 	go server.Serve(l) //nolint:errcheck // it ends with Close, which reports
+}
+
+// AWSConfig is the configuration of an AWS SDK client with the given credentials.
+// It tries nothing twice: here a refusal is an answer.
+func (s *Sandbox) AWSConfig(c api.Credentials) sdk.Config {
+	return sdk.Config{
+		Region:       Region,
+		BaseEndpoint: sdk.String(s.AWSURL),
+		Credentials:  credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
+		Retryer:      func() sdk.Retryer { return sdk.NopRetryer{} },
+	}
 }
 
 // closing bounds the wait for requests that are under way.

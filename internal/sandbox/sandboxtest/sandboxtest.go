@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -145,16 +144,6 @@ func (c *Clouds) Configuration(t *testing.T) credential.Configuration {
 		t.Fatal(err)
 	}
 	return cfg
-}
-
-// AWSConfig is the configuration of an AWS SDK client with the given credentials.
-func (c *Clouds) AWSConfig(creds api.Credentials) aws.Config {
-	return aws.Config{
-		Region:       sandbox.Region,
-		BaseEndpoint: aws.String(c.AWSURL),
-		Credentials:  credentials.NewStaticCredentialsProvider(creds.AccessKeyID, creds.SecretAccessKey, creds.SessionToken),
-		Retryer:      func() aws.Retryer { return aws.NopRetryer{} }, // a refusal is an answer
-	}
 }
 
 // Session is a session of a role as Lambda makes it, with the function's name as
