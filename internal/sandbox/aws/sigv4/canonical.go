@@ -1,8 +1,10 @@
 package sigv4
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +14,7 @@ import (
 // AWS API request".
 func canonicalRequest(r *http.Request, sig *signature, payload string) string {
 	var b strings.Builder
-	b.WriteString(r.Method + "\n" + canonicalPath(r, sig.service) + "\n" + canonicalQuery(r.URL.RawQuery) + "\n")
+	b.WriteString(r.Method + "\n" + canonicalPath(r, sig) + "\n" + canonicalQuery(r.URL.RawQuery) + "\n")
 	for _, h := range sig.signedHeaders {
 		b.WriteString(h + ":" + headerValue(r, h) + "\n")
 	}
@@ -36,19 +38,30 @@ func headerValue(r *http.Request, name string) string {
 	return strings.Join(values, ",")
 }
 
-// canonicalPath encodes the path once for S3 and twice for every other service.
-func canonicalPath(r *http.Request, service string) string {
-	if service == "s3" {
-		if r.URL.Path == "" {
-			return "/"
-		}
-		return encode(r.URL.Path, true)
+// canonicalPath encodes S3's path once as it is. Any other service's is encoded
+// as the client sent it, and normalized.
+func canonicalPath(r *http.Request, sig *signature) string {
+	if sig.service == "s3" {
+		return cmp.Or(encode(r.URL.Path, true), "/")
 	}
 	wire := r.URL.EscapedPath()
-	if wire == "" {
-		wire = "/"
+	if strings.HasPrefix(r.RequestURI, "/") {
+		wire, _, _ = strings.Cut(r.RequestURI, "?") // EscapedPath would encode what the client did not
 	}
-	return encode(wire, true)
+	if !sig.plainPath {
+		wire = normalized(wire)
+	}
+	return cmp.Or(encode(wire, true), "/")
+}
+
+// normalized takes empty and dot segments out of a path; see RFC 3986, section
+// 5.2.4.
+func normalized(p string) string {
+	clean := path.Clean("/" + p)
+	if clean != "/" && (strings.HasSuffix(p, "/") || strings.HasSuffix(p, "/.") || strings.HasSuffix(p, "/..")) {
+		clean += "/"
+	}
+	return clean
 }
 
 func canonicalQuery(raw string) string {

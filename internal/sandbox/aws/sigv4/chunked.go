@@ -128,9 +128,8 @@ func (c *chunked) next() error {
 
 func (c *chunked) endChunk() error {
 	c.open = false
-	if line, err := c.line(); err != nil {
-		return err
-	} else if line != "" {
+	var end [2]byte
+	if _, err := io.ReadFull(c.in, end[:]); err != nil || string(end[:]) != "\r\n" {
 		return incompleteBody()
 	}
 	return c.checkChunk()
