@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
@@ -39,7 +40,7 @@ type invocation struct {
 
 func newInvocation(t *testing.T) *invocation {
 	t.Helper()
-	c := sandboxtest.New(t, nil)
+	c := sandboxtest.New(t, sandbox.Options{})
 	file := filepath.Join(t.TempDir(), c.Env.CredentialFileName())
 	if err := os.WriteFile(file, c.Configuration(t).JSON(), 0o644); err != nil {
 		t.Fatal(err)

@@ -59,9 +59,9 @@ func scoped(r *api.Request) bool {
 
 // decide asks the resource's own policies, then the project's, which every
 // resource of this cloud inherits.
-func (c *Cloud) decide(r *api.Request, permission, resource string, own []api.Granter) journal.Decision {
+func (c *Cloud) decide(who api.Principal, permission, resource string, own []api.Granter, now time.Time) journal.Decision {
 	d := journal.Decision{Action: permission, Resource: resource}
-	who, policies := r.Principal, slices.Clone(own)
+	policies := slices.Clone(own)
 	// The project's own requests bring its policy, under its lock.
 	if resource != c.projects.Resource() || len(own) == 0 {
 		project := c.projects.Policy()
@@ -70,7 +70,7 @@ func (c *Cloud) decide(r *api.Request, permission, resource string, own []api.Gr
 	}
 	var misses []string
 	for _, p := range policies {
-		reason, ok := p.Grants(who, permission, attributes(resource, r.Time))
+		reason, ok := p.Grants(who, permission, attributes(resource, now))
 		if ok {
 			d.Allowed, d.Reason = true, reason
 			return d

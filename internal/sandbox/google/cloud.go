@@ -146,8 +146,8 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if entry.Principal == "" {
 		entry.Principal, entry.Through = req.Principal.Member, req.Principal.Through
 	}
-	req.Decide = func(permission, resource string, own []api.Granter) journal.Decision {
-		return c.decide(req, permission, resource, own)
+	req.Decide = func(who api.Principal, permission, resource string, own []api.Granter) journal.Decision {
+		return c.decide(who, permission, resource, own, req.Time)
 	}
 	c.services[name].ServeGoogle(out, req)
 }

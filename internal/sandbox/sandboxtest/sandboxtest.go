@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,13 +34,23 @@ const Sample = "Hello from Google Cloud Storage.\n"
 type Clouds struct {
 	*sandbox.Sandbox
 	Env environment.Environment
+
+	ahead atomic.Int64 // nanoseconds of the clouds' clock before the machine's
 }
 
-// New starts both clouds and sets them up; they end with the test. now is their
-// clock, nil for the machine's.
-func New(t *testing.T, now func() time.Time) *Clouds {
+// Now is the clouds' clock: the machine's until it is advanced.
+func (c *Clouds) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// Advance moves the clouds' clock.
+func (c *Clouds) Advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// New starts both clouds and sets them up; they end with the test. opts may leave
+// everything out; folder and clock are set here.
+func New(t *testing.T, opts sandbox.Options) *Clouds {
 	t.Helper()
-	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir(), Now: now})
+	c := &Clouds{}
+	opts.Dir, opts.Now = t.TempDir(), c.Now
+	s, err := sandbox.Start(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +71,7 @@ func New(t *testing.T, now func() time.Time) *Clouds {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Clouds{s, env}
+	c.Sandbox, c.Env = s, env
 	c.setUpAWS(t)
 	c.setUpGoogle(t)
 	return c

@@ -97,6 +97,9 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 	sig, err := parse(r)
 	if sig != nil {
 		r.Service, r.Region = sig.service, sig.region
+		if host, _ := hostScope(r.Host); host != "" { // who answers does not depend on the signature
+			r.Service = host
+		}
 	}
 	if err != nil {
 		return "", err

@@ -39,7 +39,7 @@ type Request struct {
 
 	// Decide evaluates a resource's own policies and then those of what it belongs
 	// to; Authorize calls it. The cloud sets it.
-	Decide func(permission, resource string, own []Granter) journal.Decision
+	Decide func(who Principal, permission, resource string, own []Granter) journal.Decision
 	// Entry is the journal's line for this request; a service may name its operation in it.
 	Entry *journal.Entry
 }
@@ -62,7 +62,12 @@ type Granter interface {
 // Allowed asks for one permission on one resource, named by its full resource
 // name and with its own policies, and records the decision.
 func (r *Request) Allowed(permission, resource string, own ...Granter) bool {
-	d := r.Decide(permission, resource, own)
+	return r.AllowedTo(r.Principal, permission, resource, own...)
+}
+
+// AllowedTo is Allowed of another principal, whom the caller acts for.
+func (r *Request) AllowedTo(who Principal, permission, resource string, own ...Granter) bool {
+	d := r.Decide(who, permission, resource, own)
 	r.Entry.Decisions = append(r.Entry.Decisions, d)
 	return d.Allowed
 }

@@ -64,12 +64,17 @@ func InsufficientScopes() *Error {
 	}
 }
 
-// PermissionDenied is IAM's refusal.
+// PermissionDenied is IAM's refusal; the Service Account Credentials API leaves
+// the resource out of it.
 func PermissionDenied(permission, resource string) *Error {
+	about := map[string]string{"permission": permission}
+	if resource != "" {
+		about["resource"] = resource
+	}
 	return &Error{
 		HTTP: http.StatusForbidden, Status: "PERMISSION_DENIED",
 		Message: fmt.Sprintf("Permission '%s' denied on resource (or it may not exist).", permission),
-		Details: []any{errorInfo("IAM_PERMISSION_DENIED", "iam.googleapis.com", map[string]string{"permission": permission, "resource": resource})},
+		Details: []any{errorInfo("IAM_PERMISSION_DENIED", "iam.googleapis.com", about)},
 	}
 }
 
@@ -80,6 +85,11 @@ func errorInfo(reason, domain string, metadata map[string]string) any {
 		info["metadata"] = metadata
 	}
 	return info
+}
+
+// ResourceInfo is google.rpc.ResourceInfo of a resource by its name.
+func ResourceInfo(name string) any {
+	return map[string]any{"@type": "type.googleapis.com/google.rpc.ResourceInfo", "resourceName": name}
 }
 
 // Unknown is the answer to a path or method that no service here has.

@@ -1,7 +1,7 @@
 // Package credentials is Google's IAM Service Account Credentials API:
 // generateAccessToken, by which a principal becomes a service account for an
-// hour at most. Delegation chains, ID tokens and signing are not modelled and
-// refused by name.
+// hour at most, by itself or through a chain of delegates. ID tokens and signing
+// are not modelled and refused by name.
 package credentials
 
 import (
@@ -52,20 +52,33 @@ func (s *Credentials) ServeGoogle(w http.ResponseWriter, r *api.Request) {
 	api.WriteJSON(w, http.StatusOK, out)
 }
 
+// become finds the service account that who may act as with the permission, and
+// makes its principal. An account that does not exist is told of to those alone
+// who could act as any of the project.
+func (s *Credentials) become(r *api.Request, who api.Principal, permission, name string) (api.Principal, iam.Account, error) {
+	account, exists := s.opts.IAM.Account(name)
+	resource, own := s.opts.IAM.ProjectResource(), []api.Granter(nil)
+	if exists {
+		resource, own = account.Resource, []api.Granter{account.Policy}
+	}
+	if !r.AllowedTo(who, permission, resource, own...) {
+		return api.Principal{}, account, api.PermissionDenied(permission, "")
+	}
+	if !exists {
+		return api.Principal{}, account, api.NotFound("Not found; Gaia id not found for email %s", name)
+	}
+	return api.Principal{
+		Member:   "serviceAccount:" + account.Email,
+		UniqueID: account.UniqueID,
+		Through:  append([]string{who.Member}, who.Through...),
+	}, account, nil
+}
+
+// delegatePattern is a service account as a chain of delegates names it.
+var delegatePattern = regexp.MustCompile(`^projects/-/serviceAccounts/([^/:]+)$`)
+
 func (s *Credentials) generate(r *api.Request, name string) (any, error) {
-	const permission = "iam.serviceAccounts.getAccessToken"
 	if err := api.CheckQuery(r); err != nil {
-		return nil, err
-	}
-	account, ok := s.opts.IAM.Account(name)
-	if !ok {
-		// Whether it exists is told to those who could use any account of the project.
-		if err := r.Authorize(permission, s.opts.IAM.ProjectResource()); err != nil {
-			return nil, err
-		}
-		return nil, api.NotFound("Not found; Gaia id not found for email %s", name)
-	}
-	if err := r.Authorize(permission, account.Resource, account.Policy); err != nil {
 		return nil, err
 	}
 	var in struct {
@@ -76,14 +89,26 @@ func (s *Credentials) generate(r *api.Request, name string) (any, error) {
 	if err := api.ReadJSON(r, &in); err != nil {
 		return nil, err
 	}
+	who := r.Principal
+	for _, delegate := range in.Delegates {
+		m := delegatePattern.FindStringSubmatch(delegate)
+		if m == nil {
+			return nil, api.InvalidArgument("Invalid form of account ID %s. Should be [Gaia ID |Email |Unique ID |] of the account", delegate)
+		}
+		var err error
+		if who, _, err = s.become(r, who, "iam.serviceAccounts.implicitDelegation", m[1]); err != nil {
+			return nil, err
+		}
+	}
+	principal, account, err := s.become(r, who, "iam.serviceAccounts.getAccessToken", name)
+	if err != nil {
+		return nil, err
+	}
 	if account.Disabled {
 		return nil, api.FailedPrecondition("Service account is disabled.")
 	}
 	if len(in.Scope) == 0 || slices.Contains(in.Scope, "") {
 		return nil, api.InvalidArgument("Scope required.")
-	}
-	if len(in.Delegates) > 0 {
-		return nil, api.InvalidArgument("The sandbox has no delegation chains: delegates must be empty.")
 	}
 	lifetime := maxLifetime
 	if in.Lifetime != "" {
@@ -95,12 +120,7 @@ func (s *Credentials) generate(r *api.Request, name string) (any, error) {
 			return nil, api.InvalidArgument("Request contains an invalid argument.")
 		}
 	}
-	through := append([]string{r.Principal.Member}, r.Principal.Through...)
-	access, expires := s.opts.Tokens.Issue(api.Principal{
-		Member:   "serviceAccount:" + account.Email,
-		UniqueID: account.UniqueID,
-		Through:  through,
-		Scopes:   in.Scope,
-	}, lifetime)
+	principal.Scopes = in.Scope
+	access, expires := s.opts.Tokens.Issue(principal, lifetime)
 	return map[string]any{"accessToken": access, "expireTime": api.Timestamp(expires)}, nil
 }

@@ -38,6 +38,44 @@ func TestGenerateAccessToken(t *testing.T) {
 	}
 }
 
+// delegate names a service account as a chain of delegates does.
+func delegate(id string) string { return "projects/-/serviceAccounts/" + googletest.Email(id) }
+
+// TestDelegates goes through a chain in which each may act as the next.
+func TestDelegates(t *testing.T) {
+	t.Parallel()
+	s := googletest.Start(t)
+	for _, id := range []string{"caller-one", "delegate-one", "delegate-two", "target-one"} {
+		s.MakeAccount(t, id)
+	}
+	for account, member := range map[string]string{"delegate-one": "caller-one", "delegate-two": "delegate-one", "target-one": "delegate-two"} {
+		s.Bind(t, googletest.Accounts+"/"+googletest.Email(account), "roles/iam.serviceAccountTokenCreator", "serviceAccount:"+googletest.Email(member))
+	}
+	ask := func(delegates ...string) googletest.Answer {
+		return s.Do(t, googletest.Request{
+			Method: "POST", Path: "/v1/projects/-/serviceAccounts/" + googletest.Email("target-one") + ":generateAccessToken", Token: s.TokenOf(t, "caller-one"),
+			Body: map[string]any{"scope": []string{"https://www.googleapis.com/auth/cloud-platform"}, "delegates": delegates},
+		})
+	}
+	if a := ask(delegate("delegate-one"), delegate("delegate-two")); a.Status != 200 {
+		t.Errorf("the chain is answered %d: %s", a.Status, a.Body)
+	}
+	const denied = "403 PERMISSION_DENIED: Permission 'iam.serviceAccounts."
+	for _, tt := range []struct {
+		delegates []string
+		want      string
+	}{
+		{nil, denied + "getAccessToken' denied on resource (or it may not exist)."},
+		{[]string{delegate("delegate-one")}, denied + "getAccessToken' denied on resource (or it may not exist)."},
+		{[]string{delegate("delegate-two")}, denied + "implicitDelegation' denied on resource (or it may not exist)."},
+		{[]string{delegate("delegate-two"), delegate("delegate-one")}, denied + "implicitDelegation' denied on resource (or it may not exist)."},
+	} {
+		if got := ask(tt.delegates...).Error(t); got != tt.want {
+			t.Errorf("the chain %v is answered\n%s\nwant\n%s", tt.delegates, got, tt.want)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	s := googletest.Start(t)
@@ -60,7 +98,10 @@ func TestRefusals(t *testing.T) {
 		{"no time", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "lifetime": "0s"}, invalid},
 		{"less than no time", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "lifetime": "-1s"}, invalid},
 		{"another unit", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "lifetime": "1h"}, "400 INVALID_ARGUMENT: Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), Illegal duration format; duration must end with 's'"},
-		{"delegates", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "delegates": []string{"x"}}, "400 INVALID_ARGUMENT: The sandbox has no delegation chains: delegates must be empty."},
+		{"a delegate by another name", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "delegates": []string{"x"}}, "400 INVALID_ARGUMENT: Invalid form of account ID x. Should be [Gaia ID |Email |Unique ID |] of the account"},
+		{"a delegate that is not there", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "delegates": []string{delegate("missing-one")}}, "404 NOT_FOUND: Not found; Gaia id not found for email " + googletest.Email("missing-one")},
+		{"a delegate without rights", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "delegates": []string{delegate("nobody-here")}}, denied},
+		{"delegates that nobody made them", "my-account", nobody, map[string]any{"scope": []string{scope}, "delegates": []string{delegate("my-account")}}, "403 PERMISSION_DENIED: Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist)."},
 		{"another field", "my-account", s.AdminToken(), map[string]any{"scopes": []string{scope}}, `400 INVALID_ARGUMENT: Invalid JSON payload received. Unknown name "scopes": Cannot find field.`},
 		{"a disabled account", "disabled-one", s.AdminToken(), map[string]any{"scope": []string{scope}}, "400 FAILED_PRECONDITION: Service account is disabled."},
 		{"a deleted account", "deleted-one", s.AdminToken(), map[string]any{"scope": []string{scope}}, "404 NOT_FOUND: Not found; Gaia id not found for email " + googletest.Email("deleted-one")},

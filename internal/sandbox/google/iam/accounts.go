@@ -124,7 +124,9 @@ func (s *IAM) createAccount(r *api.Request, args []string) (any, error) {
 	}
 	email := in.AccountID + "@" + s.opts.ProjectID + ".iam.gserviceaccount.com"
 	if s.find(email) != nil {
-		return nil, api.AlreadyExists("Service account %s already exists within project projects/%s.", in.AccountID, s.opts.ProjectID)
+		exists := api.AlreadyExists("Service account %s already exists within project projects/%s.", in.AccountID, s.opts.ProjectID)
+		exists.Details = []any{api.ResourceInfo("projects/" + s.opts.ProjectID + "/serviceAccounts/" + email)}
+		return nil, exists
 	}
 	id := digits(uniqueIDDigits)
 	a := &account{

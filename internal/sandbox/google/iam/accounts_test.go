@@ -114,7 +114,7 @@ func TestAccountPolicy(t *testing.T) {
 	if a := set(etag); a.Status != 200 {
 		t.Fatalf("the first change answered %d: %s", a.Status, a.Body)
 	}
-	if got, want := set(etag).Error(t), "409 ABORTED: There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff."; got != want {
+	if got, want := set(etag).Error(t), "409 ABORTED: There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag '"; !strings.HasPrefix(got, want) {
 		t.Errorf("the second change answered\n%s\nwant\n%s", got, want)
 	}
 	if got := s.Must(t, "POST", mine+":getIamPolicy?options.requestedPolicyVersion=3", map[string]any{})["version"]; got != 3.0 {

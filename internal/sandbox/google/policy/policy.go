@@ -85,8 +85,28 @@ func (p Policy) etag() string {
 // sameEtag compares the bytes of two etags: clients write them in base64's
 // standard or URL alphabet, as JSON's bytes fields allow.
 func sameEtag(a, b string) bool {
-	standard := strings.NewReplacer("-", "+", "_", "/", "=", "")
-	return standard.Replace(a) == standard.Replace(b)
+	return plain(a) == plain(b)
+}
+
+// plain is an etag in base64's standard alphabet without padding.
+func plain(etag string) string { return strings.NewReplacer("-", "+", "_", "/", "=", "").Replace(etag) }
+
+// escaped is an etag as messages show it: its bytes, those that do not print in
+// octal.
+func escaped(etag string) string {
+	data, err := base64.RawStdEncoding.DecodeString(plain(etag))
+	if err != nil {
+		return etag
+	}
+	var out strings.Builder
+	for _, c := range data {
+		if c < ' ' || c > '~' || strings.IndexByte(`'"\\`, c) >= 0 {
+			fmt.Fprintf(&out, `\%03o`, c)
+		} else {
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
 }
 
 // Rename puts one member in the place of another everywhere, as the deletion and

@@ -43,7 +43,7 @@ func TestReplace(t *testing.T) {
 		{"nothing", Bucket, Policy{}, Policy{}, ""},
 		{"its own etag", Bucket, Policy{Etag: old.etag()}, Policy{}, ""},
 		{"its own etag as URL-safe base64", Bucket, Policy{Etag: strings.NewReplacer("+", "-", "/", "_").Replace(old.etag())}, Policy{}, ""},
-		{"another etag", Bucket, Policy{Etag: "BwAAAAAAAAA="}, old, "ABORTED: There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff."},
+		{"another etag", Bucket, Policy{Etag: "BwAAAAAAAAA="}, old, "ABORTED: There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag '\\007\\000\\000\\000\\000\\000\\000\\000' did not match the current policy's ETag '\\007"},
 		{"the same role twice", Bucket, Policy{Bindings: []Binding{grant(viewer, "user:a@example.com"), grant(viewer, "user:b@example.com", "user:a@example.com")}},
 			Policy{Version: 1, Bindings: []Binding{grant(viewer, "user:a@example.com", "user:b@example.com")}}, ""},
 		{"a member twice", Bucket, Policy{Bindings: []Binding{grant(viewer, "allUsers", "allUsers")}}, Policy{Version: 1, Bindings: []Binding{grant(viewer, "allUsers")}}, ""},

@@ -43,7 +43,7 @@ func (u Update) Apply(to Policy, on Resource, exists func(email string) bool) (P
 // service account of this cloud does.
 func (p Policy) Replace(next Policy, on Resource, exists func(email string) bool) (Policy, error) {
 	if next.Etag != "" && !sameEtag(next.Etag, p.etag()) {
-		return p, api.Aborted("There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.")
+		return p, api.Aborted("There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag '%s' did not match the current policy's ETag '%s'.", escaped(next.Etag), escaped(p.etag()))
 	}
 	if next.Version < 0 || next.Version > conditional || next.Version == 2 {
 		return p, api.InvalidArgument("Specified policy version (%d) must be 0, 1 or 3.", next.Version)

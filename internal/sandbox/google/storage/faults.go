@@ -47,7 +47,7 @@ func unavailable(message string) error {
 // token by 401, with a token by 403, and both name the caller.
 func authorize(r *api.Request, permission, resource string, own ...api.Granter) error {
 	if !scoped(r.Principal.Scopes, permission) {
-		return &fault{http.StatusForbidden, "insufficientPermissions", "AccessDenied", "Provided scope(s) are not authorized", "Access denied."}
+		return &fault{http.StatusForbidden, "forbidden", "AccessDenied", "Provided scope(s) are not authorized", "Access denied."}
 	}
 	if r.Allowed(permission, resource, own...) {
 		return nil
@@ -115,7 +115,8 @@ func of(err error) *fault {
 	}
 	switch e.Status {
 	case "ABORTED": // a stale etag is a failed precondition here
-		return &fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed", e.Message, "At least one of the pre-conditions you specified did not hold."}
+		message, _, _ := strings.Cut(e.Message, " The request's ETag")
+		return &fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed", message, "At least one of the pre-conditions you specified did not hold."}
 	default:
 		return &fault{http.StatusBadRequest, "invalid", "InvalidArgument", e.Message, "Invalid argument."}
 	}

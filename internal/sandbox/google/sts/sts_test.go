@@ -123,7 +123,7 @@ func TestRefusals(t *testing.T) {
 		{"another project", other("audience", strings.Replace(audience, googletest.Number, "1", 1)), problem("invalid_target", target)},
 		{"another pool", other("audience", strings.Replace(audience, "pool-one", "pool-two", 1)), problem("invalid_target", target)},
 		{"another provider", other("audience", strings.Replace(audience, "prov-one", "prov-two", 1)), problem("invalid_target", target)},
-		{"no JSON", other("subject_token", "x"), problem("invalid_grant", "Invalid format of AWS credentials: invalid character 'x' looking for beginning of value")},
+		{"no JSON", other("subject_token", "x"), problem("invalid_grant", "Invalid format of AWS credentials:invalid character 'x' looking for beginning of value")},
 		{"http", subject("https://", "http://"), problem("invalid_grant", format)},
 		{"another host", subject("https://"+host, "https://sts.amazonaws.com.evil.example"), problem("invalid_grant", format)},
 		{"a port", subject("https://"+host, "https://"+host+":8443"), problem("invalid_grant", format)},

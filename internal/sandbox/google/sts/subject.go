@@ -35,12 +35,12 @@ func badFormat() *Error { return &Error{"invalid_grant", "AWS request has invali
 func parse(token, audience string) (*http.Request, *Error) {
 	text, err := url.QueryUnescape(token)
 	if err != nil {
-		return nil, &Error{"invalid_grant", "Invalid format of AWS credentials: " + err.Error()}
+		return nil, &Error{"invalid_grant", "Invalid format of AWS credentials:" + err.Error()}
 	}
 	var in subject
 	dec := json.NewDecoder(strings.NewReader(text))
 	if err := dec.Decode(&in); err != nil {
-		return nil, &Error{"invalid_grant", "Invalid format of AWS credentials: " + err.Error()}
+		return nil, &Error{"invalid_grant", "Invalid format of AWS credentials:" + err.Error()}
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, badFormat()
