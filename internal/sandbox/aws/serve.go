@@ -59,10 +59,6 @@ func (c *Cloud) request(hr *http.Request, entry *journal.Entry) *api.Request {
 	r.Evaluate = func(action, resource string, keys map[string][]string, set policy.Set) policy.Decision {
 		return c.iam.Evaluate(r.Caller, action, resource, requestKeys(r, keys), set)
 	}
-	r.Decide = func(action, resource string, keys map[string][]string) journal.Decision {
-		d := r.Evaluate(action, resource, keys, policy.Set{})
-		return journal.Decision{Action: action, Resource: resource, Allowed: d.Allowed, Reason: d.Reason()}
-	}
 	return r
 }
 

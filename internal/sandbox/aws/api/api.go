@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/policy"
@@ -48,12 +47,8 @@ type Request struct {
 	Time    time.Time
 	Caller  Principal
 
-	// Decide evaluates the caller's policies; Authorize calls it. The cloud sets it.
-	// A refusal's Reason is the clause that ends AWS's message, and behind a colon
-	// the statement that denied.
-	Decide func(action, resource string, keys map[string][]string) journal.Decision
-	// Evaluate is Decide with resource policies in set beside the caller's, which
-	// it adds.
+	// Evaluate evaluates the caller's policies, and the resource policies in set
+	// beside them. The cloud sets it.
 	Evaluate func(action, resource string, keys map[string][]string, set policy.Set) policy.Decision
 	// Entry is the journal's line for this request; a service may name its operation in it.
 	Entry *journal.Entry
@@ -63,17 +58,17 @@ type Request struct {
 // request's condition context beyond the global keys (s3:prefix and the like).
 // A refusal is AWS's AccessDenied error with its usual message.
 func (r *Request) Authorize(action, resource string, keys map[string][]string) error {
-	d := r.Decide(action, resource, keys)
-	r.Entry.Decisions = append(r.Entry.Decisions, d)
+	return r.AuthorizeWith(action, resource, keys, policy.Set{})
+}
+
+// AuthorizeWith is Authorize with the resource policies of set.
+func (r *Request) AuthorizeWith(action, resource string, keys map[string][]string, set policy.Set) error {
+	d := r.Evaluate(action, resource, keys, set)
+	r.Record(action, resource, d)
 	if d.Allowed {
 		return nil
 	}
-	clause, _, _ := strings.Cut(d.Reason, ": ")
-	return &Error{
-		Status:  http.StatusForbidden,
-		Code:    "AccessDenied",
-		Message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", r.Caller.ARN, action, resource, clause),
-	}
+	return Errorf(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s %s", r.Caller.ARN, action, resource, d.Clause)
 }
 
 // Record puts a decision of Evaluate into the journal.

@@ -46,7 +46,7 @@ func (i *IAM) identityPolicies(e *entity) []policy.Named {
 	}
 	for _, arn := range e.attached {
 		if p, ok := i.policies[arn]; ok {
-			out = append(out, policy.Named{Name: p.name, Document: p.current().parsed})
+			out = append(out, policy.Named{Name: p.name, ARN: arn, Document: p.current().parsed})
 		}
 	}
 	return out

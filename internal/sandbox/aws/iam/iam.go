@@ -109,8 +109,17 @@ func (i *IAM) operations() map[string]api.Operation {
 		"AttachUserPolicy":         api.QueryOperation(i.attachPolicy(kindUser)),
 		"DetachUserPolicy":         api.QueryOperation(i.detachPolicy(kindUser)),
 		"ListAttachedUserPolicies": api.QueryOperation(i.listAttachedPolicies(kindUser)),
+
+		"PutRolePermissionsBoundary":    boundary,
+		"DeleteRolePermissionsBoundary": boundary,
+		"PutUserPermissionsBoundary":    boundary,
+		"DeleteUserPermissionsBoundary": boundary,
 	}
 }
+
+// boundary refuses every operation on permissions boundaries: a principal whose
+// boundary is ignored could do more than it may.
+func boundary(*api.Request) (any, error) { return nil, api.NotModelled("PermissionsBoundary") }
 
 // The alphabets of what AWS makes up: ids, secrets and tokens.
 const (

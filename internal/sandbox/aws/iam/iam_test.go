@@ -125,9 +125,13 @@ func TestRefusals(t *testing.T) {
 		"exists in case":  {role("Taken", lambdaTrust), awstest.Refused(409, "EntityAlreadyExists", "Role with name Taken already exists.")},
 		"long name":       {role(strings.Repeat("r", 65), lambdaTrust), awstest.Refused(400, "ValidationError", "1 validation error detected: Value '"+strings.Repeat("r", 65)+"' at 'roleName' failed to satisfy constraint: Member must have length less than or equal to 64")},
 		"bad name":        {role("a/b", lambdaTrust), awstest.Refused(400, "ValidationError", "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-")},
-		"malformed trust": {role("r", `{"Version":`), awstest.Refused(400, "MalformedPolicyDocument", "Syntax errors in policy.")},
+		"malformed trust": {role("r", `{"Version":`), awstest.Refused(400, "MalformedPolicyDocument", "This policy contains invalid Json")},
 		"trust with unknown role": {role("r", strings.Replace(lambdaTrust, `"Service":"lambda.amazonaws.com"`, `"AWS":"arn:aws:iam::111122223333:role/nobody"`, 1)),
 			awstest.Refused(400, "MalformedPolicyDocument", `Invalid principal in policy: "AWS":"arn:aws:iam::111122223333:role/nobody"`)},
+		"boundary set later": {func() error {
+			_, err := c.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: ptr("taken"), PermissionsBoundary: ptr("arn:aws:iam::aws:policy/AdministratorAccess")})
+			return err
+		}, awstest.Refused(501, "NotImplemented", "The parameter PermissionsBoundary is not modelled by this sandbox.")},
 		"unknown condition": {func() error {
 			_, err := c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: ptr("taken"), PolicyName: ptr("p"),
 				PolicyDocument: ptr(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Like":{"aws:username":"x"}}}]}`)})

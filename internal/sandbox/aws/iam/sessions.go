@@ -133,7 +133,7 @@ func (i *IAM) ManagedPolicy(arn string) (policy.Named, bool) {
 	if !ok {
 		return policy.Named{}, false
 	}
-	return policy.Named{Name: p.name, Document: p.current().parsed}, true
+	return policy.Named{Name: p.name, ARN: arn, Document: p.current().parsed}, true
 }
 
 // ServiceRole implements api.Sessions.

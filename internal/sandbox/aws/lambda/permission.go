@@ -30,12 +30,7 @@ func (s *Server) allow(c *call, action, name string, f *function) error {
 	if err != nil {
 		return err
 	}
-	d := c.Evaluate(action, arn, nil, policy.Set{Resource: []policy.Named{{Name: "the policy of function " + name, Document: document}}})
-	c.Record(action, arn, d)
-	if !d.Allowed {
-		return api.Errorf(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s %s", c.Caller.ARN, action, arn, d.Clause)
-	}
-	return nil
+	return c.AuthorizeWith(action, arn, nil, policy.Set{Resource: []policy.Named{{Name: "the policy of function " + name, Document: document}}})
 }
 
 // document is the function's policy as GetPolicy answers it.

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,28 +25,37 @@ type condition struct {
 type operator struct {
 	negated bool
 	null    bool
-	text    bool // the policy's value may hold variables
+	text    bool // the policy's value may hold variables, which only strings and ARNs do
 	equal   func(policy, call string) bool
 	valid   func(policy string) bool // nil: any text
 }
 
+// number reads an integer or a decimal, without the further forms of Go.
+func number(text string) (float64, bool) {
+	if !numberRule.MatchString(text) {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return f, err == nil
+}
+
+var numberRule = regexp.MustCompile(`^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$`)
+
 func numeric(compare func(policy, call float64) bool) operator {
 	return operator{
-		valid: func(p string) bool { _, err := strconv.ParseFloat(p, 64); return err == nil },
+		valid: func(p string) bool { _, ok := number(p); return ok },
 		equal: func(p, c string) bool {
-			pf, err1 := strconv.ParseFloat(p, 64)
-			cf, err2 := strconv.ParseFloat(c, 64)
-			return err1 == nil && err2 == nil && compare(pf, cf)
+			pf, ok1 := number(p)
+			cf, ok2 := number(c)
+			return ok1 && ok2 && compare(pf, cf)
 		},
 	}
 }
 
-// date reads ISO 8601 and seconds since 1970.
+// date reads the W3C's profile of ISO 8601, but for a year alone, and seconds
+// since 1970.
 func date(text string) (time.Time, bool) {
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, true
-	}
-	for _, layout := range []string{"2006-01-02", "2006-01-02T15:04Z", "2006-01-02T15:04:05.999Z"} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02", "2006-01-02T15:04Z07:00", "2006-01"} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t, true
 		}
@@ -83,10 +93,8 @@ func not(o operator) operator { o.negated = true; return o }
 // operatorOf returns the operator of that name. See "IAM JSON policy elements:
 // Condition operators".
 func operatorOf(name string) (operator, bool) {
-	stringEquals := operator{text: true, equal: func(p, c string) bool {
-		return strings.NewReplacer(string(rune(literalStar)), "*", string(rune(literalMark)), "?").Replace(p) == c
-	}}
-	ignoreCase := operator{text: true, equal: func(p, c string) bool { return strings.EqualFold(p, c) }}
+	stringEquals := operator{text: true, equal: func(p, c string) bool { return plain(p) == c }}
+	ignoreCase := operator{text: true, equal: func(p, c string) bool { return strings.EqualFold(plain(p), c) }}
 	like := operator{text: true, equal: wildcard}
 	arn := operator{text: true, equal: arnLike}
 	ip := operator{
@@ -97,10 +105,7 @@ func operatorOf(name string) (operator, bool) {
 			return ok && err == nil && net.Contains(a.Unmap())
 		},
 	}
-	boolean := operator{
-		text:  true,
-		equal: func(p, c string) bool { return strings.EqualFold(p, c) },
-	}
+	boolean := operator{equal: strings.EqualFold}
 	equalNumbers := numeric(func(p, c float64) bool { return c == p })
 	equalDates := dates(func(o int) bool { return o == 0 })
 	o, ok := map[string]operator{
@@ -186,9 +191,13 @@ func parseCondition(name, key string, raw json.RawMessage) (condition, error) {
 // holds evaluates the condition for the call.
 func (c *condition) holds(s *Statement, q *Request) bool {
 	call := q.values(c.key)
-	switch {
-	case c.operator.null:
+	if c.operator.null {
 		return (len(call) == 0) == c.expectNull
+	}
+	if c.forAll && len(call) == 1 && call[0] == "" {
+		call = nil // "resolves to a null dataset, such as an empty string"
+	}
+	switch {
 	case len(call) == 0:
 		return c.ifExists || c.forAll || c.operator.negated && !c.forAny
 	}

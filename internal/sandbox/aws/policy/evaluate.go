@@ -29,6 +29,7 @@ func (q *Request) values(key string) []string {
 // Named is a document with the name that decisions call it by.
 type Named struct {
 	Name     string // AdministratorAccess, or an inline policy's name
+	ARN      string // of a managed policy, which a refusal by it names
 	Document *Document
 }
 
@@ -48,6 +49,9 @@ type Set struct {
 type Decision struct {
 	Allowed bool
 	Denied  bool // by an explicit deny
+	// Untrusted says that a role's trust policy does not name the caller, which
+	// STS does not tell.
+	Untrusted bool
 	// Clause ends AWS's message about a refusal: "because no identity-based
 	// policy allows the s3:PutObject action".
 	Clause string
@@ -73,15 +77,25 @@ func Evaluate(q Request, set Set) Decision {
 		policies []Named
 		article  string
 	}{{set.Identity, "an identity-based policy"}, {set.Resource, "a resource-based policy"}, {set.Session, "a session policy"}}
+	if set.Trust {
+		groups[1].article = "the role trust policy"
+	}
 	for _, g := range groups {
 		if by, m := find(q, g.policies, true); m != noMatch {
-			return Decision{Denied: true, Clause: "with an explicit deny in " + g.article, By: by}
+			clause := "with an explicit deny in " + g.article
+			if by.policy.ARN != "" {
+				clause += ": " + by.policy.ARN
+			}
+			return Decision{Denied: true, Clause: clause, By: by.String()}
 		}
 	}
 	by, identity := find(q, set.Identity, false)
 	byResource, resource := find(q, set.Resource, false)
 	if set.Trust && resource == noMatch {
-		return Decision{Clause: fmt.Sprintf("because no resource-based policy allows the %s action", q.Action)}
+		return Decision{Clause: fmt.Sprintf("because no role trust policy allows the %s action", q.Action), Untrusted: true}
+	}
+	if resource == sessionMatch {
+		return Decision{Allowed: true, By: byResource.String()}
 	}
 	if resource == callerMatch && (identity == noMatch || set.Trust) {
 		by, identity = byResource, callerMatch
@@ -94,12 +108,22 @@ func Evaluate(q Request, set Set) Decision {
 			return Decision{Clause: fmt.Sprintf("because no session policy allows the %s action", q.Action)}
 		}
 	}
-	return Decision{Allowed: true, By: by}
+	return Decision{Allowed: true, By: by.String()}
+}
+
+// deciding is the statement that decided.
+type deciding struct {
+	statement *Statement
+	policy    Named
+}
+
+func (d deciding) String() string {
+	return fmt.Sprintf("statement %s of policy %s", d.statement.Name(), d.policy.Name)
 }
 
 // find returns the statement that fits the call best, of those that deny or of
 // those that allow.
-func find(q Request, policies []Named, deny bool) (by string, best match) {
+func find(q Request, policies []Named, deny bool) (by deciding, best match) {
 	for _, p := range policies {
 		for i := range p.Document.Statements {
 			s := &p.Document.Statements[i]
@@ -107,7 +131,7 @@ func find(q Request, policies []Named, deny bool) (by string, best match) {
 				continue
 			}
 			if m := s.fits(&q); m > best {
-				by, best = fmt.Sprintf("statement %s of policy %s", s.Name(), p.Name), m
+				by, best = deciding{s, p}, m
 			}
 		}
 	}

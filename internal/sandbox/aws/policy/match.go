@@ -18,7 +18,7 @@ func wildcard(pattern, text string) bool {
 		case p < len(pattern) && pattern[p] == '*':
 			star, mark = p, t
 			p++
-		case p < len(pattern) && (pattern[p] == text[t] || pattern[p] == '?' || pattern[p] == literalStar && text[t] == '*' || pattern[p] == literalMark && text[t] == '?'):
+		case p < len(pattern) && (pattern[p] == '?' || literal(pattern[p]) == text[t]):
 			p++
 			t++
 		case star >= 0:
@@ -35,7 +35,8 @@ func wildcard(pattern, text string) bool {
 }
 
 // arnLike matches an ARN field by field, so that a * in one field cannot reach
-// into the next; an incomplete pattern is completed with * as AWS does.
+// into the next; an incomplete pattern is completed with * as AWS does. It is
+// the rule of the ARN condition operators.
 func arnLike(pattern, arn string) bool {
 	if pattern == "*" {
 		return true
@@ -55,6 +56,42 @@ func arnLike(pattern, arn string) bool {
 	return true
 }
 
+// resourceLike is the rule of the Resource element: as arnLike, but that a *
+// which ends a field may also stand for the fields that follow; see "IAM JSON
+// policy elements: Resource".
+func resourceLike(pattern, arn string) bool {
+	if arnLike(pattern, arn) {
+		return true
+	}
+	// reached[n] says that what was read of the pattern matches arn[:n].
+	reached := make([]bool, len(arn)+1)
+	reached[0] = true
+	field := 1
+	for i := range len(pattern) {
+		next := make([]bool, len(arn)+1)
+		crosses := field == arnFields || i+1 == len(pattern) || pattern[i+1] == ':'
+		for n := range arn {
+			switch c := arn[n]; {
+			case pattern[i] == '*':
+				next[n] = next[n] || reached[n]
+				next[n+1] = next[n] && (c != ':' || crosses)
+			case pattern[i] == '?':
+				next[n+1] = reached[n] && (c != ':' || field == arnFields)
+			default:
+				next[n+1] = reached[n] && literal(pattern[i]) == c
+			}
+		}
+		if pattern[i] == '*' {
+			next[len(arn)] = next[len(arn)] || reached[len(arn)]
+		}
+		if pattern[i] == ':' && field < arnFields {
+			field++
+		}
+		reached = next
+	}
+	return reached[len(arn)]
+}
+
 // In an expanded pattern these bytes stand for a literal * and ?, written
 // ${*} and ${?} or come out of a variable's value.
 const (
@@ -63,6 +100,26 @@ const (
 )
 
 var literals = strings.NewReplacer("*", string(rune(literalStar)), "?", string(rune(literalMark)))
+
+// literal is the character that a byte of an expanded pattern stands for.
+func literal(c byte) byte {
+	switch c {
+	case literalStar:
+		return '*'
+	case literalMark:
+		return '?'
+	}
+	return c
+}
+
+// plain is an expanded text without patterns in it.
+func plain(text string) string {
+	b := []byte(text)
+	for i := range b {
+		b[i] = literal(b[i])
+	}
+	return string(b)
+}
 
 var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
 
@@ -96,9 +153,14 @@ func (s *Statement) expand(text string, q *Request) (string, bool) {
 	return out, ok
 }
 
+// ActionMatches says whether a value of the Action element means an action.
+func ActionMatches(pattern, action string) bool {
+	return wildcard(strings.ToLower(pattern), strings.ToLower(action))
+}
+
 func (s *Statement) action(action string) bool {
 	for _, a := range s.Actions {
-		if wildcard(strings.ToLower(a), strings.ToLower(action)) {
+		if ActionMatches(a, action) {
 			return !s.NotAction
 		}
 	}
@@ -108,7 +170,7 @@ func (s *Statement) action(action string) bool {
 func (s *Statement) resource(q *Request) bool {
 	for _, r := range s.Resources {
 		pattern, ok := s.expand(r, q)
-		if ok && arnLike(pattern, q.Resource) {
+		if ok && resourceLike(pattern, q.Resource) {
 			return !s.NotResource
 		}
 	}

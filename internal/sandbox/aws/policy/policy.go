@@ -85,20 +85,41 @@ func Parse(text string, kind Kind) (*Document, error) {
 		ID        string `json:"Id"`
 		Statement json.RawMessage
 	}
-	if err := strict(text, &raw); err != nil {
+	syntax := func(ofResources string) error {
+		if kind == Identity {
+			return malformed("Syntax errors in policy.")
+		}
+		return malformed("%s", ofResources)
+	}
+	if !json.Valid([]byte(text)) {
+		if kind == Identity {
+			return nil, malformed("The policy is not in the valid JSON format.")
+		}
+		return nil, malformed("This policy contains invalid Json")
+	}
+	if err := unique(text); err != nil {
 		return nil, malformed("Syntax errors in policy.")
+	}
+	if err := strict(text, &raw); err != nil {
+		return nil, syntax(unknownField(err))
 	}
 	switch raw.Version {
 	case "", "2008-10-17", currentVersion:
 	default:
-		return nil, malformed("Syntax errors in policy.")
+		return nil, syntax("The policy must contain a valid version string")
 	}
 	if raw.Version != currentVersion && kind == Identity {
 		return nil, malformed("Policy document must be version 2012-10-17 or greater.")
 	}
+	if len(raw.Statement) == 0 {
+		return nil, syntax("Missing required field Statement")
+	}
 	statements, err := oneOrMany[rawStatement](raw.Statement)
-	if err != nil || len(statements) == 0 {
-		return nil, malformed("Syntax errors in policy.")
+	if err != nil {
+		return nil, syntax(unknownField(err))
+	}
+	if len(statements) == 0 {
+		return nil, syntax("Could not parse the policy: Statement is empty!")
 	}
 	doc := &Document{Version: raw.Version}
 	sids := map[string]bool{}
@@ -108,7 +129,10 @@ func Parse(text string, kind Kind) (*Document, error) {
 			return nil, err
 		}
 		if s.Sid != "" && sids[s.Sid] {
-			return nil, malformed("Statement IDs (SID) in a single policy must be unique.")
+			if kind == Identity {
+				return nil, malformed("Statement IDs (SID) in a single policy must be unique.")
+			}
+			return nil, malformed("The Statement Ids in the policy are not unique")
 		}
 		sids[s.Sid] = true
 		s.Index, s.variables = i, raw.Version == currentVersion
@@ -129,6 +153,51 @@ func strict(text string, v any) error {
 		return fmt.Errorf("reading policy: data after the document")
 	}
 	return nil
+}
+
+// unknownField is what services with policies of their own say about a member
+// that a policy does not have.
+func unknownField(err error) string {
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return "Unknown field " + strings.Trim(name, `"`)
+	}
+	return "Syntax errors in policy."
+}
+
+// unique refuses an object with the same member twice, of which JSON decoders
+// take one; see "Grammar of the IAM JSON policy language".
+func unique(text string) error {
+	type level struct {
+		members map[string]bool // nil in an array
+		value   bool            // the next token is a member's value
+	}
+	var levels []level
+	dec := json.NewDecoder(strings.NewReader(text))
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return nil // its end: the text is valid
+		}
+		top := len(levels) - 1
+		delim, nested := token.(json.Delim)
+		if top >= 0 && levels[top].members != nil && !(nested && (delim == '}' || delim == ']')) {
+			if name, ok := token.(string); ok && !levels[top].value {
+				if levels[top].members[name] {
+					return fmt.Errorf("reading policy: two members %q", name)
+				}
+				levels[top].members[name] = true
+			}
+			levels[top].value = !levels[top].value
+		}
+		switch {
+		case nested && delim == '{':
+			levels = append(levels, level{members: map[string]bool{}})
+		case nested && delim == '[':
+			levels = append(levels, level{})
+		case nested:
+			levels = levels[:top]
+		}
+	}
 }
 
 // oneOrMany reads a JSON value that may stand alone or in an array.

@@ -2,7 +2,9 @@ package policy
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -26,15 +28,19 @@ const (
 	noMatch      match = iota
 	accountMatch       // only the caller's account is named, which delegates to its identity policies
 	callerMatch        // the caller itself is named
+	sessionMatch       // the one session of a role is named, which no session policy limits
 )
 
 var accountID = regexp.MustCompile(`^\d{12}$`)
 
-func parsePrincipals(raw json.RawMessage) ([]Principal, error) {
+func parsePrincipals(raw json.RawMessage, kind Kind) ([]Principal, error) {
 	var star string
 	if json.Unmarshal(raw, &star) == nil {
-		if star != "*" {
-			return nil, malformed("Invalid principal in policy: %q", star)
+		switch {
+		case kind == Trust:
+			return nil, malformed("Principal must be a JSON object.")
+		case star != "*":
+			return nil, invalidPrincipal(kind, "", star)
 		}
 		return []Principal{{Type: "AWS", Value: "*"}}, nil
 	}
@@ -43,26 +49,38 @@ func parsePrincipals(raw json.RawMessage) ([]Principal, error) {
 		return nil, malformed("Syntax errors in policy.")
 	}
 	var out []Principal
-	for typ, raw := range byType {
-		values, err := oneOrMany[string](raw)
+	for _, typ := range slices.Sorted(maps.Keys(byType)) {
+		values, err := oneOrMany[string](byType[typ])
 		if err != nil {
 			return nil, malformed("Syntax errors in policy.")
 		}
 		for _, v := range values {
-			p, err := parsePrincipal(typ, v)
-			if err != nil {
-				return nil, err
+			p, ok := parsePrincipal(typ, v)
+			if !ok {
+				return nil, invalidPrincipal(kind, typ, v)
 			}
 			out = append(out, p)
 		}
 	}
 	if len(out) == 0 {
-		return nil, malformed("Invalid principal in policy")
+		return nil, malformed("Missing required field Principal cannot be empty!")
 	}
 	return out, nil
 }
 
-func parsePrincipal(typ, value string) (Principal, error) {
+// invalidPrincipal is in IAM's words, or in those of S3, which does not say whom
+// it does not know.
+func invalidPrincipal(kind Kind, typ, value string) error {
+	switch {
+	case kind == Bucket:
+		return malformed("Invalid principal in policy")
+	case typ == "":
+		return malformed("Invalid principal in policy: %q", value)
+	}
+	return malformed("Invalid principal in policy: %q:%q", strings.ToUpper(typ), value)
+}
+
+func parsePrincipal(typ, value string) (Principal, bool) {
 	ok := value != ""
 	switch typ {
 	case "AWS":
@@ -79,10 +97,7 @@ func parsePrincipal(typ, value string) (Principal, error) {
 	default:
 		ok = false // CanonicalUser is not modelled
 	}
-	if !ok {
-		return Principal{}, malformed("Invalid principal in policy: %q:%q", typ, value)
-	}
-	return Principal{Type: typ, Value: value}, nil
+	return Principal{Type: typ, Value: value}, ok
 }
 
 func (p Principal) match(c Caller) match {
@@ -99,6 +114,9 @@ func (p Principal) match(c Caller) match {
 			return callerMatch
 		}
 		for _, arn := range c.ARNs {
+			if arn == p.Value && strings.Contains(arn, ":assumed-role/") {
+				return sessionMatch
+			}
 			if arn == p.Value {
 				return callerMatch
 			}

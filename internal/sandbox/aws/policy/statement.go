@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -17,14 +18,25 @@ type rawStatement struct {
 	Condition    json.RawMessage
 }
 
+// sidRule; see "IAM JSON policy elements: Sid". Services that have policies of
+// their own allow more.
+var sidRule = regexp.MustCompile(`^[0-9A-Za-z]*$`)
+
 func (rs *rawStatement) statement(kind Kind) (*Statement, error) {
 	s := &Statement{Sid: rs.Sid}
-	switch rs.Effect {
-	case "Allow":
-	case "Deny":
+	switch {
+	case rs.Effect == "Allow":
+	case rs.Effect == "Deny":
 		s.Deny = true
-	default:
+	case kind == Identity:
 		return nil, malformed("Syntax errors in policy.")
+	case rs.Effect == "":
+		return nil, malformed("Missing required field Effect")
+	default:
+		return nil, malformed("Invalid effect: %s", rs.Effect)
+	}
+	if kind == Identity && !sidRule.MatchString(rs.Sid) {
+		return nil, malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
 	}
 	for _, read := range []func(*Statement, Kind) error{rs.principal, rs.action, rs.resource, rs.condition} {
 		if err := read(s, kind); err != nil {
@@ -55,8 +67,14 @@ func (rs *rawStatement) principal(s *Statement, kind Kind) error {
 		if len(raw) > 0 {
 			return malformed("Syntax errors in policy.")
 		}
+		if kind == Identity {
+			return malformed("Policy document should not specify a principal.")
+		}
+		if !s.Deny {
+			return malformed("Allow with NotPrincipal is not allowed.")
+		}
 		if kind == Trust {
-			return malformed("AssumeRolepolicy contained invalid principals: NotPrincipal")
+			return malformed("AssumeRole policy must not contain NotPrincipal field.")
 		}
 		raw, s.NotPrincipal = rs.NotPrincipal, true
 	}
@@ -70,7 +88,7 @@ func (rs *rawStatement) principal(s *Statement, kind Kind) error {
 		return malformed("Missing required field Principal")
 	}
 	var err error
-	s.Principals, err = parsePrincipals(raw)
+	s.Principals, err = parsePrincipals(raw, kind)
 	return err
 }
 
@@ -107,8 +125,11 @@ func (rs *rawStatement) action(s *Statement, kind Kind) (err error) {
 
 func (rs *rawStatement) resource(s *Statement, kind Kind) (err error) {
 	if kind == Trust {
-		if len(rs.Resource) > 0 || len(rs.NotResource) > 0 {
+		if len(rs.Resource) > 0 {
 			return malformed("Has prohibited field Resource")
+		}
+		if len(rs.NotResource) > 0 {
+			return malformed("AssumeRole policy must not contain resources.")
 		}
 		s.Resources = []string{"*"}
 		return nil
@@ -124,10 +145,10 @@ func (rs *rawStatement) resource(s *Statement, kind Kind) (err error) {
 	}
 	for _, r := range s.Resources {
 		switch {
-		case r == "*":
+		case r == "*" && kind != Bucket:
 		case kind == Bucket && !strings.HasPrefix(r, "arn:aws:s3:::"):
 			return malformed("Policy has invalid resource")
-		case !strings.HasPrefix(r, "arn:") && r != "*":
+		case !strings.HasPrefix(r, "arn:"):
 			return malformed("Resource %s must be in ARN format or \"*\".", r)
 		}
 	}

@@ -240,6 +240,9 @@ func checkPolicy(c *call, body []byte) (func(*bucket), error) {
 				return nil, wrong("Policy has invalid resource")
 			}
 		}
+		if !applies(&s, c.bucket) {
+			return nil, wrong("Action does not apply to any resource(s) in statement")
+		}
 		for _, p := range s.Principals {
 			if exists := c.s.options.PrincipalExists; p.Type == "AWS" && p.Value != "*" && exists != nil && !exists(p.Value) {
 				return nil, wrong("Invalid principal in policy")

@@ -96,6 +96,9 @@ func TestBucketPolicy(t *testing.T) {
 		"not json":        {"<", awstest.Refused(400, "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'")},
 		"other bucket":    {strings.Replace(statement("Allow", `"*"`, ""), "some-bucket", "other", 1), awstest.Refused(400, "MalformedPolicy", "Policy has invalid resource")},
 		"no such role":    {statement("Allow", `{"AWS":"arn:aws:iam::111122223333:role/none"}`, ""), awstest.Refused(400, "MalformedPolicy", "Invalid principal in policy")},
+		"bucket's action": {strings.Replace(statement("Allow", `"*"`, ""), "s3:GetObject", "s3:ListBucket", 1), awstest.Refused(400, "MalformedPolicy", "Action does not apply to any resource(s) in statement")},
+		"object's action": {strings.Replace(statement("Allow", `"*"`, ""), "some-bucket/*", "some-bucket", 1), awstest.Refused(400, "MalformedPolicy", "Action does not apply to any resource(s) in statement")},
+		"any resource":    {strings.Replace(statement("Allow", `"*"`, ""), "arn:aws:s3:::some-bucket/*", "*", 1), awstest.Refused(400, "MalformedPolicy", "Policy has invalid resource")},
 		"public, blocked": {statement("Allow", `"*"`, ""), awstest.Refused(403, "AccessDenied", `User: arn:aws:iam::111122223333:user/sandbox-admin is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::some-bucket" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.`)},
 	} {
 		if diff := cmp.Diff(test.want, set(test.text)); diff != "" {

@@ -122,7 +122,7 @@ func (s *STS) assumeRole(r *api.Request, in *assumeRoleInput) (any, error) {
 	r.Record("sts:AssumeRole", in.RoleARN, decision)
 	if !decision.Allowed {
 		message := "User: " + r.Caller.ARN + " is not authorized to perform: sts:AssumeRole on resource: " + in.RoleARN
-		if decision.Denied {
+		if !decision.Untrusted {
 			message += " " + decision.Clause
 		}
 		return nil, api.Errorf(http.StatusForbidden, "AccessDenied", "%s", message)
