@@ -125,6 +125,9 @@ func (r *refusal) Error() string { return fmt.Sprintf("%d %s: %s", r.status, r.c
 
 // refusalOf reads a refusal out of what an SDK returns.
 func refusalOf(err error) (refusal, bool) {
+	if err == nil {
+		return refusal{}, false
+	}
 	var own *refusal
 	if errors.As(err, &own) {
 		return *own, true

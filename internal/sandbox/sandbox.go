@@ -23,6 +23,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 )
@@ -37,8 +38,9 @@ const (
 
 // Options configure a sandbox; the zero value works.
 type Options struct {
-	Dir string           // parent of the folder for contents; default: the system's
-	Now func() time.Time // the clouds' clock
+	Dir    string           // parent of the folder for contents; default: the system's
+	Now    func() time.Time // the clouds' clock
+	Faults faults.Chooser   // what is to go wrong; default: nothing
 }
 
 // Sandbox is both clouds, served.
@@ -99,8 +101,8 @@ func (s *Sandbox) start(opts Options) error {
 	if err != nil {
 		return errors.Join(err, awsListener.Close(), googleListener.Close())
 	}
-	s.serve(awsListener, s.AWS)
-	s.serve(googleListener, s.Google)
+	s.serve(awsListener, faults.Handler(s.AWS, opts.Faults))
+	s.serve(googleListener, faults.Handler(s.Google, opts.Faults))
 	return nil
 }
 

@@ -126,12 +126,9 @@ func service(path string) string {
 // ServeHTTP authenticates a request, lets its service answer, and records both.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := service(r.URL.Path)
-	entry := journal.Entry{Time: c.opts.Now(), Cloud: "google", Service: name, Operation: r.Method + " " + r.URL.Path, RequestID: rand.Text()}
+	entry := c.entry(r)
 	req := &api.Request{Request: r, ID: entry.RequestID, Service: name, Time: entry.Time, Entry: &entry}
-	out := &recorder{ResponseWriter: w, record: func(status int) {
-		entry.Status = status
-		c.opts.Journal.Record(entry)
-	}}
+	out := c.record(w, &entry)
 	defer out.finish()
 	if name != "sts" {
 		if err := c.authenticate(req); err != nil {
@@ -150,6 +147,17 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return c.decide(who, permission, resource, own, req.Time)
 	}
 	c.services[name].ServeGoogle(out, req)
+}
+
+func (c *Cloud) entry(r *http.Request) journal.Entry {
+	return journal.Entry{Time: c.opts.Now(), Cloud: "google", Service: service(r.URL.Path), Operation: r.Method + " " + r.URL.Path, RequestID: rand.Text()}
+}
+
+func (c *Cloud) record(w http.ResponseWriter, entry *journal.Entry) *recorder {
+	return &recorder{ResponseWriter: w, record: func(status int) {
+		entry.Status = status
+		c.opts.Journal.Record(*entry)
+	}}
 }
 
 // recorder records a request as its answer begins, so that the journal has it

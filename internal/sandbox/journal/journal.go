@@ -27,7 +27,8 @@ type Entry struct {
 	Principal string     `json:"principal,omitempty"`
 	Through   []string   `json:"through,omitempty"` // identities behind the principal, nearest first: the federated principal behind a service account
 	Status    int        `json:"status"`
-	Code      string     `json:"code,omitempty"` // the error code that was answered
+	Code      string     `json:"code,omitempty"`     // the error code that was answered
+	Injected  bool       `json:"injected,omitempty"` // the answer is a fault that was asked for
 	RequestID string     `json:"requestId"`
 	Decisions []Decision `json:"decisions,omitempty"`
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
 )
 
 // Sample is the content of sample.txt.
@@ -35,7 +36,8 @@ type Clouds struct {
 	*sandbox.Sandbox
 	Env environment.Environment
 
-	ahead atomic.Int64 // nanoseconds of the clouds' clock before the machine's
+	ahead  atomic.Int64 // nanoseconds of the clouds' clock before the machine's
+	faults atomic.Pointer[faults.Chooser]
 }
 
 // Now is the clouds' clock: the machine's until it is advanced.
@@ -44,12 +46,25 @@ func (c *Clouds) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.L
 // Advance moves the clouds' clock.
 func (c *Clouds) Advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
+// Fail lets the rules' faults happen from now on, in the place of all before.
+func (c *Clouds) Fail(rules ...faults.Rule) { c.FailAs(faults.Rules(rules...)) }
+
+// FailAs lets the faults happen that choose chooses; nil ends them.
+func (c *Clouds) FailAs(choose faults.Chooser) { c.faults.Store(&choose) }
+
+func (c *Clouds) choose(service string, r *http.Request) *faults.Fault {
+	if choose := c.faults.Load(); choose != nil && *choose != nil {
+		return (*choose)(service, r)
+	}
+	return nil
+}
+
 // New starts both clouds and sets them up; they end with the test. opts may leave
-// everything out; folder and clock are set here.
+// everything out; folder, clock and faults are set here.
 func New(t *testing.T, opts sandbox.Options) *Clouds {
 	t.Helper()
 	c := &Clouds{}
-	opts.Dir, opts.Now = t.TempDir(), c.Now
+	opts.Dir, opts.Now, opts.Faults = t.TempDir(), c.Now, c.choose
 	s, err := sandbox.Start(opts)
 	if err != nil {
 		t.Fatal(err)

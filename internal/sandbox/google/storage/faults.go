@@ -177,6 +177,31 @@ func writeXMLError(w http.ResponseWriter, r *api.Request, err error) {
 	}
 }
 
+// Refuse answers that the service cannot now, in the language of the API that was
+// asked.
+func Refuse(w http.ResponseWriter, r *api.Request, status int, code, message string) {
+	f := &fault{HTTP: status, Reason: "backendError", Code: "ServiceUnavailable", Message: "Backend Error", Brief: "Service unavailable."}
+	switch status {
+	case http.StatusTooManyRequests:
+		f.Reason, f.Code, f.Message, f.Brief = "rateLimitExceeded", "SlowDown", "Rate limit exceeded.", "Please reduce your request rate."
+	case http.StatusRequestTimeout:
+		f.Reason, f.Code, f.Message, f.Brief = "uploadBrokenConnection", "RequestTimeout", "Request timeout", "Request timeout."
+	case http.StatusInternalServerError:
+		f.Reason, f.Code, f.Message, f.Brief = "internalError", "InternalError", "We encountered an internal error. Please try again.", "We encountered an internal error. Please try again."
+	}
+	if code != "" {
+		f.Reason, f.Code = code, code
+	}
+	if message != "" {
+		f.Message, f.Brief = message, message
+	}
+	if IsJSON(r.URL.EscapedPath()) {
+		writeJSONError(w, r, f)
+		return
+	}
+	writeXMLError(w, r, f)
+}
+
 // wrongToken is the reason of a refusal that a token causes.
 const wrongToken = "authError"
 

@@ -195,3 +195,10 @@ func (s *STS) verify(ctx context.Context, subjectToken, audience string) (identi
 	defer resp.Body.Close()
 	return readIdentity(resp)
 }
+
+// Throttle answers that there were too many exchanges: IAM documentation,
+// "Troubleshoot Workload Identity Federation".
+func Throttle(w http.ResponseWriter, r *api.Request) {
+	r.Entry.Code = "quota_exceeded"
+	api.WriteJSON(w, http.StatusTooManyRequests, &Error{"quota_exceeded", "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few seconds."})
+}

@@ -1,0 +1,115 @@
+// Package faults makes requests to the local clouds go wrong on demand, as they
+// do on a network and in clouds under load: answers that come late, refusals with
+// 429 or 503, connections that break before, within or after a body, answers that
+// stall, crawl or arrive changed. It stands before a cloud, which knows nothing of
+// it but how its services word a refusal.
+package faults
+
+import (
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Fault is what happens to one request. The zero value does nothing; several
+// fields may be set at once, and take effect in this order.
+type Fault struct {
+	Delay time.Duration // wait before the request is looked at
+
+	// Refuse answers in the place of the service, in its own form. The status 200
+	// answers an error's body as a success, as S3 may do for long operations.
+	Refuse *Refusal
+
+	DropRequest *int64 // break the connection when so many bytes of the request's body are read; at 0, before anybody looks at it
+	LoseAnswer  bool   // do what was asked, and break the connection instead of answering
+
+	CutAnswer     *int64 // break the connection when so many bytes of the answer's body are sent
+	CorruptAnswer *int64 // flip a bit of the answer's body, of the byte at this offset
+	StallAnswer   *Stall
+	AnswerRate    int64 // bytes of the answer's body a second; 0 is no limit
+}
+
+// Refusal is an error of a service.
+type Refusal struct {
+	Status     int           // of HTTP
+	Code       string        // default: what the service calls errors of this status
+	Message    string        // default: what it says of them
+	RetryAfter time.Duration // the header of that name, in whole seconds; 0 sends none
+}
+
+// Stall is a pause in an answer's body.
+type Stall struct {
+	At  int64 // bytes sent before
+	For time.Duration
+}
+
+// At is an offset, in bytes.
+func At(offset int64) *int64 { return &offset }
+
+// Chooser tells what is to happen to a request; nil lets it pass. It is called
+// once a request, from several at a time. service is cloud/service: aws/s3,
+// google/iamcredentials.
+type Chooser func(service string, r *http.Request) *Fault
+
+// Rule lets a fault happen to the requests that it matches.
+type Rule struct {
+	Service string // pattern of cloud/service, or of service alone; empty matches all
+	Method  string // empty matches all
+	Path    string // pattern of the URL's path, in which * is any text; empty matches all
+	Skip    int    // of those that match, how many pass first
+	Times   int    // and how many fail then; 0 is all
+	Fault   Fault
+}
+
+// Rules choose by the first rule that matches and is not used up.
+func Rules(rules ...Rule) Chooser {
+	var mu sync.Mutex
+	seen := make([]int, len(rules))
+	return func(service string, r *http.Request) *Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		for i, rule := range rules {
+			if !rule.matches(service, r) {
+				continue
+			}
+			seen[i]++
+			if seen[i] > rule.Skip && (rule.Times == 0 || seen[i] <= rule.Skip+rule.Times) {
+				return &rules[i].Fault
+			}
+		}
+		return nil
+	}
+}
+
+func (rule Rule) matches(service string, r *http.Request) bool {
+	name := rule.Service
+	if name != "" && !strings.Contains(name, "/") {
+		name = "*/" + name
+	}
+	if ok, err := path.Match(name, service); name != "" && (err != nil || !ok) {
+		return false
+	}
+	if rule.Method != "" && !strings.EqualFold(rule.Method, r.Method) {
+		return false
+	}
+	return rule.Path == "" || glob(rule.Path, r.URL.Path)
+}
+
+// glob matches a pattern whose * is any text, slashes too.
+func glob(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	text, ok := strings.CutPrefix(text, parts[0])
+	if !ok || len(parts) == 1 {
+		return ok && text == ""
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(part):]
+	}
+	return strings.HasSuffix(text, parts[len(parts)-1])
+}

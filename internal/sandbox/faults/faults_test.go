@@ -1,0 +1,182 @@
+package faults
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// echo is a cloud that answers what it is sent, and counts.
+type echo struct{ served chan string }
+
+func (e echo) Service(*http.Request) string { return "aws/s3" }
+
+func (e echo) Refuse(w http.ResponseWriter, _ *http.Request, r Refusal) {
+	http.Error(w, r.Code, r.Status)
+}
+
+func (e echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		e.served <- "broken after " + string(data)
+		http.Error(w, "short", http.StatusBadRequest)
+		return
+	}
+	e.served <- string(data)
+	_, _ = w.Write(data)
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	const body = "0123456789"
+	for _, tt := range []struct {
+		name   string
+		fault  Fault
+		answer string // with the status
+		broken bool   // the connection breaks behind it
+		served string // what the cloud was sent
+	}{
+		{"none", Fault{}, "200 " + body, false, body},
+		{"late", Fault{Delay: time.Millisecond}, "200 " + body, false, body},
+		{"refused", Fault{Refuse: &Refusal{Status: 503, Code: "SlowDown"}}, "503 SlowDown\n", false, ""},
+		{"dropped at once", Fault{DropRequest: At(0)}, "", true, ""},
+		{"dropped within", Fault{DropRequest: At(4)}, "", true, "broken after 0123"},
+		{"the answer is lost", Fault{LoseAnswer: true}, "", true, body},
+		{"cut", Fault{CutAnswer: At(4)}, "200 0123", true, body},
+		{"cut at once", Fault{CutAnswer: At(0)}, "200 ", true, body},
+		{"corrupt", Fault{CorruptAnswer: At(1)}, "200 0023456789", false, body},
+		{"stalls", Fault{StallAnswer: &Stall{At: 3, For: time.Millisecond}}, "200 " + body, false, body},
+		{"crawls", Fault{AnswerRate: 1 << 20}, "200 " + body, false, body},
+		{"crawls, corrupt and cut", Fault{AnswerRate: 1 << 20, CorruptAnswer: At(2), CutAnswer: At(5)}, "200 01334", true, body},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cloud := echo{make(chan string, 1)}
+			server := httptest.NewServer(Handler(cloud, func(string, *http.Request) *Fault { return &tt.fault }))
+			defer server.Close()
+			resp, err := http.Post(server.URL, "text/plain", strings.NewReader(body))
+			got := ""
+			if err == nil {
+				var data []byte
+				data, err = io.ReadAll(resp.Body)
+				resp.Body.Close()
+				got = resp.Status[:4] + string(data)
+			}
+			if got != tt.answer || (err != nil) != tt.broken {
+				t.Errorf("answered %q, %v; want %q, broken %v", got, err, tt.answer, tt.broken)
+			}
+			served := ""
+			select {
+			case served = <-cloud.served:
+			default:
+			}
+			if served != tt.served {
+				t.Errorf("the cloud was sent %q, want %q", served, tt.served)
+			}
+		})
+	}
+}
+
+// TestStallEndsWithTheClient stalls for longer than any test runs.
+func TestStallEndsWithTheClient(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(Handler(echo{make(chan string, 1)}, func(string, *http.Request) *Fault {
+		return &Fault{StallAnswer: &Stall{At: 2, For: time.Hour}}
+	}))
+	defer server.Close() // waits for the handler
+	resp, err := http.Post(server.URL, "text/plain", strings.NewReader("0123"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	part := make([]byte, 2)
+	if _, err := io.ReadFull(resp.Body, part); err != nil || string(part) != "01" {
+		t.Errorf("before the stall came %q, %v", part, err)
+	}
+}
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	choose := Rules(
+		Rule{Service: "sts", Skip: 1, Times: 2, Fault: Fault{Delay: 1}},
+		Rule{Service: "aws/*", Method: "PUT", Path: "/bucket/*/x*", Fault: Fault{Delay: 2}},
+	)
+	for i, tt := range []struct {
+		service, method, path string
+		want                  time.Duration
+	}{
+		{"google/sts", "POST", "/v1/token", 0},
+		{"aws/sts", "POST", "/", 1},
+		{"google/sts", "POST", "/v1/token", 1},
+		{"google/sts", "POST", "/v1/token", 0},
+		{"aws/s3", "PUT", "/bucket/a/b/x1", 2},
+		{"aws/s3", "put", "/bucket/a/b/x1", 2},
+		{"aws/s3", "PUT", "/bucket/a/b/y", 0},
+		{"aws/s3", "GET", "/bucket/a/x", 0},
+		{"google/storage", "PUT", "/bucket/a/x", 0},
+		{"aws/s3", "PUT", "/other/bucket/a/x", 0},
+	} {
+		r := httptest.NewRequest(tt.method, tt.path, nil)
+		r.Method = tt.method
+		var got time.Duration
+		if f := choose(tt.service, r); f != nil {
+			got = f.Delay
+		}
+		if got != tt.want {
+			t.Errorf("request %d, %s %s %s: fault %d, want %d", i, tt.service, tt.method, tt.path, got, tt.want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Rule{
+		"aws/s3 PUT /b/*: status=503 code=SlowDown retry-after=2s times=3": {Service: "aws/s3", Method: "PUT", Path: "/b/*", Times: 3, Fault: Fault{Refuse: &Refusal{Status: 503, Code: "SlowDown", RetryAfter: 2 * time.Second}}},
+		"google/sts: delay=300ms skip=1":                                   {Service: "google/sts", Skip: 1, Fault: Fault{Delay: 300 * time.Millisecond}},
+		"storage GET: cut=0 corrupt=7 stall=1s@5 rate=1000":                {Service: "storage", Method: "GET", Fault: Fault{CutAnswer: At(0), CorruptAnswer: At(7), StallAnswer: &Stall{5, time.Second}, AnswerRate: 1000}},
+		": drop=10": {Fault: Fault{DropRequest: At(10)}},
+		"s3: lose":  {Service: "s3", Fault: Fault{LoseAnswer: true}},
+	} {
+		got, err := Parse(text)
+		if err != nil {
+			t.Errorf("Parse(%s): %v", text, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Parse(%s) (-want +got):\n%s", text, diff)
+		}
+	}
+	for text, want := range map[string]string{
+		"s3 status=503":     "it has no colon",
+		"s3 sts: lose":      `"sts" is neither a method nor a path, and there is a service already`,
+		"s3:":               "it names no fault",
+		"s3: times=1":       "it names no fault",
+		"s3: explode":       `there is no fault "explode"`,
+		"s3: status=99":     "status=99: a status is 200 to 599",
+		"s3: code=SlowDown": "a refusal needs a status",
+		"s3: delay=2":       `delay=2: "2" is no duration, such as 1s or 300ms`,
+		"s3: cut=-1":        `cut=-1: "-1" is no number of bytes`,
+		"s3: times=0 lose":  `times=0: "0" is no number above 0`,
+		"s3: lose=1":        "lose=1: it takes no value",
+	} {
+		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), Syntax) {
+			t.Errorf("Parse(%s) = %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestNoFaults(t *testing.T) {
+	t.Parallel()
+	cloud := echo{make(chan string, 1)}
+	if h := Handler(cloud, nil); h != http.Handler(cloud) {
+		t.Error("without a chooser, something stands before the cloud")
+	}
+	if _, err := (&shortened{}).Read(nil); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a body at its break gives %v", err)
+	}
+}

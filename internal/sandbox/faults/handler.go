@@ -1,0 +1,154 @@
+package faults
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// Cloud is what faults are put before.
+type Cloud interface {
+	http.Handler
+	// Service names the service that a request is for, as cloud/service.
+	Service(*http.Request) string
+	// Refuse answers a refusal in the form of that service.
+	Refuse(http.ResponseWriter, *http.Request, Refusal)
+}
+
+// Handler serves a cloud, with the faults that choose chooses.
+func Handler(c Cloud, choose Chooser) http.Handler {
+	if choose == nil {
+		return c
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := choose(c.Service(r), r)
+		if f == nil {
+			c.ServeHTTP(w, r)
+			return
+		}
+		f.serve(w, r, c)
+	})
+}
+
+func (f *Fault) serve(w http.ResponseWriter, r *http.Request, c Cloud) {
+	wait(r, f.Delay)
+	if f.Refuse != nil {
+		c.Refuse(w, r, *f.Refuse)
+		return
+	}
+	if f.DropRequest != nil {
+		if *f.DropRequest == 0 { // before the service knows of it
+			panic(http.ErrAbortHandler) // breaks the connection
+		}
+		r.Body = &shortened{r.Body, *f.DropRequest}
+	}
+	if f.LoseAnswer || f.DropRequest != nil {
+		c.ServeHTTP(mute{http.Header{}}, r)
+		panic(http.ErrAbortHandler)
+	}
+	c.ServeHTTP(&answer{ResponseWriter: w, fault: f, request: r}, r)
+}
+
+// wait waits, as long as the client does.
+func wait(r *http.Request, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+}
+
+// shortened is a body whose connection breaks.
+type shortened struct {
+	io.ReadCloser
+	left int64
+}
+
+func (s *shortened) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := s.ReadCloser.Read(p[:min(int64(len(p)), s.left)])
+	s.left -= int64(n)
+	return n, err
+}
+
+// mute is an answer that nobody hears.
+type mute struct{ header http.Header }
+
+func (m mute) Header() http.Header         { return m.header }
+func (m mute) Write(p []byte) (int, error) { return len(p), nil }
+func (m mute) WriteHeader(int)             {}
+
+// answer is an answer to whose body something happens. It has no ReadFrom, so
+// that every byte comes by.
+type answer struct {
+	http.ResponseWriter
+	fault   *Fault
+	request *http.Request
+	sent    int64
+	stalled bool
+}
+
+// piece is the most that an answer of a limited rate sends at once, in bytes.
+const piece = 4 << 10
+
+func (a *answer) Write(p []byte) (int, error) {
+	written := 0
+	for len(p) > 0 {
+		n, err := a.part(p)
+		written += n
+		if err != nil {
+			return written, err
+		}
+		p = p[n:]
+	}
+	return written, nil
+}
+
+// part sends as much of p as comes before the next thing that happens.
+func (a *answer) part(p []byte) (int, error) {
+	f := a.fault
+	if f.AnswerRate > 0 {
+		p = p[:min(len(p), piece)]
+	}
+	if cut := f.CutAnswer; cut != nil {
+		left := *cut - a.sent
+		if left <= 0 {
+			a.flush()
+			panic(http.ErrAbortHandler)
+		}
+		p = p[:min(int64(len(p)), left)]
+	}
+	if stall := f.StallAnswer; stall != nil && !a.stalled {
+		left := stall.At - a.sent
+		if left <= 0 {
+			a.stalled = true
+			a.flush()
+			wait(a.request, stall.For)
+		} else {
+			p = p[:min(int64(len(p)), left)]
+		}
+	}
+	if at := f.CorruptAnswer; at != nil && *at >= a.sent && *at < a.sent+int64(len(p)) {
+		p = append([]byte(nil), p...)
+		p[*at-a.sent] ^= 1
+	}
+	n, err := a.ResponseWriter.Write(p)
+	a.sent += int64(n)
+	if f.AnswerRate > 0 && err == nil {
+		a.flush()
+		wait(a.request, time.Duration(n)*time.Second/time.Duration(f.AnswerRate))
+	}
+	return n, err
+}
+
+// flush sends what is buffered; a writer that cannot has sent it.
+func (a *answer) flush() { _ = http.NewResponseController(a.ResponseWriter).Flush() }
+
+// Unwrap lets http.ResponseController reach the real writer.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
