@@ -41,6 +41,8 @@ type Options struct {
 	Dir    string           // parent of the folder for contents; default: the system's
 	Now    func() time.Time // the clouds' clock
 	Faults faults.Chooser   // what is to go wrong; default: nothing
+	// IAMDelay is how long a change of a policy takes to have effect, on both sides.
+	IAMDelay time.Duration
 }
 
 // Sandbox is both clouds, served.
@@ -96,6 +98,7 @@ func (s *Sandbox) start(opts Options) error {
 			Dir:           s.dir,
 			URL:           s.GoogleURL,
 			AWS:           localAWS{awsURL},
+			IAMDelay:      opts.IAMDelay,
 		})
 	}
 	if err != nil {

@@ -43,6 +43,10 @@ type Options struct {
 	Dir           string // parent of the folder for contents; default: the system's
 	Now           func() time.Time
 	Journal       *journal.Journal
+	// IAMDelay is how long a change of an allow policy takes to have effect: the
+	// service's is some two minutes, seven or more at worst (IAM documentation,
+	// "Access change propagation"). Zero is at once.
+	IAMDelay time.Duration
 	// AWS sends signed requests of AWS hosts to the AWS cloud that subject tokens
 	// are made for. Without it every token exchange fails.
 	AWS http.RoundTripper
@@ -73,9 +77,9 @@ func New(opts Options) (*Cloud, error) {
 		return nil, fmt.Errorf("starting local Google Cloud: %w", err)
 	}
 	c := &Cloud{opts: opts, blobs: blobs, tokens: &token.Store{Now: opts.Now}}
-	c.iam = iam.New(iam.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Renamed: c.renamed})
-	c.projects = projects.New(projects.Options{ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Known: c.iam.Known})
-	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known})
+	c.iam = iam.New(iam.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Delay: opts.IAMDelay, Renamed: c.renamed})
+	c.projects = projects.New(projects.Options{ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Known: c.iam.Known, Now: opts.Now, Delay: opts.IAMDelay})
+	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay})
 	c.services = map[string]api.Service{
 		"sts":                  sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}),
 		"iamcredentials":       credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens}),

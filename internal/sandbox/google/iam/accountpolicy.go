@@ -32,11 +32,11 @@ func (s *IAM) setAccountPolicy(r *api.Request, args []string) (any, error) {
 	if err := api.ReadJSON(r, &in); err != nil {
 		return nil, err
 	}
-	next, err := in.Apply(a.policy, policy.ServiceAccount, s.Known)
+	next, err := in.Apply(a.policy.Policy, policy.ServiceAccount, s.Known)
 	if err != nil {
 		return nil, err
 	}
-	a.policy = next
+	a.policy = a.policy.Set(next, s.opts.Now(), s.opts.Delay)
 	return a.policy.View(in.Policy.Version)
 }
 

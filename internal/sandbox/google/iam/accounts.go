@@ -33,7 +33,7 @@ type account struct {
 	OAuth2ClientID string `json:"oauth2ClientId,omitempty"`
 	Disabled       bool   `json:"disabled,omitempty"`
 
-	policy  policy.Policy
+	policy  policy.Timeline
 	deleted time.Time // zero while it lives
 }
 
@@ -63,7 +63,7 @@ type Account struct {
 	Email    string
 	UniqueID string
 	Disabled bool
-	Policy   policy.Policy
+	Policy   policy.Timeline
 	Resource string // full resource name
 }
 

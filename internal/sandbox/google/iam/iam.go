@@ -32,6 +32,7 @@ type Options struct {
 	ProjectID     string
 	ProjectNumber string
 	Now           func() time.Time
+	Delay         time.Duration // until a change of an account's policy has effect
 	// Renamed is called when a service account's member name changes in every
 	// policy of the project: on its deletion and its return.
 	Renamed func(from, to string)

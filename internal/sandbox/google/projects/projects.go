@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/policy"
@@ -22,6 +23,8 @@ type Options struct {
 	Number string
 	Owner  string // the member that owns the project
 	Known  func(email string) bool
+	Now    func() time.Time
+	Delay  time.Duration // until a change of the policy has effect
 }
 
 // Projects is the service.
@@ -29,13 +32,13 @@ type Projects struct {
 	opts Options
 
 	mu      sync.Mutex
-	policy  policy.Policy
+	policy  policy.Timeline
 	enabled []string
 }
 
 // New makes the service; the project's owner is set, and no API is enabled.
 func New(opts Options) *Projects {
-	return &Projects{opts: opts, policy: policy.Policy{Version: 1, Bindings: []policy.Binding{{Role: "roles/owner", Members: []string{opts.Owner}}}}}
+	return &Projects{opts: opts, policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: []policy.Binding{{Role: "roles/owner", Members: []string{opts.Owner}}}}}}
 }
 
 // Resource is the project's full resource name.
@@ -44,7 +47,7 @@ func (s *Projects) Resource() string {
 }
 
 // Policy is the project's allow policy as it stands.
-func (s *Projects) Policy() policy.Policy {
+func (s *Projects) Policy() policy.Timeline {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.policy
@@ -153,11 +156,11 @@ func (s *Projects) setPolicy(r *api.Request, args []string) (any, error) {
 	if err := api.ReadJSON(r, &in); err != nil {
 		return nil, err
 	}
-	next, err := in.Apply(s.policy, policy.Project, s.opts.Known)
+	next, err := in.Apply(s.policy.Policy, policy.Project, s.opts.Known)
 	if err != nil {
 		return nil, err
 	}
-	s.policy = next
+	s.policy = s.policy.Set(next, s.opts.Now(), s.opts.Delay)
 	return s.policy.View(in.Policy.Version)
 }
 

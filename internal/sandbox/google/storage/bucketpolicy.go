@@ -61,7 +61,7 @@ func (s *Storage) setPolicy(r *api.Request, args []string) (reply, error) {
 		const public = "The member bindings allUsers and allAuthenticatedUsers are not allowed since public access prevention is enforced."
 		return reply{}, &fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed", public, public}
 	}
-	b.policy = next
+	b.policy = b.policy.Set(next, s.opts.Now(), s.opts.Delay)
 	return answerPolicy(r, b, in.Version)
 }
 

@@ -21,7 +21,7 @@ type bucket struct {
 	publicPrevention string // inherited or enforced
 	created, updated time.Time
 	metagen          int64
-	policy           policy.Policy
+	policy           policy.Timeline
 	objects          map[string]*object
 }
 
@@ -33,9 +33,9 @@ func (b *bucket) objectResource(name string) string { return b.resource() + "/ob
 const enforced = "enforced"
 
 // grants is the bucket's policy as far as it has effect.
-func (b *bucket) grants() policy.Policy {
+func (b *bucket) grants() policy.Timeline {
 	if b.publicPrevention == enforced {
-		return b.policy.Without(policy.Public)
+		return b.policy.Map(func(p policy.Policy) policy.Policy { return p.Without(policy.Public) })
 	}
 	return b.policy
 }

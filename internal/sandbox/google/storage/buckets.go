@@ -76,10 +76,10 @@ func (s *Storage) insertBucket(r *api.Request, _ []string) (reply, error) {
 		name: in.Name, location: strings.ToUpper(in.Location), storageClass: in.StorageClass,
 		labels: map[string]string{}, created: now, updated: now, metagen: 1, objects: map[string]*object{},
 		// What a new bucket grants to its project's owners and viewers.
-		policy: policy.Policy{Version: 1, Bindings: []policy.Binding{
+		policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: []policy.Binding{
 			{Role: "roles/storage.legacyBucketOwner", Members: []string{"projectEditor:" + s.opts.ProjectID, "projectOwner:" + s.opts.ProjectID}},
 			{Role: "roles/storage.legacyBucketReader", Members: []string{"projectViewer:" + s.opts.ProjectID}},
-		}},
+		}}},
 		publicPrevention: "inherited",
 	}
 	if b.location == "" {

@@ -30,6 +30,7 @@ type Options struct {
 	Blobs         *blob.Store
 	URL           string // this cloud's own, for links and upload sessions
 	Known         func(email string) bool
+	Delay         time.Duration // until a change of a bucket's policy has effect
 }
 
 // Storage is the service.
