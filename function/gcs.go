@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -11,139 +10,262 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
 
-const (
-	// readScope is all that a copy needs: Cloud Storage documentation, "OAuth 2.0 scopes".
-	readScope = "https://www.googleapis.com/auth/devstorage.read_only"
-
-	// maxResumes is how often one object's broken stream is taken up again.
-	maxResumes = 3
-
-	// maxErrorBody is how much of an error's body is read, in bytes.
-	maxErrorBody = 64 << 10
-)
+// readScope is all that a copy needs: Cloud Storage documentation, "OAuth 2.0 scopes".
+const readScope = "https://www.googleapis.com/auth/devstorage.read_only"
 
 // gcs reads Cloud Storage through its XML API (Cloud Storage documentation, "GET
 // Object"): one request brings an object's bytes, generation, sums and headers.
 type gcs struct {
 	endpoint *url.URL
 	client   *http.Client
-	token    func(context.Context) (*auth.Token, error)
+	hide     secrets
+	patience *patience
+
+	login func() (*auth.Credentials, error)
+	mu    sync.Mutex
+	creds *auth.Credentials // keeps its token and refreshes it ahead of its expiry
 }
 
-func newGCS(s settings) (*gcs, error) {
-	// HTTP/1.1: for one stream at a time HTTP/2 only costs CPU. Other settings are
-	// those of the default transport.
+func newGCS(s settings, p *patience) (*gcs, error) {
+	client := newClient()
+	g := &gcs{endpoint: s.storage, client: client, hide: s.secrets(), patience: p}
+	g.login = func() (*auth.Credentials, error) {
+		return credentials.NewCredentialsFromJSON(credentials.ExternalAccount, s.credentials.JSON(), &credentials.DetectOptions{
+			Scopes: []string{readScope},
+			Client: &http.Client{Transport: tokenService{client.Transport, g.hide}},
+		})
+	}
+	var err error
+	if g.creds, err = g.login(); err != nil {
+		return nil, fmt.Errorf("loading credential configuration: %w", err)
+	}
+	return g, nil
+}
+
+// newClient is for many requests to one cloud at a time. HTTP/1.1: HTTP/2 would
+// only cost CPU. No redirect is followed: a token is for who was asked.
+func newClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ForceAttemptHTTP2 = false
 	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	transport.DisableCompression = true
-	client := &http.Client{Transport: transport}
-
-	creds, err := credentials.NewCredentialsFromJSON(credentials.ExternalAccount, s.credentials.JSON(), &credentials.DetectOptions{
-		Scopes: []string{readScope},
-		Client: client,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("loading credential configuration: %w", err)
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, variables.MaxConcurrency
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &gcs{endpoint: s.storage, client: client, token: creds.Token}, nil
 }
 
-// object is an open object; reading it continues over broken connections, always
-// on the generation that was opened.
-type object struct {
-	size       int64
-	generation int64
-	crc32c     string      // base64
-	header     http.Header // as Cloud Storage answered
-
-	reopen  func(offset int64) (io.ReadCloser, error)
-	body    io.ReadCloser
-	offset  int64
-	resumes int
+// tokenService makes errors of what Google's token services answer, so that
+// status and code reach whoever decides about another attempt.
+type tokenService struct {
+	http.RoundTripper
+	hide secrets
 }
 
-// open requests an object; generation 0 is the live one.
-func (g *gcs) open(ctx context.Context, bucket, name string, generation int64) (*object, error) {
-	resp, err := g.get(ctx, bucket, name, generation, 0)
+func (t tokenService) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if err != nil || resp.StatusCode < http.StatusMultipleChoices {
+		return resp, err
+	}
+	body, err := readAnswer(resp)
 	if err != nil {
 		return nil, err
 	}
-	o, err := describe(resp)
+	return nil, answerError(r.URL.Host, resp, body, t.hide)
+}
+
+// authorize puts a token on a request and returns a function that renews the
+// token should it turn out to be no good any more.
+func (g *gcs) authorize(r *http.Request) (renew func() error, err error) {
+	g.mu.Lock()
+	creds := g.creds
+	g.mu.Unlock()
+	token, err := creds.Token(r.Context())
 	if err != nil {
-		resp.Body.Close()
-		return nil, err
+		return nil, fmt.Errorf("getting an access token: %w", err)
 	}
-	o.reopen = func(offset int64) (io.ReadCloser, error) {
-		resp, err := g.get(ctx, bucket, name, o.generation, offset)
+	r.Header.Set("Authorization", token.Type+" "+token.Value)
+	return func() error {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.creds != creds { // somebody else was faster
+			return nil
+		}
+		fresh, err := g.login()
+		if err == nil {
+			g.creds = fresh
+		}
+		return err
+	}, nil
+}
+
+// do makes a request, with a fresh token when the first is refused, and returns
+// an answer of one of the wanted statuses. Its body is watched.
+func (g *gcs) do(ctx context.Context, u *url.URL, header http.Header, wanted ...int) (*http.Response, error) {
+	for renewed := false; ; renewed = true {
+		ctx, dog := watch(ctx, g.patience.stalled())
+		req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header.Clone(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
+		renew, err := g.authorize(req)
+		if err != nil {
+			err = because(ctx, err)
+			dog.stop()
+			return nil, err
+		}
+		resp, err := g.client.Do(req)
+		if err != nil {
+			err = because(ctx, err)
+			dog.stop()
+			return nil, err
+		}
+		resp.Body = watched{resp.Body, dog}
+		for _, status := range wanted {
+			if resp.StatusCode == status {
+				return resp, nil
+			}
+		}
+		body, err := readAnswer(resp)
 		if err != nil {
 			return nil, err
 		}
-		return resp.Body, nil
+		err = answerError("Cloud Storage", resp, body, g.hide)
+		if resp.StatusCode != http.StatusUnauthorized || renewed {
+			return nil, err
+		}
+		if again := renew(); again != nil {
+			return nil, errors.Join(again, err)
+		}
 	}
-	return o, nil
 }
 
-// describe reads an object's facts from the headers of the first answer.
+// object is what the first answer says about an object.
+type object struct {
+	bucket, name string
+	size         int64
+	generation   int64
+	crc32c       crc32c
+	header       http.Header
+}
+
+// open asks for an object; generation 0 is the live one. The body begins with
+// the object's first byte.
+func (g *gcs) open(ctx context.Context, bucket, name string, generation int64) (*object, io.ReadCloser, error) {
+	resp, err := g.do(ctx, g.url(bucket, name, generation), asStored(), http.StatusOK)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := describe(resp)
+	if err == nil && generation != 0 && o.generation != generation {
+		err = fmt.Errorf("asked for generation %d, answered %d", generation, o.generation)
+	}
+	if err != nil {
+		resp.Body.Close()
+		return nil, nil, err
+	}
+	o.bucket, o.name = bucket, name
+	return o, resp.Body, nil
+}
+
+// asStored lets Cloud Storage send gzip-encoded objects as they are stored, with
+// their stored length and sums: Cloud Storage documentation, "Transcoding of
+// gzip-compressed files".
+func asStored() http.Header { return http.Header{"Accept-Encoding": {"gzip"}} }
+
+// describe reads an object's facts from the headers of an answer.
 func describe(resp *http.Response) (*object, error) {
-	o := &object{size: resp.ContentLength, header: resp.Header, body: resp.Body}
+	o := &object{size: resp.ContentLength, header: resp.Header}
 	var err error
 	if o.generation, err = strconv.ParseInt(resp.Header.Get("X-Goog-Generation"), 10, 64); err != nil {
 		return nil, fmt.Errorf("reading x-goog-generation: %w", err)
 	}
+	sum := ""
 	for _, line := range resp.Header.Values("X-Goog-Hash") {
 		for part := range strings.SplitSeq(line, ",") {
-			if sum, ok := strings.CutPrefix(strings.TrimSpace(part), "crc32c="); ok {
-				o.crc32c = sum
+			if text, ok := strings.CutPrefix(strings.TrimSpace(part), "crc32c="); ok {
+				sum = text
 			}
 		}
 	}
-	if o.crc32c == "" {
-		return nil, errors.New("reading x-goog-hash: there is no crc32c")
+	if sum == "" {
+		return nil, errors.New("reading x-goog-hash: there is no crc32c; without one the copy cannot be proven")
+	}
+	if o.crc32c, err = parseCRC32C(sum); err != nil {
+		return nil, err
 	}
 	if o.size < 0 {
 		return nil, errors.New("reading content-length: the length is not known")
 	}
+	if text := resp.Header.Get("X-Goog-Stored-Content-Length"); text != "" && text != strconv.FormatInt(o.size, 10) {
+		return nil, &brokenError{fmt.Errorf("the answer has %d bytes, the object %s", o.size, text)}
+	}
 	return o, nil
 }
 
-// get asks for an object from offset on. Accept-Encoding lets Cloud Storage send
-// gzip-encoded objects as they are stored, with their stored length and sums.
-func (g *gcs) get(ctx context.Context, bucket, name string, generation, offset int64) (*http.Response, error) {
-	u := *g.endpoint
-	u.Path, u.RawPath = u.Path+"/"+bucket+"/"+name, u.EscapedPath()+"/"+bucket+"/"+escapePath(name)
-	if generation != 0 {
-		u.RawQuery = url.Values{"generation": {strconv.FormatInt(generation, 10)}}.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, fmt.Errorf("making request: %w", err)
-	}
-	want := http.StatusOK
-	if offset > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+// read asks for the bytes of one generation from one position to before another.
+// Its error is a *SourceChangedError when the generation is gone.
+func (g *gcs) read(ctx context.Context, o *object, from, to int64) (io.ReadCloser, error) {
+	header, want := asStored(), http.StatusOK
+	if from > 0 || to < o.size {
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
 		want = http.StatusPartialContent
 	}
-	req.Header.Set("Accept-Encoding", "gzip")
-	token, err := g.token(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("getting an access token: %w", err)
+	resp, err := g.do(ctx, g.url(o.bucket, o.name, o.generation), header, want)
+	var answer *AnswerError
+	if errors.As(err, &answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusPreconditionFailed) {
+		return nil, &SourceChangedError{o.generation, err}
 	}
-	req.Header.Set("Authorization", token.Type+" "+token.Value)
-	resp, err := g.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode != want {
-		defer resp.Body.Close()
-		return nil, storageError(resp)
+	if err := o.checkRange(resp, from, to); err != nil {
+		resp.Body.Close()
+		return nil, err
 	}
-	return resp, nil
+	return resp.Body, nil
+}
+
+// checkRange refuses an answer of another generation or about other bytes.
+func (o *object) checkRange(resp *http.Response, from, to int64) error {
+	if text := resp.Header.Get("X-Goog-Generation"); text != "" && text != strconv.FormatInt(o.generation, 10) {
+		return &SourceChangedError{o.generation, fmt.Errorf("the answer is of generation %s", text)}
+	}
+	if resp.ContentLength >= 0 && resp.ContentLength != to-from {
+		return &brokenError{fmt.Errorf("asked for %d bytes, answered %d", to-from, resp.ContentLength)}
+	}
+	got := resp.Header.Get("Content-Range")
+	if want := fmt.Sprintf("bytes %d-%d/%d", from, to-1, o.size); resp.StatusCode == http.StatusPartialContent && got != want {
+		return &brokenError{fmt.Errorf("asked for %s, answered %q", want, got)}
+	}
+	return nil
+}
+
+// SourceChangedError says that the generation that was being read is gone.
+type SourceChangedError struct {
+	Generation int64
+	Err        error
+}
+
+func (e *SourceChangedError) Error() string {
+	return fmt.Sprintf("the object changed while it was read: generation %d is gone: %v", e.Generation, e.Err)
+}
+
+func (e *SourceChangedError) Unwrap() error { return e.Err }
+
+func (g *gcs) url(bucket, name string, generation int64) *url.URL {
+	u := *g.endpoint
+	u.Path, u.RawPath = u.Path+"/"+bucket+"/"+name, u.EscapedPath()+"/"+bucket+"/"+escapePath(name)
+	if generation != 0 {
+		u.RawQuery = "generation=" + strconv.FormatInt(generation, 10)
+	}
+	return &u
 }
 
 // escapePath escapes an object's name for a path, slashes as slashes, and dot
@@ -158,57 +280,3 @@ func escapePath(name string) string {
 	}
 	return strings.Join(parts, "/")
 }
-
-// StorageError is an error that Cloud Storage answered (Cloud Storage
-// documentation, "HTTP status and error codes for XML").
-type StorageError struct {
-	Status  int    `xml:"-"`
-	Code    string `xml:"Code"`
-	Message string `xml:"Message"`
-	Details string `xml:"Details"`
-}
-
-func (e *StorageError) Error() string {
-	s := fmt.Sprintf("Cloud Storage answered %d %s: %s", e.Status, e.Code, e.Message)
-	if e.Details != "" {
-		s += " " + e.Details
-	}
-	return s
-}
-
-func storageError(resp *http.Response) error {
-	e := &StorageError{Status: resp.StatusCode}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	if err == nil {
-		err = xml.Unmarshal(body, e)
-	}
-	if err != nil || e.Code == "" {
-		e.Code, e.Message = http.StatusText(resp.StatusCode), strings.TrimSpace(string(body))
-	}
-	e.Status = resp.StatusCode
-	return e
-}
-
-// Read reads on, and takes a broken stream up again where it broke.
-func (o *object) Read(p []byte) (int, error) {
-	for {
-		n, err := o.body.Read(p)
-		o.offset += int64(n)
-		ended := errors.Is(err, io.EOF) && o.offset >= o.size
-		if n > 0 || err == nil || ended || o.resumes == maxResumes {
-			if n > 0 && !ended {
-				err = nil // a break behind these bytes shows again at the next read
-			}
-			return n, err
-		}
-		o.resumes++
-		body, again := o.reopen(o.offset)
-		if again != nil {
-			return 0, fmt.Errorf("resuming at byte %d of generation %d: %w", o.offset, o.generation, errors.Join(again, err))
-		}
-		o.body.Close()
-		o.body = body
-	}
-}
-
-func (o *object) Close() error { return o.body.Close() }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -17,6 +18,9 @@ type settings struct {
 	project       string
 	defaults      Event
 	prefix        string
+	concurrency   int // objects at a time
+	streams       int // ranges of one large object at a time
+	function      string
 	storage       *url.URL
 	allowLoopback bool
 
@@ -31,7 +35,13 @@ type awsSettings struct {
 	accessKeyID  string
 	secretKey    string
 	sessionToken string
-	endpoint     string // empty for AWS's own
+	endpoint     *url.URL // nil for AWS's own
+}
+
+// secrets are the settings that no log may show. The access key's id is not one
+// by itself, but it is nobody's business.
+func (s settings) secrets() secrets {
+	return newSecrets(s.aws.secretKey, s.aws.sessionToken, s.aws.accessKeyID)
 }
 
 // readSettings reads and checks all variables; its error names every mistake.
@@ -58,12 +68,34 @@ func readSettings(getenv func(string) string) (settings, error) {
 			accessKeyID:  need("AWS_ACCESS_KEY_ID", "Lambda sets it from the function's role"),
 			secretKey:    need("AWS_SECRET_ACCESS_KEY", "Lambda sets it from the function's role"),
 			sessionToken: getenv("AWS_SESSION_TOKEN"),
-			endpoint:     getenv("AWS_ENDPOINT_URL_S3"),
 		},
+		function: getenv("AWS_LAMBDA_FUNCTION_NAME"),
 	}
-	if s.aws.endpoint == "" {
-		s.aws.endpoint = getenv("AWS_ENDPOINT_URL")
+	for _, name := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
+		if text := getenv(name); text != "" && s.aws.endpoint == nil {
+			endpoint, err := url.Parse(text)
+			if err != nil || endpoint.Host == "" || (endpoint.Scheme != "https" && endpoint.Scheme != "http") {
+				errs = append(errs, fmt.Errorf("%s: %q: must be an http or https URL", name, text))
+			}
+			s.aws.endpoint = endpoint
+		}
 	}
+	choice := func(name, fallback string, choices []string) string {
+		v := cmp.Or(getenv(name), fallback)
+		errs = append(errs, checkChoice(name, v, choices))
+		return v
+	}
+	s.defaults.Overwrite = choice(variables.Overwrite, variables.OverwriteAlways, variables.Overwrites())
+	s.defaults.SourceChange = choice(variables.SourceChange, variables.ChangeFails, variables.SourceChanges())
+	number := func(name string, fallback, most int) int {
+		n, err := strconv.Atoi(cmp.Or(getenv(name), strconv.Itoa(fallback)))
+		if err != nil || n < 1 || n > most {
+			errs = append(errs, fmt.Errorf("%s: %q: must be a number from 1 to %d", name, getenv(name), most))
+		}
+		return n
+	}
+	s.concurrency = number(variables.Concurrency, variables.DefaultConcurrency, variables.MaxConcurrency)
+	s.streams = number(variables.Streams, variables.DefaultStreams, variables.MaxStreams)
 	if v := getenv(variables.AllowLoopback); v != "" {
 		allow, err := strconv.ParseBool(v)
 		if err != nil {

@@ -2,65 +2,125 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/crc32"
 	"io"
+	"net/http"
 	"regexp"
-)
+	"slices"
+	"strings"
+	"time"
 
-// maxPut is the largest object that one PutObject takes: Amazon S3 User Guide,
-// "Amazon S3 multipart upload limits", bytes.
-const maxPut = 5 << 30
+	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+)
 
 // maxName is the longest object name and S3 key: Cloud Storage documentation,
 // "Object names", and Amazon S3 User Guide, "Naming Amazon S3 objects", bytes.
 const maxName = 1024
 
+// maxRestarts is how often a copy begins anew, because bytes changed on their way
+// or the object changed.
+const maxRestarts = 3
+
+// Outcomes of a copy.
+const (
+	outcomeCopied    = "copied"
+	outcomeUnchanged = "unchanged" // the same bytes were there already
+	outcomeFailed    = "failed"
+)
+
 // transfer is one copy.
 type transfer struct {
 	from *gcs
-	to   *s3Bucket
+	to   *s3api
+	large
 
 	sourceBucket, object string
 	targetBucket, key    string
-	generation           int64 // 0 for the live one
+	generation           int64  // 0 for the live one
+	overwrite            string // one of variables.Overwrites
+	sourceChange         string // one of variables.SourceChanges
+
+	listed *object // what a listing said, or nil
+
+	tidying func(context.Context) (context.Context, context.CancelFunc) // for what must be done though time is up
+	tally   tally
+	warning error // what could not be tidied up
 }
 
 // copied is what a transfer found and wrote.
 type copied struct {
 	size       int64
 	generation int64
-	crc32c     string
+	crc32c     crc32c
+	outcome    string
 }
 
-func (t transfer) source() string      { return "gs://" + t.sourceBucket + "/" + t.object }
-func (t transfer) destination() string { return "s3://" + t.targetBucket + "/" + t.key }
+func (t *transfer) source() string      { return "gs://" + t.sourceBucket + "/" + t.object }
+func (t *transfer) destination() string { return "s3://" + t.targetBucket + "/" + t.key }
 
-// TransferError is a copy that failed; nothing was written. Lambda reports its
-// type's name as the error's type and its text as the message.
+// TransferError is a copy that failed; what was at the destination is there
+// still. Lambda reports its type's name as the error's type and its text as the
+// message.
 type TransferError struct {
 	Operation   string // planning, reading, verifying, writing
 	Source      string
 	Destination string
+	Reached     int64 // bytes that the destination had been sent; with parts, that it had stored
+	Attempts    int   // 1 and one more for everything that was done over
 	Err         error
 }
 
 func (e *TransferError) Error() string {
-	return fmt.Sprintf("%s: copying %s to %s: %v", e.Operation, e.Source, e.Destination, e.Err)
+	reached := ""
+	if e.Reached > 0 || e.Attempts > 1 {
+		reached = fmt.Sprintf(" (%d bytes far, in attempt %d)", e.Reached, e.Attempts)
+	}
+	return fmt.Sprintf("%s: copying %s to %s%s: %v", e.Operation, e.Source, e.Destination, reached, e.Err)
 }
 
 func (e *TransferError) Unwrap() error { return e.Err }
+
+// OperationError is an error of a part of a copy that is not writing.
+type OperationError struct {
+	Operation string
+	Err       error
+}
+
+func (e *OperationError) Error() string { return e.Err.Error() }
+func (e *OperationError) Unwrap() error { return e.Err }
+
+// fail is an error about the whole transfer.
+func (t *transfer) fail(err error) *TransferError {
+	operation := "writing"
+	var of *OperationError
+	if errors.As(err, &of) {
+		operation = of.Operation
+	}
+	return &TransferError{operation, t.source(), t.destination(), t.tally.reached.Load(), 1 + int(t.tally.retries.Load()), err}
+}
+
+// SpoiledError says that what was sent so far is of no use: bytes changed on their
+// way, or somebody wrote to the destination. Only a new beginning may help.
+type SpoiledError struct{ Err error }
+
+func (e *SpoiledError) Error() string { return e.Err.Error() }
+func (e *SpoiledError) Unwrap() error { return e.Err }
+
+// ExistsError says that another object is at the destination, which the policy
+// protects.
+type ExistsError struct{ Found string }
+
+func (e *ExistsError) Error() string {
+	return "the destination exists and is different (" + e.Found + "); overwriting it is not allowed"
+}
 
 // bucketPattern is what both clouds' bucket names have in common; it keeps an
 // event from reaching into another path of an endpoint.
 var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$`)
 
 // check refuses what no request should be made for.
-func (t transfer) check() *TransferError {
+func (t *transfer) check() error {
 	var errs []error
 	for _, bucket := range [][2]string{{"sourceBucket", t.sourceBucket}, {"destinationBucket", t.targetBucket}} {
 		if !bucketPattern.MatchString(bucket[1]) {
@@ -75,77 +135,192 @@ func (t transfer) check() *TransferError {
 	if t.generation < 0 {
 		errs = append(errs, fmt.Errorf("generation: %d: must not be negative", t.generation))
 	}
-	if len(errs) > 0 {
-		return &TransferError{"planning", t.source(), t.destination(), errors.Join(errs...)}
+	errs = append(errs, checkChoice("overwrite", t.overwrite, variables.Overwrites()), checkChoice("sourceChange", t.sourceChange, variables.SourceChanges()))
+	if err := errors.Join(errs...); err != nil {
+		return &OperationError{"planning", err}
 	}
 	return nil
 }
 
-// run streams the object's bytes from the response of one cloud into the request
-// of the other. They are proven twice: S3 is told Cloud Storage's own CRC32C and
-// refuses other bytes, and the sum is computed here on the way through.
-func (t transfer) run(ctx context.Context) (copied, *TransferError) {
-	fail := func(operation string, err error) (copied, *TransferError) {
-		return copied{}, &TransferError{operation, t.source(), t.destination(), err}
+func checkChoice(name, value string, choices []string) error {
+	if !slices.Contains(choices, value) {
+		return fmt.Errorf("%s: %q: must be one of %s", name, value, strings.Join(choices, ", "))
 	}
-	obj, err := t.from.open(ctx, t.sourceBucket, t.object, t.generation)
-	if err != nil {
-		return fail("reading", err)
+	return nil
+}
+
+// run copies, anew when that may help. Its error is a *TransferError.
+func (t *transfer) run(ctx context.Context) (copied, error) {
+	if err := t.check(); err != nil {
+		return copied{}, t.fail(err)
 	}
-	defer obj.Close()
-	if obj.size > maxPut {
-		return fail("writing", fmt.Errorf("the object has %d bytes; one put takes at most %d", obj.size, int64(maxPut)))
-	}
-	body := &verifier{source: obj, sum: crc32.New(crc32.MakeTable(crc32.Castagnoli)), size: obj.size, want: obj.crc32c}
-	if err := t.to.put(ctx, t.targetBucket, t.key, obj.header, body); err != nil {
-		// A body that failed is the cause of the request that failed with it.
-		if body.err != nil {
-			return fail(body.operation, body.err)
+	for restarts := 0; ; restarts++ {
+		done, err := t.once(ctx)
+		if err == nil {
+			return done, nil
 		}
-		return fail("writing", err)
+		if ctx.Err() != nil {
+			err = ended(ctx, err)
+		}
+		if ctx.Err() != nil || restarts == maxRestarts || !t.restarts(err) {
+			return copied{}, t.fail(err)
+		}
+		t.tally.retries.Add(1)
+		t.tally.reread.Add(t.tally.reached.Swap(0))
 	}
-	return copied{obj.size, obj.generation, obj.crc32c}, nil
 }
 
-// verifier passes an object's bytes on and refuses to end well unless they were
-// as many as announced and have the announced sum.
-type verifier struct {
-	source io.Reader
-	sum    hash.Hash32
-	size   int64
-	want   string // base64
-	read   int64
-
-	operation string // set with err: what failed
-	err       error
+// restarts tells whether a copy that failed may succeed from its beginning.
+func (t *transfer) restarts(err error) bool {
+	var (
+		spoiled *SpoiledError
+		changed *SourceChangedError
+		answer  *AnswerError
+	)
+	if errors.As(err, &changed) {
+		return t.sourceChange == variables.ChangeRestarts && t.generation == 0
+	}
+	return errors.As(err, &spoiled) || errors.As(err, &answer) && answer.Code == "NoSuchUpload"
 }
 
-func (v *verifier) Read(p []byte) (int, error) {
-	if v.err != nil {
-		return 0, v.err
+// once copies. The bytes are proven twice: S3 is told Cloud Storage's own CRC32C
+// and refuses other bytes, and the sum is computed here on the way through.
+func (t *transfer) once(ctx context.Context) (copied, error) {
+	if t.listed != nil {
+		if same, err := t.same(ctx, t.listed); same || err != nil {
+			return t.listed.copied(outcomeUnchanged), err
+		}
 	}
-	n, err := v.source.Read(p)
-	v.sum.Write(p[:n])
-	v.read += int64(n)
+	o, body, err := t.open(ctx)
+	if err != nil {
+		return copied{}, &OperationError{"reading", err}
+	}
+	s := &stream{from: t.from, object: o, tally: &t.tally, end: o.size, body: body}
+	defer s.close()
+	header, err := metadata(o)
+	if err != nil {
+		return copied{}, &OperationError{"planning", err}
+	}
+	if t.listed == nil {
+		if same, err := t.same(ctx, o); same || err != nil {
+			return o.copied(outcomeUnchanged), err
+		}
+	}
+	if o.size > t.threshold {
+		err = t.inParts(ctx, o, header, s)
+	} else {
+		err = t.put(ctx, o, header, s)
+	}
+	return o.copied(outcomeCopied), err
+}
+
+func (o *object) copied(outcome string) copied {
+	return copied{o.size, o.generation, o.crc32c, outcome}
+}
+
+// same tells whether the destination holds the object's bytes already, if the
+// policy asks for that; its error is an *ExistsError when the policy protects others.
+func (t *transfer) same(ctx context.Context, o *object) (bool, error) {
+	if t.overwrite == variables.OverwriteAlways {
+		return false, nil
+	}
+	found, err := t.find(ctx)
 	switch {
-	case v.read > v.size:
-		return 0, v.fail("verifying", fmt.Errorf("the source sent more than the %d bytes it announced", v.size))
-	case v.read == v.size && v.crc32c() != v.want:
-		// Held back before the last byte is passed on: the request cannot complete.
-		return 0, v.fail("verifying", fmt.Errorf("CRC32C of the bytes read is %s, the source announced %s", v.crc32c(), v.want))
-	case err != nil && !errors.Is(err, io.EOF):
-		return n, v.fail("reading", err)
-	case errors.Is(err, io.EOF) && v.read < v.size:
-		return n, v.fail("reading", fmt.Errorf("the source ended after %d of %d bytes: %w", v.read, v.size, io.ErrUnexpectedEOF))
+	case err != nil:
+		return false, err
+	case found != nil && !found.is(o) && t.overwrite == variables.OverwriteAbsent:
+		return false, &ExistsError{found.String()}
 	}
-	return n, err
+	return found.is(o), nil
 }
 
-func (v *verifier) fail(operation string, err error) error {
-	v.operation, v.err = operation, err
+// open opens the source.
+func (t *transfer) open(ctx context.Context) (o *object, body io.ReadCloser, err error) {
+	err = t.attempt(ctx, func() (err error) {
+		o, body, err = t.from.open(ctx, t.sourceBucket, t.object, t.generation)
+		return err
+	})
+	return o, body, err
+}
+
+// attempt does something until it succeeds or there is no point in it any more.
+func (t *transfer) attempt(ctx context.Context, do func() error) error {
+	for attempts := 1; ; attempts++ {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if err := t.to.patience.again(ctx, attempts, err); err != nil {
+			return err
+		}
+		t.tally.retries.Add(1)
+	}
+}
+
+// put writes one object by one request from a stream whose length and CRC32C
+// header announces; S3 checks both and makes the object visible only then.
+func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *stream) error {
+	header.Set("X-Amz-Checksum-Crc32c", o.crc32c.String())
+	t.protect(header)
+	if o.size == 0 && s.check() != nil { // no byte will bring the stream to its end
+		return s.err
+	}
+	doubtful := false // whether an attempt may have succeeded without our knowing
+	return t.attempt(ctx, func() error {
+		_, err := t.to.do(ctx, request{method: http.MethodPut, bucket: t.targetBucket, key: t.key, header: header, stream: s})
+		t.tally.reached.Store(s.next)
+		return t.settled(ctx, o, err, &doubtful)
+	})
+}
+
+// protect makes a write conditional if the policy wants it: Amazon S3 User Guide,
+// "How to prevent object overwrites with conditional writes".
+func (t *transfer) protect(header http.Header) {
+	if t.overwrite == variables.OverwriteAbsent {
+		header.Set("If-None-Match", "*")
+	}
+}
+
+// settled judges the error of a request that makes the object visible. When the
+// answer to one was lost, the next may be refused because of it: then the
+// destination tells whether it is as it should be.
+func (t *transfer) settled(ctx context.Context, o *object, err error, doubtful *bool) error {
+	var answer *AnswerError
+	refused := errors.As(err, &answer)
+	if refused && (answer.Status == http.StatusPreconditionFailed || answer.Code == "NoSuchUpload" && *doubtful) {
+		found, err := t.find(ctx)
+		switch conditional := answer.Code != "NoSuchUpload"; {
+		case err != nil:
+			return err
+		case found.is(o) && (conditional || found.generation == o.generation):
+			return nil
+		case found != nil && conditional:
+			return &ExistsError{found.String()}
+		}
+	}
+	*doubtful = *doubtful || err != nil && (!refused || answer.Status >= http.StatusInternalServerError || answer.Status == http.StatusOK)
 	return err
 }
 
-func (v *verifier) crc32c() string {
-	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, v.sum.Sum32()))
+// within is the deadline of the work itself: so far ahead of the invocation's end
+// that there is time to tidy up and to answer. Both contexts have no deadline if
+// ctx has none; that of the tidying outlives the work.
+func within(ctx context.Context, now time.Time) (work context.Context, cancel context.CancelFunc, tidy func(context.Context) (context.Context, context.CancelFunc)) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		work, cancel = context.WithCancel(ctx)
+		return work, cancel, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(context.WithoutCancel(ctx), maxMargin)
+		}
+	}
+	margin := min(maxMargin, deadline.Sub(now)/5)
+	work, cancel = context.WithDeadlineCause(ctx, deadline.Add(-margin), errDeadline)
+	return work, cancel, func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(-margin/5))
+	}
 }
+
+// maxMargin is how long tidying up may take.
+const maxMargin = 5 * time.Second
+
+var errDeadline = errors.New("the invocation's deadline is near")

@@ -31,17 +31,25 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 			awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("service-role/AWSLambdaBasicExecutionRole")),
 		}
 	} else {
+		destination := func(objects *string) string {
+			return *stack.FormatArn(&awscdk.ArnComponents{
+				Service:      jsii.String("s3"),
+				Region:       jsii.String(""),
+				Account:      jsii.String(""),
+				Resource:     jsii.String(env.DestinationBucket),
+				ResourceName: objects,
+			})
+		}
 		roleProps.InlinePolicies = &map[string]awsiam.PolicyDocument{
 			"write-destination": document("WriteDestination",
-				// One action covers every part of an upload but giving it up.
-				[]string{"s3:PutObject", "s3:AbortMultipartUpload"},
-				*stack.FormatArn(&awscdk.ArnComponents{
-					Service:      jsii.String("s3"),
-					Region:       jsii.String(""),
-					Account:      jsii.String(""),
-					Resource:     jsii.String(env.DestinationBucket),
-					ResourceName: jsii.String(env.DestinationPrefix + "*"),
-				})),
+				// One action covers every part of an upload but giving it up. Reading is
+				// for HeadObject: whether the same object is there already, and whether
+				// a write whose answer was lost has succeeded.
+				[]string{"s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"},
+				destination(jsii.String(env.DestinationPrefix+"*"))),
+			// When the answer that names a new upload is lost, listing finds the
+			// upload, so that it can be given up.
+			"find-uploads": document("FindUploads", []string{"s3:ListBucketMultipartUploads"}, destination(nil)),
 			"write-logs": document("WriteLogs",
 				[]string{"logs:CreateLogStream", "logs:PutLogEvents"},
 				*stack.FormatArn(&awscdk.ArnComponents{

@@ -159,6 +159,10 @@ func TestDefaultStacks(t *testing.T) {
 			"DESTINATION_BUCKET":             "s3-gcs-connect",
 			"DESTINATION_PREFIX":             "incoming/",
 			"OBJECT":                         "sample.txt",
+			"OVERWRITE":                      "always",
+			"SOURCE_CHANGE":                  "fail",
+			"CONCURRENCY":                    "16",
+			"STREAMS":                        "4",
 			"STORAGE_ENDPOINT":               "https://storage.googleapis.com",
 			"ALLOW_LOOPBACK_ENDPOINTS":       "false",
 		}},
@@ -173,6 +177,7 @@ func TestChosenStacks(t *testing.T) {
 	env := newEnvironment(t, map[string]string{
 		"rolePolicies": "article", "architecture": "x86_64", "timeoutSeconds": "60", "memoryMB": "1024",
 		"logRetentionDays": "7", "logRemoval": "retain", "suffix": "-b", "serviceAccount": "gcs-to-s3-b",
+		"overwrite": "if-different", "sourceChange": "restart", "concurrency": "8", "streams": "2",
 	})
 	leaveCredentials(t, env, nil)
 	s := synth(t, env)
@@ -190,6 +195,9 @@ func TestChosenStacks(t *testing.T) {
 	function.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
 		"FunctionName": "gcs-to-s3-b", "Architectures": []string{"x86_64"}, "Timeout": 60, "MemorySize": 1024,
 		"Role": "arn:aws:iam::123456789012:role/gcs-to-s3-role-b",
+		"Environment": map[string]any{"Variables": assertions.Match_ObjectLike(&map[string]any{
+			"OVERWRITE": "if-different", "SOURCE_CHANGE": "restart", "CONCURRENCY": "8", "STREAMS": "2",
+		})},
 	})
 	function.HasResource(jsii.String("AWS::Logs::LogGroup"), map[string]any{
 		"Properties":     map[string]any{"LogGroupName": "/aws/lambda/gcs-to-s3-b", "RetentionInDays": 7},

@@ -88,6 +88,11 @@ type Environment struct {
 	Object            string
 	DestinationPrefix string
 
+	Overwrite    string // one of variables.Overwrites
+	SourceChange string // one of variables.SourceChanges
+	Concurrency  int
+	Streams      int
+
 	RolePolicies RolePolicies
 	ViewerScope  ViewerScope
 

@@ -1,6 +1,10 @@
 package environment
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+)
 
 // Setting is one row of the settings table: a key of the environment file.
 type Setting struct {
@@ -49,6 +53,15 @@ func Settings() []Setting {
 			field: func(e *Environment) any { return &e.Object }, check: checkObject},
 		{Key: "destinationPrefix", Meaning: "put before the object's name to make the S3 key; the role may write nowhere else",
 			field: func(e *Environment) any { return &e.DestinationPrefix }, check: checkPrefix},
+
+		{Key: "overwrite", Default: variables.OverwriteAlways, Meaning: "an object that is at the destination already: `always` replace it; `if-absent` keep it, and fail unless it is the same; `if-different` keep it if size and CRC32C are the same",
+			field: func(e *Environment) any { return &e.Overwrite }, check: oneOf(func(e *Environment) string { return e.Overwrite }, variables.Overwrites()...)},
+		{Key: "sourceChange", Default: variables.ChangeFails, Meaning: "an object that changes while it is read: `fail`, or `restart` on the new generation",
+			field: func(e *Environment) any { return &e.SourceChange }, check: oneOf(func(e *Environment) string { return e.SourceChange }, variables.SourceChanges()...)},
+		{Key: "concurrency", Default: strconv.Itoa(variables.DefaultConcurrency), Meaning: "how many of many objects are copied at a time",
+			field: func(e *Environment) any { return &e.Concurrency }, check: between(func(e *Environment) int { return e.Concurrency }, 1, variables.MaxConcurrency, "each one needs two connections")},
+		{Key: "streams", Default: strconv.Itoa(variables.DefaultStreams), Meaning: "how many ranges of one large object are copied at a time",
+			field: func(e *Environment) any { return &e.Streams }, check: between(func(e *Environment) int { return e.Streams }, 1, variables.MaxStreams, "each one needs two connections; the function's share of the network is used up by few")},
 
 		{Key: "rolePolicies", Default: string(LeastPrivilege), Meaning: "`least-privilege`, or `article` for AmazonS3FullAccess and AWSLambdaBasicExecutionRole",
 			field: func(e *Environment) any { return (*string)(&e.RolePolicies) }, check: oneOf(func(e *Environment) string { return string(e.RolePolicies) }, string(LeastPrivilege), string(ArticlePolicies))},

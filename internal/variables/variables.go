@@ -1,5 +1,6 @@
 // Package variables names the environment variables with which the function's
-// stack configures the function. It is all that the two share.
+// stack configures the function, and the values that some of them may have. It is
+// all that the two share.
 package variables
 
 const (
@@ -13,8 +14,39 @@ const (
 	Object            = "OBJECT"             // copied when the event names none
 	DestinationPrefix = "DESTINATION_PREFIX" // may be absent
 
+	// These four may be absent.
+	Overwrite    = "OVERWRITE"
+	SourceChange = "SOURCE_CHANGE"
+	Concurrency  = "CONCURRENCY"
+	Streams      = "STREAMS"
+
 	// StorageEndpoint is the custom API endpoint of Cloud Storage.
 	StorageEndpoint = "STORAGE_ENDPOINT"
 	// AllowLoopback is "true" where endpoints may be on this machine.
 	AllowLoopback = "ALLOW_LOOPBACK_ENDPOINTS"
+)
+
+// What becomes of an object that is at the destination already.
+const (
+	OverwriteAlways    = "always"       // it is replaced
+	OverwriteAbsent    = "if-absent"    // it stays, and the copy fails unless it is the same
+	OverwriteDifferent = "if-different" // it stays if it is the same: size and CRC32C
+)
+
+// Overwrites are all of them.
+func Overwrites() []string { return []string{OverwriteAlways, OverwriteAbsent, OverwriteDifferent} }
+
+// What becomes of a copy whose source changes while it is read.
+const (
+	ChangeFails    = "fail"
+	ChangeRestarts = "restart" // on the new generation
+)
+
+// SourceChanges are both of them.
+func SourceChanges() []string { return []string{ChangeFails, ChangeRestarts} }
+
+// How much is done at a time: objects, and ranges of one large object.
+const (
+	DefaultConcurrency, MaxConcurrency = 16, 64
+	DefaultStreams, MaxStreams         = 4, 16
 )

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// maxResults bounds the results of one invocation, in bytes of JSON. Lambda takes
+// 6 MB (Lambda Developer Guide, "Lambda quotas"); memory asks for less.
+const maxResults = 1 << 20
+
+// outcomeInterrupted is that of an object that the deadline cut off.
+const outcomeInterrupted = "interrupted"
+
+// many copies many objects, some at a time. They are taken in the order of their
+// names or of the event; when time or room for results runs out, no more are
+// taken, and a cursor says where the next invocation goes on.
+type many struct {
+	*handler
+	event   Event
+	log     *slog.Logger
+	tidying func(context.Context) (context.Context, context.CancelFunc)
+	next    func(context.Context) (*transfer, string, error) // nil behind the last; with the cursor behind it
+
+	mu      sync.Mutex
+	tasks   []*task
+	room    int           // bytes left for results
+	longest time.Duration // of a copy so far
+	ended   bool          // there are no more
+	err     error         // of finding the next
+}
+
+// task is one of the objects, in the order in which they were taken.
+type task struct {
+	result ObjectResult
+	after  string // the cursor behind it
+	done   bool
+}
+
+func (h *handler) copyMany(ctx context.Context, event Event, log *slog.Logger) (ManyResult, error) {
+	start := h.now()
+	ctx, cancel, tidying := within(ctx, start)
+	defer cancel()
+	m := &many{handler: h, event: event, log: log, tidying: tidying, room: maxResults}
+	whole := h.plan(event, Item{Object: "-"}) // for what all of them share
+	err := whole.check()
+	prefix := ""
+	if event.Prefix != nil {
+		prefix = *event.Prefix
+	}
+	whole.object, whole.key = prefix, h.settings.prefix+prefix
+	if err == nil {
+		err = m.begin(whole, prefix)
+	}
+	if err != nil {
+		return ManyResult{}, whole.fail(&OperationError{"planning", err})
+	}
+	var workers sync.WaitGroup
+	for range h.settings.concurrency {
+		workers.Go(func() { m.work(ctx) })
+	}
+	workers.Wait()
+	if m.err != nil && len(m.tasks) == 0 {
+		return ManyResult{}, whole.fail(&OperationError{"reading", m.err})
+	}
+	r := m.result()
+	r.Source, r.Destination, r.DurationMS = whole.source(), whole.destination(), h.now().Sub(start).Milliseconds()
+	return r, nil
+}
+
+// begin chooses where objects come from.
+func (m *many) begin(whole *transfer, prefix string) error {
+	if m.event.Prefix != nil && m.event.Objects != nil {
+		return errors.New("prefix and objects: give one of them")
+	}
+	if m.event.Prefix != nil {
+		l := &listing{from: m.source, attempt: whole.attempt, bucket: whole.sourceBucket, prefix: prefix, after: m.event.Cursor}
+		m.next = func(ctx context.Context) (*transfer, string, error) {
+			o, err := l.next(ctx)
+			if o == nil || err != nil {
+				return nil, "", err
+			}
+			t := m.plan(m.event, Item{Object: o.name})
+			if o.generation != 0 {
+				t.listed = o
+			}
+			return t, o.name, nil
+		}
+		return nil
+	}
+	i, err := strconv.Atoi(cmp.Or(m.event.Cursor, "0"))
+	if err != nil || i < 0 || i > len(m.event.Objects) {
+		return fmt.Errorf("cursor: %q: must be one that an invocation with these objects answered", m.event.Cursor)
+	}
+	m.next = func(context.Context) (*transfer, string, error) {
+		if i == len(m.event.Objects) {
+			return nil, "", nil
+		}
+		i++
+		return m.plan(m.event, m.event.Objects[i-1]), strconv.Itoa(i), nil
+	}
+	return nil
+}
+
+// work copies objects until there are no more to take.
+func (m *many) work(ctx context.Context) {
+	for {
+		t, task := m.take(ctx)
+		if t == nil {
+			return
+		}
+		t.tidying = m.tidying
+		done, elapsed, err := m.transfer(ctx, t, m.log)
+		m.finish(task, done, elapsed, err)
+	}
+}
+
+func (m *many) take(ctx context.Context) (*transfer, *task) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended || m.err != nil || m.room <= 0 || m.late(ctx) {
+		return nil, nil
+	}
+	t, after, err := m.next(ctx)
+	if t == nil || err != nil {
+		m.err, m.ended = err, err == nil
+		return nil, nil
+	}
+	task := &task{result: ObjectResult{Object: t.object, Key: t.key}, after: after}
+	m.tasks = append(m.tasks, task)
+	m.room -= 2*len(t.object) + len(t.key)
+	return t, task
+}
+
+// late tells whether a copy that begins now may not end in time: whether less is
+// left than the longest took, or than a tenth of the whole.
+func (m *many) late(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && deadline.Sub(m.now()) <= max(m.longest, lateness)
+}
+
+// lateness is how long before the deadline no object is begun.
+const lateness = time.Second
+
+func (m *many) finish(task *task, done copied, elapsed time.Duration, err error) {
+	r := &task.result
+	r.Outcome, r.Bytes, r.Generation = done.outcome, done.size, done.generation
+	var failed *TransferError
+	switch {
+	case errors.As(err, &failed):
+		r.Outcome, r.Error = outcomeFailed, failed.Operation+": "+failed.Err.Error()
+		if errors.Is(err, errDeadline) {
+			r.Outcome = outcomeInterrupted
+		}
+	default:
+		r.CRC32C = done.crc32c.String()
+	}
+	size := 0
+	if data, err := json.Marshal(r); err == nil {
+		size = len(data)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	task.done = r.Outcome != outcomeInterrupted
+	m.room -= size
+	m.longest = max(m.longest, elapsed)
+}
+
+// result counts, and finds the cursor: behind the last object before which all
+// are done. An object behind it that is done is taken again by the next
+// invocation, for the sake of one before it.
+func (m *many) result() ManyResult {
+	r := ManyResult{StatusCode: 200, Cursor: m.event.Cursor, Objects: []ObjectResult{}}
+	pending := !m.ended
+	for _, t := range m.tasks {
+		r.Objects = append(r.Objects, t.result)
+		switch t.result.Outcome {
+		case outcomeCopied:
+			r.Copied++
+			r.Bytes += t.result.Bytes
+		case outcomeUnchanged:
+			r.Unchanged++
+		case outcomeFailed:
+			r.Failed++
+		}
+	}
+	for _, t := range m.tasks {
+		if !t.done {
+			pending = true
+			break
+		}
+		r.Cursor = t.after
+	}
+	if !pending {
+		r.Cursor = ""
+	}
+	if m.err != nil {
+		r.Error = m.err.Error()
+	}
+	if r.Failed > 0 || m.err != nil {
+		r.StatusCode = 207
+	}
+	r.Body = fmt.Sprintf("%d objects transferred, %d unchanged, %d failed", r.Copied, r.Unchanged, r.Failed)
+	return r
+}

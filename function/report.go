@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// namespace is that of the metrics.
+const namespace = "gcs-to-s3"
+
+// embedded tells CloudWatch which members of a log line are metrics: Amazon
+// CloudWatch User Guide, "Specification: Embedded metric format".
+type embedded struct {
+	Timestamp         int64
+	CloudWatchMetrics []directive
+}
+
+type directive struct {
+	Namespace  string
+	Dimensions [][]string
+	Metrics    []metric
+}
+
+type metric struct{ Name, Unit string }
+
+// metrics are of every copy; Objects and Failures are 0 or 1.
+var metrics = []metric{
+	{"Objects", "Count"}, {"Failures", "Count"}, {"Bytes", "Bytes"}, {"Duration", "Milliseconds"},
+	{"Throughput", "Bytes/Second"}, {"Retries", "Count"}, {"BytesReread", "Bytes"},
+}
+
+// report writes the one log line of a copy.
+func (h *handler) report(log *slog.Logger, t *transfer, done copied, elapsed time.Duration, err error) {
+	var objects, failures, bytes int64
+	attrs := []any{"source", t.source(), "destination", t.destination()}
+	level, message := slog.LevelInfo, done.outcome
+	var failed *TransferError
+	switch {
+	case errors.As(err, &failed):
+		level, message, failures = slog.LevelError, "copy failed", 1
+		attrs = append(attrs, "outcome", outcomeFailed, "operation", failed.Operation, "reached", failed.Reached, "error", failed.Err.Error())
+	case done.outcome == outcomeCopied:
+		objects, bytes = 1, done.size
+		fallthrough
+	default:
+		attrs = append(attrs, "outcome", done.outcome, "size", done.size, "generation", done.generation, "crc32c", done.crc32c.String())
+	}
+	if t.warning != nil {
+		level = max(level, slog.LevelWarn)
+		attrs = append(attrs, "warning", t.warning.Error())
+	}
+	throughput := float64(bytes) / max(elapsed.Seconds(), 1e-6)
+	log.Log(nil, level, message, append(attrs,
+		"Function", h.settings.function, "Objects", objects, "Failures", failures, "Bytes", bytes, "Duration", elapsed.Milliseconds(),
+		"Throughput", int64(throughput), "Retries", t.tally.retries.Load(), "BytesReread", t.tally.reread.Load(),
+		"_aws", embedded{h.now().UnixMilli(), []directive{{namespace, [][]string{{"Function"}}, metrics}}})...)
+}
