@@ -22,8 +22,9 @@ type Fault struct {
 	// answers an error's body as a success, as S3 may do for long operations.
 	Refuse *Refusal
 
-	DropRequest *int64 // break the connection when so many bytes of the request's body are read; at 0, before anybody looks at it
-	LoseAnswer  bool   // do what was asked, and break the connection instead of answering
+	DropRequest    *int64 // break the connection when so many bytes of the request's body are read; at 0, before anybody looks at it
+	CorruptRequest *int64 // flip a bit of the request's body, of the byte at this offset
+	LoseAnswer     bool   // do what was asked, and break the connection instead of answering
 
 	CutAnswer     *int64 // break the connection when so many bytes of the answer's body are sent
 	CorruptAnswer *int64 // flip a bit of the answer's body, of the byte at this offset

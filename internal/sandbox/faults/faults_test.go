@@ -47,6 +47,8 @@ func TestFaults(t *testing.T) {
 		{"refused", Fault{Refuse: &Refusal{Status: 503, Code: "SlowDown"}}, "503 SlowDown\n", false, ""},
 		{"dropped at once", Fault{DropRequest: At(0)}, "", true, ""},
 		{"dropped within", Fault{DropRequest: At(4)}, "", true, "broken after 0123"},
+		{"changed on the way there", Fault{CorruptRequest: At(4)}, "200 0123556789", false, "0123556789"},
+		{"changed behind its end", Fault{CorruptRequest: At(10)}, "200 " + body, false, body},
 		{"the answer is lost", Fault{LoseAnswer: true}, "", true, body},
 		{"cut", Fault{CutAnswer: At(4)}, "200 0123", true, body},
 		{"cut at once", Fault{CutAnswer: At(0)}, "200 ", true, body},
@@ -140,8 +142,9 @@ func TestParse(t *testing.T) {
 		"aws/s3 PUT /b/*: status=503 code=SlowDown retry-after=2s times=3": {Service: "aws/s3", Method: "PUT", Path: "/b/*", Times: 3, Fault: Fault{Refuse: &Refusal{Status: 503, Code: "SlowDown", RetryAfter: 2 * time.Second}}},
 		"google/sts: delay=300ms skip=1":                                   {Service: "google/sts", Skip: 1, Fault: Fault{Delay: 300 * time.Millisecond}},
 		"storage GET: cut=0 corrupt=7 stall=1s@5 rate=1000":                {Service: "storage", Method: "GET", Fault: Fault{CutAnswer: At(0), CorruptAnswer: At(7), StallAnswer: &Stall{5, time.Second}, AnswerRate: 1000}},
-		": drop=10": {Fault: Fault{DropRequest: At(10)}},
-		"s3: lose":  {Service: "s3", Fault: Fault{LoseAnswer: true}},
+		": garble=3": {Fault: Fault{CorruptRequest: At(3)}},
+		": drop=10":  {Fault: Fault{DropRequest: At(10)}},
+		"s3: lose":   {Service: "s3", Fault: Fault{LoseAnswer: true}},
 	} {
 		got, err := Parse(text)
 		if err != nil {

@@ -42,6 +42,9 @@ func (f *Fault) serve(w http.ResponseWriter, r *http.Request, c Cloud) {
 		}
 		r.Body = &shortened{r.Body, *f.DropRequest}
 	}
+	if f.CorruptRequest != nil {
+		r.Body = &corrupted{r.Body, *f.CorruptRequest}
+	}
 	if f.LoseAnswer || f.DropRequest != nil {
 		c.ServeHTTP(mute{http.Header{}}, r)
 		panic(http.ErrAbortHandler)
@@ -74,6 +77,21 @@ func (s *shortened) Read(p []byte) (int, error) {
 	}
 	n, err := s.ReadCloser.Read(p[:min(int64(len(p)), s.left)])
 	s.left -= int64(n)
+	return n, err
+}
+
+// corrupted is a body that arrives changed.
+type corrupted struct {
+	io.ReadCloser
+	before int64 // bytes before the changed one
+}
+
+func (c *corrupted) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	if 0 <= c.before && c.before < int64(n) {
+		p[c.before] ^= 1
+	}
+	c.before -= int64(n)
 	return n, err
 }
 

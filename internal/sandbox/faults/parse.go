@@ -9,7 +9,7 @@ import (
 )
 
 // Syntax tells people how to write a rule.
-const Syntax = `[SERVICE] [METHOD] [/PATH*]: FAULT… [skip=N] [times=N], where a FAULT is status=CODE [code=NAME] [retry-after=DURATION], delay=DURATION, drop=BYTES, lose, cut=BYTES, corrupt=BYTE, stall=DURATION@BYTE or rate=BYTES; for example "aws/s3 PUT: status=503 times=2"`
+const Syntax = `[SERVICE] [METHOD] [/PATH*]: FAULT… [skip=N] [times=N], where a FAULT is status=CODE [code=NAME] [retry-after=DURATION], delay=DURATION, drop=BYTES, garble=BYTE, lose, cut=BYTES, corrupt=BYTE, stall=DURATION@BYTE or rate=BYTES; for example "aws/s3 PUT: status=503 times=2"`
 
 // Parse reads a rule as Syntax says.
 func Parse(text string) (Rule, error) {
@@ -77,6 +77,7 @@ var settings = map[string]func(*Rule, string) error{
 	"code":        func(r *Rule, v string) error { r.refusal().Code = v; return nil },
 	"retry-after": func(r *Rule, v string) error { return duration(&r.refusal().RetryAfter, v) },
 	"drop":        func(r *Rule, v string) error { return offset(&r.Fault.DropRequest, v) },
+	"garble":      func(r *Rule, v string) error { return offset(&r.Fault.CorruptRequest, v) },
 	"lose": func(r *Rule, v string) error {
 		r.Fault.LoseAnswer = true
 		if v != "" {
