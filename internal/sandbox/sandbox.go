@@ -43,6 +43,9 @@ type Options struct {
 	Faults faults.Chooser   // what is to go wrong; default: nothing
 	// IAMDelay is how long a change of a policy takes to have effect, on both sides.
 	IAMDelay time.Duration
+	// MinPart is the smallest part of an S3 upload but the last, in bytes, so that
+	// tests need no large objects; zero is what S3 allows.
+	MinPart int64
 }
 
 // Sandbox is both clouds, served.
@@ -88,6 +91,7 @@ func (s *Sandbox) start(opts Options) error {
 		Journal: s.Journal,
 		Dir:     s.dir,
 		URL:     s.AWSURL,
+		MinPart: opts.MinPart,
 	})
 	if err == nil {
 		s.Google, err = google.New(google.Options{

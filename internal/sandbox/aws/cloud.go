@@ -48,6 +48,9 @@ type Options struct {
 	URL     string           // where the cloud is served, as clients reach it
 	// BodyIdle is how long a client may stop within a body; zero is what S3 allows.
 	BodyIdle time.Duration
+	// MinPart is the smallest part of an S3 upload but the last, in bytes; zero is
+	// what S3 allows.
+	MinPart int64
 }
 
 // Cloud is a local AWS. Make it with New.
@@ -103,7 +106,7 @@ func New(o Options) (*Cloud, error) {
 		return nil, err
 	}
 	c.sts = sts.New(c.iam)
-	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists})
+	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, MinPart: o.MinPart})
 	c.Register("iam", c.iam)
 	c.Register("sts", c.sts)
 	c.Register("s3", c.s3)

@@ -49,7 +49,7 @@ func (c *call) completeMultipartUpload() error {
 		return err
 	}
 	c.s.mu.RLock()
-	parts, err := u.choose(in)
+	parts, err := u.choose(in, c.s.options.MinPart)
 	c.s.mu.RUnlock()
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (c *call) objectChecksum(u *upload) (string, error) {
 }
 
 // choose finds the parts that the document names. The caller holds the lock.
-func (u *upload) choose(in completion) ([]*part, error) {
+func (u *upload) choose(in completion, smallest int64) ([]*part, error) {
 	for i, p := range in.Parts {
 		if i > 0 && p.PartNumber <= in.Parts[i-1].PartNumber {
 			return nil, api.Errorf(http.StatusBadRequest, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.")
@@ -141,10 +141,10 @@ func (u *upload) choose(in completion) ([]*part, error) {
 				return nil, invalidPart(u, p.PartNumber, p.ETag)
 			}
 		}
-		if i < len(in.Parts)-1 && have.blob.Size < minPartSize {
+		if i < len(in.Parts)-1 && have.blob.Size < smallest {
 			e := api.Errorf(http.StatusBadRequest, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
 			e.Members = map[string]string{
-				"ProposedSize": fmt.Sprint(have.blob.Size), "MinSizeAllowed": fmt.Sprint(minPartSize),
+				"ProposedSize": fmt.Sprint(have.blob.Size), "MinSizeAllowed": fmt.Sprint(smallest),
 				"PartNumber": strconv.Itoa(have.number), "ETag": have.etag,
 			}
 			return nil, e

@@ -54,6 +54,8 @@ type Options struct {
 	// PrincipalExists says whether an ARN that a bucket policy names exists; nil
 	// accepts every one.
 	PrincipalExists func(arn string) bool
+	// MinPart is the smallest part but the last, in bytes; zero is what S3 allows.
+	MinPart int64
 }
 
 // S3 is the service. Make it with New.
@@ -73,6 +75,9 @@ func New(o Options) *S3 {
 	}
 	if o.Random == nil {
 		o.Random = rand.Reader
+	}
+	if o.MinPart == 0 {
+		o.MinPart = minPartSize
 	}
 	s := &S3{options: o, buckets: map[string]*bucket{}, uploads: map[string]*upload{}}
 	s.routes = s.table()
