@@ -8,17 +8,23 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
 func newSandbox(getenv func(string) string) *cobra.Command {
-	var keep, asJSON bool
+	var keep, asJSON, audit bool
+	var delay time.Duration
+	var rules []string
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Deploy, run, prove and destroy everything in local clouds",
@@ -36,9 +42,16 @@ left. It needs no cloud account; Go, Node.js and npm must be installed.`,
 			if err != nil {
 				return err
 			}
-			r := rehearsal.Rehearsal{Root: root, Progress: reporter(cmd.ErrOrStderr(), getenv)}
+			choose, err := chooser(rules)
+			if err != nil {
+				return err
+			}
+			r := rehearsal.Rehearsal{
+				Root: root, Progress: reporter(cmd.ErrOrStderr(), getenv),
+				Clouds: sandbox.Options{Faults: choose, IAMDelay: delay}, Audit: audit && !keep,
+			}
 			if keep {
-				r.Hold = func(ctx context.Context, s *rehearsal.Stand) error { return hold(ctx, cmd.OutOrStdout(), s) }
+				r.Hold = func(ctx context.Context, s *rehearsal.Stand) error { return hold(ctx, cmd.OutOrStdout(), s, audit) }
 			}
 			summary, err := r.Run(cmd.Context())
 			if errors.Is(err, errReleased) || (cmd.Context().Err() != nil && keep) {
@@ -59,7 +72,26 @@ left. It needs no cloud account; Go, Node.js and npm must be installed.`,
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep everything up until Ctrl-C, and print how to point aws, cdk, pulumi and gcloud at it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
+	cmd.Flags().BoolVar(&audit, "audit", false, "print every request to the clouds with each decision, who asked, and the statement or binding that decided; with --keep as they come")
+	cmd.Flags().DurationVar(&delay, "iam-delay", 0, "let changes of policies take so long to have effect, on both sides; Google's take about 2m, 7m at worst")
+	cmd.Flags().StringArrayVar(&rules, "fault", nil, "let requests go wrong; may be given several times: "+faults.Syntax)
 	return cmd
+}
+
+// chooser makes the faults that rules ask for; none where there are none.
+func chooser(rules []string) (faults.Chooser, error) {
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	var parsed []faults.Rule
+	for _, text := range rules {
+		rule, err := faults.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		parsed = append(parsed, rule)
+	}
+	return faults.Rules(parsed...), nil
 }
 
 // reporter shows progress on w, live where it is a terminal.
@@ -88,6 +120,12 @@ func print(w io.Writer, s rehearsal.Summary, err error) {
 			fmt.Fprintf(w, "  %s %s\n      %s\n", mark, p.Claim, p.Seen)
 		}
 	}
+	if len(s.Audit) > 0 {
+		fmt.Fprintln(w, "\nEvery request to the local clouds:")
+		for _, e := range s.Audit {
+			_ = e.Write(w) // the rest of what is printed would fail alike
+		}
+	}
 	fmt.Fprintf(w, "\nPulumi ran with %s.\n", s.Plugin)
 	if err == nil {
 		fmt.Fprintf(w, "Everything held, and nothing is left. (%.1fs)\n", s.Seconds)
@@ -97,8 +135,9 @@ func print(w io.Writer, s rehearsal.Summary, err error) {
 // errReleased ends a kept sandbox.
 var errReleased = errors.New("released")
 
-// hold writes the settings to a file, tells how to use them, and waits.
-func hold(ctx context.Context, w io.Writer, s *rehearsal.Stand) error {
+// hold writes the settings to a file, tells how to use them, and waits; meanwhile
+// an audit prints what the clouds are asked.
+func hold(ctx context.Context, w io.Writer, s *rehearsal.Stand, audit bool) error {
 	file := filepath.Join(s.Dir, "environment.sh")
 	if err := os.WriteFile(file, []byte(s.Shell()), 0o600); err != nil {
 		return err
@@ -126,6 +165,10 @@ Change a name or a number in %[7]s, then run, as far as it matters to them,
 To take it down: cdk destroy --all && pulumi destroy
 Ctrl-C here ends the local clouds and removes their files.
 `, file, env.Function, env.DestinationBucket, env.Object, env.Pool, env.SourceBucket, environment.FileName(env.Name), env.RoleStack())
+	if audit {
+		fmt.Fprintln(w, "Every request to the local clouds:")
+		defer s.Sandbox.Journal.Follow(func(e journal.Entry) { _ = e.Write(w) })()
+	}
 	<-ctx.Done()
 	return errReleased
 }

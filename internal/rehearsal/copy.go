@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -61,8 +62,28 @@ type answer struct {
 	DurationMS int64  `json:"durationMs"`
 }
 
-// invoke runs the deployed function with an event as the console offers it.
+// Until a change of a policy has effect, the function is invoked this often. A
+// sandbox without delay refuses for another reason, and the first refusal stands.
+const retry = 5 * time.Second
+
+// invoke runs the deployed function, and waits for policies to have effect.
 func invoke(ctx context.Context, s *Stand, _ *Summary) (string, error) {
+	for deadline := time.Now().Add(s.delay); ; {
+		answer, err := s.invoke(ctx)
+		left := time.Until(deadline)
+		if err == nil || left < 0 {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return "", errors.Join(err, ctx.Err())
+		case <-time.After(min(left+time.Millisecond, retry)):
+		}
+	}
+}
+
+// invoke runs the deployed function once, with an event as the console offers it.
+func (s *Stand) invoke(ctx context.Context) (string, error) {
 	out, err := lambda.NewFromConfig(s.admin()).Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: &s.Env.Function,
 		Payload:      []byte(`{"key1":"value1"}`),

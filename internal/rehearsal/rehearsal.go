@@ -19,6 +19,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
@@ -26,6 +27,10 @@ import (
 type Rehearsal struct {
 	Root     string // the project's root
 	Progress *progress.Reporter
+	// Clouds are how the clouds behave: their faults and delays. The folder is set here.
+	Clouds sandbox.Options
+	// Audit puts every request and decision of the run into its summary.
+	Audit bool
 	// Hold is called when the function has proven itself, while everything stands;
 	// the tear-down follows when it returns. It may be nil.
 	Hold func(ctx context.Context, s *Stand) error
@@ -39,6 +44,7 @@ type Stand struct {
 	Sandbox *sandbox.Sandbox
 
 	root  string
+	delay time.Duration // until a change of a policy has effect
 	cdk   cdk
 	stack *federation
 }
@@ -51,6 +57,8 @@ type Summary struct {
 	Steps       []Step   `json:"steps"`
 	Proofs      []Proof  `json:"proofs"`
 	Seconds     float64  `json:"seconds"`
+
+	Audit []journal.Entry `json:"audit,omitempty"`
 }
 
 // Step is one step of a run.
@@ -81,6 +89,9 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	s, err := r.open(ctx, &summary, tools)
 	if s != nil {
 		defer func() {
+			if r.Audit && s.Sandbox != nil {
+				summary.Audit = s.Sandbox.Journal.Entries()
+			}
 			_, closing := r.Progress.Step("stop the local clouds and remove their files", func() (string, error) { return "", s.close() })
 			err = errors.Join(err, closing)
 		}()
@@ -189,9 +200,11 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t tools) (*Stand,
 	if err != nil {
 		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
-	s := &Stand{Dir: dir, root: r.Root}
+	s := &Stand{Dir: dir, root: r.Root, delay: r.Clouds.IAMDelay}
 	err = r.step(summary, "start the local clouds", func() (string, error) {
-		if s.Sandbox, err = sandbox.Start(sandbox.Options{Dir: dir}); err != nil {
+		options := r.Clouds
+		options.Dir = dir
+		if s.Sandbox, err = sandbox.Start(options); err != nil {
 			return "", err
 		}
 		if s.Env, err = writeEnvironment(r.Root, s.Sandbox); err != nil {

@@ -36,8 +36,9 @@ type Entry struct {
 // Journal collects entries. The zero value works; all methods are safe for
 // concurrent use, and a nil *Journal discards what it is given.
 type Journal struct {
-	mu      sync.Mutex
-	entries []Entry
+	mu       sync.Mutex
+	entries  []Entry
+	follower func(Entry)
 }
 
 // Record adds one entry.
@@ -48,6 +49,26 @@ func (j *Journal) Record(e Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.entries = append(j.entries, e)
+	if j.follower != nil {
+		j.follower(e)
+	}
+}
+
+// Follow calls f with every entry there is and, until stop is called, with every
+// one to come, in their order and one at a time. There is one follower at a time;
+// f must not call the journal.
+func (j *Journal) Follow(f func(Entry)) (stop func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range j.entries {
+		f(e)
+	}
+	j.follower = f
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.follower = nil
+	}
 }
 
 // Entries returns a copy of all entries in the order they were recorded.

@@ -22,6 +22,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/iam"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/token"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 )
 
 // The identifiers of the exchange: RFC 8693, "OAuth 2.0 Token Exchange", and
@@ -54,6 +55,8 @@ func New(opts Options) *STS { return &STS{opts} }
 type Error struct {
 	Code        string `json:"error"`
 	Description string `json:"error_description"`
+
+	cause string // what is known beyond the description, for the journal
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Description }
@@ -76,13 +79,24 @@ func (s *STS) ServeGoogle(w http.ResponseWriter, r *api.Request) {
 		api.WriteError(w, r, api.Unknown(r.Request))
 		return
 	}
+	r.Entry.Operation = "token"
 	in, err := read(r)
+	var out any
+	var why string
 	if err == nil {
-		var out any
-		if out, err = s.exchange(r, in); err == nil {
-			api.WriteJSON(w, http.StatusOK, out)
-			return
+		out, why, err = s.exchange(r, in)
+	}
+	decision := journal.Decision{Action: "token exchange", Resource: in.Audience, Allowed: err == nil, Reason: why}
+	if err != nil {
+		decision.Reason = err.Description
+		if err.cause != "" {
+			decision.Reason += " " + err.cause
 		}
+	}
+	r.Entry.Decisions = append(r.Entry.Decisions, decision)
+	if err == nil {
+		api.WriteJSON(w, http.StatusOK, out)
+		return
 	}
 	r.Entry.Code = err.Code
 	api.WriteJSON(w, http.StatusBadRequest, err)
@@ -91,19 +105,19 @@ func (s *STS) ServeGoogle(w http.ResponseWriter, r *api.Request) {
 func read(r *api.Request) (exchange, *Error) {
 	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	if err != nil {
-		return exchange{}, &Error{"invalid_request", "The request is too large."}
+		return exchange{}, &Error{Code: "invalid_request", Description: "The request is too large."}
 	}
 	var in exchange
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		var problem *api.Error
 		if errors.As(api.Decode(bytes.NewReader(data), &in), &problem) {
-			return exchange{}, &Error{"invalid_request", problem.Message}
+			return exchange{}, &Error{Code: "invalid_request", Description: problem.Message}
 		}
 		return in, nil
 	}
 	form, err := url.ParseQuery(string(data))
 	if err != nil {
-		return exchange{}, &Error{"invalid_request", "Bad Request"}
+		return exchange{}, &Error{Code: "invalid_request", Description: "Bad Request"}
 	}
 	fields := map[string]*string{
 		"grant_type": &in.GrantType, "audience": &in.Audience, "scope": &in.Scope,
@@ -114,10 +128,10 @@ func read(r *api.Request) (exchange, *Error) {
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		field := fields[name]
 		if field == nil { // an actor's token among them
-			return exchange{}, &Error{"invalid_request", "Invalid parameter: the sandbox has no " + name + " in a token exchange."}
+			return exchange{}, &Error{Code: "invalid_request", Description: "Invalid parameter: the sandbox has no " + name + " in a token exchange."}
 		}
 		if len(form[name]) > 1 {
-			return exchange{}, &Error{"invalid_request", "Parameter " + name + " is given more than once."}
+			return exchange{}, &Error{Code: "invalid_request", Description: "Parameter " + name + " is given more than once."}
 		}
 		*field = form.Get(name)
 	}
@@ -132,54 +146,56 @@ func checkOptions(text string) *Error {
 	}
 	var problem *api.Error
 	if errors.As(api.Decode(strings.NewReader(text), &options), &problem) {
-		return &Error{"invalid_request", "Invalid value for \"options\". " + problem.Message}
+		return &Error{Code: "invalid_request", Description: "Invalid value for \"options\". " + problem.Message}
 	}
 	return nil
 }
 
-func (s *STS) exchange(r *api.Request, in exchange) (any, *Error) {
+// exchange answers with a token, and says why it does.
+func (s *STS) exchange(r *api.Request, in exchange) (answer any, why string, problem *Error) {
 	switch {
 	case in.GrantType != grantType:
-		return nil, &Error{"unsupported_grant_type", "Bad Request"}
+		return nil, "", &Error{Code: "unsupported_grant_type", Description: "Bad Request"}
 	case in.RequestedTokenType != accessTokenType:
-		return nil, &Error{"invalid_request", "Invalid value for \"requested_token_type\": only " + accessTokenType + " is supported."}
+		return nil, "", &Error{Code: "invalid_request", Description: "Invalid value for \"requested_token_type\": only " + accessTokenType + " is supported."}
 	case in.SubjectTokenType != subjectTokenType:
-		return nil, &Error{"invalid_request", "Invalid value for \"subject_token_type\"."}
+		return nil, "", &Error{Code: "invalid_request", Description: "Invalid value for \"subject_token_type\"."}
 	case strings.TrimSpace(in.Scope) == "":
-		return nil, &Error{"invalid_scope", "Missing required parameter: scope"}
+		return nil, "", &Error{Code: "invalid_scope", Description: "Missing required parameter: scope"}
 	case in.SubjectToken == "":
-		return nil, &Error{"invalid_request", "Missing required parameter: subject_token"}
+		return nil, "", &Error{Code: "invalid_request", Description: "Missing required parameter: subject_token"}
 	}
 	if err := checkOptions(in.Options); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	provider, wellFormed, ok := s.opts.IAM.Provider(in.Audience)
 	if !wellFormed {
-		return nil, &Error{"invalid_request", "Invalid value for \"audience\". This value should be the full resource name of the Identity Provider. See https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token for the list of possible formats."}
+		return nil, "", &Error{Code: "invalid_request", Description: "Invalid value for \"audience\". This value should be the full resource name of the Identity Provider. See https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token for the list of possible formats."}
 	}
 	if !ok {
-		return nil, &Error{"invalid_target", "The target service indicated by the \"audience\" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn't exist."}
+		return nil, "", &Error{Code: "invalid_target", Description: "The target service indicated by the \"audience\" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn't exist."}
 	}
 	identity, err := s.verify(r.Context(), in.SubjectToken, in.Audience)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	r.Entry.Principal = identity.arn
 	if identity.account != provider.AWSAccount {
-		return nil, &Error{"invalid_grant", "The AWS account of the given credential (" + identity.account + ") is not the account that the provider trusts."}
+		return nil, "", &Error{Code: "invalid_grant", Description: "The AWS account of the given credential (" + identity.account + ") is not the account that the provider trusts."}
 	}
-	principal, err := federate(provider, identity)
+	principal, why, err := federate(provider, identity)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	principal.Scopes = strings.Fields(in.Scope)
 	access, _ := s.opts.Tokens.Issue(principal, lifetime)
-	r.Entry.Principal = principal.Member
+	r.Entry.Principal, r.Entry.Through = principal.Member, principal.Through
 	return map[string]any{
 		"access_token":      access,
 		"issued_token_type": accessTokenType,
 		"token_type":        "Bearer",
 		"expires_in":        int(lifetime / time.Second),
-	}, nil
+	}, why, nil
 }
 
 // verify sends the signed request and reads who AWS says the caller is.
@@ -190,7 +206,7 @@ func (s *STS) verify(ctx context.Context, subjectToken, audience string) (identi
 	}
 	resp, err := s.opts.AWS.RoundTrip(req.WithContext(ctx))
 	if err != nil {
-		return identity{}, &Error{"invalid_grant", "Error connecting to AWS: " + err.Error()}
+		return identity{}, &Error{Code: "invalid_grant", Description: "Error connecting to AWS: " + err.Error()}
 	}
 	defer resp.Body.Close()
 	return readIdentity(resp)
@@ -200,5 +216,5 @@ func (s *STS) verify(ctx context.Context, subjectToken, audience string) (identi
 // "Troubleshoot Workload Identity Federation".
 func Throttle(w http.ResponseWriter, r *api.Request) {
 	r.Entry.Code = "quota_exceeded"
-	api.WriteJSON(w, http.StatusTooManyRequests, &Error{"quota_exceeded", "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few seconds."})
+	api.WriteJSON(w, http.StatusTooManyRequests, &Error{Code: "quota_exceeded", Description: "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few seconds."})
 }

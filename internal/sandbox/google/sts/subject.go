@@ -3,6 +3,7 @@ package sts
 import (
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -28,48 +29,55 @@ var hostPattern = regexp.MustCompile(`^sts(\.[a-z]{2}(-[a-z]+)+-[0-9])?\.amazona
 
 const targetHeader = "x-goog-cloud-target-resource"
 
-func badFormat() *Error { return &Error{"invalid_grant", "AWS request has invalid format."} }
+// badFormat is what is answered to every request of another shape; the journal
+// alone says what is wrong with it.
+func badFormat(format string, args ...any) *Error {
+	return &Error{Code: "invalid_grant", Description: "AWS request has invalid format.", cause: "(" + fmt.Sprintf(format, args...) + ".)"}
+}
 
 // parse makes the request of a subject token, after holding it to the one shape
 // that proves an identity to this audience and does nothing else.
 func parse(token, audience string) (*http.Request, *Error) {
 	text, err := url.QueryUnescape(token)
 	if err != nil {
-		return nil, &Error{"invalid_grant", "Invalid format of AWS credentials:" + err.Error()}
+		return nil, &Error{Code: "invalid_grant", Description: "Invalid format of AWS credentials:" + err.Error()}
 	}
 	var in subject
 	dec := json.NewDecoder(strings.NewReader(text))
 	if err := dec.Decode(&in); err != nil {
-		return nil, &Error{"invalid_grant", "Invalid format of AWS credentials:" + err.Error()}
+		return nil, &Error{Code: "invalid_grant", Description: "Invalid format of AWS credentials:" + err.Error()}
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, badFormat()
+		return nil, badFormat("something follows the request")
 	}
 	u, err := url.Parse(in.URL)
 	if err != nil || u.Scheme != "https" || !hostPattern.MatchString(u.Host) || (u.Path != "" && u.Path != "/") || u.User != nil || u.Fragment != "" {
-		return nil, badFormat()
+		return nil, badFormat("the URL %q is not that of AWS's STS, https://sts.REGION.amazonaws.com", in.URL)
 	}
 	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil || len(query) != 2 || !only(query["Action"], "GetCallerIdentity") || !only(query["Version"], "2011-06-15") || in.Method != http.MethodPost || in.Body != "" {
-		return nil, badFormat()
+	if err != nil || len(query) != 2 || !only(query["Action"], "GetCallerIdentity") || !only(query["Version"], "2011-06-15") {
+		return nil, badFormat("the query %q is not Action=GetCallerIdentity&Version=2011-06-15", u.RawQuery)
+	}
+	if in.Method != http.MethodPost || in.Body != "" {
+		return nil, badFormat("the request is %s with a body of %d bytes, not POST without one", in.Method, len(in.Body))
 	}
 	header := http.Header{}
 	for _, h := range in.Headers {
 		if _, twice := header[http.CanonicalHeaderKey(h.Key)]; twice {
-			return nil, badFormat() // which of the two was signed?
+			return nil, badFormat("the header %s is there twice", h.Key) // which of the two was signed?
 		}
 		header.Set(h.Key, h.Value)
 	}
 	for _, required := range []string{"Authorization", "X-Amz-Date", "Host"} {
 		if header.Get(required) == "" {
-			return nil, badFormat()
+			return nil, badFormat("there is no header %s", required)
 		}
 	}
 	if header.Get("Host") != u.Host {
-		return nil, badFormat()
+		return nil, badFormat("the header Host is %q, not the URL's %q", header.Get("Host"), u.Host)
 	}
 	if header.Get(targetHeader) != audience {
-		return nil, &Error{"invalid_grant", "The value of the header " + targetHeader + " must be the audience of the token exchange."}
+		return nil, &Error{Code: "invalid_grant", Description: "The value of the header " + targetHeader + " must be the audience of the token exchange.", cause: fmt.Sprintf("(It is %q.)", header.Get(targetHeader))}
 	}
 	header.Del("Host")
 	if u.Path == "" {
@@ -90,16 +98,16 @@ const maxAnswer = 64 << 10 // bytes
 func readIdentity(resp *http.Response) (identity, *Error) {
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return identity{}, &Error{"invalid_grant", "Error reading the answer of AWS: " + err.Error()}
+		return identity{}, &Error{Code: "invalid_grant", Description: "Error reading the answer of AWS: " + err.Error()}
 	}
 	if resp.StatusCode != http.StatusOK {
 		var failure struct {
 			Error struct{ Code, Message string }
 		}
 		if err := xml.Unmarshal(data, &failure); err != nil || failure.Error.Code == "" {
-			return identity{}, &Error{"invalid_grant", "Received invalid AWS response."}
+			return identity{}, &Error{Code: "invalid_grant", Description: "Received invalid AWS response."}
 		}
-		return identity{}, &Error{"invalid_grant", "Received invalid AWS response of type " + failure.Error.Code + " with error message: " + failure.Error.Message}
+		return identity{}, &Error{Code: "invalid_grant", Description: "Received invalid AWS response of type " + failure.Error.Code + " with error message: " + failure.Error.Message}
 	}
 	var answer struct {
 		Result struct {
@@ -108,7 +116,7 @@ func readIdentity(resp *http.Response) (identity, *Error) {
 		} `xml:"GetCallerIdentityResult"`
 	}
 	if err := xml.Unmarshal(data, &answer); err != nil || answer.Result.Arn == "" {
-		return identity{}, &Error{"invalid_grant", "Received invalid AWS response."}
+		return identity{}, &Error{Code: "invalid_grant", Description: "Received invalid AWS response."}
 	}
 	return identity{answer.Result.Account, answer.Result.Arn, answer.Result.UserID}, nil
 }
