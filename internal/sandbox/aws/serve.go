@@ -15,7 +15,7 @@ import (
 
 // ServeHTTP answers one request of any service.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
-	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws"}
+	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws", Operation: hr.Method + " " + hr.URL.Path} // until a service says it better
 	if hr.Body != http.NoBody {
 		hr.Body = idleBody{hr.Body, http.NewResponseController(w), c.options.BodyIdle}
 	}
