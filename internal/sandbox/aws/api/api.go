@@ -65,6 +65,12 @@ func (r *Request) Authorize(action, resource string, keys map[string][]string) e
 func (r *Request) AuthorizeWith(action, resource string, keys map[string][]string, set policy.Set) error {
 	d := r.Evaluate(action, resource, keys, set)
 	r.Record(action, resource, d)
+	return r.Denied(action, resource, d)
+}
+
+// Denied is AWS's AccessDenied error with its usual message, or nil where d
+// allows. Services differ in how they show the resource.
+func (r *Request) Denied(action, resource string, d policy.Decision) error {
 	if d.Allowed {
 		return nil
 	}

@@ -84,7 +84,27 @@ func (i *IAM) authorize(r *api.Request, action string, k kind, name string, keys
 	for key, values := range keys {
 		all[key] = values
 	}
-	return r.Authorize("iam:"+action, arn, all)
+	shown := string(k) + " " + name
+	if strings.Contains(action, "Tag") {
+		shown = arn
+	}
+	return authorize(r, "iam:"+action, arn, shown, all)
+}
+
+// authorize is r.Authorize for a resource that IAM shows otherwise than as its
+// ARN in what it refuses.
+func authorize(r *api.Request, action, arn, shown string, keys map[string][]string) error {
+	d := r.Evaluate(action, arn, keys, policy.Set{})
+	r.Record(action, arn, d)
+	return r.Denied(action, shown, d)
+}
+
+// authorizeCreation checks the right to create something, and to tag it.
+func authorizeCreation(r *api.Request, kind, arn, shown string, tags []Tag) error {
+	if err := authorize(r, "iam:Create"+kind, arn, shown, tagKeys(tags)); err != nil || len(tags) == 0 {
+		return err
+	}
+	return r.Authorize("iam:Tag"+kind, arn, tagKeys(tags))
 }
 
 // with authorizes a call about an entity, finds it and does the rest under the

@@ -250,7 +250,7 @@ func TestCallsAreAuthorized(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	_, err = limited.DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: ptr("ok-1")})
-	want.Message = "User: arn:aws:sts::111122223333:assumed-role/limited/session is not authorized to perform: iam:DeleteRole on resource: arn:aws:iam::111122223333:role/ok-1 with an explicit deny in an identity-based policy"
+	want.Message = "User: arn:aws:sts::111122223333:assumed-role/limited/session is not authorized to perform: iam:DeleteRole on resource: role ok-1 with an explicit deny in an identity-based policy"
 	if diff := cmp.Diff(want, awstest.RefusalOf(t, err)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -112,7 +112,7 @@ func (i *IAM) ownPolicy(arn string) (*managedPolicy, error) {
 // withPolicy authorizes a call about a policy, finds it and does the rest under
 // the lock.
 func (i *IAM) withPolicy(r *api.Request, action, arn string, find func(arn string) (*managedPolicy, error), do func(*managedPolicy) (any, error)) (any, error) {
-	if err := r.Authorize("iam:"+action, arn, nil); err != nil {
+	if err := authorize(r, "iam:"+action, arn, "policy "+arn, nil); err != nil {
 		return nil, err
 	}
 	i.mu.Lock()
@@ -143,7 +143,7 @@ func (i *IAM) createPolicy(r *api.Request, in *createPolicyInput) (any, error) {
 		return nil, err
 	}
 	arn := i.arn("policy" + path + in.PolicyName)
-	if err := r.Authorize("iam:CreatePolicy", arn, tagKeys(in.Tags)); err != nil {
+	if err := authorizeCreation(r, "Policy", arn, "policy "+in.PolicyName, in.Tags); err != nil {
 		return nil, err
 	}
 	d, err := parseManaged(in.PolicyDocument)
@@ -208,7 +208,8 @@ type listPoliciesInput struct {
 }
 
 func (i *IAM) listPolicies(r *api.Request, in *listPoliciesInput) (any, error) {
-	if err := r.Authorize("iam:ListPolicies", i.arn("policy"+cmpPath(in.PathPrefix)), nil); err != nil {
+	path := cmpPath(in.PathPrefix)
+	if err := authorize(r, "iam:ListPolicies", i.arn("policy"+path), "policy path "+path, nil); err != nil {
 		return nil, err
 	}
 	switch in.Scope {
@@ -255,7 +256,7 @@ type policyUserShape struct {
 }
 
 func (i *IAM) listEntitiesForPolicy(r *api.Request, in *listEntitiesInput) (any, error) {
-	if err := r.Authorize("iam:ListEntitiesForPolicy", in.PolicyArn, nil); err != nil {
+	if err := authorize(r, "iam:ListEntitiesForPolicy", in.PolicyArn, "policy "+in.PolicyArn, nil); err != nil {
 		return nil, err
 	}
 	i.mu.RLock()

@@ -62,7 +62,8 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Authorize("iam:CreateRole", i.arn("role"+path+in.RoleName), tagKeys(in.Tags)); err != nil {
+	arn := i.arn("role" + path + in.RoleName)
+	if err := authorizeCreation(r, "Role", arn, arn, in.Tags); err != nil {
 		return nil, err
 	}
 	created := &role{description: in.Description, maxSession: minSessionDuration}

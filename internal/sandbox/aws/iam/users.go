@@ -45,7 +45,8 @@ func (i *IAM) createUser(r *api.Request, in *createUserInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Authorize("iam:CreateUser", i.arn("user"+path+in.UserName), tagKeys(in.Tags)); err != nil {
+	arn := i.arn("user" + path + in.UserName)
+	if err := authorizeCreation(r, "User", arn, arn, in.Tags); err != nil {
 		return nil, err
 	}
 	created := &user{}

@@ -3,6 +3,7 @@ package s3
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
@@ -33,10 +34,7 @@ func (c *call) allowed(action, resource, bucketName string) error {
 	if c.Caller.Type == api.Anonymous {
 		return api.Errorf(http.StatusForbidden, "AccessDenied", "Access Denied")
 	}
-	return &api.Error{
-		Status: http.StatusForbidden, Code: "AccessDenied",
-		Message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %q %s", c.Caller.ARN, action, resource, d.Clause),
-	}
+	return c.Denied(action, strconv.Quote(resource), d)
 }
 
 // onBucket checks that the bucket exists and the caller may do action on it.
