@@ -66,7 +66,12 @@ func TestRehearsal(t *testing.T) {
 				t.Errorf("%s: %v\n%s", strings.Join(unchanged, " "), err, out)
 			}
 		}
-		return rename(ctx, t, s)
+		taken := shareWithGcloud(ctx, t, s)
+		if err := rename(ctx, t, s); err != nil {
+			return err
+		}
+		taken()
+		return nil
 	}
 	summary, err := r.Run(context.Background())
 	if err != nil {
@@ -81,6 +86,62 @@ func TestRehearsal(t *testing.T) {
 		}
 	}
 	left(t, r, stand.Env)
+}
+
+// shareWithGcloud reads with gcloud what Pulumi made, and lets Pulumi take over
+// what gcloud made. The program does not have that, so the next update deletes it,
+// which the returned function checks.
+func shareWithGcloud(ctx context.Context, t *testing.T, s *Stand) (deleted func()) {
+	t.Helper()
+	if _, err := exec.LookPath("gcloud"); err != nil {
+		t.Logf("what Pulumi and gcloud make of each other's work is not tested: %v", err)
+		return func() {}
+	}
+	run := func(command string) string {
+		words := strings.Fields(command)
+		out, err := s.command(ctx, words[0], words[1:]...)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, out)
+		}
+		return strings.TrimSpace(out)
+	}
+	const pools = "gcloud iam workload-identity-pools "
+	of := " --location=global --workload-identity-pool="
+	for command, want := range map[string]string{
+		pools + "describe " + s.Env.Pool + " --location=global":                               "state: ACTIVE",
+		pools + "providers describe " + s.Env.Provider + of + s.Env.Pool:                      "attributeCondition: attribute.aws_role == '" + s.Env.AssumedRole() + "'",
+		"gcloud iam service-accounts describe " + s.Env.ServiceAccountEmail():                 "projectId: " + s.Env.GoogleProject,
+		"gcloud iam service-accounts get-iam-policy " + s.Env.ServiceAccountEmail():           "/workloadIdentityPools/" + s.Env.Pool + "/attribute.aws_role/" + s.Env.AssumedRole() + "\n  role: roles/iam.workloadIdentityUser",
+		"gcloud storage buckets get-iam-policy gs://" + s.Env.SourceBucket + " --format=yaml": "  - serviceAccount:" + s.Env.ServiceAccountEmail() + "\n  role: roles/storage.objectViewer",
+	} {
+		if got := run(command); !strings.Contains(got, want) {
+			t.Errorf("%s prints\n%s\nwithout %q", command, got, want)
+		}
+	}
+
+	run("gcloud iam service-accounts create from-gcloud --quiet")
+	run(pools + "create from-gcloud --location=global --quiet")
+	run(pools + "providers create-aws from-gcloud --account-id=" + s.Env.AWSAccount + of + "from-gcloud --quiet")
+	parent := "projects/" + s.Env.GoogleProject
+	pool := parent + "/locations/global/workloadIdentityPools/from-gcloud"
+	for _, resource := range []string{
+		"gcp:serviceaccount/account:Account account " + parent + "/serviceAccounts/from-gcloud@" + s.Env.GoogleProject + ".iam.gserviceaccount.com",
+		"gcp:iam/workloadIdentityPool:WorkloadIdentityPool pool " + pool,
+		"gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider provider " + pool + "/providers/from-gcloud",
+	} {
+		run("pulumi import --yes --non-interactive --generate-code=false --protect=false " + resource)
+	}
+	out := run("pulumi preview --diff --non-interactive")
+	for _, name := range []string{"account", "pool", "provider"} {
+		if !strings.Contains(out, "::"+name+"]") {
+			t.Errorf("pulumi preview does not tell of the %s that gcloud made:\n%s", name, out)
+		}
+	}
+	return func() {
+		if got := run(pools + "describe from-gcloud --location=global"); !strings.Contains(got, "state: DELETED") {
+			t.Errorf("the pool that Pulumi took over and deleted is\n%s", got)
+		}
+	}
 }
 
 // rename changes the role's name in the environment file and deploys again with

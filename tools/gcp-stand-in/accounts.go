@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"strings"
 )
 
 const iam = "iamCustomEndpoint"
@@ -26,13 +27,14 @@ func createAccount(ctx context.Context, c *client, in fields) (string, fields, e
 	return made.Name, made.outputs(), err
 }
 
-func readAccount(ctx context.Context, c *client, id string, state fields) (fields, error) {
+func readAccount(ctx context.Context, c *client, id string, _ fields) (fields, error) {
 	var found account
 	if err := c.call(ctx, iam, http.MethodGet, id, nil, &found); err != nil {
 		return nil, err
 	}
 	out := found.outputs()
-	out["accountId"], out["project"] = state["accountId"], found.ProjectID
+	accountID, _, _ := strings.Cut(found.Email, "@")
+	out["accountId"], out["project"] = accountID, found.ProjectID
 	setText(out, "displayName", found.DisplayName)
 	setText(out, "description", found.Description)
 	return out, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // policyOf says where the allow policy of a resource is read and written.
@@ -52,7 +53,10 @@ func iamMember(of policyOf) kind {
 			})
 			return of.path(in.text(of.input)) + "/" + in.text("role") + "/" + in.text("member"), fields{"etag": etag}, err
 		},
-		read: func(ctx context.Context, c *client, _ string, state fields) (fields, error) {
+		read: func(ctx context.Context, c *client, id string, state fields) (fields, error) {
+			if parts := strings.Fields(id); state.text("role") == "" && len(parts) == 3 { // an import
+				state = fields{of.input: parts[0], "role": parts[1], "member": parts[2]}
+			}
 			p, err := of.get(ctx, c, state)
 			if err != nil {
 				return nil, err

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 )
 
 const iamBeta = "iamBetaCustomEndpoint"
@@ -43,9 +45,16 @@ func providerBody(in fields) map[string]any {
 	return body
 }
 
+// idPattern is the id of a pool, or of a provider in it.
+var idPattern = regexp.MustCompile(`^projects/([^/]+)/locations/global/workloadIdentityPools/([^/]+)(?:/providers/([^/]+))?$`)
+
 // readPool reads a pool or a provider. One that is deleted is gone, although its
 // id stays taken.
-func readPool(ctx context.Context, c *client, id string, state fields) (fields, error) {
+func readPool(ctx context.Context, c *client, id string, _ fields) (fields, error) {
+	names := idPattern.FindStringSubmatch(id)
+	if names == nil {
+		return nil, fmt.Errorf("reading %q: it is no id of a workload identity pool or provider, such as projects/PROJECT/locations/global/workloadIdentityPools/POOL", id)
+	}
 	found := fields{}
 	if err := c.call(ctx, iamBeta, http.MethodGet, id, nil, &found); err != nil {
 		return nil, err
@@ -53,10 +62,9 @@ func readPool(ctx context.Context, c *client, id string, state fields) (fields, 
 	if found["state"] == "DELETED" {
 		return nil, errGone
 	}
-	for _, key := range []string{"project", "workloadIdentityPoolId", "workloadIdentityPoolProviderId"} {
-		if v, ok := state[key]; ok {
-			found[key] = v
-		}
+	found["project"], found["workloadIdentityPoolId"] = names[1], names[2]
+	if names[3] != "" {
+		found["workloadIdentityPoolProviderId"] = names[3]
 	}
 	return found, nil
 }

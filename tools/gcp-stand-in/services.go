@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"strings"
 )
 
 const serviceUsage = "serviceUsageCustomEndpoint"
@@ -16,7 +17,10 @@ func createService(ctx context.Context, c *client, in fields) (string, fields, e
 	return in.text("project") + "/" + in.text("service"), nil, err
 }
 
-func readService(ctx context.Context, c *client, _ string, state fields) (fields, error) {
+func readService(ctx context.Context, c *client, id string, state fields) (fields, error) {
+	if project, service, ok := strings.Cut(id, "/"); ok && state.text("service") == "" { // an import
+		state = fields{"project": project, "service": service}
+	}
 	var service struct{ State string }
 	if err := c.call(ctx, serviceUsage, http.MethodGet, servicePath(state), nil, &service); err != nil {
 		return nil, err
