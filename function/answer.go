@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -53,7 +54,7 @@ func answerError(service string, resp *http.Response, body []byte, hide secrets)
 	}
 	for _, header := range []string{"Authorization", "X-Amz-Security-Token"} {
 		if value := resp.Request.Header.Get(header); value != "" {
-			hide = append(hide, value, value[strings.LastIndex(value, " ")+1:])
+			hide = append(slices.Clip(hide), value, value[strings.LastIndex(value, " ")+1:])
 		}
 	}
 	e.Code, e.Message = hide.from(e.Code), hide.from(e.Message)

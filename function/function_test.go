@@ -41,7 +41,7 @@ type invocation struct {
 
 func newInvocation(t *testing.T) *invocation {
 	t.Helper()
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := sandboxtest.New(t, sandbox.Options{MinPart: 1})
 	file := filepath.Join(t.TempDir(), c.Env.CredentialFileName())
 	if err := os.WriteFile(file, c.Configuration(t).JSON(), 0o644); err != nil {
 		t.Fatal(err)

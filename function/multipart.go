@@ -102,8 +102,12 @@ func (m *multipart) create(ctx context.Context, header http.Header) error {
 	header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
 	r := m.about(http.MethodPost, "uploads=")
 	r.header = header
+	// The deadline does not cut a creation off, whose answer is the upload's only
+	// name: S3 may be at it still when strays are looked for.
+	patient, cancel := m.tidying(ctx)
+	defer cancel()
 	return m.attempt(ctx, func() error {
-		a, err := m.to.do(ctx, r)
+		a, err := m.to.do(patient, r)
 		var refused *AnswerError
 		if err != nil {
 			m.strays = m.strays || !errors.As(err, &refused) || refused.Status >= http.StatusInternalServerError
