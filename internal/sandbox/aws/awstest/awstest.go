@@ -46,12 +46,13 @@ type Server struct {
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{Journal: &journal.Journal{}}
+	server := httptest.NewUnstartedServer(s)
+	s.URL = "http://" + server.Listener.Addr().String()
 	var err error
-	if s.Cloud, err = aws.New(aws.Options{Account: Account, Region: Region, Now: s.Now, Journal: s.Journal, Dir: t.TempDir()}); err != nil {
+	if s.Cloud, err = aws.New(aws.Options{Account: Account, Region: Region, Now: s.Now, Journal: s.Journal, Dir: t.TempDir(), URL: s.URL}); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(s)
-	s.URL = server.URL
+	server.Start()
 	t.Cleanup(func() {
 		server.Close()
 		if err := s.Close(); err != nil {

@@ -83,7 +83,9 @@ func (c *call) getObject() error {
 		return err
 	}
 	for name, value := range o.headers {
-		h.Set(name, value)
+		// Not h.Set: clients take the rest of x-amz-meta- as it is written, and S3
+		// writes it in lower case.
+		h[name] = []string{value}
 	}
 	for q := range c.query {
 		if name, ok := strings.CutPrefix(q, "response-"); ok {
