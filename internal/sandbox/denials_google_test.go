@@ -524,6 +524,6 @@ func administration() []denial {
 				t.Fatal(err)
 			}
 			return createPool(service, "mine")
-		}, 403, "PERMISSION_DENIED", "Permission 'iam.workloadIdentityPools.create' denied on resource (or it may not exist).", iamErrors},
+		}, 403, "PERMISSION_DENIED", "Permission 'iam.workloadIdentityPools.create' denied on resource '//iam.googleapis.com/projects/demo-project/locations/global' (or it may not exist).", "fullsend-ai/fullsend, issue 644"},
 	}
 }

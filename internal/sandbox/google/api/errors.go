@@ -78,6 +78,14 @@ func PermissionDenied(permission, resource string) *Error {
 	}
 }
 
+// PermissionDeniedOn is PermissionDenied of services that name the resource in the
+// message, too.
+func PermissionDeniedOn(permission, service, resource string) *Error {
+	e := PermissionDenied(permission, resource)
+	e.Message = fmt.Sprintf("Permission '%s' denied on resource '//%s/%s' (or it may not exist).", permission, service, resource)
+	return e
+}
+
 // errorInfo is google.rpc.ErrorInfo.
 func errorInfo(reason, domain string, metadata map[string]string) any {
 	info := map[string]any{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": domain}

@@ -7,12 +7,12 @@ package expression
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
 	"cel.dev/cel-go/ext"
 )
 
@@ -103,13 +103,18 @@ func (e Expression) Value(variables map[string]any) (any, error) {
 	switch v := out.(type) {
 	case types.String:
 		return string(v), nil
-	default:
-		list, err := out.ConvertToNative(stringsType)
-		if err != nil {
-			return nil, fmt.Errorf("the expression gives %s, not string", out.Type().TypeName())
+	case traits.Lister:
+		list := []string{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			text, ok := it.Next().(types.String)
+			if !ok {
+				return nil, fmt.Errorf("the expression gives a list with more than strings")
+			}
+			list = append(list, string(text))
 		}
 		return list, nil
 	}
+	return nil, fmt.Errorf("the expression gives %s, not string", out.Type().TypeName())
 }
 
 // extract returns the part of value that stands where the template has its name
@@ -134,5 +139,3 @@ func extract(value, template string) (string, error) {
 	}
 	return out, nil
 }
-
-var stringsType = reflect.TypeFor[[]string]()

@@ -3,6 +3,7 @@ package iam
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 )
@@ -35,7 +36,21 @@ func (s *IAM) authorize(r *api.Request, permission string, args []string) error 
 	if err := s.project(args[0]); err != nil {
 		return err
 	}
-	return r.Authorize(permission, s.ProjectResource())
+	if r.Allowed(permission, s.ProjectResource()) {
+		return nil
+	}
+	return api.PermissionDeniedOn(permission, "iam.googleapis.com", target(r))
+}
+
+// target is the resource that a request for pools or providers is about; for one
+// that lists or makes them, their parent.
+func target(r *api.Request) string {
+	_, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/") // without the version
+	name, _, _ = strings.Cut(name, ":")
+	for _, collection := range []string{"/workloadIdentityPools", "/providers"} {
+		name = strings.TrimSuffix(name, collection)
+	}
+	return name
 }
 
 func (s *IAM) createPool(r *api.Request, args []string) (any, error) {

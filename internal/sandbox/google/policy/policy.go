@@ -139,7 +139,7 @@ func Public(member string) bool { return member == "allUsers" || member == "allA
 func (p Policy) Grants(who api.Principal, permission string, attrs api.Attributes) (reason string, ok bool) {
 	var failed []string
 	for _, b := range p.Bindings {
-		if !rolePermissions[b.Role].has(permission) {
+		if !slices.Contains(rolePermissions[b.Role], permission) {
 			continue
 		}
 		for _, m := range b.Members {

@@ -36,9 +36,17 @@ type Projects struct {
 	enabled []string
 }
 
+// administration are the roles that the project's owner begins with: its owner may
+// neither impersonate a service account nor read every bucket's objects.
+var administration = []string{"roles/owner", "roles/storage.admin", "roles/iam.serviceAccountTokenCreator"}
+
 // New makes the service; the project's owner is set, and no API is enabled.
 func New(opts Options) *Projects {
-	return &Projects{opts: opts, policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: []policy.Binding{{Role: "roles/owner", Members: []string{opts.Owner}}}}}}
+	var bindings []policy.Binding
+	for _, role := range administration {
+		bindings = append(bindings, policy.Binding{Role: role, Members: []string{opts.Owner}})
+	}
+	return &Projects{opts: opts, policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: bindings}}}
 }
 
 // Resource is the project's full resource name.

@@ -30,8 +30,12 @@ func TestPolicy(t *testing.T) {
 	t.Parallel()
 	s := googletest.Start(t)
 	policy := s.Must(t, "POST", project+":getIamPolicy", map[string]any{"options": map[string]any{"requestedPolicyVersion": 3}})
-	owner := map[string]any{"role": "roles/owner", "members": []any{"user:sandbox-admin@example.com"}}
-	if diff := cmp.Diff([]any{owner}, policy["bindings"]); diff != "" {
+	var first []any
+	for _, role := range []string{"roles/owner", "roles/storage.admin", "roles/iam.serviceAccountTokenCreator"} {
+		first = append(first, map[string]any{"role": role, "members": []any{"user:sandbox-admin@example.com"}})
+	}
+	owner := first[0]
+	if diff := cmp.Diff(first, policy["bindings"]); diff != "" {
 		t.Errorf("the first bindings (-want +got):\n%s", diff)
 	}
 	added := map[string]any{"role": "roles/storage.objectViewer", "members": []any{"user:a@example.com"}, "condition": map[string]any{"title": "t", "expression": "true"}}

@@ -79,6 +79,8 @@ func (s *Storage) insertBucket(r *api.Request, _ []string) (reply, error) {
 		policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: []policy.Binding{
 			{Role: "roles/storage.legacyBucketOwner", Members: []string{"projectEditor:" + s.opts.ProjectID, "projectOwner:" + s.opts.ProjectID}},
 			{Role: "roles/storage.legacyBucketReader", Members: []string{"projectViewer:" + s.opts.ProjectID}},
+			{Role: "roles/storage.legacyObjectOwner", Members: []string{"projectEditor:" + s.opts.ProjectID, "projectOwner:" + s.opts.ProjectID}},
+			{Role: "roles/storage.legacyObjectReader", Members: []string{"projectViewer:" + s.opts.ProjectID}},
 		}}},
 		publicPrevention: "inherited",
 	}

@@ -105,6 +105,8 @@ func TestBucketPolicy(t *testing.T) {
 	first := []any{
 		map[string]any{"role": "roles/storage.legacyBucketOwner", "members": []any{"projectEditor:demo-project", "projectOwner:demo-project"}},
 		map[string]any{"role": "roles/storage.legacyBucketReader", "members": []any{"projectViewer:demo-project"}},
+		map[string]any{"role": "roles/storage.legacyObjectOwner", "members": []any{"projectEditor:demo-project", "projectOwner:demo-project"}},
+		map[string]any{"role": "roles/storage.legacyObjectReader", "members": []any{"projectViewer:demo-project"}},
 	}
 	etag := policy["etag"].(string)
 	if diff := cmp.Diff(map[string]any{"kind": "storage#policy", "resourceId": "projects/_/buckets/" + bucket, "version": 1.0, "bindings": first, "etag": etag}, policy); diff != "" {
