@@ -30,8 +30,6 @@ func (h *handler) inSmallParts() {
 	h.large.threshold, h.large.part = 64<<10, 24<<10
 }
 
-// partSize rounds to whole MiB only what the number of parts demands, so small
-// parts stay as they are.
 func TestPartsFitTheirNumber(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ size, want int64 }{
@@ -63,9 +61,10 @@ type worker struct {
 	chance *rand.Rand
 	inARow map[string]int // faults of one request, so that none fails for ever
 
-	contents map[string]map[int64][]byte // of each object, by generation
-	stored   map[string][sha256.Size]byte
-	counts   struct{ copied, inParts, failed, faults, replaced int }
+	uploading sync.Mutex                  // held from the upload until its generation is known
+	contents  map[string]map[int64][]byte // of each object, by generation
+	stored    map[string][sha256.Size]byte
+	counts    struct{ copied, inParts, failed, faults, replaced int }
 }
 
 var sizes = []int{0, 1, 33, 1 << 10, 30_000, 64 << 10, 64<<10 + 1, 100_000, 300_000}
@@ -74,6 +73,8 @@ func (w *worker) object(i int) string { return fmt.Sprintf("%s/%d", w.name, i) }
 
 // upload puts new content, and keeps it to compare.
 func (w *worker) upload(t *testing.T, name string, size int) {
+	w.uploading.Lock()
+	defer w.uploading.Unlock()
 	content := make([]byte, size)
 	w.mu.Lock()
 	for i := range content {
@@ -219,6 +220,8 @@ func (w *worker) check(t *testing.T, i int, name string, done copied, err error,
 		sum = sha256.Sum256(data)
 		w.stored[name] = sum
 	}
+	w.uploading.Lock()
+	defer w.uploading.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -28,6 +29,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
@@ -81,6 +83,10 @@ func (l *invocation) start(t *testing.T) *handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // before the clouds wait for connections to end
+		h.source.client.CloseIdleConnections()
+		h.target.client.CloseIdleConnections()
+	})
 	h.patience.sleep = func(context.Context, time.Duration) error { return nil }
 	return h
 }
@@ -98,6 +104,55 @@ func (l *invocation) stored(t *testing.T, key string) ([]byte, *s3.GetObjectOutp
 		t.Fatal(err)
 	}
 	return data, out
+}
+
+// fail lets faults happen, written as faults.Syntax says.
+func (l *invocation) fail(t *testing.T, texts ...string) {
+	t.Helper()
+	var rules []faults.Rule
+	for _, text := range texts {
+		rule, err := faults.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules = append(rules, rule)
+	}
+	l.Fail(rules...)
+}
+
+// put puts an object of so many bytes, made from its name, and returns them.
+func (l *invocation) put(t *testing.T, name string, size int) []byte {
+	t.Helper()
+	content := make([]byte, size)
+	source := rand.NewChaCha8(sha256.Sum256([]byte(name)))
+	if _, err := source.Read(content); err != nil {
+		t.Fatal(err)
+	}
+	l.Upload(t, l.Env.SourceBucket, name, "text/x-test", bytes.NewReader(content))
+	return content
+}
+
+// holds checks what a key holds.
+func (l *invocation) holds(t *testing.T, key string, want []byte) {
+	t.Helper()
+	if data, _ := l.stored(t, key); !bytes.Equal(data, want) {
+		t.Errorf("s3://%s/%s holds %d bytes, not the %d wanted", l.Env.DestinationBucket, key, len(data), len(want))
+	}
+	if left := l.AWS.S3().Uploads(l.Env.DestinationBucket); len(left) > 0 {
+		t.Errorf("uploads are left behind: %v", left)
+	}
+}
+
+// asked counts the requests of a service that ended well, by operation, from the
+// journal's entry on.
+func (l *invocation) asked(service string, from int) map[string]int {
+	counts := map[string]int{}
+	for _, e := range l.Journal.Entries()[from:] {
+		if e.Service == service && e.Status < 300 {
+			counts[e.Operation]++
+		}
+	}
+	return counts
 }
 
 // absent checks that a key holds nothing.

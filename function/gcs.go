@@ -26,6 +26,7 @@ const readScope = "https://www.googleapis.com/auth/devstorage.read_only"
 type gcs struct {
 	endpoint *url.URL
 	client   *http.Client
+	tokens   *http.Client // of the token services
 	hide     secrets
 	patience *patience
 
@@ -37,10 +38,11 @@ type gcs struct {
 func newGCS(s settings, p *patience) (*gcs, error) {
 	client := newClient()
 	g := &gcs{endpoint: s.storage, client: client, hide: s.secrets(), patience: p}
+	g.tokens = &http.Client{Transport: tokenService{client.Transport, g.hide}}
 	g.login = func() (*auth.Credentials, error) {
 		return credentials.NewCredentialsFromJSON(credentials.ExternalAccount, s.credentials.JSON(), &credentials.DetectOptions{
 			Scopes: []string{readScope},
-			Client: &http.Client{Transport: tokenService{client.Transport, g.hide}},
+			Client: g.tokens,
 		})
 	}
 	var err error

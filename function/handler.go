@@ -20,6 +20,7 @@ type handler struct {
 	patience *patience
 	log      *slog.Logger
 	now      func() time.Time
+	room     int // for the results of one invocation, in bytes of JSON
 }
 
 // What is copied in parts, and in which; docs/performance.md has the measurements.
@@ -46,6 +47,7 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*handler, error) 
 		patience: p,
 		log:      log,
 		now:      time.Now,
+		room:     maxResults,
 	}, nil
 }
 

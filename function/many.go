@@ -31,7 +31,7 @@ type many struct {
 
 	mu      sync.Mutex
 	tasks   []*task
-	room    int           // bytes left for results
+	room    int           // left for results, in bytes
 	longest time.Duration // of a copy so far
 	ended   bool          // there are no more
 	err     error         // of finding the next
@@ -48,7 +48,7 @@ func (h *handler) copyMany(ctx context.Context, event Event, log *slog.Logger) (
 	start := h.now()
 	ctx, cancel, tidying := within(ctx, start)
 	defer cancel()
-	m := &many{handler: h, event: event, log: log, tidying: tidying, room: maxResults}
+	m := &many{handler: h, event: event, log: log, tidying: tidying, room: h.room}
 	whole := h.plan(event, Item{Object: "-"}) // for what all of them share
 	err := whole.check()
 	prefix := ""

@@ -27,11 +27,14 @@ type large struct {
 	turn      chan struct{} // held by the object that is being copied in parts
 }
 
-// partSize is as small as the number of parts allows, in whole MiB.
+// partSize is as small as the number of parts allows.
 func (l large) partSize(size int64) int64 {
 	const mib = 1 << 20
 	needed := (size + maxParts - 1) / maxParts
-	return max(l.part, (needed+mib-1)/mib*mib)
+	if needed <= l.part {
+		return l.part
+	}
+	return (needed + mib - 1) / mib * mib
 }
 
 // multipart is an upload in parts, which are read from ranges of the source at
