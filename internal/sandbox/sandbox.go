@@ -92,6 +92,8 @@ func (s *Sandbox) start(opts Options) error {
 		Dir:     s.dir,
 		URL:     s.AWSURL,
 		MinPart: opts.MinPart,
+
+		IAMDelay: opts.IAMDelay,
 	})
 	if err == nil {
 		s.Google, err = google.New(google.Options{

@@ -9,6 +9,7 @@
 package aws
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -46,6 +47,12 @@ type Options struct {
 	Journal *journal.Journal // nil keeps none
 	Dir     string           // where objects are stored; the cloud makes and removes its own folder in it
 	URL     string           // where the cloud is served, as clients reach it
+	// IAMDelay is how long a change of a policy takes to have effect: the real
+	// IAM's takes seconds, and minutes at worst. Zero is at once.
+	IAMDelay time.Duration
+	// Pause waits on the cloud's clock where a service waits for such a change;
+	// nil waits on the machine's.
+	Pause func(context.Context, time.Duration) error
 	// BodyIdle is how long a client may stop within a body; zero is what S3 allows.
 	BodyIdle time.Duration
 	// MinPart is the smallest part of an S3 upload but the last, in bytes; zero is
@@ -90,13 +97,16 @@ func New(o Options) (*Cloud, error) {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
+	if o.Pause == nil && o.IAMDelay > 0 {
+		o.Pause = pause
+	}
 	if o.BodyIdle == 0 {
 		o.BodyIdle = maxBodyIdle
 	}
 	c := &Cloud{options: o, services: map[string]api.Service{}}
 	c.verifier = sigv4.Verifier{Now: o.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}
 	var err error
-	if c.iam, err = iam.New(iam.Options{Account: o.Account, Now: o.Now, Random: o.Random}); err != nil {
+	if c.iam, err = iam.New(iam.Options{Account: o.Account, Now: o.Now, Random: o.Random, Delay: o.IAMDelay}); err != nil {
 		return nil, err
 	}
 	if c.admin, err = c.iam.CreateAdministrator(AdminUser); err != nil {
@@ -106,7 +116,7 @@ func New(o Options) (*Cloud, error) {
 		return nil, err
 	}
 	c.sts = sts.New(c.iam)
-	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, MinPart: o.MinPart})
+	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, Delay: o.IAMDelay, MinPart: o.MinPart})
 	c.Register("iam", c.iam)
 	c.Register("sts", c.sts)
 	c.Register("s3", c.s3)
@@ -117,9 +127,20 @@ func New(o Options) (*Cloud, error) {
 		return nil, err
 	}
 	c.Register("lambda", c.lambda)
-	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random})
+	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random, Pause: o.Pause})
 	c.Register("cloudformation", c.cloudformation)
 	return c, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // Register adds a service under its name in credential scopes, or replaces it.

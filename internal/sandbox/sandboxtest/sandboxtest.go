@@ -88,6 +88,7 @@ func New(t *testing.T, opts sandbox.Options) *Clouds {
 	}
 	c.Sandbox, c.Env = s, env
 	c.setUpAWS(t)
+	c.Advance(opts.IAMDelay) // the role is old by now
 	c.setUpGoogle(t)
 	return c
 }

@@ -10,8 +10,8 @@
 // which templates by package template; anything else is refused by name.
 //
 // An operation runs in its own goroutine, whatever becomes of the request,
-// without pauses and one resource after another in the order of their
-// dependencies. The answer to the request that began it waits for it a moment,
+// one resource after another in the order of their dependencies, and waits for
+// nothing but a new role that Lambda cannot assume yet. The answer to the request that began it waits for it a moment,
 // so that it is over when a client first asks for its state.
 //
 // Not modelled: nested stacks, StackSets, drift, import of resources, stack
@@ -51,6 +51,9 @@ type Options struct {
 	Sessions        api.Sessions
 	Now             func() time.Time // nil is time.Now
 	Random          io.Reader        // nil is crypto/rand
+	// Pause waits for changes of IAM on the cloud's clock; nil does not, where
+	// they have effect at once.
+	Pause func(context.Context, time.Duration) error
 }
 
 // Server is the service. Make it with New.

@@ -2,7 +2,9 @@ package iam
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -39,6 +41,28 @@ type entity struct {
 	tags     []Tag
 	inline   map[string]document
 	attached []string // ARNs of managed policies, in the order they were attached
+	rights   policy.Timeline[rights]
+}
+
+// rights are an entity's policies as they decide.
+type rights struct {
+	inline   []policy.Named
+	attached []*managedPolicy
+}
+
+// settle lets what was changed of an entity's policies have its effect in time.
+// The caller holds the lock.
+func (i *IAM) settle(e *entity, delay time.Duration) {
+	var r rights
+	for _, name := range slices.Sorted(maps.Keys(e.inline)) {
+		r.inline = append(r.inline, policy.Named{Name: name, Document: e.inline[name].parsed})
+	}
+	for _, arn := range e.attached {
+		if p, ok := i.policies[arn]; ok {
+			r.attached = append(r.attached, p)
+		}
+	}
+	e.rights.Set(r, i.now(), delay)
 }
 
 func (i *IAM) newEntity(k kind, name, path, idPrefix string) (entity, error) {

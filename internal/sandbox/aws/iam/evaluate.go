@@ -40,13 +40,12 @@ func (i *IAM) identityPolicies(e *entity) []policy.Named {
 	if e == nil {
 		return nil
 	}
-	var out []policy.Named
-	for _, name := range slices.Sorted(maps.Keys(e.inline)) {
-		out = append(out, policy.Named{Name: name, Document: e.inline[name].parsed})
-	}
-	for _, arn := range e.attached {
-		if p, ok := i.policies[arn]; ok {
-			out = append(out, policy.Named{Name: p.name, ARN: arn, Document: p.current().parsed})
+	now := i.now()
+	r := e.rights.At(now)
+	out := slices.Clone(r.inline)
+	for _, p := range r.attached {
+		if d := p.inEffect.At(now); d != nil {
+			out = append(out, policy.Named{Name: p.name, ARN: p.arn, Document: d})
 		}
 	}
 	return out

@@ -4,9 +4,10 @@
 // every signature and decides every authorization of the local cloud.
 //
 // It does not model groups, instance profiles, permissions boundaries, MFA,
-// passwords, SAML and OIDC providers, service-linked roles, last-used times and
-// the delay with which the real IAM spreads a change; parameters for them are
-// refused by name. A trust policy refers to principals by ARN for ever, where
+// passwords, SAML and OIDC providers, service-linked roles and last-used times;
+// parameters for them are refused by name. With a delay, changes of policies
+// have effect that much later; deletions of roles and users, keys and tags have
+// it at once. A trust policy refers to principals by ARN for ever, where
 // the real one loses a principal that is deleted and made again.
 package iam
 
@@ -25,6 +26,7 @@ type IAM struct {
 	account string
 	now     func() time.Time
 	random  io.Reader
+	delay   time.Duration
 
 	protocol api.QueryProtocol
 
@@ -40,6 +42,8 @@ type Options struct {
 	Account string
 	Now     func() time.Time // nil is time.Now
 	Random  io.Reader        // nil is crypto/rand
+	// Delay is how long a change of a policy takes to have effect.
+	Delay time.Duration
 }
 
 // New returns an IAM that knows AWS's managed policies and nobody.
@@ -51,7 +55,7 @@ func New(o Options) (*IAM, error) {
 		o.Random = rand.Reader
 	}
 	i := &IAM{
-		account: o.Account, now: o.Now, random: o.Random,
+		account: o.Account, now: o.Now, random: o.Random, delay: o.Delay,
 		roles: map[string]*role{}, users: map[string]*user{},
 		policies: map[string]*managedPolicy{}, keys: map[string]*accessKey{},
 	}

@@ -21,6 +21,7 @@ type managedPolicy struct {
 	versions            []policyVersion // oldest first
 	defaultVersion      string
 	counter             int // of versions ever made; a number is never used again
+	inEffect            policy.Timeline[*policy.Document]
 }
 
 type policyVersion struct {
@@ -29,10 +30,10 @@ type policyVersion struct {
 	document
 }
 
-// current is the version in effect.
-func (p *managedPolicy) current() *policyVersion {
-	v, _ := p.version(p.defaultVersion)
-	return v
+// setDefault makes a version the one that decides.
+func (p *managedPolicy) setDefault(v *policyVersion, now time.Time, delay time.Duration) {
+	p.defaultVersion = v.id
+	p.inEffect.Set(v.parsed, now, delay)
 }
 
 func (p *managedPolicy) version(id string) (*policyVersion, error) {
@@ -159,7 +160,7 @@ func (i *IAM) createPolicy(r *api.Request, in *createPolicyInput) (any, error) {
 	if p.tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
-	p.defaultVersion = p.add(d, now).id
+	p.setDefault(p.add(d, now), now, i.delay)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for other, existing := range i.policies {

@@ -157,7 +157,7 @@ func (i *IAM) publish() error {
 			name: p.name[at:], path: "/" + p.name[:at], id: "ANPA" + id, arn: awsPolicyPrefix + p.name,
 			created: since, updated: since, counter: p.version - 1,
 		}
-		m.defaultVersion = m.add(document{text: p.document, parsed: parsed}, since).id
+		m.setDefault(m.add(document{text: p.document, parsed: parsed}, since), since, 0)
 		i.policies[m.arn] = m
 	}
 	return nil

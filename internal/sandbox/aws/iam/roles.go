@@ -14,6 +14,7 @@ import (
 type role struct {
 	entity
 	trust       document
+	inEffect    policy.Timeline[*policy.Document] // of trust
 	description string
 	maxSession  int
 }
@@ -81,6 +82,7 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 	if created.trust, err = i.parseTrust(in.AssumeRolePolicyDocument); err != nil {
 		return nil, err
 	}
+	created.inEffect.Set(created.trust.parsed, i.now(), i.delay)
 	for name := range i.roles {
 		if strings.EqualFold(name, in.RoleName) {
 			return nil, api.Errorf(http.StatusConflict, "EntityAlreadyExists", "Role with name %s already exists.", in.RoleName)
@@ -257,6 +259,7 @@ func (i *IAM) updateAssumeRolePolicy(r *api.Request, in *trustInput) (any, error
 		trust, err := i.parseTrust(in.PolicyDocument)
 		if err == nil {
 			found.trust = trust
+			found.inEffect.Set(trust.parsed, i.now(), i.delay)
 		}
 		return nil, err
 	})

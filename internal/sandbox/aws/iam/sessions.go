@@ -100,7 +100,7 @@ type Role struct {
 	ARN        string
 	ID         string
 	MaxSession time.Duration
-	Trust      policy.Named
+	Trust      []policy.Named // none while the role is so new that nobody knows it
 }
 
 // Role finds a role by its ARN.
@@ -111,10 +111,11 @@ func (i *IAM) Role(arn string) (Role, bool) {
 	if !ok || r.arn != arn {
 		return Role{}, false
 	}
-	return Role{
-		Name: r.name, ARN: r.arn, ID: r.id, MaxSession: time.Duration(r.maxSession) * time.Second,
-		Trust: policy.Named{Name: "trust policy of role " + r.name, Document: r.trust.parsed},
-	}, true
+	out := Role{Name: r.name, ARN: r.arn, ID: r.id, MaxSession: time.Duration(r.maxSession) * time.Second}
+	if d := r.inEffect.At(i.now()); d != nil {
+		out.Trust = []policy.Named{{Name: "trust policy of role " + r.name, Document: d}}
+	}
+	return out, true
 }
 
 // OpenSession opens a session of a role; whether it may be opened is STS's
@@ -133,7 +134,8 @@ func (i *IAM) ManagedPolicy(arn string) (policy.Named, bool) {
 	if !ok {
 		return policy.Named{}, false
 	}
-	return policy.Named{Name: p.name, ARN: arn, Document: p.current().parsed}, true
+	d := p.inEffect.At(i.now())
+	return policy.Named{Name: p.name, ARN: arn, Document: d}, d != nil
 }
 
 // ServiceRole implements api.Sessions.
@@ -148,7 +150,7 @@ func (i *IAM) ServiceRole(roleARN, service, session string, d time.Duration) (ap
 			"aws:PrincipalServiceName": {service}, "aws:PrincipalIsAWSService": {"true"}, "aws:SourceAccount": {i.account},
 			"sts:RoleSessionName": {session}, "aws:CurrentTime": {i.now().UTC().Format(time.RFC3339)},
 		},
-	}, policy.Set{Resource: []policy.Named{role.Trust}})
+	}, policy.Set{Resource: role.Trust})
 	if !decision.Allowed {
 		return api.Credentials{}, api.Errorf(http.StatusForbidden, "AccessDenied", "%s is not authorized to perform: sts:AssumeRole on resource: %s", service, roleARN)
 	}

@@ -210,6 +210,7 @@ func (i *IAM) CreateAdministrator(name string) (api.Credentials, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e.attached = []string{AdministratorAccess}
+	i.settle(&e, 0)
 	i.users[name] = &user{e}
 	return i.newKey(accessKey{user: name}, 0)
 }

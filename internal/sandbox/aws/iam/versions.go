@@ -43,7 +43,8 @@ func (i *IAM) createPolicyVersion(r *api.Request, in *createVersionInput) (any, 
 		now := i.now().UTC().Truncate(time.Second)
 		v := p.add(d, now)
 		if in.SetAsDefault {
-			p.defaultVersion, p.updated = v.id, now
+			p.updated = now
+			p.setDefault(v, i.now(), i.delay)
 		}
 		return versionOutput{p.shape(v, false)}, nil
 	})
@@ -79,10 +80,12 @@ func (i *IAM) deletePolicyVersion(r *api.Request, in *versionInput) (any, error)
 
 func (i *IAM) setDefaultPolicyVersion(r *api.Request, in *versionInput) (any, error) {
 	return i.withPolicy(r, "SetDefaultPolicyVersion", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
-		if _, err := p.version(in.VersionID); err != nil {
+		v, err := p.version(in.VersionID)
+		if err != nil {
 			return nil, err
 		}
-		p.defaultVersion, p.updated = in.VersionID, i.now().UTC().Truncate(time.Second)
+		p.updated = i.now().UTC().Truncate(time.Second)
+		p.setDefault(v, i.now(), i.delay)
 		return nil, nil
 	})
 }

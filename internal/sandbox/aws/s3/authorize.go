@@ -18,9 +18,11 @@ func (c *call) allowed(action, resource, bucketName string) error {
 	var set policy.Set
 	restricted := false
 	c.s.mu.RLock()
-	if b, ok := c.s.buckets[bucketName]; ok && b.policy != nil {
-		set.Resource = []policy.Named{{Name: "bucket policy of " + bucketName, Document: b.policy}}
-		restricted = b.publicAccess().RestrictPublicBuckets && public(b.policy)
+	if b, ok := c.s.buckets[bucketName]; ok {
+		if d := b.policy.At(c.s.options.Now()); d != nil {
+			set.Resource = []policy.Named{{Name: "bucket policy of " + bucketName, Document: d}}
+			restricted = b.publicAccess().RestrictPublicBuckets && public(d)
+		}
 	}
 	c.s.mu.RUnlock()
 	if restricted && c.Caller.Type == api.Anonymous {

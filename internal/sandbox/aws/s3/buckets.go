@@ -17,9 +17,9 @@ import (
 type bucket struct {
 	name       string
 	created    time.Time
-	config     map[string][]byte // by query parameter: lifecycle, tagging …; as it was sent
-	policy     *policy.Document  // of config["policy"]
-	versioning string            // "", Enabled or Suspended
+	config     map[string][]byte                 // by query parameter: lifecycle, tagging …; as it was sent
+	policy     policy.Timeline[*policy.Document] // of config["policy"]
+	versioning string                            // "", Enabled or Suspended
 
 	keys     []string             // sorted; every key with a version
 	versions map[string][]*object // newest last

@@ -143,7 +143,7 @@ func (s setting) handleDelete(c *call) error {
 		b.config[s.query] = []byte(removed)
 	}
 	if s.query == "policy" {
-		b.policy = nil
+		c.s.settle(b, nil)
 	}
 	c.empty(http.StatusNoContent)
 	return nil
@@ -216,6 +216,11 @@ func public(d *policy.Document) bool {
 	return false
 }
 
+// settle lets a bucket's new policy have its effect in time.
+func (s *S3) settle(b *bucket, d *policy.Document) {
+	b.policy.Set(d, s.options.Now(), s.options.Delay)
+}
+
 func checkPolicy(c *call, body []byte) (func(*bucket), error) {
 	wrong := func(message string) error {
 		return api.Errorf(http.StatusBadRequest, "MalformedPolicy", "%s", message)
@@ -258,5 +263,5 @@ func checkPolicy(c *call, body []byte) (func(*bucket), error) {
 	if blocked && public(d) {
 		return nil, api.Errorf(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: s3:PutBucketPolicy on resource: %q because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.", c.Caller.ARN, bucketARN(c.bucket))
 	}
-	return func(b *bucket) { b.policy = d }, nil
+	return func(b *bucket) { c.s.settle(b, d) }, nil
 }

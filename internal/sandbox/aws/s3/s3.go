@@ -54,6 +54,8 @@ type Options struct {
 	// PrincipalExists says whether an ARN that a bucket policy names exists; nil
 	// accepts every one.
 	PrincipalExists func(arn string) bool
+	// Delay is how long a change of a bucket's policy takes to have effect.
+	Delay time.Duration
 	// MinPart is the smallest part but the last, in bytes; zero is what S3 allows.
 	MinPart int64
 }

@@ -116,7 +116,7 @@ func (s *STS) assumeRole(r *api.Request, in *assumeRoleInput) (any, error) {
 	// answer does not tell the difference.
 	set := policy.Set{Trust: true}
 	if exists {
-		set.Resource = []policy.Named{role.Trust}
+		set.Resource = role.Trust
 	}
 	decision := r.Evaluate("sts:AssumeRole", in.RoleARN, keys, set)
 	r.Record("sts:AssumeRole", in.RoleARN, decision)

@@ -4,7 +4,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -105,7 +107,11 @@ func createFunction(ctx context.Context, c *Call, p function) (Instance, error) 
 	if p.TracingConfig != nil {
 		in.TracingConfig = &types.TracingConfig{Mode: types.TracingMode(p.TracingConfig.Mode)}
 	}
-	out, err := c.Lambda.CreateFunction(ctx, in)
+	var out *lambda.CreateFunctionOutput
+	err = assumable(ctx, c, func() (err error) {
+		out, err = c.Lambda.CreateFunction(ctx, in)
+		return err
+	})
 	if err != nil {
 		return Instance{}, err
 	}
@@ -116,6 +122,27 @@ func createFunction(ctx context.Context, c *Call, p function) (Instance, error) 
 		return i, err
 	}
 	return i, changeConcurrency(ctx, c, p, function{})
+}
+
+// A role that the stack has just made takes its time until Lambda may assume it.
+// How long CloudFormation goes on trying is believed.
+const (
+	assumablePause = 5 * time.Second
+	assumableLimit = 2 * time.Minute
+)
+
+// assumable repeats what Lambda refuses because of a function's role.
+func assumable(ctx context.Context, c *Call, do func() error) error {
+	for waited := time.Duration(0); ; waited += assumablePause {
+		err := do()
+		var refusal *types.InvalidParameterValueException
+		if !errors.As(err, &refusal) || !strings.Contains(refusal.ErrorMessage(), "cannot be assumed by Lambda") || c.Pause == nil || waited >= assumableLimit {
+			return err
+		}
+		if err := c.Pause(ctx, assumablePause); err != nil {
+			return err
+		}
+	}
 }
 
 func architectures(names []string) []types.Architecture {
@@ -194,7 +221,11 @@ func updateFunction(ctx context.Context, c *Call, now, before function) (Instanc
 	if now.TracingConfig != nil {
 		in.TracingConfig = &types.TracingConfig{Mode: types.TracingMode(now.TracingConfig.Mode)}
 	}
-	out, err := c.Lambda.UpdateFunctionConfiguration(ctx, in)
+	var out *lambda.UpdateFunctionConfigurationOutput
+	err := assumable(ctx, c, func() (err error) {
+		out, err = c.Lambda.UpdateFunctionConfiguration(ctx, in)
+		return err
+	})
 	if err != nil {
 		return i, err
 	}

@@ -23,6 +23,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -68,7 +69,8 @@ type Call struct {
 	Account, Region      string
 	StackName, LogicalID string
 	Random               func(n int) string // n characters for generated names
-	PhysicalID           string             // of the existing resource, for Update and Delete
+	Pause                func(context.Context, time.Duration) error
+	PhysicalID           string // of the existing resource, for Update and Delete
 }
 
 // Name generates a name as CloudFormation does: stack, logical id and twelve
