@@ -37,6 +37,10 @@ var checks = []struct {
 		return s.unauthenticated(ctx, "ya29.unknown")
 	}},
 	{"a token exchange without a signed AWS request", func(ctx context.Context, s *Stand) error {
+		// A new project has not enabled the API, which would refuse everything.
+		if err := s.ask(ctx, http.MethodPost, "/v1/projects/"+s.Env.GoogleProject+"/services/sts.googleapis.com:enable", "application/json", nil, nil); err != nil {
+			return err
+		}
 		status, data, err := s.google(ctx, "", http.MethodPost, "/v1/token", "application/x-www-form-urlencoded", []byte("grant_type=urn:ietf:params:oauth:grant-type:token-exchange"))
 		if err == nil && status != http.StatusBadRequest {
 			err = fmt.Errorf("it answered %d: %s", status, data)

@@ -292,6 +292,11 @@ func accountPath(c *sandboxtest.Clouds) string {
 	return "/v1/projects/" + c.Env.GoogleProject + "/serviceAccounts/" + c.Env.ServiceAccountEmail()
 }
 
+// disabledAPI is the refusal of an API that the project has not enabled.
+func disabledAPI(title, name string) string {
+	return title + " has not been used in project " + sandbox.ProjectNumber + " before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/" + name + "/overview?project=" + sandbox.ProjectNumber + " then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
+}
+
 // accessTokens are impersonations that the Service Account Credentials API refuses.
 func accessTokens() []denial {
 	const section = "generateAccessToken"
@@ -328,6 +333,9 @@ func accessTokens() []denial {
 		{section, "a lifetime in hours", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "1h"}), 400, "INVALID_ARGUMENT", "Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), …", believed},
 		{section, "through a delegate that may not", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Delegates: []string{"projects/-/serviceAccounts/gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"}}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist).", believed},
 		{section, "an account that is not there", generate(login{}, "nobody@demo-project.iam.gserviceaccount.com", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 403, "PERMISSION_DENIED", noGetToken, iamErrors},
+		{section, "the API is not enabled", after(func(t *testing.T, c *sandboxtest.Clouds) {
+			c.Call(t, "POST", "/v1/projects/"+c.Env.GoogleProject+"/services/iamcredentials.googleapis.com:disable", nil, nil)
+		}), 403, "PERMISSION_DENIED", disabledAPI("IAM Service Account Credentials API", "iamcredentials.googleapis.com"), "Enable and disable services (Service Usage documentation); google-github-actions/auth, docs/TROUBLESHOOTING.md"},
 		{section, "a token of another scope", generate(login{scopes: scope}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.", "google.rpc.ErrorInfo ACCESS_TOKEN_SCOPE_INSUFFICIENT (API design guide, Errors)"},
 		{section, "a garbage token", func(t *testing.T, c *sandboxtest.Clouds) error {
 			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(fixed("ya29.garbage")), option.WithEndpoint(c.GoogleURL))
@@ -518,6 +526,10 @@ func administration() []denial {
 		{section, "a service account as a member that is not there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
 			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"serviceAccount:nobody@demo-project.iam.gserviceaccount.com"}}}})
 		}), 400, "INVALID_ARGUMENT", "Service account nobody@demo-project.iam.gserviceaccount.com does not exist.", "GoogleCloudPlatform/generative-ai, issue 944"},
+		{section, "the API is not enabled", func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.Call(t, "POST", "/v1/projects/"+c.Env.GoogleProject+"/services/iam.googleapis.com:disable", nil, nil)
+			return call(func(s *iam.Service, _ *sandboxtest.Clouds) error { return createPool(s, "mine") })(t, c)
+		}, 403, "PERMISSION_DENIED", disabledAPI("Identity and Access Management (IAM) API", "iam.googleapis.com"), "Enable and disable services (Service Usage documentation)"},
 		{section, "the service account makes a pool", func(t *testing.T, c *sandboxtest.Clouds) error {
 			service, err := iam.NewService(context.Background(), option.WithAuthCredentials(login{scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}}.credentials(t, c)), option.WithEndpoint(c.GoogleURL))
 			if err != nil {

@@ -41,6 +41,9 @@ type Options struct {
 	Dir    string           // parent of the folder for contents; default: the system's
 	Now    func() time.Time // the clouds' clock
 	Faults faults.Chooser   // what is to go wrong; default: nothing
+	// Services are the Google APIs that are enabled from the start; nil is those of a
+	// new project.
+	Services []string
 	// IAMDelay is how long a change of a policy takes to have effect, on both sides.
 	IAMDelay time.Duration
 	// MinPart is the smallest part of an S3 upload but the last, in bytes, so that
@@ -105,6 +108,7 @@ func (s *Sandbox) start(opts Options) error {
 			URL:           s.GoogleURL,
 			AWS:           localAWS{awsURL},
 			IAMDelay:      opts.IAMDelay,
+			Services:      opts.Services,
 		})
 	}
 	if err != nil {

@@ -43,6 +43,9 @@ type Options struct {
 	Dir           string // parent of the folder for contents; default: the system's
 	Now           func() time.Time
 	Journal       *journal.Journal
+	// Services are the APIs that are enabled from the start; nil is what a new project
+	// has.
+	Services []string
 	// IAMDelay is how long a change of an allow policy takes to have effect: the
 	// service's is some two minutes, seven or more at worst (IAM documentation,
 	// "Access change propagation"). Zero is at once.
@@ -78,7 +81,7 @@ func New(opts Options) (*Cloud, error) {
 	}
 	c := &Cloud{opts: opts, blobs: blobs, tokens: &token.Store{Now: opts.Now}}
 	c.iam = iam.New(iam.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Delay: opts.IAMDelay, Renamed: c.renamed})
-	c.projects = projects.New(projects.Options{ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Known: c.iam.Known, Now: opts.Now, Delay: opts.IAMDelay})
+	c.projects = projects.New(projects.Options{ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Now: opts.Now, Delay: opts.IAMDelay})
 	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay})
 	c.services = map[string]api.Service{
 		"sts":                  sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}),
@@ -143,6 +146,14 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			return
 		}
+	}
+	if err := c.enabled(r.URL.Path); err != nil {
+		if name == "storage" {
+			storage.Disabled(out, req, err)
+		} else {
+			api.WriteError(out, req, err)
+		}
+		return
 	}
 	if entry.Principal == "" {
 		entry.Principal, entry.Through = req.Principal.Member, req.Principal.Through

@@ -95,6 +95,21 @@ func errorInfo(reason, domain string, metadata map[string]string) any {
 	return info
 }
 
+// ServiceDisabled is the answer of an API that a project has not enabled. title is
+// what its console calls it.
+func ServiceDisabled(service, title, project string) *Error {
+	address := "https://console.developers.google.com/apis/api/" + service + "/overview?project=" + project
+	message := title + " has not been used in project " + project + " before or it is disabled. Enable it by visiting " + address + " then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
+	return &Error{
+		HTTP: http.StatusForbidden, Status: "PERMISSION_DENIED", Message: message,
+		Details: []any{
+			errorInfo("SERVICE_DISABLED", "googleapis.com", map[string]string{"service": service, "serviceTitle": title, "consumer": "projects/" + project, "containerInfo": project, "activationUrl": address}),
+			map[string]any{"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": message},
+			map[string]any{"@type": "type.googleapis.com/google.rpc.Help", "links": []any{map[string]string{"description": "Google developers console API activation", "url": address}}},
+		},
+	}
+}
+
 // ResourceInfo is google.rpc.ResourceInfo of a resource by its name.
 func ResourceInfo(name string) any {
 	return map[string]any{"@type": "type.googleapis.com/google.rpc.ResourceInfo", "resourceName": name}

@@ -1,7 +1,6 @@
 // Package projects is Google's Cloud Resource Manager (v1 and v3) and Service
 // Usage for the sandbox's one project: look-up, allow policy, and which APIs are
-// enabled. Creation of projects, folders and organizations are not modelled, nor
-// is it that an API refuses its calls until it is enabled.
+// enabled. Creation of projects, folders and organizations are not modelled.
 package projects
 
 import (
@@ -22,9 +21,11 @@ type Options struct {
 	ID     string // project id
 	Number string
 	Owner  string // the member that owns the project
-	Known  func(email string) bool
-	Now    func() time.Time
-	Delay  time.Duration // until a change of the policy has effect
+	// Enabled are the services that are enabled at first; nil is those of a new project.
+	Enabled []string
+	Known   func(email string) bool
+	Now     func() time.Time
+	Delay   time.Duration // until a change of the policy has effect
 }
 
 // Projects is the service.
@@ -40,13 +41,20 @@ type Projects struct {
 // neither impersonate a service account nor read every bucket's objects.
 var administration = []string{"roles/owner", "roles/storage.admin", "roles/iam.serviceAccountTokenCreator"}
 
-// New makes the service; the project's owner is set, and no API is enabled.
+// initial are the services of a new project that are any to this cloud: Service
+// Usage documentation, "Services enabled by default".
+var initial = []string{"serviceusage.googleapis.com", "storage-api.googleapis.com", "storage-component.googleapis.com", "storage.googleapis.com"}
+
+// New makes the service; the project's owner is set.
 func New(opts Options) *Projects {
 	var bindings []policy.Binding
 	for _, role := range administration {
 		bindings = append(bindings, policy.Binding{Role: role, Members: []string{opts.Owner}})
 	}
-	return &Projects{opts: opts, policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: bindings}}}
+	if opts.Enabled == nil {
+		opts.Enabled = initial
+	}
+	return &Projects{opts: opts, enabled: slices.Sorted(slices.Values(opts.Enabled)), policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: bindings}}}
 }
 
 // Resource is the project's full resource name.

@@ -152,9 +152,9 @@ func (s *Projects) getOperation(_ *api.Request, args []string) (any, error) {
 	return operation(struct{}{}), nil
 }
 
-// Enabled lists the APIs that are enabled.
-func (s *Projects) Enabled() []string {
+// IsEnabled tells whether a service is enabled.
+func (s *Projects) IsEnabled(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.enabled)
+	return slices.Contains(s.enabled, name)
 }

@@ -202,6 +202,16 @@ func Refuse(w http.ResponseWriter, r *api.Request, status int, code, message str
 	writeXMLError(w, r, f)
 }
 
+// Disabled answers that the project has not enabled the API.
+func Disabled(w http.ResponseWriter, r *api.Request, disabled *api.Error) {
+	f := &fault{disabled.HTTP, "accessNotConfigured", "AccessDenied", disabled.Message, "Access denied."}
+	if IsJSON(r.URL.EscapedPath()) {
+		writeJSONError(w, r, f)
+		return
+	}
+	writeXMLError(w, r, f)
+}
+
 // wrongToken is the reason of a refusal that a token causes.
 const wrongToken = "authError"
 

@@ -1,0 +1,41 @@
+package google
+
+import (
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
+)
+
+// The APIs that this cloud has, as Service Usage calls them.
+const (
+	iamAPI         = "iam.googleapis.com"
+	stsAPI         = "sts.googleapis.com"
+	credentialsAPI = "iamcredentials.googleapis.com"
+	projectsAPI    = "cloudresourcemanager.googleapis.com"
+	storageAPI     = "storage.googleapis.com"
+)
+
+// Services are all APIs that this cloud has, for who does not want to enable them.
+var Services = []string{projectsAPI, credentialsAPI, iamAPI, storageAPI, stsAPI}
+
+// titles are what the console calls the APIs.
+var titles = map[string]string{
+	iamAPI:         "Identity and Access Management (IAM) API",
+	stsAPI:         "Security Token Service API",
+	credentialsAPI: "IAM Service Account Credentials API",
+	projectsAPI:    "Cloud Resource Manager API",
+	storageAPI:     "Cloud Storage API",
+}
+
+// enabled refuses a request for an API that the project has not enabled. Service
+// Usage itself always is.
+func (c *Cloud) enabled(path string) *api.Error {
+	name := map[string]string{"iam": iamAPI, "sts": stsAPI, "iamcredentials": credentialsAPI, "cloudresourcemanager": projectsAPI, "storage": storageAPI}[service(path)]
+	if name == projectsAPI && (strings.Contains(path, "/services") || strings.HasPrefix(path, "/v1/operations/")) {
+		return nil
+	}
+	if c.projects.IsEnabled(name) {
+		return nil
+	}
+	return api.ServiceDisabled(name, titles[name], c.opts.ProjectNumber)
+}
