@@ -127,7 +127,9 @@ func s3Denials() []denial {
 		return document(effect("Allow", action, resource, `,"Principal":"*"`))
 	}
 	return []denial{
-		row("no policy", func(t *testing.T, c *sandboxtest.Clouds) error { return putObject(t, as(t, c), c.Env.DestinationBucket, "k") },
+		row("no policy", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, as(t, c), c.Env.DestinationBucket, "k")
+		},
 			403, "AccessDenied", noIdentity("s3:PutObject", `"`+bucket+`/k"`), accessDenied),
 		row("another action", func(t *testing.T, c *sandboxtest.Clouds) error {
 			return putObject(t, as(t, c, allowing("s3:GetObject", "*")), c.Env.DestinationBucket, "k")

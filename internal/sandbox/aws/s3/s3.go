@@ -4,8 +4,8 @@
 // bucket policies. Every byte that arrives is checked against every digest that
 // came with it.
 //
-// Lifecycle rules, encryption settings, tags and ownership controls of buckets
-// are kept and given back, but have no effect. It does not model ACLs (buckets
+// Lifecycle and CORS rules, encryption settings, tags and ownership controls of
+// buckets are kept and given back, but have no effect. It does not model ACLs (buckets
 // enforce the owner, as new ones do), object tags, object lock, replication,
 // inventory, notifications, website hosting, storage classes but STANDARD,
 // requester pays, access points, S3 Select, and KMS: an encryption header is

@@ -100,6 +100,38 @@ func checkLifecycle(_ *call, body []byte) (func(*bucket), error) {
 	return nil, nil
 }
 
+// maxCORSRules; see "Elements of a CORS configuration".
+const maxCORSRules = 100
+
+func checkCORS(_ *call, body []byte) (func(*bucket), error) {
+	var in struct {
+		XMLName xml.Name `xml:"CORSConfiguration"`
+		Rules   []struct {
+			Methods []string `xml:"AllowedMethod"`
+			Origins []string `xml:"AllowedOrigin"`
+		} `xml:"CORSRule"`
+	}
+	if err := read(body, &in); err != nil {
+		return nil, err
+	}
+	if len(in.Rules) == 0 || len(in.Rules) > maxCORSRules {
+		return nil, malformedXML()
+	}
+	for _, r := range in.Rules {
+		if len(r.Methods) == 0 || len(r.Origins) == 0 {
+			return nil, malformedXML()
+		}
+		for _, m := range r.Methods {
+			switch m {
+			case "GET", "PUT", "HEAD", "POST", "DELETE":
+			default:
+				return nil, api.Errorf(http.StatusBadRequest, "InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is %s", m)
+			}
+		}
+	}
+	return nil, nil
+}
+
 // maxBucketTags; see "Using cost allocation S3 bucket tags".
 const maxBucketTags = 50
 

@@ -33,9 +33,15 @@ func headerValue(r *http.Request, name string) string {
 	}
 	values := slices.Clone(r.Header.Values(name))
 	for i, v := range values {
-		values[i] = strings.Join(strings.Fields(v), " ")
+		values[i] = trimmed(v)
 	}
 	return strings.Join(values, ",")
+}
+
+// trimmed makes one space of several, and none at the ends. Only spaces count:
+// other white space is part of a value, be it a character of a language.
+func trimmed(v string) string {
+	return strings.Join(strings.FieldsFunc(v, func(r rune) bool { return r == ' ' }), " ")
 }
 
 // canonicalPath encodes S3's path once as it is. Any other service's is encoded

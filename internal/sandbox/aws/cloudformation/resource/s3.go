@@ -28,7 +28,19 @@ type bucket struct {
 	LifecycleConfiguration *struct {
 		Rules []lifecycleRule `cfn:"required"`
 	}
+	CorsConfiguration *struct {
+		CorsRules []corsRule `cfn:"required"`
+	}
 	Tags tags
+}
+
+type corsRule struct {
+	Id             string
+	AllowedMethods []string `cfn:"required"`
+	AllowedOrigins []string `cfn:"required"`
+	AllowedHeaders []string
+	ExposedHeaders []string
+	MaxAge         *int32
 }
 
 type encryptionRule struct {
@@ -44,8 +56,18 @@ type lifecycleRule struct {
 	Status                         string `cfn:"required"`
 	Prefix                         string
 	ExpirationInDays               *int32
-	NoncurrentVersionExpiration    *struct{ NoncurrentDays *int32 }
+	ExpiredObjectDeleteMarker      *bool
+	Transitions                    []transition
+	NoncurrentVersionExpiration    *struct{ NoncurrentDays, NewerNoncurrentVersions *int32 }
+	NoncurrentVersionTransitions   []transition
 	AbortIncompleteMultipartUpload *struct{ DaysAfterInitiation *int32 }
+}
+
+// transition is one of current versions or, with its last member, of others.
+type transition struct {
+	StorageClass            string `cfn:"required"`
+	TransitionInDays        *int32
+	NewerNoncurrentVersions *int32
 }
 
 type bucketPolicy struct {
@@ -103,7 +125,7 @@ func updateBucket(ctx context.Context, c *Call, now, before bucket) (Instance, e
 
 func configureBucket(ctx context.Context, c *Call, now, before bucket) error {
 	for _, configure := range []func(context.Context, *Call, bucket, bucket) error{
-		configureEncryption, configurePublicAccess, configureVersioning, configureOwnership, configureLifecycle, configureTags,
+		configureEncryption, configurePublicAccess, configureVersioning, configureOwnership, configureLifecycle, configureCORS, configureTags,
 	} {
 		if err := configure(ctx, c, now, before); err != nil {
 			return err
@@ -192,8 +214,18 @@ func configureLifecycle(ctx context.Context, c *Call, now, before bucket) error 
 		if r.ExpirationInDays != nil {
 			rule.Expiration = &types.LifecycleExpiration{Days: r.ExpirationInDays}
 		}
+		if r.ExpiredObjectDeleteMarker != nil {
+			rule.Expiration = &types.LifecycleExpiration{Days: r.ExpirationInDays, ExpiredObjectDeleteMarker: r.ExpiredObjectDeleteMarker}
+		}
+		for _, t := range r.Transitions {
+			rule.Transitions = append(rule.Transitions, types.Transition{Days: t.TransitionInDays, StorageClass: types.TransitionStorageClass(t.StorageClass)})
+		}
 		if n := r.NoncurrentVersionExpiration; n != nil {
-			rule.NoncurrentVersionExpiration = &types.NoncurrentVersionExpiration{NoncurrentDays: n.NoncurrentDays}
+			rule.NoncurrentVersionExpiration = &types.NoncurrentVersionExpiration{NoncurrentDays: n.NoncurrentDays, NewerNoncurrentVersions: n.NewerNoncurrentVersions}
+		}
+		for _, t := range r.NoncurrentVersionTransitions {
+			rule.NoncurrentVersionTransitions = append(rule.NoncurrentVersionTransitions, types.NoncurrentVersionTransition{
+				NoncurrentDays: t.TransitionInDays, NewerNoncurrentVersions: t.NewerNoncurrentVersions, StorageClass: types.TransitionStorageClass(t.StorageClass)})
 		}
 		if a := r.AbortIncompleteMultipartUpload; a != nil {
 			rule.AbortIncompleteMultipartUpload = &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: a.DaysAfterInitiation}
@@ -201,6 +233,24 @@ func configureLifecycle(ctx context.Context, c *Call, now, before bucket) error 
 		config.Rules = append(config.Rules, rule)
 	}
 	_, err := c.S3.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{Bucket: &c.PhysicalID, LifecycleConfiguration: config})
+	return err
+}
+
+func configureCORS(ctx context.Context, c *Call, now, before bucket) error {
+	if now.CorsConfiguration == nil {
+		if before.CorsConfiguration == nil {
+			return nil
+		}
+		_, err := c.S3.DeleteBucketCors(ctx, &s3.DeleteBucketCorsInput{Bucket: &c.PhysicalID})
+		return err
+	}
+	config := &types.CORSConfiguration{}
+	for _, r := range now.CorsConfiguration.CorsRules {
+		config.CORSRules = append(config.CORSRules, types.CORSRule{
+			ID: optional(r.Id), AllowedMethods: r.AllowedMethods, AllowedOrigins: r.AllowedOrigins,
+			AllowedHeaders: r.AllowedHeaders, ExposeHeaders: r.ExposedHeaders, MaxAgeSeconds: r.MaxAge})
+	}
+	_, err := c.S3.PutBucketCors(ctx, &s3.PutBucketCorsInput{Bucket: &c.PhysicalID, CORSConfiguration: config})
 	return err
 }
 

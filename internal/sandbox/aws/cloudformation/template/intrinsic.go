@@ -160,7 +160,7 @@ func (e *Evaluation) join(arg any) (any, error) {
 		}
 		texts = append(texts, s)
 	}
-	return strings.Join(texts, delimiter), nil
+	return joined("Fn::Join", texts, delimiter)
 }
 
 func (e *Evaluation) choose(arg any) (any, error) {

@@ -65,23 +65,39 @@ func (e *Evaluation) sub(arg any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b strings.Builder
+	known := map[string]string{} // each variable is evaluated once
+	texts := make([]string, 0, len(parts))
 	for _, p := range parts {
 		if !p.variable {
-			b.WriteString(p.text)
+			texts = append(texts, p.text)
 			continue
 		}
-		v, err := e.variable(p.text, variables)
-		if err != nil {
-			return nil, err
-		}
-		s, ok := scalar(v)
+		s, ok := known[p.text]
 		if !ok {
-			return nil, errorf("Template error: Fn::Sub variable %s must resolve to a string", p.text)
+			v, err := e.variable(p.text, variables)
+			if err != nil {
+				return nil, err
+			}
+			if s, ok = scalar(v); !ok {
+				return nil, errorf("Template error: Fn::Sub variable %s must resolve to a string", p.text)
+			}
+			known[p.text] = s
 		}
-		b.WriteString(s)
+		texts = append(texts, s)
 	}
-	return b.String(), nil
+	return joined("Fn::Sub", texts, "")
+}
+
+// joined puts texts together, as long as they are not too much.
+func joined(function string, texts []string, delimiter string) (any, error) {
+	size := len(delimiter) * len(texts)
+	for _, s := range texts {
+		size += len(s)
+	}
+	if size > maxText {
+		return nil, errorf("Template error: the result of %s is larger than %d bytes", function, maxText)
+	}
+	return strings.Join(texts, delimiter), nil
 }
 
 func (e *Evaluation) variable(name string, variables map[string]any) (any, error) {

@@ -29,6 +29,11 @@ const (
 	MaxOutputs    = 200
 )
 
+// maxText bounds what intrinsic functions put together. A template of a few
+// lines could double a text as often as it nests; the largest template is as
+// much as CloudFormation would take of it.
+const maxText = MaxURLBytes
+
 // Error is a fault of the template or of what was passed to it. The message is
 // CloudFormation's own, which answers it as a ValidationError.
 type Error struct{ Message string }
@@ -168,8 +173,8 @@ func members[T any](section string, v any, parse func(name string, m map[string]
 
 func parseMapping(name string, m map[string]any) (map[string]map[string]any, error) {
 	out := make(map[string]map[string]any, len(m))
-	for top, v := range m {
-		second, ok := v.(map[string]any)
+	for _, top := range slices.Sorted(maps.Keys(m)) {
+		second, ok := m[top].(map[string]any)
 		if !ok {
 			return nil, errorf("Template format error: Every Mappings attribute must be a String or a List. [/Mappings/%s/%s]", name, top)
 		}
