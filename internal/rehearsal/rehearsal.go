@@ -19,6 +19,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
@@ -204,6 +205,7 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t tools) (*Stand,
 	err = r.step(summary, "start the local clouds", func() (string, error) {
 		options := r.Clouds
 		options.Dir = dir
+		options.Services = google.NewProject // the program enables what it needs
 		if s.Sandbox, err = sandbox.Start(options); err != nil {
 			return "", err
 		}

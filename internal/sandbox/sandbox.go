@@ -41,8 +41,7 @@ type Options struct {
 	Dir    string           // parent of the folder for contents; default: the system's
 	Now    func() time.Time // the clouds' clock
 	Faults faults.Chooser   // what is to go wrong; default: nothing
-	// Services are the Google APIs that are enabled from the start; nil is those of a
-	// new project.
+	// Services are the Google APIs that are enabled from the start; nil is all of them.
 	Services []string
 	// IAMDelay is how long a change of a policy takes to have effect, on both sides.
 	IAMDelay time.Duration

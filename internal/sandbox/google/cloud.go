@@ -43,8 +43,8 @@ type Options struct {
 	Dir           string // parent of the folder for contents; default: the system's
 	Now           func() time.Time
 	Journal       *journal.Journal
-	// Services are the APIs that are enabled from the start; nil is what a new project
-	// has.
+	// Services are the APIs that are enabled from the start, such as NewProject; nil is
+	// all that there are.
 	Services []string
 	// IAMDelay is how long a change of an allow policy takes to have effect: the
 	// service's is some two minutes, seven or more at worst (IAM documentation,
@@ -74,6 +74,9 @@ func New(opts Options) (*Cloud, error) {
 	}
 	if opts.AWS == nil {
 		opts.AWS = noAWS{}
+	}
+	if opts.Services == nil {
+		opts.Services = services
 	}
 	blobs, err := blob.Open(opts.Dir)
 	if err != nil {

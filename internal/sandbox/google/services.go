@@ -15,8 +15,12 @@ const (
 	storageAPI     = "storage.googleapis.com"
 )
 
-// Services are all APIs that this cloud has, for who does not want to enable them.
-var Services = []string{projectsAPI, credentialsAPI, iamAPI, storageAPI, stsAPI}
+// NewProject are the APIs that a new project has enabled, as far as they concern
+// this cloud: Service Usage documentation, "Services enabled by default".
+var NewProject = []string{"serviceusage.googleapis.com", "storage-api.googleapis.com", "storage-component.googleapis.com", storageAPI}
+
+// services are all APIs that this cloud has.
+var services = []string{projectsAPI, credentialsAPI, iamAPI, storageAPI, stsAPI}
 
 // titles are what the console calls the APIs.
 var titles = map[string]string{

@@ -26,7 +26,6 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
 )
 
 // Sample is the content of sample.txt.
@@ -61,11 +60,11 @@ func (c *Clouds) choose(service string, r *http.Request) *faults.Fault {
 }
 
 // New starts both clouds and sets them up; they end with the test. opts may leave
-// everything out; folder, clock, faults and enabled services are set here.
+// everything out; folder, clock and faults are set here.
 func New(t *testing.T, opts sandbox.Options) *Clouds {
 	t.Helper()
 	c := &Clouds{}
-	opts.Dir, opts.Now, opts.Faults, opts.Services = t.TempDir(), c.Now, c.choose, google.Services
+	opts.Dir, opts.Now, opts.Faults = t.TempDir(), c.Now, c.choose
 	s, err := sandbox.Start(opts)
 	if err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ func Start(t testing.TB) *Server {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r) }))
 	s.URL = "http://" + server.Listener.Addr().String()
 	var err error
-	s.Cloud, err = google.New(google.Options{ProjectID: Project, ProjectNumber: Number, URL: s.URL, Now: s.Now, Journal: s.Journal, Dir: t.TempDir(), AWS: believer{}, Services: google.Services})
+	s.Cloud, err = google.New(google.Options{ProjectID: Project, ProjectNumber: Number, URL: s.URL, Now: s.Now, Journal: s.Journal, Dir: t.TempDir(), AWS: believer{}})
 	if err != nil {
 		t.Fatal(err)
 	}

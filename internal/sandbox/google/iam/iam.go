@@ -105,6 +105,7 @@ var routes = []route{
 	{http.MethodDelete, path(poolsPath + "/{pool}"), (*IAM).deletePool, nil},
 	{http.MethodPost, path(poolsPath + "/{pool}:undelete"), (*IAM).undeletePool, nil},
 	{http.MethodGet, path(poolsPath + "/{pool}/operations/{operation}"), (*IAM).getOperation, nil},
+	{http.MethodGet, path(poolsPath + "/{pool}:listAttestationRules"), (*IAM).listAttestationRules, append([]string{"filter"}, paged...)},
 
 	{http.MethodPost, path(providersPath), (*IAM).createProvider, []string{"workloadIdentityPoolProviderId"}},
 	{http.MethodGet, path(providersPath), (*IAM).listProviders, listed},

@@ -100,6 +100,15 @@ func (s *IAM) getPool(r *api.Request, args []string) (any, error) {
 	return p.lifecycle, nil
 }
 
+// listAttestationRules answers that a pool has none: they are for managed
+// identities, which are not modelled, but clients of all pools ask.
+func (s *IAM) listAttestationRules(r *api.Request, args []string) (any, error) {
+	if _, err := s.pool(r, "iam.workloadIdentityPools.getAttestationRules", args); err != nil {
+		return nil, err
+	}
+	return struct{}{}, nil
+}
+
 func (s *IAM) patchPool(r *api.Request, args []string) (any, error) {
 	p, err := s.pool(r, "iam.workloadIdentityPools.update", args)
 	if err != nil {

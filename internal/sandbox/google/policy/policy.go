@@ -23,6 +23,8 @@ type Policy struct {
 	Version  int       `json:"version,omitempty"` // 1, or 3 where a binding has a condition
 	Bindings []Binding `json:"bindings,omitempty"`
 	Etag     string    `json:"etag,omitempty"`
+	// AuditConfigs is what some clients send empty; no policy here has any.
+	AuditConfigs []any `json:"auditConfigs,omitempty"`
 }
 
 // Binding grants one role to its members.

@@ -25,10 +25,11 @@ type Request struct {
 }
 
 // Apply is Replace with the update's policy, after a look at its mask: only
-// bindings, etag and version are here to be updated.
+// bindings, etag and version are here to be updated, and clients that always name
+// the audit configuration send none.
 func (u Update) Apply(to Policy, on Resource, exists func(email string) bool) (Policy, error) {
 	for field := range strings.SplitSeq(u.UpdateMask, ",") {
-		if field != "" && !slices.Contains([]string{"bindings", "etag", "version"}, field) {
+		if field != "" && !slices.Contains([]string{"bindings", "etag", "version", "auditConfigs", "audit_configs"}, field) {
 			return to, api.InvalidArgument("Invalid update mask: %q.", field)
 		}
 	}
@@ -47,6 +48,9 @@ func (p Policy) Replace(next Policy, on Resource, exists func(email string) bool
 	}
 	if next.Version < 0 || next.Version > conditional || next.Version == 2 {
 		return p, api.InvalidArgument("Specified policy version (%d) must be 0, 1 or 3.", next.Version)
+	}
+	if len(next.AuditConfigs) > 0 {
+		return p, api.InvalidArgument("The sandbox does not model the field auditConfigs of policies.")
 	}
 	var out Policy
 	members := 0

@@ -18,11 +18,10 @@ import (
 
 // Options configure the service.
 type Options struct {
-	ID     string // project id
-	Number string
-	Owner  string // the member that owns the project
-	// Enabled are the services that are enabled at first; nil is those of a new project.
-	Enabled []string
+	ID      string // project id
+	Number  string
+	Owner   string   // the member that owns the project
+	Enabled []string // the services that are enabled at first
 	Known   func(email string) bool
 	Now     func() time.Time
 	Delay   time.Duration // until a change of the policy has effect
@@ -41,18 +40,11 @@ type Projects struct {
 // neither impersonate a service account nor read every bucket's objects.
 var administration = []string{"roles/owner", "roles/storage.admin", "roles/iam.serviceAccountTokenCreator"}
 
-// initial are the services of a new project that are any to this cloud: Service
-// Usage documentation, "Services enabled by default".
-var initial = []string{"serviceusage.googleapis.com", "storage-api.googleapis.com", "storage-component.googleapis.com", "storage.googleapis.com"}
-
 // New makes the service; the project's owner is set.
 func New(opts Options) *Projects {
 	var bindings []policy.Binding
 	for _, role := range administration {
 		bindings = append(bindings, policy.Binding{Role: role, Members: []string{opts.Owner}})
-	}
-	if opts.Enabled == nil {
-		opts.Enabled = initial
 	}
 	return &Projects{opts: opts, enabled: slices.Sorted(slices.Values(opts.Enabled)), policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: bindings}}}
 }

@@ -51,7 +51,7 @@ func TestPolicy(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		`{"policy":{"etag":"` + policy["etag"].(string) + `"}}`:               "409 ABORTED: There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag '",
-		`{"policy":{},"updateMask":"auditConfigs"}`:                           `400 INVALID_ARGUMENT: Invalid update mask: "auditConfigs".`,
+		`{"policy":{},"updateMask":"auditConfigs"}`:                           `400 INVALID_ARGUMENT: The sandbox changes policies with their bindings, which the update mask "auditConfigs" does not name.`,
 		`{"policy":{},"updateMask":"etag"}`:                                   `400 INVALID_ARGUMENT: The sandbox changes policies with their bindings, which the update mask "etag" does not name.`,
 		`{"policy":{"bindings":[{"role":"roles/x","members":["allUsers"]}]}}`: "400 INVALID_ARGUMENT: Role roles/x is not supported for this resource.",
 	} {
