@@ -55,7 +55,11 @@ func (c cdk) runIn(ctx context.Context, dir string, args ...string) error {
 func bootstrap(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	target := "aws://" + sandbox.Account + "/" + sandbox.Region
 	// Away from cdk.json, no app is run: a bootstrap needs none.
-	return target, s.cdk.runIn(ctx, s.Dir, "bootstrap", target)
+	if err := s.cdk.runIn(ctx, s.Dir, "bootstrap", target); err != nil {
+		return target, err
+	}
+	// The first deployment assumes the roles that were made just now.
+	return target, wait(ctx, s.delay)
 }
 
 func deployRole(ctx context.Context, s *Stand, _ *Summary) (string, error) {

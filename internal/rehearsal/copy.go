@@ -74,11 +74,19 @@ func invoke(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 		if err == nil || left < 0 {
 			return answer, err
 		}
-		select {
-		case <-ctx.Done():
-			return "", errors.Join(err, ctx.Err())
-		case <-time.After(min(left+time.Millisecond, retry)):
+		if interrupted := wait(ctx, min(left+time.Millisecond, retry)); interrupted != nil {
+			return "", errors.Join(err, interrupted)
 		}
+	}
+}
+
+// wait waits, unless it is interrupted.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
 }
 

@@ -103,14 +103,20 @@ func TestDenialsPage(t *testing.T) {
 func writeDenials(rows []denial) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# What the sandbox refuses\n\nThe %d cases of the table in `internal/sandbox`, where each is a test: the call is made through the service's own SDK, and status, code and the whole message are held to these. … stands for what differs from call to call. A source is a page or report that shows the answer; where there is none, the answer is believed.\n", len(rows))
-	section := ""
-	cell := strings.NewReplacer("|", `\|`, "\n", " ")
+	var sections []string
+	bySection := map[string][]denial{}
 	for _, row := range rows {
-		if row.section != section {
-			section = row.section
-			fmt.Fprintf(&out, "\n## %s\n\n| case | status | code | message | source |\n| --- | --- | --- | --- | --- |\n", section)
+		if bySection[row.section] == nil {
+			sections = append(sections, row.section)
 		}
-		fmt.Fprintf(&out, "| %s | %d | `%s` | %s | %s |\n", row.name, row.status, row.code, cell.Replace(row.message), row.source)
+		bySection[row.section] = append(bySection[row.section], row)
+	}
+	cell := strings.NewReplacer("|", `\|`, "\n", " ")
+	for _, section := range sections {
+		fmt.Fprintf(&out, "\n## %s\n\n| case | status | code | message | source |\n| --- | --- | --- | --- | --- |\n", section)
+		for _, row := range bySection[section] {
+			fmt.Fprintf(&out, "| %s | %d | `%s` | %s | %s |\n", row.name, row.status, row.code, cell.Replace(row.message), row.source)
+		}
 	}
 	return out.String()
 }
