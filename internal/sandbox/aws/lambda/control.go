@@ -108,9 +108,6 @@ func (s *Server) createFunction(c *call) (int, any, error) {
 	if in.PackageType != "" && in.PackageType != "Zip" {
 		return 0, nil, api.NotModelled("PackageType=" + in.PackageType)
 	}
-	if in.Publish {
-		return 0, nil, api.NotModelled("Publish")
-	}
 	f := &function{name: name, tags: maps.Clone(in.Tags), configuration: configuration{
 		timeout: 3, memory: minMemory, storage: minStorage, architecture: "x86_64", logFormat: "Text", tracing: "PassThrough"}}
 	if len(in.Architectures) > 0 {
@@ -132,6 +129,9 @@ func (s *Server) createFunction(c *call) (int, any, error) {
 	}
 	s.changed(f)
 	s.functions[name] = f
+	if in.Publish {
+		f = s.publish(f, "")
+	}
 	return http.StatusCreated, s.answer(f), nil
 }
 
@@ -186,9 +186,6 @@ func (s *Server) updateFunctionCode(c *call) (int, any, error) {
 	if err := api.DecodeJSON(c.Body, &in); err != nil {
 		return 0, nil, err
 	}
-	if in.Publish {
-		return 0, nil, api.NotModelled("Publish")
-	}
 	s.mu.Lock()
 	f, err := s.authorized(c, "UpdateFunctionCode")
 	s.mu.Unlock()
@@ -214,6 +211,9 @@ func (s *Server) updateFunctionCode(c *call) (int, any, error) {
 	if !in.DryRun {
 		f.code, f.codeSHA256, f.configuration = code, sum, next
 		s.changed(f)
+		if in.Publish {
+			f = s.publish(f, "")
+		}
 	}
 	return http.StatusOK, s.answer(f), nil
 }
@@ -221,7 +221,7 @@ func (s *Server) updateFunctionCode(c *call) (int, any, error) {
 func (s *Server) getFunctionConfiguration(c *call) (int, any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.authorized(c, "GetFunctionConfiguration")
+	f, _, err := s.qualified(c, "GetFunctionConfiguration")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -231,7 +231,7 @@ func (s *Server) getFunctionConfiguration(c *call) (int, any, error) {
 func (s *Server) getFunction(c *call) (int, any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.authorized(c, "GetFunction")
+	f, _, err := s.qualified(c, "GetFunction")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -242,10 +242,10 @@ func (s *Server) getFunction(c *call) (int, any, error) {
 		Tags        map[string]string `json:",omitempty"`
 		Concurrency *concurrency      `json:",omitempty"`
 	}
-	result.Configuration, result.Tags = s.answer(f), maps.Clone(f.tags)
+	result.Configuration, result.Tags = s.answer(f), maps.Clone(f.main().tags)
 	result.Code.RepositoryType = "S3"
-	if f.reserved != nil {
-		result.Concurrency = &concurrency{ReservedConcurrentExecutions: f.reserved}
+	if r := f.main().reserved; r != nil {
+		result.Concurrency = &concurrency{ReservedConcurrentExecutions: r}
 	}
 	return http.StatusOK, result, nil
 }
@@ -266,9 +266,12 @@ func (s *Server) listFunctions(c *call) (int, any, error) {
 func (s *Server) deleteFunction(c *call) (int, any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.authorized(c, "DeleteFunction")
+	f, _, err := s.qualified(c, "DeleteFunction")
 	if err != nil {
 		return 0, nil, err
+	}
+	if f.of != nil {
+		return http.StatusNoContent, nil, s.deleteVersion(f)
 	}
 	delete(s.functions, f.name)
 	if err := f.discard(); err != nil {

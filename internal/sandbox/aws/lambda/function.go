@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,6 +27,14 @@ type function struct {
 	running       int  // invocations, while concurrency is reserved
 	asynchronous  *eventInvokeConfig
 	pool          *runner.Pool // nil until the first invocation after a change
+
+	of      *function // of a published version; nil for $LATEST
+	version string    // of a published version
+
+	versions  []*function // oldest first
+	published int         // versions, ever
+	fresh     bool        // changed since the last version
+	aliases   map[string]*alias
 }
 
 // configuration is what UpdateFunctionConfiguration may change.
@@ -74,9 +83,9 @@ type loggingAnswer struct {
 func (s *Server) answer(f *function) functionAnswer {
 	c := f.configuration
 	a := functionAnswer{
-		FunctionName: f.name, FunctionArn: s.arn(f.name), Role: c.role, Runtime: c.runtime, Handler: c.handler, CodeSize: len(f.code),
+		FunctionName: f.name, FunctionArn: s.versionArn(f), Role: c.role, Runtime: c.runtime, Handler: c.handler, CodeSize: len(f.code),
 		Description: c.description, Timeout: c.timeout, MemorySize: c.memory, LastModified: f.modified.UTC().Format("2006-01-02T15:04:05.000+0000"),
-		CodeSha256: f.codeSHA256, Version: "$LATEST", RevisionId: f.revision, State: "Active", LastUpdateStatus: "Successful", PackageType: "Zip",
+		CodeSha256: f.codeSHA256, Version: cmp.Or(f.version, latest), RevisionId: f.revision, State: "Active", LastUpdateStatus: "Successful", PackageType: "Zip",
 		Architectures: []string{c.architecture},
 		LoggingConfig: loggingAnswer{LogFormat: c.logFormat, LogGroup: c.group(f.name), ApplicationLogLevel: c.applicationLevel, SystemLogLevel: c.systemLevel},
 	}
@@ -98,21 +107,24 @@ func (c configuration) group(name string) string {
 // changed gives the function a new revision. Its environments serve out what
 // they have begun and then end, as new ones start with what is new.
 func (s *Server) changed(f *function) {
-	f.revision, f.modified = s.uuid(), s.opts.Now()
+	f.revision, f.modified, f.fresh = s.uuid(), s.opts.Now(), true
 	if pool := f.pool; pool != nil {
 		f.pool = nil
 		s.events.Go(func() { _ = pool.Retire() }) // what it leaves is removed with the server's folder
 	}
 }
 
-// discard kills the function's environments.
+// discard kills the function's environments and those of its versions.
 func (f *function) discard() error {
-	pool := f.pool
-	f.pool = nil
-	if pool == nil {
-		return nil
+	var errs []error
+	for _, v := range f.versions {
+		errs = append(errs, v.discard())
 	}
-	return pool.Close()
+	if pool := f.pool; pool != nil {
+		f.pool = nil
+		errs = append(errs, pool.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // ready is the pool of the function's present version. Server.mu must be held.
@@ -132,7 +144,7 @@ func (s *Server) ready(f *function) (*runner.Pool, error) {
 	}
 	c := f.configuration
 	f.pool = runner.NewPool(&runner.Function{
-		ARN: s.arn(f.name), Name: f.name, Version: "$LATEST", Region: s.opts.Region, Handler: c.handler,
+		ARN: s.versionArn(f), Name: f.name, Version: cmp.Or(f.version, latest), Region: s.opts.Region, Handler: c.handler,
 		Architecture: c.architecture, MemoryMB: c.memory, Timeout: time.Duration(c.timeout) * time.Second, Variables: maps.Clone(c.variables),
 		LogGroup: c.group(f.name), JSONLogs: c.logFormat == "JSON", Root: root, Endpoint: s.opts.URL,
 		Credentials: func() (api.Credentials, error) {

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,7 @@ const (
 
 func (s *Server) invoke(c *call) (int, any, error) {
 	s.mu.Lock()
-	f, err := s.authorized(c, "InvokeFunction")
+	f, qualifier, err := s.qualified(c, "InvokeFunction")
 	s.mu.Unlock()
 	if err != nil {
 		return 0, nil, err
@@ -49,6 +50,9 @@ func (s *Server) invoke(c *call) (int, any, error) {
 		return 0, nil, api.Errorf(http.StatusBadRequest, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
 	}
 	in := runner.Invocation{RequestID: c.ID, TraceID: s.trace(), Payload: payload, ClientContext: string(clientContext)}
+	if qualifier != "" {
+		in.ARN = s.arn(f.name) + ":" + qualifier
+	}
 	switch kind {
 	case "", "RequestResponse":
 		return s.invokeNow(c, f, in)
@@ -67,7 +71,7 @@ func (s *Server) invokeNow(c *call, f *function, in runner.Invocation) (int, any
 		return 0, nil, err
 	}
 	h := c.w.Header()
-	h.Set("X-Amz-Executed-Version", "$LATEST")
+	h.Set("X-Amz-Executed-Version", cmp.Or(f.version, latest))
 	if result.Failed {
 		h.Set("X-Amz-Function-Error", "Unhandled")
 		c.Entry.Code = result.ErrorType
@@ -90,9 +94,10 @@ func (s *Server) invokeNow(c *call, f *function, in runner.Invocation) (int, any
 
 // run runs one invocation within the function's concurrency.
 func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
+	whole := f.main()
 	for {
 		s.mu.Lock()
-		if f.reserved != nil && f.running >= *f.reserved {
+		if whole.reserved != nil && whole.running >= *whole.reserved {
 			s.mu.Unlock()
 			return runner.Result{}, &api.Error{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded.",
 				Members: map[string]string{"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded"}}
@@ -102,12 +107,12 @@ func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
 			s.mu.Unlock()
 			return runner.Result{}, err
 		}
-		f.running++
+		whole.running++
 		s.mu.Unlock()
 		result, err := pool.Invoke(in)
 		s.mu.Lock()
-		f.running--
-		again := errors.Is(err, runner.ErrClosed) && s.functions[f.name] == f && !s.closed
+		whole.running--
+		again := errors.Is(err, runner.ErrClosed) && s.functions[f.name] == whole && !s.closed
 		s.mu.Unlock()
 		if again { // it was changed meanwhile, and has a new pool
 			continue
@@ -124,7 +129,7 @@ func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
 func (s *Server) invokeLater(f *function, in runner.Invocation) {
 	retries := maxRetries
 	s.mu.Lock()
-	if a := f.asynchronous; a != nil && a.MaximumRetryAttempts != nil {
+	if a := f.main().asynchronous; f.of == nil && a != nil && a.MaximumRetryAttempts != nil {
 		retries = *a.MaximumRetryAttempts
 	}
 	s.mu.Unlock()

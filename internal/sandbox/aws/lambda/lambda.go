@@ -2,12 +2,12 @@
 // code that was deployed. How functions run is package runner's matter.
 //
 // Modelled: functions of package type Zip on the OS-only runtimes, their code
-// from the request or from S3, configuration, tags, resource policy, reserved
-// concurrency, settings for asynchronous invocation, the states that waiters
+// from the request or from S3, configuration, versions and aliases, tags, the
+// resource policy of the function as a whole, reserved concurrency, settings for asynchronous invocation, the states that waiters
 // watch, and invocation: synchronous, asynchronous and dry.
 //
 // Not modelled, and refused by name: other runtimes, container images, layers,
-// versions and aliases other than $LATEST, VPCs, file systems, dead-letter
+// policies and settings of versions, aliases with weights, VPCs, file systems, dead-letter
 // queues, event sources, function URLs, code signing, encryption keys, response
 // streaming, durable functions. X-Ray tracing is accepted and traces nothing.
 // The unreserved concurrency has no limit. A failed asynchronous invocation is

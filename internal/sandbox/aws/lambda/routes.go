@@ -44,6 +44,13 @@ func (s *Server) mux() http.Handler {
 		{"PUT /2019-09-25/functions/{name}/event-invoke-config", "PutFunctionEventInvokeConfig", s.putEventInvokeConfig},
 		{"GET /2019-09-25/functions/{name}/event-invoke-config", "GetFunctionEventInvokeConfig", s.getEventInvokeConfig},
 		{"DELETE /2019-09-25/functions/{name}/event-invoke-config", "DeleteFunctionEventInvokeConfig", s.deleteEventInvokeConfig},
+		{"POST /2015-03-31/functions/{name}/versions", "PublishVersion", s.publishVersion},
+		{"GET /2015-03-31/functions/{name}/versions", "ListVersionsByFunction", s.listVersions},
+		{"POST /2015-03-31/functions/{name}/aliases", "CreateAlias", s.createAlias},
+		{"GET /2015-03-31/functions/{name}/aliases", "ListAliases", s.listAliases},
+		{"GET /2015-03-31/functions/{name}/aliases/{alias}", "GetAlias", s.getAlias},
+		{"PUT /2015-03-31/functions/{name}/aliases/{alias}", "UpdateAlias", s.updateAlias},
+		{"DELETE /2015-03-31/functions/{name}/aliases/{alias}", "DeleteAlias", s.deleteAlias},
 		{"GET /2017-03-31/tags/{name}", "ListTags", s.listTags},
 		{"POST /2017-03-31/tags/{name}", "TagResource", s.tagResource},
 		{"DELETE /2017-03-31/tags/{name}", "UntagResource", s.untagResource},
@@ -85,27 +92,36 @@ func (s *Server) arn(name string) string {
 	return "arn:aws:lambda:" + s.opts.Region + ":" + s.opts.Account + ":function:" + name
 }
 
-// nameOf reads the three forms of a function's name, with an optional
-// qualifier. Only $LATEST exists.
+// nameOf is split for what has no versions.
 func (s *Server) nameOf(text, qualifier string) (string, error) {
-	name := text
+	name, q, err := s.split(text, qualifier)
+	if err == nil && q != "" {
+		err = notFound("Function not found: %s:%s", s.arn(name), q)
+	}
+	return name, err
+}
+
+// split reads the three forms of a function's name, with an optional qualifier,
+// which is empty for $LATEST.
+func (s *Server) split(text, qualifier string) (name, q string, err error) {
+	name = text
 	for _, prefix := range []string{s.arn(""), s.opts.Account + ":function:", "function:"} {
 		if rest, ok := strings.CutPrefix(text, prefix); ok {
 			name = rest
 			break
 		}
 	}
-	name, q, qualified := strings.Cut(name, ":")
-	if !qualified {
+	name, q, _ = strings.Cut(name, ":")
+	if q == "" {
 		q = qualifier
 	}
 	if strings.Contains(name, ":") || strings.HasPrefix(text, "arn:") && name == "arn" {
-		return "", notFound("Function not found: %s", text)
+		return "", "", notFound("Function not found: %s", text)
 	}
-	if q != "" && q != "$LATEST" {
-		return "", notFound("Function not found: %s:%s", s.arn(name), q)
+	if q == latest {
+		q = ""
 	}
-	return name, nil
+	return name, q, nil
 }
 
 // authorized finds the function of a call after checking the right to do so.

@@ -88,6 +88,7 @@ type Invocation struct {
 	RequestID     string
 	TraceID       string
 	ClientContext string // JSON
+	ARN           string // that was called; empty is the function's
 	Payload       []byte
 }
 

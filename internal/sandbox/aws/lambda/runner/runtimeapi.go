@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -82,7 +83,7 @@ func (a *runtimeAPI) serveNext(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set(headerRequestID, in.RequestID)
 		h.Set(headerDeadline, strconv.FormatInt(in.deadline.UnixMilli(), 10))
-		h.Set(headerARN, a.arn)
+		h.Set(headerARN, cmp.Or(in.ARN, a.arn))
 		h.Set(headerTraceID, in.TraceID)
 		if in.ClientContext != "" {
 			h.Set(headerClientContext, in.ClientContext)
