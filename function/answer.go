@@ -64,6 +64,9 @@ func answerError(service string, resp *http.Response, body []byte, hide secrets)
 // readAnswer reads the body of an answer that is not an object.
 func readAnswer(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
+	if resp.ContentLength == 0 {
+		return nil, nil
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return nil, &brokenError{fmt.Errorf("reading the answer: %w", err)}

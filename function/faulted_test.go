@@ -283,8 +283,7 @@ func TestFaultedCopies(t *testing.T) {
 	if left := l.AWS.S3().Uploads(l.Env.DestinationBucket); len(left) > 0 {
 		t.Errorf("%d uploads are left behind", len(left))
 	}
-	h.source.client.CloseIdleConnections()
-	h.target.client.CloseIdleConnections()
+	h.closeIdle()
 	http.DefaultClient.CloseIdleConnections() // the test's own
 	if stacks := leaked(before); stacks != "" {
 		t.Errorf("goroutines are left:\n%s", stacks)

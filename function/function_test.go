@@ -84,8 +84,7 @@ func (l *invocation) start(t *testing.T) *handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // before the clouds wait for connections to end
-		h.source.client.CloseIdleConnections()
-		h.target.client.CloseIdleConnections()
+		h.closeIdle()
 	})
 	h.patience.sleep = func(context.Context, time.Duration) error { return nil }
 	return h
@@ -104,6 +103,15 @@ func (l *invocation) stored(t *testing.T, key string) ([]byte, *s3.GetObjectOutp
 		t.Fatal(err)
 	}
 	return data, out
+}
+
+// closeIdle closes the connections that wait for other requests.
+func (h *handler) closeIdle() {
+	for _, transport := range []http.RoundTripper{h.source.transport, h.target.transport} {
+		if t, ok := transport.(*http.Transport); ok {
+			t.CloseIdleConnections()
+		}
+	}
 }
 
 // fail lets faults happen, written as faults.Syntax says.

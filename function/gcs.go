@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +13,6 @@ import (
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
-
-	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
 
 // readScope is all that a copy needs: Cloud Storage documentation, "OAuth 2.0 scopes".
@@ -24,11 +21,11 @@ const readScope = "https://www.googleapis.com/auth/devstorage.read_only"
 // gcs reads Cloud Storage through its XML API (Cloud Storage documentation, "GET
 // Object"): one request brings an object's bytes, generation, sums and headers.
 type gcs struct {
-	endpoint *url.URL
-	client   *http.Client
-	tokens   *http.Client // of the token services
-	hide     secrets
-	patience *patience
+	endpoint  *url.URL
+	transport http.RoundTripper
+	tokens    *http.Client // of the token services
+	hide      secrets
+	patience  *patience
 
 	login func() (*auth.Credentials, error)
 	mu    sync.Mutex
@@ -36,9 +33,8 @@ type gcs struct {
 }
 
 func newGCS(s settings, p *patience) (*gcs, error) {
-	client := newClient()
-	g := &gcs{endpoint: s.storage, client: client, hide: s.secrets(), patience: p}
-	g.tokens = &http.Client{Transport: tokenService{client.Transport, g.hide}}
+	g := &gcs{endpoint: s.storage, transport: newTransport(), hide: s.secrets(), patience: p}
+	g.tokens = &http.Client{Transport: tokenService{g.transport, g.hide}}
 	g.login = func() (*auth.Credentials, error) {
 		return credentials.NewCredentialsFromJSON(credentials.ExternalAccount, s.credentials.JSON(), &credentials.DetectOptions{
 			Scopes: []string{readScope},
@@ -50,20 +46,6 @@ func newGCS(s settings, p *patience) (*gcs, error) {
 		return nil, fmt.Errorf("loading credential configuration: %w", err)
 	}
 	return g, nil
-}
-
-// newClient is for many requests to one cloud at a time. HTTP/1.1: HTTP/2 would
-// only cost CPU. No redirect is followed: a token is for who was asked.
-func newClient() *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.ForceAttemptHTTP2 = false
-	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
-	transport.DisableCompression = true
-	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, variables.MaxConcurrency
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // tokenService makes errors of what Google's token services answer, so that
@@ -115,16 +97,19 @@ func (g *gcs) authorize(r *http.Request) (renew func() error, err error) {
 func (g *gcs) do(ctx context.Context, u *url.URL, header http.Header, wanted ...int) (*http.Response, error) {
 	for renewed := false; ; renewed = true {
 		ctx, dog := watch(ctx, g.patience.stalled())
-		req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header.Clone(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
+		if renewed {
+			header = header.Clone() // the first request may still hold it
+		}
+		req := (&http.Request{Method: http.MethodGet, URL: u, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 		renew, err := g.authorize(req)
 		if err != nil {
 			err = because(ctx, err)
 			dog.stop()
 			return nil, err
 		}
-		resp, err := g.client.Do(req)
+		resp, err := g.transport.RoundTrip(req)
 		if err != nil {
-			err = because(ctx, err)
+			err = because(ctx, &brokenError{err})
 			dog.stop()
 			return nil, err
 		}
@@ -179,7 +164,9 @@ func (g *gcs) open(ctx context.Context, bucket, name string, generation int64) (
 // asStored lets Cloud Storage send gzip-encoded objects as they are stored, with
 // their stored length and sums: Cloud Storage documentation, "Transcoding of
 // gzip-compressed files".
-func asStored() http.Header { return http.Header{"Accept-Encoding": {"gzip"}} }
+func asStored() http.Header {
+	return http.Header{"Accept-Encoding": {"gzip"}, "User-Agent": userAgent}
+}
 
 // describe reads an object's facts from the headers of an answer.
 func describe(resp *http.Response) (*object, error) {

@@ -52,7 +52,7 @@ func (l *listing) load(ctx context.Context) error {
 	u := *l.from.endpoint
 	u.Path += "/storage/v1/b/" + l.bucket + "/o"
 	u.RawQuery = query.Encode()
-	resp, err := l.from.do(ctx, &u, http.Header{}, http.StatusOK)
+	resp, err := l.from.do(ctx, &u, http.Header{"User-Agent": userAgent}, http.StatusOK)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -123,7 +122,7 @@ func (m *multipart) create(ctx context.Context, header http.Header) error {
 			m.strays = true
 			return &brokenError{fmt.Errorf("the answer has no upload id: %w", err)}
 		}
-		m.id = url.QueryEscape(result.UploadID)
+		m.id = escape(result.UploadID, true)
 		return nil
 	})
 }
@@ -166,7 +165,7 @@ func (m *multipart) copyParts(ctx context.Context, first *stream) error {
 
 func (m *multipart) copyPart(ctx context.Context, i int, s *stream) error {
 	r := m.about(http.MethodPut, "partNumber="+strconv.Itoa(i+1)+"&uploadId="+m.id)
-	r.stream = s
+	r.stream, r.unsigned = s, true
 	err := m.attempt(ctx, func() error {
 		a, err := m.to.do(ctx, r)
 		if err != nil {
@@ -275,7 +274,7 @@ func (m *multipart) abortStrays(ctx context.Context) error {
 		}
 	}
 	err := m.attempt(ctx, func() error {
-		a, err := m.to.do(ctx, request{method: http.MethodGet, bucket: m.targetBucket, query: "prefix=" + url.QueryEscape(m.key) + "&uploads="})
+		a, err := m.to.do(ctx, request{method: http.MethodGet, bucket: m.targetBucket, query: "prefix=" + escape(m.key, true) + "&uploads="})
 		if err == nil {
 			err = xml.Unmarshal(a.body, &list)
 		}
@@ -286,7 +285,7 @@ func (m *multipart) abortStrays(ctx context.Context) error {
 	}
 	var errs []error
 	for _, u := range list.Upload {
-		if id := url.QueryEscape(u.UploadID); u.Key == m.key && id != m.id && u.Initiated.After(m.started.Add(-clockSkew)) {
+		if id := escape(u.UploadID, true); u.Key == m.key && id != m.id && u.Initiated.After(m.started.Add(-clockSkew)) {
 			errs = append(errs, m.abort(ctx, id))
 		}
 	}

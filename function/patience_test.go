@@ -92,8 +92,8 @@ func TestConnectionsThatFail(t *testing.T) {
 			l := newInvocation(t)
 			h := l.start(t)
 			dialed := 0
-			for _, c := range []*http.Client{h.source.client, h.target.client} {
-				transport := c.Transport.(*http.Transport)
+			transports := []*http.Transport{h.source.transport.(*http.Transport), h.target.transport.(*http.Transport)}
+			for _, transport := range transports {
 				dial := transport.DialContext
 				transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 					if dialed++; dialed%2 == 1 {
@@ -105,9 +105,9 @@ func TestConnectionsThatFail(t *testing.T) {
 			if _, err := copyOne(h, Event{}); err != nil {
 				t.Error(err)
 			}
-			for _, c := range []*http.Client{h.source.client, h.target.client} {
-				c.CloseIdleConnections()
-				c.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, tt.err }
+			for _, transport := range transports {
+				transport.CloseIdleConnections()
+				transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, tt.err }
 			}
 			if _, err := copyOne(h, Event{}); err == nil || !strings.Contains(err.Error(), tt.err.Error()) || !strings.Contains(err.Error(), "6 attempts failed") {
 				t.Errorf("Handle() = %v, want %v", err, tt.err)

@@ -1,33 +1,25 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
 
-// namespace is that of the metrics.
-const namespace = "gcs-to-s3"
+// directive tells CloudWatch which members of a log line are metrics: Amazon
+// CloudWatch User Guide, "Specification: Embedded metric format". Objects and
+// Failures are 0 or 1.
+const directive = `"CloudWatchMetrics":[{"Namespace":"gcs-to-s3","Dimensions":[["Function"]],"Metrics":[` +
+	`{"Name":"Objects","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"Bytes","Unit":"Bytes"},{"Name":"Duration","Unit":"Milliseconds"},` +
+	`{"Name":"Throughput","Unit":"Bytes/Second"},{"Name":"Retries","Unit":"Count"},{"Name":"BytesReread","Unit":"Bytes"}]}]`
 
-// embedded tells CloudWatch which members of a log line are metrics: Amazon
-// CloudWatch User Guide, "Specification: Embedded metric format".
-type embedded struct {
-	Timestamp         int64
-	CloudWatchMetrics []directive
-}
+// embedded is the directive at a time.
+type embedded struct{ at time.Time }
 
-type directive struct {
-	Namespace  string
-	Dimensions [][]string
-	Metrics    []metric
-}
-
-type metric struct{ Name, Unit string }
-
-// metrics are of every copy; Objects and Failures are 0 or 1.
-var metrics = []metric{
-	{"Objects", "Count"}, {"Failures", "Count"}, {"Bytes", "Bytes"}, {"Duration", "Milliseconds"},
-	{"Throughput", "Bytes/Second"}, {"Retries", "Count"}, {"BytesReread", "Bytes"},
+func (e embedded) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, `{"Timestamp":%d,%s}`, e.at.UnixMilli(), directive), nil
 }
 
 // report writes the one log line of a copy.
@@ -51,8 +43,8 @@ func (h *handler) report(log *slog.Logger, t *transfer, done copied, elapsed tim
 		attrs = append(attrs, "warning", t.warning.Error())
 	}
 	throughput := float64(bytes) / max(elapsed.Seconds(), 1e-6)
-	log.Log(nil, level, message, append(attrs,
+	log.Log(context.Background(), level, message, append(attrs,
 		"Function", h.settings.function, "Objects", objects, "Failures", failures, "Bytes", bytes, "Duration", elapsed.Milliseconds(),
 		"Throughput", int64(throughput), "Retries", t.tally.retries.Load(), "BytesReread", t.tally.reread.Load(),
-		"_aws", embedded{h.now().UnixMilli(), []directive{{namespace, [][]string{{"Function"}}, metrics}}})...)
+		"_aws", embedded{h.now()})...)
 }

@@ -97,11 +97,11 @@ func TestNothingEchoedIsShown(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			l := newInvocation(t)
 			h := l.start(t)
-			for _, c := range []*http.Client{h.source.client, h.target.client} {
-				c.Transport = diversion{c.Transport, path, strings.TrimPrefix(echo.URL, "http://")}
+			for _, transport := range []*http.RoundTripper{&h.source.transport, &h.target.transport} {
+				*transport = diversion{*transport, path, strings.TrimPrefix(echo.URL, "http://")}
 			}
 			var err error
-			if h.source.tokens.Transport = (tokenService{h.source.client.Transport, h.source.hide}); path == "/v1/token" {
+			if h.source.tokens.Transport = (tokenService{h.source.transport, h.source.hide}); path == "/v1/token" {
 				h.source.creds, err = h.source.login()
 			}
 			if err != nil {

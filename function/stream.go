@@ -30,7 +30,7 @@ type stream struct {
 
 	ctx  context.Context // of the request that the stream is sent in
 	body io.ReadCloser   // open at next, or nil
-	dog  *watchdog       // of the request that the stream is sent in
+	dog  *watchdog       // of the request that the stream is sent in, or nil
 }
 
 // tally counts what a copy had to do over; it is shared by its streams.
@@ -68,7 +68,9 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 	p = p[:min(int64(len(p)), s.end-s.next)]
 	for s.err == nil {
-		s.dog.move()
+		if s.dog != nil {
+			s.dog.move()
+		}
 		n, err := s.readBody(p)
 		if n > 0 {
 			s.next += int64(n)
@@ -121,6 +123,18 @@ func (s *stream) check() error {
 		s.err = &OperationError{"verifying", &SpoiledError{fmt.Errorf("CRC32C of the bytes read is %v, the source announced %v", s.sum, want)}}
 	}
 	return s.err
+}
+
+// readAll reads the stream before anything is sent.
+func (s *stream) readAll(ctx context.Context) ([]byte, error) {
+	s.rewind()
+	s.ctx = ctx
+	data := make([]byte, s.size())
+	if len(data) == 0 && s.check() != nil { // no byte brings the stream to its end
+		return nil, s.err
+	}
+	_, err := io.ReadFull(s, data)
+	return data, err
 }
 
 // sending is a stream while it is the body of one request. An HTTP client may

@@ -262,16 +262,25 @@ func (t *transfer) attempt(ctx context.Context, do func() error) error {
 func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *stream) error {
 	header.Set("X-Amz-Checksum-Crc32c", o.crc32c.String())
 	t.protect(header)
-	if o.size == 0 && s.check() != nil { // no byte will bring the stream to its end
-		return s.err
+	r := request{method: http.MethodPut, bucket: t.targetBucket, key: t.key, header: header, stream: s, unsigned: true}
+	if o.size <= smallObject {
+		var err error
+		if r.document, err = s.readAll(ctx); err != nil {
+			return err
+		}
+		r.stream = nil
 	}
 	doubtful := false // whether an attempt may have succeeded without our knowing
 	return t.attempt(ctx, func() error {
-		_, err := t.to.do(ctx, request{method: http.MethodPut, bucket: t.targetBucket, key: t.key, header: header, stream: s})
+		_, err := t.to.do(ctx, r)
 		t.tally.reached.Store(s.next)
 		return t.settled(ctx, o, err, &doubtful)
 	})
 }
+
+// smallObject is the size up to which an object is read before it is written. So
+// its headers and bytes leave together, and another attempt needs no other read.
+const smallObject = 32 << 10
 
 // protect makes a write conditional if the policy wants it: Amazon S3 User Guide,
 // "How to prevent object overwrites with conditional writes".

@@ -1,0 +1,245 @@
+package benchmark
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	rounds = flag.Int("rounds", 3, "how often each is measured; the median counts")
+	given  = flag.String("bootstrap", "", "the function's binary; default: it is built")
+	set    = flag.String("set", "", "variables of the function, such as STREAMS=2, separated by spaces")
+	rclone = flag.String("rclone", "", "rclone's binary, to be measured too")
+)
+
+// TestMain is the floor's process when it is asked to be.
+func TestMain(m *testing.M) {
+	if os.Getenv("BENCHMARK_FLOOR") != "" {
+		if err := RunFloor(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	flag.Parse()
+	os.Exit(m.Run())
+}
+
+// build builds a program as the function's bundle is built.
+func build(tb testing.TB, dir, pkg string) string {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "bootstrap")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", file, pkg)
+	cmd.Dir = dir
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("building %s: %v\n%s", pkg, err, out)
+	}
+	return file
+}
+
+// job is one case: what the function is told, and what the others copy.
+type job struct {
+	name    string
+	events  []string
+	folder  string // of rclone; empty for single objects
+	objects []string
+	atATime int
+	bytes   int64
+}
+
+func jobs() []job {
+	var small []string
+	var one []string
+	for i := range Small {
+		small = append(small, Object("small", i, 1024))
+		one = append(one, fmt.Sprintf(`{"object":%q}`, small[i]))
+	}
+	all := []job{
+		{"1KiBx2000", []string{`{"prefix":"small/"}`}, "small", small, 16, Small * 1024},
+		{"1KiBx2000-one-by-one", one, "", small, 1, Small * 1024},
+	}
+	for _, mib := range []int64{64, 1024, 4096} {
+		name := Object("large", 0, mib<<20)
+		all = append(all, job{fmt.Sprintf("%dMiB", mib), []string{fmt.Sprintf(`{"object":%q}`, name)}, "", []string{name}, 1, mib << 20})
+	}
+	return all
+}
+
+// BenchmarkCopy measures function, floor and rclone by turns, and reports medians:
+// of the function, and as ratios to the others.
+func BenchmarkCopy(b *testing.B) {
+	if runtime.GOOS != "linux" {
+		b.Skip("processes are measured by Linux's accounts")
+	}
+	bootstrap := *given
+	if bootstrap == "" {
+		bootstrap = build(b, "../..", "./function")
+	}
+	for _, j := range jobs() {
+		b.Run(j.name, func(b *testing.B) {
+			for range b.N {
+				measured := map[string][]usage{}
+				for range *rounds {
+					for name, run := range map[string]func(*testing.B, *Range, job) usage{
+						"function": func(b *testing.B, r *Range, j job) usage { return runFunction(b, r, bootstrap, j) },
+						"floor":    runFloor,
+						"rclone":   runRclone,
+					} {
+						if name == "rclone" && (*rclone == "" || len(j.events) > 1) {
+							continue
+						}
+						r, err := Open(b.TempDir())
+						if err != nil {
+							b.Fatal(err)
+						}
+						measured[name] = append(measured[name], run(b, r, j))
+						if n, wrong := r.Sink.Received(); n < j.bytes || wrong > 0 {
+							b.Fatalf("%s: the sink received %d bytes of %d, %d objects wrong", name, n, j.bytes, wrong)
+						}
+						r.Close()
+					}
+				}
+				report(b, measured)
+			}
+		})
+	}
+}
+
+func report(b *testing.B, measured map[string][]usage) {
+	b.ReportMetric(0, "ns/op")
+	function := median(measured["function"])
+	for name, usages := range measured {
+		u := median(usages)
+		b.ReportMetric(u.wall.Seconds(), name+"-wall-s")
+		b.ReportMetric(u.cpu.Seconds(), name+"-cpu-s")
+		b.ReportMetric(float64(u.peak)/(1<<20), name+"-MiB")
+		if name != "function" {
+			b.ReportMetric(function.wall.Seconds()/u.wall.Seconds(), "wall/"+name)
+			b.ReportMetric(function.cpu.Seconds()/u.cpu.Seconds(), "cpu/"+name)
+		}
+	}
+}
+
+// median is that of each figure; of memory it is the highest.
+func median(usages []usage) usage {
+	by := func(value func(usage) int64) int64 {
+		values := make([]int64, len(usages))
+		for i, u := range usages {
+			values[i] = value(u)
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	u := usage{wall: time.Duration(by(func(u usage) int64 { return int64(u.wall) })), cpu: time.Duration(by(func(u usage) int64 { return int64(u.cpu) }))}
+	for _, each := range usages {
+		u.peak = max(u.peak, each.peak)
+	}
+	return u
+}
+
+// measure measures a process while something is done, once it is warm.
+func measure(b *testing.B, pid int, do func() error) usage {
+	b.Helper()
+	before, err := look(pid)
+	if err == nil {
+		err = do()
+	}
+	after, lookErr := look(pid)
+	if err != nil || lookErr != nil {
+		b.Fatal(err, lookErr)
+	}
+	return after.since(before)
+}
+
+func runFunction(b *testing.B, r *Range, bootstrap string, j job) usage {
+	env, err := r.Environ(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := startLambda(bootstrap, append(env, strings.Fields(*set)...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer cancel()
+	if err := l.Invoke(ctx, "{}"); err != nil { // takes the token, and opens connections
+		b.Fatal(err)
+	}
+	return measure(b, l.process.Process.Pid, func() error {
+		for _, event := range j.events {
+			if err := l.Invoke(ctx, event); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func runFloor(b *testing.B, r *Range, j job) usage {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "BENCHMARK_FLOOR=1", "SSL_CERT_FILE="+r.Certificates)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			b.Error(err)
+		}
+	}()
+	lines := bufio.NewReader(out)
+	do := func(objects ...string) error {
+		if err := json.NewEncoder(in).Encode(order{r.OriginURL, r.SinkURL, objects, j.atATime}); err != nil {
+			return err
+		}
+		_, err := lines.ReadString('\n')
+		return err
+	}
+	if err := do(Object("warm", 0, 1024)); err != nil {
+		b.Fatal(err)
+	}
+	return measure(b, cmd.Process.Pid, func() error { return do(j.objects...) })
+}
+
+// runRclone measures one command from its start to its end, as it is used.
+func runRclone(b *testing.B, r *Range, j job) usage {
+	const from, to = `:gcs,anonymous:`, `:s3,provider=Other,force_path_style:`
+	args := []string{"copyto", from + Bucket + "/" + j.objects[0], to + Bucket + "/" + j.objects[0]}
+	if j.folder != "" {
+		args = []string{"copy", from + Bucket + "/" + j.folder, to + Bucket + "/" + j.folder, "--transfers", "16", "--checkers", "16"}
+	}
+	cmd := exec.Command(*rclone, args...)
+	cmd.Env = []string{
+		"HOME=" + b.TempDir(), "SSL_CERT_FILE=" + r.Certificates, "RCLONE_GCS_ENDPOINT=" + r.OriginURL + "/storage/v1/",
+		"RCLONE_S3_ENDPOINT=" + r.SinkURL, "RCLONE_S3_ACCESS_KEY_ID=AKIDEXAMPLE", "RCLONE_S3_SECRET_ACCESS_KEY=secret", "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_RETRIES=1",
+	}
+	cmd.Stderr, cmd.Stdout = os.Stderr, io.Discard
+	begin := time.Now()
+	if err := cmd.Run(); err != nil {
+		b.Fatal("rclone: ", err)
+	}
+	return usage{time.Since(begin), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peakOf(cmd.ProcessState)}
+}

@@ -1,0 +1,132 @@
+package benchmark
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+)
+
+// Lambda runs one function as Lambda does: through the runtime API (Lambda
+// Developer Guide, "Using the Lambda runtime API for custom runtimes"), one
+// invocation at a time.
+type Lambda struct {
+	events  chan string
+	answers chan result
+	asked   chan time.Time // when the function first asked for an event
+	server  *http.Server
+	process *exec.Cmd
+	started time.Time
+}
+
+type result struct {
+	body   string
+	failed bool
+}
+
+// startLambda starts a bootstrap with an environment.
+func startLambda(bootstrap string, env []string) (*Lambda, error) {
+	l := &Lambda{events: make(chan string), answers: make(chan result), asked: make(chan time.Time, 1)}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	const base = "/2018-06-01/runtime/invocation/"
+	number := 0
+	l.server = &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == base+"next" {
+			select {
+			case l.asked <- time.Now():
+			default:
+			}
+			select {
+			case event := <-l.events:
+				number++
+				w.Header().Set("Lambda-Runtime-Aws-Request-Id", strconv.Itoa(number))
+				w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(15*time.Minute).UnixMilli(), 10))
+				w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:benchmark")
+				_, _ = io.WriteString(w, event)
+			case <-r.Context().Done():
+			}
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		w.WriteHeader(http.StatusAccepted)
+		l.answers <- result{string(body), !strings.HasSuffix(r.URL.Path, "/response")}
+	})}
+	go l.server.Serve(listener) //nolint:errcheck // it ends with Close
+	l.process = exec.Command(bootstrap)
+	l.process.Env = append(env, "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=benchmark")
+	l.process.Stderr = os.Stderr
+	l.started = time.Now()
+	return l, l.process.Start()
+}
+
+// Environ is the environment of a function that copies from the origin to the
+// sink, as its stack sets it.
+func (r *Range) Environ(dir string) ([]string, error) {
+	c, err := credential.New(credential.Names{ProjectNumber: "123456789012", Pool: "aws-connect", Provider: "aws-connect", ServiceAccount: "reader@demo-project.iam.gserviceaccount.com"},
+		credential.Options{TokenURL: r.OriginURL + "/v1/token", IAMCredentialsEndpoint: r.OriginURL, AllowLoopback: true})
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "credentials.json")
+	if err := os.WriteFile(file, c.JSON(), 0o644); err != nil {
+		return nil, err
+	}
+	return []string{
+		"SSL_CERT_FILE=" + r.Certificates, "AWS_ENDPOINT_URL_S3=" + r.SinkURL,
+		"AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_SESSION_TOKEN=token",
+		variables.GoogleCredentials + "=" + file, variables.GoogleProject + "=demo-project",
+		variables.SourceBucket + "=" + Bucket, variables.DestinationBucket + "=" + Bucket, variables.Object + "=" + Object("warm", 0, 1024),
+		variables.StorageEndpoint + "=" + r.OriginURL, variables.AllowLoopback + "=true",
+	}, nil
+}
+
+// Invoke has the function handle an event.
+func (l *Lambda) Invoke(ctx context.Context, event string) error {
+	select {
+	case l.events <- event:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case r := <-l.answers:
+		if r.failed || strings.Contains(r.body, `"statusCode":207`) {
+			return fmt.Errorf("the function answered %s", r.body[:min(len(r.body), 2000)])
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// FirstRequest is how long the process took to its first request.
+func (l *Lambda) FirstRequest(ctx context.Context) (time.Duration, error) {
+	select {
+	case at := <-l.asked:
+		return at.Sub(l.started), nil
+	case <-ctx.Done():
+		return 0, errors.New("the function never asked for an event")
+	}
+}
+
+// Close ends function and runtime.
+func (l *Lambda) Close() {
+	l.server.Close()
+	if l.process.Process != nil {
+		_ = l.process.Process.Kill() // it may have ended
+		_ = l.process.Wait()
+	}
+}
