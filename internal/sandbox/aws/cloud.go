@@ -106,7 +106,7 @@ func New(o Options) (*Cloud, error) {
 	c := &Cloud{options: o, services: map[string]api.Service{}}
 	c.verifier = sigv4.Verifier{Now: o.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}
 	var err error
-	if c.iam, err = iam.New(iam.Options{Account: o.Account, Now: o.Now, Random: o.Random, Delay: o.IAMDelay}); err != nil {
+	if c.iam, err = iam.New(iam.Options{Account: o.Account, Now: o.Now, Random: o.Random, Delay: o.IAMDelay, Journal: o.Journal}); err != nil {
 		return nil, err
 	}
 	if c.admin, err = c.iam.CreateAdministrator(AdminUser); err != nil {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 )
 
 // IAM is the service. Make it with New.
@@ -27,6 +28,7 @@ type IAM struct {
 	now     func() time.Time
 	random  io.Reader
 	delay   time.Duration
+	journal *journal.Journal
 
 	protocol api.QueryProtocol
 
@@ -44,6 +46,8 @@ type Options struct {
 	Random  io.Reader        // nil is crypto/rand
 	// Delay is how long a change of a policy takes to have effect.
 	Delay time.Duration
+	// Journal has the roles that services assume, as no request of theirs does.
+	Journal *journal.Journal
 }
 
 // New returns an IAM that knows AWS's managed policies and nobody.
@@ -55,7 +59,7 @@ func New(o Options) (*IAM, error) {
 		o.Random = rand.Reader
 	}
 	i := &IAM{
-		account: o.Account, now: o.Now, random: o.Random, delay: o.Delay,
+		account: o.Account, now: o.Now, random: o.Random, delay: o.Delay, journal: o.Journal,
 		roles: map[string]*role{}, users: map[string]*user{},
 		policies: map[string]*managedPolicy{}, keys: map[string]*accessKey{},
 	}

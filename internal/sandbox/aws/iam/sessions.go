@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"crypto/rand"
 	"net/http"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/policy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sigv4"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 )
 
 // accessKey is a key and whose it is: a user's, or a session of a role or user.
@@ -113,7 +115,7 @@ func (i *IAM) Role(arn string) (Role, bool) {
 	}
 	out := Role{Name: r.name, ARN: r.arn, ID: r.id, MaxSession: time.Duration(r.maxSession) * time.Second}
 	if d := r.inEffect.At(i.now()); d != nil {
-		out.Trust = []policy.Named{{Name: "trust policy of role " + r.name, Document: d}}
+		out.Trust = []policy.Named{{Name: r.name + " (trust)", Document: d}}
 	}
 	return out, true
 }
@@ -150,7 +152,15 @@ func (i *IAM) ServiceRole(roleARN, service, session string, d time.Duration) (ap
 			"aws:PrincipalServiceName": {service}, "aws:PrincipalIsAWSService": {"true"}, "aws:SourceAccount": {i.account},
 			"sts:RoleSessionName": {session}, "aws:CurrentTime": {i.now().UTC().Format(time.RFC3339)},
 		},
-	}, policy.Set{Resource: role.Trust})
+	}, policy.Set{Resource: role.Trust, Trust: true})
+	entry := journal.Entry{
+		Time: i.now(), Cloud: "aws", Service: "sts", Operation: "AssumeRole", Principal: service, Status: http.StatusOK, RequestID: rand.Text(),
+		Decisions: []journal.Decision{{Action: "sts:AssumeRole", Resource: roleARN, Allowed: decision.Allowed, Reason: decision.Reason()}},
+	}
+	if !decision.Allowed {
+		entry.Status, entry.Code = http.StatusForbidden, "AccessDenied"
+	}
+	i.journal.Record(entry)
 	if !decision.Allowed {
 		return api.Credentials{}, api.Errorf(http.StatusForbidden, "AccessDenied", "%s is not authorized to perform: sts:AssumeRole on resource: %s", service, roleARN)
 	}
