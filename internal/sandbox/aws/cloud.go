@@ -3,8 +3,8 @@
 // signature, lets the service answer and writes a journal of both.
 //
 // It models one account in one region. What each service models stands in its
-// own package. Throttling, latency and eventual consistency are not modelled,
-// and neither are TLS (the loopback listener stands for AWS's TLS endpoints, so
+// own package. Throttling and latency are not modelled, and of eventual
+// consistency only the delay of IAM; and neither are TLS (the loopback listener stands for AWS's TLS endpoints, so
 // aws:SecureTransport is true) and other accounts.
 package aws
 

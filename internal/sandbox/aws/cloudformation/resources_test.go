@@ -39,6 +39,12 @@ Resources:
       BucketName: !Sub "app-${AWS::AccountId}"
       VersioningConfiguration: {Status: Enabled}
       PublicAccessBlockConfiguration: {BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true}
+      CorsConfiguration: {CorsRules: [{AllowedMethods: [GET], AllowedOrigins: ["*"], MaxAge: 60}]}
+      LoggingConfiguration: {DestinationBucketName: code-bucket, LogFilePrefix: logs/}
+      LifecycleConfiguration:
+        Rules:
+          - {Id: archive, Status: Enabled, Prefix: old/, Transitions: [{StorageClass: GLACIER, TransitionInDays: !Ref Days}]}
+          - {Id: tidy, Status: Enabled, ExpiredObjectDeleteMarker: true, NoncurrentVersionExpiration: {NoncurrentDays: 1, NewerNoncurrentVersions: 2}, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 1}}
   BucketPolicy:
     Type: AWS::S3::BucketPolicy
     Properties:
@@ -68,6 +74,12 @@ Resources:
   Permission:
     Type: AWS::Lambda::Permission
     Properties: {Action: "lambda:InvokeFunction", FunctionName: !GetAtt Function.Arn, Principal: events.amazonaws.com}
+  Version:
+    Type: AWS::Lambda::Version
+    Properties: {FunctionName: !Ref Function, Description: first}
+  Live:
+    Type: AWS::Lambda::Alias
+    Properties: {FunctionName: !Ref Function, Name: live, FunctionVersion: !GetAtt Version.Version, Description: "VALUE"}
   Async:
     Type: AWS::Lambda::EventInvokeConfig
     Properties: {FunctionName: !Ref Function, Qualifier: $LATEST, MaximumRetryAttempts: 0}
@@ -130,6 +142,22 @@ func TestEveryType(t *testing.T) {
 	}
 	if got := *f.Configuration.MemorySize; got != 256 || f.Configuration.Environment.Variables["SETTING"] != "arn:aws:ssm:*" || f.Tags["team"] != "red" {
 		t.Errorf("got memory %d, variables %v, tags %v", got, f.Configuration.Environment.Variables, f.Tags)
+	}
+	live, err := lambda.NewFromConfig(c.config).GetAlias(c.ctx, &lambda.GetAliasInput{FunctionName: text("app"), Name: text("live")})
+	if err != nil || *live.FunctionVersion != "1" || *live.Description != "arn:aws:ssm:*" {
+		t.Errorf("alias: got %v, %v", live, err)
+	}
+	cors, err := objects.GetBucketCors(c.ctx, &s3.GetBucketCorsInput{Bucket: text("app-123456789012")})
+	if err != nil || len(cors.CORSRules) != 1 || *cors.CORSRules[0].MaxAgeSeconds != 60 {
+		t.Errorf("cors: got %v, %v", cors, err)
+	}
+	logging, err := objects.GetBucketLogging(c.ctx, &s3.GetBucketLoggingInput{Bucket: text("app-123456789012")})
+	if err != nil || *logging.LoggingEnabled.TargetBucket != "code-bucket" {
+		t.Errorf("logging: got %v, %v", logging, err)
+	}
+	lifecycle, err := objects.GetBucketLifecycleConfiguration(c.ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: text("app-123456789012")})
+	if err != nil || len(lifecycle.Rules) != 2 || *lifecycle.Rules[0].Transitions[0].Days != 14 || *lifecycle.Rules[1].NoncurrentVersionExpiration.NewerNoncurrentVersions != 2 {
+		t.Errorf("lifecycle: got %+v, %v", lifecycle, err)
 	}
 	p, err := ssm.NewFromConfig(c.config).GetParameter(c.ctx, &ssm.GetParameterInput{Name: text("/app/value")})
 	if err != nil || *p.Parameter.Value != "arn:aws:ssm:*" {

@@ -4,7 +4,7 @@
 // bucket policies. Every byte that arrives is checked against every digest that
 // came with it.
 //
-// Lifecycle and CORS rules, encryption settings, tags and ownership controls of
+// Lifecycle and CORS rules, encryption and logging settings, tags and ownership controls of
 // buckets are kept and given back, but have no effect. It does not model ACLs (buckets
 // enforce the owner, as new ones do), object tags, object lock, replication,
 // inventory, notifications, website hosting, storage classes but STANDARD,

@@ -100,6 +100,24 @@ func checkLifecycle(_ *call, body []byte) (func(*bucket), error) {
 	return nil, nil
 }
 
+func checkLogging(c *call, body []byte) (func(*bucket), error) {
+	var in struct {
+		XMLName xml.Name `xml:"BucketLoggingStatus"`
+		Enabled *struct {
+			TargetBucket string
+			TargetPrefix string
+		} `xml:"LoggingEnabled"`
+	}
+	if err := read(body, &in); err != nil {
+		return nil, err
+	}
+	if in.Enabled != nil && c.exists(in.Enabled.TargetBucket) != nil {
+		return nil, api.Errorf(http.StatusBadRequest, "InvalidTargetBucketForLogging",
+			"The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants for the log-delivery group.")
+	}
+	return nil, nil
+}
+
 // maxCORSRules; see "Elements of a CORS configuration".
 const maxCORSRules = 100
 

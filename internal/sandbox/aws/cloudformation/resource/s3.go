@@ -31,7 +31,8 @@ type bucket struct {
 	CorsConfiguration *struct {
 		CorsRules []corsRule `cfn:"required"`
 	}
-	Tags tags
+	LoggingConfiguration *struct{ DestinationBucketName, LogFilePrefix string }
+	Tags                 tags
 }
 
 type corsRule struct {
@@ -125,7 +126,7 @@ func updateBucket(ctx context.Context, c *Call, now, before bucket) (Instance, e
 
 func configureBucket(ctx context.Context, c *Call, now, before bucket) error {
 	for _, configure := range []func(context.Context, *Call, bucket, bucket) error{
-		configureEncryption, configurePublicAccess, configureVersioning, configureOwnership, configureLifecycle, configureCORS, configureTags,
+		configureEncryption, configurePublicAccess, configureVersioning, configureOwnership, configureLifecycle, configureCORS, configureLogging, configureTags,
 	} {
 		if err := configure(ctx, c, now, before); err != nil {
 			return err
@@ -251,6 +252,22 @@ func configureCORS(ctx context.Context, c *Call, now, before bucket) error {
 			AllowedHeaders: r.AllowedHeaders, ExposeHeaders: r.ExposedHeaders, MaxAgeSeconds: r.MaxAge})
 	}
 	_, err := c.S3.PutBucketCors(ctx, &s3.PutBucketCorsInput{Bucket: &c.PhysicalID, CORSConfiguration: config})
+	return err
+}
+
+func configureLogging(ctx context.Context, c *Call, now, before bucket) error {
+	if now.LoggingConfiguration == nil && before.LoggingConfiguration == nil {
+		return nil
+	}
+	status := &types.BucketLoggingStatus{}
+	if l := now.LoggingConfiguration; l != nil {
+		target := l.DestinationBucketName
+		if target == "" { // the bucket logs into itself
+			target = c.PhysicalID
+		}
+		status.LoggingEnabled = &types.LoggingEnabled{TargetBucket: &target, TargetPrefix: &l.LogFilePrefix}
+	}
+	_, err := c.S3.PutBucketLogging(ctx, &s3.PutBucketLoggingInput{Bucket: &c.PhysicalID, BucketLoggingStatus: status})
 	return err
 }
 
