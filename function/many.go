@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,9 +11,13 @@ import (
 	"time"
 )
 
-// maxResults bounds the results of one invocation, in bytes of JSON. Lambda takes
-// 6 MB (Lambda Developer Guide, "Lambda quotas"); memory asks for less.
+// maxResults bounds the results of one invocation, in bytes of JSON but for
+// escapes, which make a byte six at most. Lambda takes 6 MB (Lambda Developer
+// Guide, "Lambda quotas").
 const maxResults = 1 << 20
+
+// resultSize is that of a result without its texts, in bytes of JSON.
+const resultSize = 160
 
 // outcomeInterrupted is that of an object that the deadline cut off.
 const outcomeInterrupted = "interrupted"
@@ -135,7 +138,6 @@ func (m *many) take(ctx context.Context) (*transfer, *task) {
 	}
 	task := &task{result: ObjectResult{Object: t.object, Key: t.key}, after: after}
 	m.tasks = append(m.tasks, task)
-	m.room -= 2*len(t.object) + len(t.key)
 	return t, task
 }
 
@@ -162,14 +164,10 @@ func (m *many) finish(task *task, done copied, elapsed time.Duration, err error)
 	default:
 		r.CRC32C = done.crc32c.String()
 	}
-	size := 0
-	if data, err := json.Marshal(r); err == nil {
-		size = len(data)
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	task.done = r.Outcome != outcomeInterrupted
-	m.room -= size
+	m.room -= resultSize + len(r.Object) + len(r.Key) + len(r.Error)
 	m.longest = max(m.longest, elapsed)
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -115,15 +114,23 @@ func (e *ExistsError) Error() string {
 	return "the destination exists and is different (" + e.Found + "); overwriting it is not allowed"
 }
 
-// bucketPattern is what both clouds' bucket names have in common; it keeps an
-// event from reaching into another path of an endpoint.
-var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$`)
+// maxBucket is the longest bucket name, one with dots: Cloud Storage
+// documentation, "Bucket names".
+const maxBucket = 222
+
+// isBucket tells whether a name is what both clouds' bucket names have in common;
+// it keeps an event from reaching into another path of an endpoint.
+func isBucket(name string) bool {
+	const inner = "._-"
+	return 3 <= len(name) && len(name) <= maxBucket && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789"+inner) == "" &&
+		strings.Trim(name, inner) == name
+}
 
 // check refuses what no request should be made for.
 func (t *transfer) check() error {
 	var errs []error
 	for _, bucket := range [][2]string{{"sourceBucket", t.sourceBucket}, {"destinationBucket", t.targetBucket}} {
-		if !bucketPattern.MatchString(bucket[1]) {
+		if !isBucket(bucket[1]) {
 			errs = append(errs, fmt.Errorf("%s: %q: must be a bucket's name; hint: give the name alone, without gs:// or s3://", bucket[0], bucket[1]))
 		}
 	}

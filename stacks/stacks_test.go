@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"archive/zip"
 	"bytes"
 	"debug/elf"
 	"encoding/json"
@@ -260,6 +261,9 @@ func TestBundleHoldsWhatLambdaNeeds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if size := zipped(t, first); size > maxBundle {
+				t.Errorf("the bundle has %d bytes zipped, at most %d are wanted: each one is read at every cold start", size, maxBundle)
+			}
 			if _, err := b.make(); err != nil {
 				t.Fatal(err)
 			}
@@ -276,6 +280,27 @@ func TestBundleHoldsWhatLambdaNeeds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// maxBundle is the size of the bundle that is borne, in bytes.
+const maxBundle = 4_500_000
+
+// zipped is the size of a bundle's zip, of which the binary is nearly all.
+func zipped(t *testing.T, binary []byte) int {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	w, err := z.Create("bootstrap")
+	if err == nil {
+		_, err = w.Write(binary)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Len()
 }
 
 func TestCredentialsOfAnotherEnvironmentAreRefused(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,8 +35,15 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	os.Exit(m.Run())
+	code := m.Run()
+	if len(table) > 0 {
+		fmt.Printf("\n| case | process | wall | CPU | peak memory | wall / | CPU / |\n| --- | --- | --- | --- | --- | --- | --- |\n%s\n", strings.Join(table, ""))
+	}
+	os.Exit(code)
 }
+
+// table has the rows of what was measured, in Markdown.
+var table []string
 
 // build builds a program as the function's bundle is built.
 func build(tb testing.TB, dir, pkg string) string {
@@ -112,17 +120,19 @@ func BenchmarkCopy(b *testing.B) {
 						r.Close()
 					}
 				}
-				report(b, measured)
+				report(b, j.name, measured)
 			}
 		})
 	}
 }
 
-func report(b *testing.B, measured map[string][]usage) {
+func report(b *testing.B, title string, measured map[string][]usage) {
 	b.ReportMetric(0, "ns/op")
 	function := median(measured["function"])
-	for name, usages := range measured {
-		u := median(usages)
+	for _, name := range slices.Sorted(maps.Keys(measured)) {
+		u := median(measured[name])
+		table = append(table, fmt.Sprintf("| %s | %s | %.3g s | %.3g s | %.1f MiB | %.2f | %.2f |\n", title, name, u.wall.Seconds(), u.cpu.Seconds(), float64(u.peak)/(1<<20),
+			function.wall.Seconds()/u.wall.Seconds(), function.cpu.Seconds()/u.cpu.Seconds()))
 		b.ReportMetric(u.wall.Seconds(), name+"-wall-s")
 		b.ReportMetric(u.cpu.Seconds(), name+"-cpu-s")
 		b.ReportMetric(float64(u.peak)/(1<<20), name+"-MiB")
@@ -148,6 +158,50 @@ func median(usages []usage) usage {
 		u.peak = max(u.peak, each.peak)
 	}
 	return u
+}
+
+// BenchmarkStart measures how long a process takes from its start to its first
+// request, of the runtime API, in the function and in one that does nothing.
+func BenchmarkStart(b *testing.B) {
+	binaries := map[string]string{"function": *given, "empty": build(b, ".", "./testdata/empty")}
+	if *given == "" {
+		binaries["function"] = build(b, "../..", "./function")
+	}
+	r, err := Open(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	env, err := r.Environ(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for range b.N {
+		took := map[string][]usage{}
+		for range 10 * *rounds {
+			for name, file := range binaries {
+				l, err := startLambda(file, env)
+				if err != nil {
+					b.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+				first, err := l.FirstRequest(ctx)
+				cancel()
+				l.Close()
+				if err != nil {
+					b.Fatal(err)
+				}
+				took[name] = append(took[name], usage{wall: first})
+			}
+		}
+		function, empty := median(took["function"]).wall, median(took["empty"]).wall
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(float64(function.Microseconds())/1000, "function-ms")
+		b.ReportMetric(float64(empty.Microseconds())/1000, "empty-ms")
+		b.ReportMetric(float64(function)/float64(empty), "function/empty")
+		table = append(table, fmt.Sprintf("| start to first request | function | %.1f ms | | | | |\n| start to first request | empty | %.1f ms | | | %.2f | |\n",
+			float64(function.Microseconds())/1000, float64(empty.Microseconds())/1000, float64(function)/float64(empty)))
+	}
 }
 
 // measure measures a process while something is done, once it is warm.
