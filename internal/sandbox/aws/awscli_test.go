@@ -143,6 +143,7 @@ func TestCLIIdentityAndRoles(t *testing.T) {
 	c.aws("iam", "attach-role-policy", "--role-name", "worker", "--policy-arn", "arn:aws:iam::111122223333:policy/more")
 	c.prints("more", "iam", "list-attached-role-policies", "--role-name", "worker", "--query", "AttachedPolicies[].PolicyName")
 	c.prints("rights", "iam", "list-role-policies", "--role-name", "worker", "--query", "PolicyNames")
+	c.prints("allowed\timplicitDeny", "iam", "simulate-principal-policy", "--policy-source-arn", worker, "--action-names", "s3:GetObject", "s3:PutObject", "--query", "EvaluationResults[].EvalDecision")
 	c.prints("v2", "iam", "create-policy-version", "--policy-arn", "arn:aws:iam::111122223333:policy/more", "--policy-document", "file://rights.json", "--set-as-default", "--query", "PolicyVersion.VersionId")
 	c.prints("lambda.amazonaws.com", "iam", "get-role", "--role-name", "worker", "--query", "Role.AssumeRolePolicyDocument.Statement[0].Principal.Service")
 	c.prints("worker", "iam", "list-roles", "--query", "Roles[].RoleName", "--page-size", "1")

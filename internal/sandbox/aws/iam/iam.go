@@ -1,6 +1,7 @@
 // Package iam models AWS Identity and Access Management: roles with trust
 // policies, inline and managed policies, users with access keys, and the
-// sessions that STS and services open. It answers the IAM API, holds the key of
+// sessions that STS and services open, and the simulation of policies. It
+// answers the IAM API, holds the key of
 // every signature and decides every authorization of the local cloud.
 //
 // It does not model groups, instance profiles, permissions boundaries, MFA,
@@ -117,6 +118,9 @@ func (i *IAM) operations() map[string]api.Operation {
 		"AttachUserPolicy":         api.QueryOperation(i.attachPolicy(kindUser)),
 		"DetachUserPolicy":         api.QueryOperation(i.detachPolicy(kindUser)),
 		"ListAttachedUserPolicies": api.QueryOperation(i.listAttachedPolicies(kindUser)),
+
+		"SimulatePrincipalPolicy": api.QueryOperation(i.simulatePrincipalPolicy),
+		"SimulateCustomPolicy":    api.QueryOperation(i.simulateCustomPolicy),
 
 		"PutRolePermissionsBoundary":    boundary,
 		"DeleteRolePermissionsBoundary": boundary,

@@ -33,6 +33,18 @@ type Named struct {
 	Document *Document
 }
 
+// SourceType is how IAM's simulations call a managed policy's kind; other
+// policies have none here.
+func (n Named) SourceType() string {
+	switch {
+	case n.ARN == "":
+		return ""
+	case strings.HasPrefix(n.ARN, "arn:aws:iam::aws:"):
+		return "aws-managed"
+	}
+	return "user-managed"
+}
+
 // Set is every policy that has a say about a call.
 type Set struct {
 	Identity []Named
@@ -56,7 +68,8 @@ type Decision struct {
 	// policy allows the s3:PutObject action".
 	Clause string
 	// By names the statement and policy that decided; empty when none did.
-	By string
+	By     string
+	Policy Named // that of By
 }
 
 // Reason is the decision in words, for a journal.
@@ -86,7 +99,7 @@ func Evaluate(q Request, set Set) Decision {
 			if by.policy.ARN != "" {
 				clause += ": " + by.policy.ARN
 			}
-			return Decision{Denied: true, Clause: clause, By: by.String()}
+			return Decision{Denied: true, Clause: clause, By: by.String(), Policy: by.policy}
 		}
 	}
 	by, identity := find(q, set.Identity, false)
@@ -95,7 +108,7 @@ func Evaluate(q Request, set Set) Decision {
 		return Decision{Clause: fmt.Sprintf("because no role trust policy allows the %s action", q.Action), Untrusted: true}
 	}
 	if resource == sessionMatch {
-		return Decision{Allowed: true, By: byResource.String()}
+		return Decision{Allowed: true, By: byResource.String(), Policy: byResource.policy}
 	}
 	if resource == callerMatch && (identity == noMatch || set.Trust) {
 		by, identity = byResource, callerMatch
@@ -108,7 +121,7 @@ func Evaluate(q Request, set Set) Decision {
 			return Decision{Clause: fmt.Sprintf("because no session policy allows the %s action", q.Action)}
 		}
 	}
-	return Decision{Allowed: true, By: by.String()}
+	return Decision{Allowed: true, By: by.String(), Policy: by.policy}
 }
 
 // deciding is the statement that decided.

@@ -141,6 +141,17 @@ func Parse(text string, kind Kind) (*Document, error) {
 	return doc, nil
 }
 
+// Keys are the condition keys that the document asks for.
+func (d *Document) Keys() []string {
+	var out []string
+	for i := range d.Statements {
+		for _, c := range d.Statements[i].Conditions {
+			out = append(out, c.key)
+		}
+	}
+	return out
+}
+
 // strict decodes text and refuses members that v does not have and anything
 // after the document.
 func strict(text string, v any) error {
