@@ -24,9 +24,8 @@ const (
 	recordedCRC32C     = targetPrefix + "Gcs-Crc32c"
 )
 
-// unset is the Cache-Control with which Cloud Storage answers for an object that
-// has none of its own and is not public: Cloud Storage documentation,
-// "Cache-Control".
+// unset is the Cache-Control with which Cloud Storage is known to answer for an
+// object that has none of its own and is not public, though no page says so.
 const unset = "private, max-age=0"
 
 // metadata are the headers that make the copy like its source.

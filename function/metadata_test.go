@@ -42,6 +42,20 @@ func TestMetadataIsKept(t *testing.T) {
 	}
 }
 
+// TestCacheControlOfNobody leaves out what Cloud Storage answers for objects
+// without the setting.
+func TestCacheControlOfNobody(t *testing.T) {
+	l := newInvocation(t)
+	l.put(t, "object", 10)
+	l.Call(t, "PATCH", "/storage/v1/b/"+l.Env.SourceBucket+"/o/object", map[string]any{"cacheControl": unset}, nil)
+	if _, err := copyOne(l.start(t), Event{Object: "object"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, out := l.stored(t, "object"); out.CacheControl != nil {
+		t.Errorf("cache control is %q", *out.CacheControl)
+	}
+}
+
 func TestTooMuchMetadataIsRefused(t *testing.T) {
 	l := newInvocation(t)
 	l.put(t, "object", 10)

@@ -288,7 +288,7 @@ func runRclone(b *testing.B, r *Range, j job) usage {
 	cmd := exec.Command(*rclone, args...)
 	cmd.Env = []string{
 		"HOME=" + b.TempDir(), "SSL_CERT_FILE=" + r.Certificates, "RCLONE_GCS_ENDPOINT=" + r.OriginURL + "/storage/v1/",
-		"RCLONE_S3_ENDPOINT=" + r.SinkURL, "RCLONE_S3_ACCESS_KEY_ID=AKIDEXAMPLE", "RCLONE_S3_SECRET_ACCESS_KEY=secret", "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_RETRIES=1",
+		"RCLONE_S3_ENDPOINT=" + r.SinkURL, "RCLONE_S3_ACCESS_KEY_ID=AKIDEXAMPLE", "RCLONE_S3_SECRET_ACCESS_KEY=secret", "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_RETRIES=1", "RCLONE_LOG_LEVEL=ERROR",
 	}
 	cmd.Stderr, cmd.Stdout = os.Stderr, io.Discard
 	begin := time.Now()
