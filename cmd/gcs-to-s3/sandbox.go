@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +17,6 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
 func newSandbox(getenv func(string) string) *cobra.Command {
@@ -34,11 +32,7 @@ the copy, destroys everything with the same engines and proves that nothing is
 left. It needs no cloud account; Go, Node.js and npm must be installed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := os.Getwd()
-			if err != nil {
-				return err
-			}
-			root, err := toolchain.FindRoot(dir)
+			root, err := projectRoot()
 			if err != nil {
 				return err
 			}
@@ -61,10 +55,7 @@ left. It needs no cloud account; Go, Node.js and npm must be installed.`,
 				return errors.New("interrupted; the local clouds and their files are gone")
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetEscapeHTML(false)
-				enc.SetIndent("", "  ")
-				return errors.Join(err, enc.Encode(summary))
+				return errors.Join(err, writeJSON(cmd.OutOrStdout(), summary))
 			}
 			print(cmd.OutOrStdout(), summary, err)
 			return err

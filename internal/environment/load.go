@@ -15,17 +15,26 @@ import (
 // FileName is the name of an environment's file in the project's root.
 func FileName(name string) string { return "Pulumi." + name + ".yaml" }
 
+// CheckName checks an environment's name, which is in the names of files and stacks.
+// The error is *Problems.
+func CheckName(name string) error {
+	if namePattern.MatchString(name) {
+		return nil
+	}
+	return &Problems{name, []Problem{{"environment", name, nameRule, "choose a name such as dev, prod or pr-123"}}}
+}
+
 // Load reads and validates the environment called name from its file in dir.
 // Entries of other namespaces (gcp:…) belong to Pulumi's providers and are left
 // alone. Bad values are reported as *Problems, all together.
 func Load(dir, name string) (Environment, error) {
-	if !namePattern.MatchString(name) {
-		return Environment{}, &Problems{name, []Problem{{"environment", name, nameRule, "choose a name such as dev, prod or pr-123"}}}
+	if err := CheckName(name); err != nil {
+		return Environment{}, err
 	}
 	path := filepath.Join(dir, FileName(name))
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Environment{}, fmt.Errorf("reading environment %q: there is no %s; hint: copy %s and change its values, or choose an existing environment (cdk: -c environment=NAME, pulumi: --stack NAME)", name, path, FileName(Default))
+		return Environment{}, fmt.Errorf("reading environment %q: there is no %s; hint: gcs-to-s3 init %s writes it; or choose an existing environment (cdk: -c environment=NAME, pulumi: --stack NAME)", name, path, name)
 	}
 	if err != nil {
 		return Environment{}, fmt.Errorf("reading environment %q: %w", name, err)

@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -66,6 +67,7 @@ func TestRehearsal(t *testing.T) {
 				t.Errorf("%s: %v\n%s", strings.Join(unchanged, " "), err, out)
 			}
 		}
+		useDeployed(ctx, t, s)
 		taken := shareWithGcloud(ctx, t, s)
 		if err := rename(ctx, t, s); err != nil {
 			return err
@@ -86,6 +88,39 @@ func TestRehearsal(t *testing.T) {
 		}
 	}
 	left(t, r, stand.Env)
+}
+
+// useDeployed runs the command line's own commands on what is deployed.
+func useDeployed(ctx context.Context, t *testing.T, s *Stand) {
+	t.Helper()
+	run := func(args ...string) (string, error) {
+		return s.command(ctx, "go", append([]string{"run", "./cmd/gcs-to-s3"}, args...)...)
+	}
+	out, err := run("invoke", s.Env.Name, "--json")
+	var invoked struct {
+		Payload struct {
+			StatusCode int
+			Body       string
+		}
+		Failed bool
+		Log    string
+	}
+	if err != nil || json.Unmarshal([]byte(out), &invoked) != nil || invoked.Payload.StatusCode != 200 || invoked.Payload.Body != "File transferred successfully" || !strings.Contains(invoked.Log, "REPORT RequestId") {
+		t.Errorf("invoke --json: %v\n%s", err, out)
+	}
+	if out, err := run("invoke", s.Env.Name, "--object", "missing.txt"); err == nil || !strings.Contains(out, "error: the function "+s.Env.Function+" failed: ") {
+		t.Errorf("invoke of a missing object: %v\n%s", err, out)
+	}
+	out, err = run("logs", s.Env.Name, "--since", "10m")
+	if err != nil || strings.Count(out, "REPORT RequestId") != 3 {
+		t.Errorf("logs: %v\n%s", err, out)
+	}
+	out, err = run("logs", s.Env.Name, "--json")
+	var line struct{ Time, Stream, Message string }
+	first, _, _ := strings.Cut(out, "\n")
+	if err != nil || json.Unmarshal([]byte(first), &line) != nil || line.Stream == "" || line.Message == "" {
+		t.Errorf("logs --json: %v\n%s", err, out)
+	}
 }
 
 // shareWithGcloud reads with gcloud what Pulumi made, and lets Pulumi take over

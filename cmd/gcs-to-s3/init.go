@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+func newInit(_ func(string) string) *cobra.Command {
+	var replace bool
+	settings := map[string]*string{}
+	cmd := &cobra.Command{
+		Use:   "init NAME",
+		Short: "Write the file of an environment",
+		Long: `Writes Pulumi.NAME.yaml, which cdk and pulumi both read. What no flag gives is
+asked for in a terminal; account and region are proposed as "aws" knows them, the
+project as "gcloud" does. An environment that is not called dev proposes -NAME as
+the suffix of its names, so that several live in one account. The file holds no
+secret, and every setting that it leaves at its default is in it as a comment.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root, err := projectRoot()
+			if err != nil {
+				return err
+			}
+			given := map[string]string{}
+			for key, value := range settings {
+				if cmd.Flags().Changed(flagOf(key)) {
+					given[key] = *value
+				}
+			}
+			name := args[0]
+			if err := environment.CheckName(name); err != nil {
+				return err
+			}
+			path := filepath.Join(root, environment.FileName(name))
+			if _, err := os.Stat(path); err == nil && !replace {
+				return fmt.Errorf("%s exists; hint: --replace writes it anew", environment.FileName(name))
+			}
+			proposals := propose(cmd.Context(), name)
+			if stdin, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(stdin.Fd())) {
+				if err := ask(stdin, cmd.ErrOrStderr(), given, proposals); err != nil {
+					return err
+				}
+			} else {
+				for key, value := range proposals {
+					if _, ok := given[key]; !ok && value != "" {
+						given[key] = value
+					}
+				}
+			}
+			if err := write(path, name, given); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s.\n\nNext, as README.md explains it:\n\n  npx cdk deploy -c environment=%[2]s gcs-to-s3-%[2]s-role\n  pulumi stack init %[2]s && pulumi up\n  npx cdk deploy -c environment=%[2]s gcs-to-s3-%[2]s-function\n", environment.FileName(name), name)
+			return nil
+		},
+	}
+	for _, s := range environment.Settings() {
+		settings[s.Key] = cmd.Flags().String(flagOf(s.Key), "", strings.ReplaceAll(s.Meaning, "`", "\""))
+	}
+	cmd.Flags().BoolVar(&replace, "replace", false, "write a file anew that exists")
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+// Words of a key in camel case begin where a capital follows a small letter, or
+// ends a row of capitals.
+var (
+	wordBegins   = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+	capitalsEnds = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
+)
+
+// flagOf is the flag of a setting: awsAccount is --aws-account.
+func flagOf(key string) string {
+	return strings.ToLower(capitalsEnds.ReplaceAllString(wordBegins.ReplaceAllString(key, "$1-$2"), "$1-$2"))
+}
+
+// asked are the settings that are asked for, in this order.
+var asked = []string{"awsAccount", "awsRegion", "googleProject", "suffix", "sourceBucket", "destinationBucket", "object"}
+
+// patience bounds the commands that know defaults.
+const patience = 10 * time.Second
+
+// propose asks the command lines of both clouds what they know. One that is not
+// installed or not logged in knows nothing, and proposes nothing.
+func propose(ctx context.Context, name string) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	run := func(command ...string) string {
+		out, err := exec.CommandContext(ctx, command[0], command[1:]...).Output()
+		if text := strings.TrimSpace(string(out)); err == nil && text != "None" && text != "(unset)" {
+			return text
+		}
+		return ""
+	}
+	proposals := map[string]string{
+		"awsAccount":    run("aws", "sts", "get-caller-identity", "--query", "Account", "--output", "text"),
+		"awsRegion":     run("aws", "configure", "get", "region"),
+		"googleProject": run("gcloud", "config", "get-value", "project"),
+	}
+	if name != environment.Default {
+		proposals["suffix"] = "-" + name
+	}
+	return proposals
+}
+
+// ask asks for what is not given. An empty answer takes what is proposed.
+func ask(in io.Reader, out io.Writer, given, proposals map[string]string) error {
+	lines := bufio.NewScanner(in)
+	for _, s := range environment.Settings() {
+		if _, ok := given[s.Key]; ok || !slices.Contains(asked, s.Key) {
+			continue
+		}
+		proposal := cmp.Or(proposals[s.Key], s.Default)
+		fmt.Fprintf(out, "%s (%s) [%s]: ", s.Key, s.Meaning, proposal)
+		if !lines.Scan() {
+			return errors.Join(errors.New("the questions were not answered; nothing is written"), lines.Err())
+		}
+		answer := cmp.Or(strings.TrimSpace(lines.Text()), proposal)
+		if answer != s.Default {
+			given[s.Key] = answer
+		}
+	}
+	return nil
+}
+
+// write checks the settings and writes the file, whole or not at all.
+func write(path, name string, given map[string]string) error {
+	if _, err := environment.Parse(name, given); err != nil {
+		var missing []string
+		for _, s := range environment.Settings() {
+			if s.Required() && given[s.Key] == "" {
+				missing = append(missing, "--"+flagOf(s.Key))
+			}
+		}
+		if len(missing) > 0 {
+			err = fmt.Errorf("%w\nhint: give %s", err, strings.Join(missing, " and "))
+		}
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".environment-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	_, err = temporary.WriteString(environment.Document(name, maps.Clone(given)))
+	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+	if err != nil {
+		if gone := os.Remove(temporary.Name()); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// project makes a folder that is a project's root, with an aws and a gcloud that
+// know an account, a region and a project, and goes there.
+func project(t *testing.T) string {
+	t.Helper()
+	dir, bin := t.TempDir(), t.TempDir()
+	for path, content := range map[string]string{
+		filepath.Join(dir, "Pulumi.yaml"): "name: gcs-to-s3\n",
+		filepath.Join(dir, "cdk.json"):    "{}",
+		filepath.Join(bin, "aws"):         "#!/bin/sh\ncase \"$1\" in sts) echo 111122223333;; configure) echo eu-west-1;; esac\n",
+		filepath.Join(bin, "gcloud"):      "#!/bin/sh\necho proposed-project\n",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin)
+	t.Chdir(dir)
+	return dir
+}
+
+// run runs the command line and returns what it prints.
+func run(t *testing.T, stdin string, args ...string) (out string, err error) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	root := newRoot(&stdout, &stderr, func(string) string { return "" })
+	root.SetIn(strings.NewReader(stdin))
+	root.SetArgs(args)
+	err = root.ExecuteContext(t.Context())
+	return stdout.String(), err
+}
+
+func TestInit(t *testing.T) {
+	dir := project(t)
+	if out, err := run(t, "", "init", "pr-7", "--timeout-seconds=60", "--aws-region", "us-east-1"); err != nil || !strings.Contains(out, "Wrote Pulumi.pr-7.yaml.") || !strings.Contains(out, "gcs-to-s3-pr-7-function") {
+		t.Fatalf("init: %v\n%s", err, out)
+	}
+	got, err := environment.Load(dir, "pr-7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.AWSAccount != "111122223333" || got.AWSRegion != "us-east-1" || got.GoogleProject != "proposed-project" || got.TimeoutSeconds != 60 || got.Role != "gcs-to-s3-role-pr-7" {
+		t.Errorf("the environment is %+v", got)
+	}
+	if _, err := run(t, "", "init", "pr-7"); err == nil || err.Error() != "Pulumi.pr-7.yaml exists; hint: --replace writes it anew" {
+		t.Errorf("a second time: %v", err)
+	}
+	if _, err := run(t, "", "init", "pr-7", "--replace", "--role", "other"); err != nil {
+		t.Errorf("replacing: %v", err)
+	}
+	if got, err = environment.Load(dir, "pr-7"); err != nil || got.Role != "other" || got.TimeoutSeconds != 300 {
+		t.Errorf("the environment that was replaced is %+v, %v", got, err)
+	}
+}
+
+func TestInitRefuses(t *testing.T) {
+	dir := project(t)
+	t.Setenv("PATH", t.TempDir()) // where nobody knows an account
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"init"}, "accepts 1 arg(s), received 0"},
+		{[]string{"init", "../x"}, `environment: "../x"`},
+		{[]string{"init", "prod"}, "hint: give --aws-account and --google-project"},
+		{[]string{"init", "prod", "--aws-account=1", "--google-project=my-project"}, `awsAccount: "1": must be 12 digits`},
+		{[]string{"init", "prod", "--memory-mb=much", "--aws-account=123456789012", "--google-project=my-project"}, `memoryMB: "much"`},
+	} {
+		if _, err := run(t, "", tt.args...); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v: %v, want %q", tt.args, err, tt.want)
+		}
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*prod*")); err != nil || len(files) > 0 {
+		t.Errorf("%v were written, %v", files, err)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, ".environment-*")); err != nil || len(files) > 0 {
+		t.Errorf("%v were left, %v", files, err)
+	}
+}
+
+func TestAsk(t *testing.T) {
+	t.Parallel()
+	given := map[string]string{"awsRegion": "us-east-1"}
+	var out bytes.Buffer
+	// An account of one's own, the proposed project, and no further suffix.
+	if err := ask(strings.NewReader("123456789012\n\n\n\nmy-bucket\n\n"), &out, given, map[string]string{"awsAccount": "111122223333", "googleProject": "proposed-project", "suffix": "-x"}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"awsRegion": "us-east-1", "awsAccount": "123456789012", "googleProject": "proposed-project", "suffix": "-x", "destinationBucket": "my-bucket"}
+	for key, value := range want {
+		if given[key] != value {
+			t.Errorf("%s is %q, want %q", key, given[key], value)
+		}
+	}
+	if len(given) != len(want) {
+		t.Errorf("the answers are %v, want %v", given, want)
+	}
+	if strings.Contains(out.String(), "awsRegion") {
+		t.Error("a setting that was given is asked for")
+	}
+	if err := ask(strings.NewReader("1\n"), &out, map[string]string{}, nil); err == nil || !strings.Contains(err.Error(), "nothing is written") {
+		t.Errorf("answers that break off: %v", err)
+	}
+}
+
+func TestFlagOf(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{"awsAccount": "aws-account", "memoryMB": "memory-mb", "googleTokenURL": "google-token-url", "iamCredentialsEndpoint": "iam-credentials-endpoint", "role": "role"} {
+		if got := flagOf(key); got != want {
+			t.Errorf("flagOf(%s) = %s, want %s", key, got, want)
+		}
+	}
+}
+
+func TestReadEvent(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "event.json")
+	if err := os.WriteFile(file, []byte(`{"objects":["a"]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		object, prefix, file string
+		want                 string
+	}{
+		{"", "", "", "{}"},
+		{"a\"b", "", "", `{"object":"a\"b"}`},
+		{"", "reports/", "", `{"prefix":"reports/"}`},
+		{"", "", file, `{"objects":["a"]}`},
+		{"", "", "-", `{"from":"stdin"}`},
+	} {
+		if got, err := readEvent(strings.NewReader(`{"from":"stdin"}`), tt.object, tt.prefix, tt.file); err != nil || string(got) != tt.want {
+			t.Errorf("%+v: %s, %v", tt, got, err)
+		}
+	}
+	for _, text := range []string{"", "[]", "no"} {
+		if got, err := readEvent(strings.NewReader(text), "", "", "-"); err == nil || !strings.Contains(err.Error(), "it is a JSON object such as") {
+			t.Errorf("the event %q is read as %s, %v", text, got, err)
+		}
+	}
+}

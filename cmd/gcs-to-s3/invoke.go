@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/deployed"
+)
+
+func newInvoke(getenv func(string) string) *cobra.Command {
+	var object, prefix, file string
+	var tail, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "invoke [NAME]",
+		Short: "Run the deployed function of an environment",
+		Long: `Invokes the deployed function with your AWS credentials, waits for it, and prints
+its answer. Without a flag it copies the environment's object.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			event, err := readEvent(cmd.InOrStdin(), object, prefix, file)
+			if err != nil {
+				return err
+			}
+			env, err := environmentOf(args, getenv)
+			if err != nil {
+				return err
+			}
+			f, err := deployed.Open(cmd.Context(), env)
+			if err != nil {
+				return err
+			}
+			got, err := f.Invoke(cmd.Context(), event)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return errors.Join(writeJSON(cmd.OutOrStdout(), got), got.Err())
+			}
+			if tail || got.Failed {
+				fmt.Fprint(cmd.ErrOrStderr(), got.Log)
+			}
+			if got.Failed {
+				return got.Err()
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n", got.Payload)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&object, "object", "", "copy this object in the place of the environment's")
+	cmd.Flags().StringVar(&prefix, "prefix", "", "copy every object whose name begins so")
+	cmd.Flags().StringVar(&file, "event", "", "send the event in this file; - is the standard input")
+	cmd.MarkFlagsMutuallyExclusive("object", "prefix", "event")
+	cmd.Flags().BoolVar(&tail, "log", false, "print the end of the invocation's log")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print answer, log and time as JSON")
+	return cmd
+}
+
+// readEvent makes the event that the flags ask for.
+func readEvent(stdin io.Reader, object, prefix, file string) ([]byte, error) {
+	switch {
+	case object != "":
+		return json.Marshal(map[string]string{"object": object})
+	case prefix != "":
+		return json.Marshal(map[string]string{"prefix": prefix})
+	case file == "":
+		return []byte("{}"), nil
+	}
+	var data []byte
+	var err error
+	if file == "-" {
+		data, err = io.ReadAll(stdin)
+	} else {
+		data, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the event: %w", err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, fmt.Errorf("reading the event in %s: %w; it is a JSON object such as {\"object\": \"reports/2026.csv\"}", file, err)
+	}
+	return data, nil
+}
+
+// writeJSON prints a result for programs.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,91 @@
+// Package deployed works with an environment's function once it is deployed: it
+// invokes it and reads its logs, with whatever AWS credentials the caller's shell
+// has. It deploys and changes nothing.
+package deployed
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// Function is an environment's deployed function.
+type Function struct {
+	env    environment.Environment
+	lambda *lambda.Client
+	logs   *cloudwatchlogs.Client
+}
+
+// Open finds the function by its environment, in the environment's region, with
+// the AWS SDK's default credentials: variables, profile, single sign-on, role.
+func Open(ctx context.Context, env environment.Environment) (Function, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(env.AWSRegion))
+	if err != nil {
+		return Function{}, fmt.Errorf("loading AWS credentials: %w", err)
+	}
+	return Function{env, lambda.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)}, nil
+}
+
+// Invocation is what an invocation came to.
+type Invocation struct {
+	Environment string          `json:"environment"`
+	Function    string          `json:"function"`
+	Payload     json.RawMessage `json:"payload"` // the function's answer, or its error
+	Failed      bool            `json:"failed"`  // the function answered with an error
+	Log         string          `json:"log"`     // the last 4 KB of it
+	Seconds     float64         `json:"seconds"` // as seen from here
+}
+
+// Err is the function's error, if it answered with one.
+func (i Invocation) Err() error {
+	if !i.Failed {
+		return nil
+	}
+	var problem struct{ ErrorType, ErrorMessage string }
+	if json.Unmarshal(i.Payload, &problem) != nil || problem.ErrorMessage == "" {
+		return fmt.Errorf("the function %s failed: %s", i.Function, i.Payload)
+	}
+	return fmt.Errorf("the function %s failed: %s: %s", i.Function, problem.ErrorType, problem.ErrorMessage)
+}
+
+// Invoke invokes the function with an event and waits for its answer. That the
+// function itself failed is no error here.
+func (f Function) Invoke(ctx context.Context, event []byte) (Invocation, error) {
+	start := time.Now()
+	out, err := f.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &f.env.Function, Payload: event, LogType: types.LogTypeTail})
+	if err != nil {
+		return Invocation{}, fmt.Errorf("invoking %s: %w", f.env.Function, f.explain(err))
+	}
+	log, err := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
+	if err != nil {
+		return Invocation{}, fmt.Errorf("reading the log of %s: %w", f.env.Function, err)
+	}
+	return Invocation{f.env.Name, f.env.Function, out.Payload, out.FunctionError != nil, string(log), time.Since(start).Seconds()}, nil
+}
+
+// explain adds what to do about an error that people meet.
+func (f Function) explain(err error) error {
+	var answer smithy.APIError
+	if !errors.As(err, &answer) {
+		return err
+	}
+	switch answer.ErrorCode() {
+	case "ResourceNotFoundException":
+		return fmt.Errorf("%w; hint: deploy it with npx cdk deploy -c environment=%s %s", err, f.env.Name, f.env.FunctionStack())
+	case "UnrecognizedClientException", "ExpiredTokenException", "InvalidSignatureException":
+		return fmt.Errorf("%w; hint: aws sts get-caller-identity shows whether your credentials are good, and of which account; the environment's is %s", err, f.env.AWSAccount)
+	}
+	return err
+}

@@ -1,0 +1,68 @@
+package deployed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+)
+
+// Line is one line of the function's log.
+type Line struct {
+	Time    time.Time `json:"time"`
+	Stream  string    `json:"stream"`
+	Message string    `json:"message"`
+}
+
+// between is how often a log that is followed is asked for more.
+const between = 2 * time.Second
+
+// Logs calls each with the lines of the function's log since a time, in their
+// order; with follow it goes on with those to come until ctx ends, which is no
+// error then.
+func (f Function) Logs(ctx context.Context, since time.Time, follow bool, each func(Line) error) error {
+	group := f.env.LogGroup()
+	seen := map[string]bool{} // of the last moment that was read
+	for {
+		pages := cloudwatchlogs.NewFilterLogEventsPaginator(f.logs, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group, StartTime: aws.Int64(since.UnixMilli())})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if ctx.Err() != nil && follow {
+				return nil
+			}
+			if err != nil {
+				var missing *types.ResourceNotFoundException
+				if errors.As(err, &missing) {
+					err = fmt.Errorf("%w; hint: it is made with the function's stack, %s", err, f.env.FunctionStack())
+				}
+				return fmt.Errorf("reading the log group %s: %w", group, err)
+			}
+			for _, e := range page.Events {
+				at := time.UnixMilli(aws.ToInt64(e.Timestamp))
+				id := aws.ToString(e.EventId)
+				if seen[id] {
+					continue
+				}
+				if at.After(since) {
+					since, seen = at, map[string]bool{}
+				}
+				seen[id] = true
+				if err := each(Line{at, aws.ToString(e.LogStreamName), aws.ToString(e.Message)}); err != nil {
+					return err
+				}
+			}
+		}
+		if !follow {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(between):
+		}
+	}
+}
