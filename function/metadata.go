@@ -37,7 +37,7 @@ func metadata(o *object) (http.Header, error) {
 		}
 	}
 	if stored := o.header.Get("X-Goog-Stored-Content-Encoding"); stored == "gzip" && header.Get("Content-Encoding") == "" {
-		return nil, errors.New("Cloud Storage unpacked the object on its way, and its sums are of the packed bytes")
+		return nil, errors.New("the object was unpacked by Cloud Storage on its way, and its sums are of the packed bytes")
 	}
 	size := 0
 	record := func(name, value string) {
