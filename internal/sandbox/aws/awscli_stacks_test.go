@@ -87,6 +87,9 @@ func TestCLIStacks(t *testing.T) {
 	if got, want := c.fails(stack("update-stack", "--stack-name", "app", "--use-previous-template", "--capabilities", "CAPABILITY_IAM", "--parameters", "ParameterKey=Stage,UsePreviousValue=true", "ParameterKey=Days,UsePreviousValue=true", "--tags", "Key=team,Value=a")...), "(ValidationError) when calling the UpdateStack operation: No updates are to be performed."; !strings.Contains(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	if got, want := c.fails(stack("detect-stack-drift", "--stack-name", "app")...), "Drift detection is not modelled by this sandbox."; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	c.write("bad.yaml", []byte(strings.Replace(template, "RetentionInDays: !Ref Days", "RetentionInDays: 8", 1)))
 	if got := c.fails(stack("deploy", "--stack-name", "app", "--template-file", "bad.yaml", "--capabilities", "CAPABILITY_IAM")...); !strings.Contains(got, "Failed to create/update the stack") {
 		t.Errorf("got %s", got)

@@ -27,12 +27,17 @@ const delay = 10 * time.Second
 // when it is told to or somebody waits.
 type slow struct {
 	*awstest.Server
+	start time.Time
+	ahead atomic.Int64 // of start, in nanoseconds
 	waits atomic.Int64
 }
 
+func (s *slow) Now() time.Time          { return s.start.Add(time.Duration(s.ahead.Load())) }
+func (s *slow) Advance(d time.Duration) { s.ahead.Add(int64(d)) }
+
 func newSlow(t *testing.T) *slow {
 	t.Helper()
-	s := &slow{Server: &awstest.Server{}}
+	s := &slow{Server: &awstest.Server{}, start: time.Now()}
 	server := httptest.NewUnstartedServer(nil)
 	s.URL = "http://" + server.Listener.Addr().String()
 	cloud, err := aws.New(aws.Options{

@@ -117,7 +117,17 @@ func (s *Server) operations() map[string]api.Operation {
 		"UpdateStack":                 unhurried(api.QueryOperation(s.updateStack)),
 		"UpdateTerminationProtection": api.QueryOperation(s.updateTerminationProtection),
 		"ValidateTemplate":            api.QueryOperation(s.validateTemplate),
+
+		"DescribeStackDriftDetectionStatus": drift,
+		"DescribeStackResourceDrifts":       drift,
+		"DetectStackDrift":                  drift,
+		"DetectStackResourceDrift":          drift,
 	}
+}
+
+// drift refuses what would have to read every resource back.
+func drift(*api.Request) (any, error) {
+	return nil, api.Errorf(http.StatusNotImplemented, "NotImplemented", "Drift detection is not modelled by this sandbox.")
 }
 
 // ServeAWS answers one request.
