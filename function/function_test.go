@@ -405,6 +405,14 @@ func TestSpoiledBodiesWriteNothing(t *testing.T) {
 			r.Header.Del("X-Goog-Hash")
 			return nil
 		}},
+		{"more than is stored", "reading", "6 attempts failed, the last: the answer has 1048576 bytes, the object 1048575", func(r *http.Response) error {
+			r.Header.Set("X-Goog-Stored-Content-Length", "1048575")
+			return nil
+		}},
+		{"unpacked on the way", "planning", "Cloud Storage unpacked the object on its way", func(r *http.Response) error {
+			r.Header.Set("X-Goog-Stored-Content-Encoding", "gzip")
+			return nil
+		}},
 		{"no length", "reading", "the length is not known", func(r *http.Response) error {
 			r.ContentLength = -1
 			r.Header.Del("Content-Length")

@@ -36,6 +36,7 @@ type many struct {
 	tasks   []*task
 	room    int           // left for results, in bytes
 	longest time.Duration // of a copy so far
+	quarter time.Duration // of the time that there was at the beginning
 	ended   bool          // there are no more
 	err     error         // of finding the next
 }
@@ -52,6 +53,9 @@ func (h *handler) copyMany(ctx context.Context, event Event, log *slog.Logger) (
 	ctx, cancel, tidying := within(ctx, start)
 	defer cancel()
 	m := &many{handler: h, event: event, log: log, tidying: tidying, room: h.room}
+	if deadline, ok := ctx.Deadline(); ok {
+		m.quarter = deadline.Sub(start) / 4
+	}
 	whole := h.plan(event, Item{Object: "-"}) // for what all of them share
 	err := whole.check()
 	prefix := ""
@@ -142,10 +146,10 @@ func (m *many) take(ctx context.Context) (*transfer, *task) {
 }
 
 // late tells whether a copy that begins now may not end in time: whether less is
-// left than the longest took, or than a tenth of the whole.
+// left than the longest took, as far as that was not much of the whole.
 func (m *many) late(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return ok && deadline.Sub(m.now()) <= max(m.longest, lateness)
+	return ok && deadline.Sub(m.now()) <= max(min(m.longest, m.quarter), lateness)
 }
 
 // lateness is how long before the deadline no object is begun.

@@ -166,7 +166,7 @@ func TestInterruptedObjectsComeAgain(t *testing.T) {
 		l.put(t, fmt.Sprintf("many/%d", i), 100_000)
 	}
 	l.fail(t, "google/storage GET /s3-gcs-connect/many/1: rate=10000")
-	ctx, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	got := copyMany(t, h, ctx, event(t, `{"prefix":"many/"}`))
 	if want := map[string]string{"many/0": "copied", "many/1": "interrupted", "many/2": "copied", "many/3": "copied"}; fmt.Sprint(outcomes(got)) != fmt.Sprint(want) || got.Cursor != "many/0" {
