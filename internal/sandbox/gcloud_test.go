@@ -172,7 +172,7 @@ func TestGcloud(t *testing.T) {
 		if want := "deleted:serviceAccount:" + email + "?uid=" + account.UniqueID; !read.grants("roles/storage.objectViewer", want) {
 			t.Errorf("the project's policy is %v, without %s", read, want)
 		}
-		g.must(nil, "beta iam service-accounts undelete "+account.UniqueID)
+		g.must(nil, "iam service-accounts undelete "+account.UniqueID)
 		g.must(&read, "projects get-iam-policy "+sandbox.Project)
 		if !read.grants("roles/storage.objectViewer", "serviceAccount:"+email) {
 			t.Errorf("the project's policy is %v, without the service account that came back", read)
