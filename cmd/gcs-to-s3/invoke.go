@@ -8,8 +8,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-
-	"github.com/gcs-to-s3/gcs-to-s3/internal/deployed"
 )
 
 func newInvoke(getenv func(string) string) *cobra.Command {
@@ -26,11 +24,7 @@ its answer. Without a flag it copies the environment's object.`,
 			if err != nil {
 				return err
 			}
-			env, err := environmentOf(args, getenv)
-			if err != nil {
-				return err
-			}
-			f, err := deployed.Open(cmd.Context(), env)
+			f, err := openFunction(cmd.Context(), args, getenv)
 			if err != nil {
 				return err
 			}

@@ -21,11 +21,7 @@ func newLogs(getenv func(string) string) *cobra.Command {
 first. With --follow it goes on until Ctrl-C.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := environmentOf(args, getenv)
-			if err != nil {
-				return err
-			}
-			f, err := deployed.Open(cmd.Context(), env)
+			f, err := openFunction(cmd.Context(), args, getenv)
 			if err != nil {
 				return err
 			}
