@@ -116,7 +116,7 @@ func New(o Options) (*Cloud, error) {
 		return nil, err
 	}
 	c.sts = sts.New(c.iam)
-	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, Delay: o.IAMDelay, MinPart: o.MinPart})
+	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, Form: c.form, Delay: o.IAMDelay, MinPart: o.MinPart})
 	c.Register("iam", c.iam)
 	c.Register("sts", c.sts)
 	c.Register("s3", c.s3)

@@ -75,16 +75,31 @@ func (c *Cloud) authenticate(r *api.Request) (api.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	caller, ok := c.iam.Principal(accessKeyID)
-	if !ok { // it was deleted since its key was looked up
-		return nil, api.Errorf(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	if r.Caller, err = c.principal(accessKeyID); err != nil {
+		return nil, err
 	}
-	r.Caller = caller
 	s, ok := c.service(r.Service)
 	if !ok {
 		return nil, api.Errorf(http.StatusNotImplemented, "NotImplemented", "The service %s is not modelled by this sandbox.", r.Service)
 	}
 	return s, nil
+}
+
+// form finds out who signed the form of an upload.
+func (c *Cloud) form(r *api.Request, field func(name string) string) (api.Principal, error) {
+	accessKeyID, err := c.verifier.VerifyForm(r, field)
+	if err != nil {
+		return r.Caller, err
+	}
+	return c.principal(accessKeyID)
+}
+
+func (c *Cloud) principal(accessKeyID string) (api.Principal, error) {
+	caller, ok := c.iam.Principal(accessKeyID)
+	if !ok { // it was deleted since its key was looked up
+		return caller, api.Errorf(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	}
+	return caller, nil
 }
 
 func (c *Cloud) service(name string) (api.Service, bool) {

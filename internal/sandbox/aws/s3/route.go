@@ -91,6 +91,7 @@ func (s *S3) table() []route {
 		{operation: "ListObjectsV2", method: "GET", level: bucketLevel, selectors: []string{"list-type"}, query: []string{"prefix", "delimiter", "max-keys", "continuation-token", "start-after", "fetch-owner", "encoding-type"}, handle: (*call).listObjectsV2},
 		{operation: "ListObjects", method: "GET", level: bucketLevel, query: []string{"prefix", "delimiter", "max-keys", "marker", "encoding-type"}, handle: (*call).listObjects},
 		{operation: "CreateBucket", method: "PUT", level: bucketLevel, headers: []string{"x-amz-object-ownership", "x-amz-acl"}, handle: (*call).createBucket},
+		{operation: "PostObject", method: "POST", level: bucketLevel, handle: (*call).postObject},
 		{operation: "HeadBucket", method: "HEAD", level: bucketLevel, handle: (*call).headBucket},
 		{operation: "DeleteBucket", method: "DELETE", level: bucketLevel, handle: (*call).deleteBucket},
 		{operation: "CopyObject", method: "PUT", level: objectLevel, copies: true, headers: append(append(copyHeaders(), "x-amz-metadata-directive", "x-amz-tagging-directive"), objectHeaders()...), handle: (*call).copyObject},

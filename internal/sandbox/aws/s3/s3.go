@@ -1,7 +1,7 @@
 // Package s3 models Amazon S3: buckets with the configuration that
 // AWS::S3::Bucket needs, objects with metadata, ranges, conditions, checksums
-// in every form that clients send them, copies, multipart uploads, versions and
-// bucket policies. Every byte that arrives is checked against every digest that
+// in every form that clients send them, copies, multipart uploads, uploads by
+// browsers' forms, versions and bucket policies. Every byte that arrives is checked against every digest that
 // came with it.
 //
 // Lifecycle and CORS rules, encryption and logging settings, tags and ownership controls of
@@ -54,6 +54,9 @@ type Options struct {
 	// PrincipalExists says whether an ARN that a bucket policy names exists; nil
 	// accepts every one.
 	PrincipalExists func(arn string) bool
+	// Form verifies the signature in the form of an upload by a browser and tells
+	// who made it; nil refuses such uploads.
+	Form func(r *api.Request, field func(name string) string) (api.Principal, error)
 	// Delay is how long a change of a bucket's policy takes to have effect.
 	Delay time.Duration
 	// MinPart is the smallest part but the last, in bytes; zero is what S3 allows.

@@ -3,8 +3,7 @@
 // refuses it answers with the error code that the called service has for it.
 //
 // Of Signature Version 2 it models S3's presigned queries with the bucket in the
-// path. It does not model SigV4a, browser uploads by POST, and cookies of event
-// streams.
+// path. It does not model SigV4a and the events of streams.
 package sigv4
 
 import (
