@@ -16,6 +16,8 @@ func newTransport() *http.Transport {
 	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	transport.DisableCompression = true
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, variables.MaxConcurrency
+	// The handshakes of many connections at once are worth shortening.
+	transport.TLSClientConfig = &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	return transport
 }
 

@@ -54,7 +54,8 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*handler, error) 
 // Handle copies one object and answers a Result, or many and answers a
 // ManyResult. Its error is a *TransferError.
 func (h *handler) Handle(ctx context.Context, event Event) (any, error) {
-	log := h.log.With("project", h.settings.project)
+	// What all lines of an invocation share is formatted once.
+	log := h.log.With("project", h.settings.project, "Function", h.settings.function, "_aws", embedded{h.now()})
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		log = log.With("requestId", lc.AwsRequestID)
 	}

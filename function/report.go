@@ -15,14 +15,14 @@ const directive = `"CloudWatchMetrics":[{"Namespace":"gcs-to-s3","Dimensions":[[
 	`{"Name":"Objects","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"Bytes","Unit":"Bytes"},{"Name":"Duration","Unit":"Milliseconds"},` +
 	`{"Name":"Throughput","Unit":"Bytes/Second"},{"Name":"Retries","Unit":"Count"},{"Name":"BytesReread","Unit":"Bytes"}]}]`
 
-// embedded is the directive at a time.
+// embedded is the directive at the time of an invocation.
 type embedded struct{ at time.Time }
 
 func (e embedded) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, `{"Timestamp":%d,%s}`, e.at.UnixMilli(), directive), nil
 }
 
-// report writes the one log line of a copy.
+// report writes the one log line of a copy. The log has the directive already.
 func (h *handler) report(log *slog.Logger, t *transfer, done copied, elapsed time.Duration, err error) {
 	var objects, failures, bytes int64
 	attrs := []any{"source", t.source(), "destination", t.destination()}
@@ -44,7 +44,6 @@ func (h *handler) report(log *slog.Logger, t *transfer, done copied, elapsed tim
 	}
 	throughput := float64(bytes) / max(elapsed.Seconds(), 1e-6)
 	log.Log(context.Background(), level, message, append(attrs,
-		"Function", h.settings.function, "Objects", objects, "Failures", failures, "Bytes", bytes, "Duration", elapsed.Milliseconds(),
-		"Throughput", int64(throughput), "Retries", t.tally.retries.Load(), "BytesReread", t.tally.reread.Load(),
-		"_aws", embedded{h.now()})...)
+		"Objects", objects, "Failures", failures, "Bytes", bytes, "Duration", elapsed.Milliseconds(),
+		"Throughput", int64(throughput), "Retries", t.tally.retries.Load(), "BytesReread", t.tally.reread.Load())...)
 }
