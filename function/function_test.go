@@ -409,7 +409,7 @@ func TestSpoiledBodiesWriteNothing(t *testing.T) {
 			r.Header.Set("X-Goog-Stored-Content-Length", "1048575")
 			return nil
 		}},
-		{"unpacked on the way", "planning", "Cloud Storage unpacked the object on its way", func(r *http.Response) error {
+		{"unpacked on the way", "planning", "the object was unpacked by Cloud Storage on its way", func(r *http.Response) error {
 			r.Header.Set("X-Goog-Stored-Content-Encoding", "gzip")
 			return nil
 		}},
