@@ -66,6 +66,8 @@ func TestTheFunctionLinksNothingElse(t *testing.T) {
 		"cloud.google.com/go/auth",
 		"cloud.google.com/go/compute/metadata",
 		"github.com/aws/aws-lambda-go",
+		"github.com/aws/aws-sdk-go-v2",
+		"github.com/aws/smithy-go",
 		"github.com/gcs-to-s3/gcs-to-s3",
 		"github.com/googleapis/enterprise-certificate-proxy",
 		"github.com/googleapis/gax-go/v2",
