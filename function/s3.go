@@ -20,7 +20,7 @@ import (
 
 // s3api makes requests of S3's REST API as the function's role, signed by the
 // SDK's signer. The eight operations of a copy need no more than that; the SDK's
-// client would add ten modules to the bundle, and CPU at every small object.
+// client would add nine modules to the bundle, and CPU at every small object.
 type s3api struct {
 	endpoint  *url.URL // nil: AWS's own
 	region    string
