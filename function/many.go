@@ -209,6 +209,10 @@ func (m *many) result() ManyResult {
 	if r.Failed > 0 || m.err != nil {
 		r.StatusCode = 207
 	}
-	r.Body = fmt.Sprintf("%d objects transferred, %d unchanged, %d failed", r.Copied, r.Unchanged, r.Failed)
+	noun := "objects"
+	if r.Copied == 1 {
+		noun = "object"
+	}
+	r.Body = fmt.Sprintf("%d %s transferred, %d unchanged, %d failed", r.Copied, noun, r.Unchanged, r.Failed)
 	return r
 }
