@@ -14,7 +14,9 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +78,7 @@ func New(opts Options) (*Cloud, error) {
 		opts.AWS = noAWS{}
 	}
 	if opts.Services == nil {
-		opts.Services = services
+		opts.Services = slices.Collect(maps.Values(apis))
 	}
 	blobs, err := blob.Open(opts.Dir)
 	if err != nil {
@@ -142,20 +144,12 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer out.finish()
 	if name != "sts" {
 		if err := c.authenticate(req); err != nil {
-			if name == "storage" {
-				storage.Unauthenticated(out, req)
-			} else {
-				api.WriteError(out, req, err)
-			}
+			writeError(out, req, err)
 			return
 		}
 	}
-	if err := c.enabled(r.URL.Path); err != nil {
-		if name == "storage" {
-			storage.Disabled(out, req, err)
-		} else {
-			api.WriteError(out, req, err)
-		}
+	if err := c.enabled(req); err != nil {
+		writeError(out, req, err)
 		return
 	}
 	if entry.Principal == "" {
@@ -165,6 +159,15 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return c.decide(who, permission, resource, own, req.Time)
 	}
 	c.services[name].ServeGoogle(out, req)
+}
+
+// writeError answers for a service before it is asked.
+func writeError(w http.ResponseWriter, r *api.Request, err error) {
+	if r.Service == "storage" {
+		storage.WriteError(w, r, err)
+		return
+	}
+	api.WriteError(w, r, err)
 }
 
 func (c *Cloud) entry(r *http.Request) journal.Entry {

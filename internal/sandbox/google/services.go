@@ -19,8 +19,8 @@ const (
 // this cloud: Service Usage documentation, "Services enabled by default".
 var NewProject = []string{"serviceusage.googleapis.com", "storage-api.googleapis.com", "storage-component.googleapis.com", storageAPI}
 
-// services are all APIs that this cloud has.
-var services = []string{projectsAPI, credentialsAPI, iamAPI, storageAPI, stsAPI}
+// apis are all APIs that this cloud has, by the service that answers them.
+var apis = map[string]string{"iam": iamAPI, "sts": stsAPI, "iamcredentials": credentialsAPI, "cloudresourcemanager": projectsAPI, "storage": storageAPI}
 
 // titles are what the console calls the APIs.
 var titles = map[string]string{
@@ -33,8 +33,8 @@ var titles = map[string]string{
 
 // enabled refuses a request for an API that the project has not enabled. Service
 // Usage itself always is.
-func (c *Cloud) enabled(path string) *api.Error {
-	name := map[string]string{"iam": iamAPI, "sts": stsAPI, "iamcredentials": credentialsAPI, "cloudresourcemanager": projectsAPI, "storage": storageAPI}[service(path)]
+func (c *Cloud) enabled(r *api.Request) error {
+	name, path := apis[r.Service], r.URL.Path
 	if name == projectsAPI && (strings.Contains(path, "/services") || strings.HasPrefix(path, "/v1/operations/")) {
 		return nil
 	}

@@ -114,6 +114,10 @@ func of(err error) *fault {
 		return &fault{http.StatusInternalServerError, "backendError", "InternalError", err.Error(), "We encountered an internal error. Please try again."}
 	}
 	switch e.Status {
+	case "UNAUTHENTICATED": // a token that is unknown or has expired
+		return &fault{e.HTTP, wrongToken, "AuthenticationRequired", "Invalid Credentials", "Authentication required."}
+	case "PERMISSION_DENIED": // the API is not enabled; storage has refusals of its own for callers
+		return &fault{e.HTTP, "accessNotConfigured", "AccessDenied", e.Message, "Access denied."}
 	case "ABORTED": // a stale etag is a failed precondition here
 		message, _, _ := strings.Cut(e.Message, " The request's ETag")
 		return &fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed", message, "At least one of the pre-conditions you specified did not hold."}
@@ -131,6 +135,15 @@ func (f *fault) challenge(h http.Header) {
 	default:
 		h.Set("WWW-Authenticate", `Bearer realm="https://accounts.google.com/"`)
 	}
+}
+
+// WriteError answers err in the language of the API that was asked.
+func WriteError(w http.ResponseWriter, r *api.Request, err error) {
+	if isJSON(r.URL.EscapedPath()) {
+		writeJSONError(w, r, err)
+		return
+	}
+	writeXMLError(w, r, err)
 }
 
 func writeJSONError(w http.ResponseWriter, r *api.Request, err error) {
@@ -195,35 +208,10 @@ func Refuse(w http.ResponseWriter, r *api.Request, status int, code, message str
 	if message != "" {
 		f.Message, f.Brief = message, message
 	}
-	if IsJSON(r.URL.EscapedPath()) {
-		writeJSONError(w, r, f)
-		return
-	}
-	writeXMLError(w, r, f)
-}
-
-// Disabled answers that the project has not enabled the API.
-func Disabled(w http.ResponseWriter, r *api.Request, disabled *api.Error) {
-	f := &fault{disabled.HTTP, "accessNotConfigured", "AccessDenied", disabled.Message, "Access denied."}
-	if IsJSON(r.URL.EscapedPath()) {
-		writeJSONError(w, r, f)
-		return
-	}
-	writeXMLError(w, r, f)
+	WriteError(w, r, f)
 }
 
 // wrongToken is the reason of a refusal that a token causes.
 const wrongToken = "authError"
 
 const xmlHeader = "<?xml version='1.0' encoding='UTF-8'?>"
-
-// Unauthenticated answers a token that is unknown or has expired, in the
-// language of the API that was asked.
-func Unauthenticated(w http.ResponseWriter, r *api.Request) {
-	f := &fault{http.StatusUnauthorized, wrongToken, "AuthenticationRequired", "Invalid Credentials", "Authentication required."}
-	if IsJSON(r.URL.EscapedPath()) {
-		writeJSONError(w, r, f)
-		return
-	}
-	writeXMLError(w, r, f)
-}

@@ -130,25 +130,25 @@ var routes = []route{
 
 var xmlPattern = regexp.MustCompile(`^/([a-z0-9][a-z0-9._-]+)/(.+)$`)
 
-// IsJSON tells whether a path is the JSON API's; what is nobody else's is read
+// isJSON tells whether a path is the JSON API's; what is nobody else's is read
 // as the XML API's.
-func IsJSON(path string) bool {
+func isJSON(path string) bool {
 	path = strings.TrimPrefix(strings.TrimPrefix(path, "/resumable"), "/upload")
 	return strings.HasPrefix(strings.TrimPrefix(path, "/download"), "/storage/v1/")
 }
 
 // ServeGoogle answers one request.
 func (s *Storage) ServeGoogle(w http.ResponseWriter, r *api.Request) {
-	serve, refuse := s.serveJSON, writeJSONError
-	if !IsJSON(r.URL.EscapedPath()) {
-		serve, refuse = s.serveXML, writeXMLError
+	serve := s.serveXML
+	if isJSON(r.URL.EscapedPath()) {
+		serve = s.serveJSON
 	}
 	a, err := serve(r)
 	if err == nil {
 		err = a.send(w, r)
 	}
 	if err != nil {
-		refuse(w, r, err)
+		WriteError(w, r, err)
 	}
 }
 
