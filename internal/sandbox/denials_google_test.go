@@ -438,6 +438,10 @@ func objects() []denial {
 			_, err := storageAs(t, c, nil, "").Objects.Get(c.Env.SourceBucket, c.Env.Object).Do()
 			return err
 		}, 401, "required", "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).", storageErrors},
+		{section, "the API is not enabled", func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.Call(t, "POST", "/v1/projects/"+c.Env.GoogleProject+"/services/storage.googleapis.com:disable", nil, nil)
+			return get(t, c)
+		}, 403, "accessNotConfigured", disabledAPI("Cloud Storage API", "storage.googleapis.com"), believed},
 		{section, "the federated principal without a grant of its own", func(t *testing.T, c *sandboxtest.Clouds) error {
 			_, err := storageAs(t, c, &login{alone: true}, "").Objects.Get(c.Env.SourceBucket, c.Env.Object).Do()
 			return err
