@@ -40,9 +40,9 @@ var unavailable = map[string]map[int]problem{
 
 // Refuse answers a refusal that was asked for, in the form of the service.
 func (c *Cloud) Refuse(w http.ResponseWriter, hr *http.Request, f faults.Refusal) {
-	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws", Service: sigv4.Service(hr), Operation: hr.Method + " " + hr.URL.Path, Status: f.Status, Injected: true}
+	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws", Service: sigv4.Service(hr), Operation: hr.Method + " " + hr.URL.Path, Injected: true}
 	r := c.request(hr, &entry)
-	r.Service, entry.RequestID = entry.Service, r.ID
+	r.Service = entry.Service
 	p, known := unavailable[r.Service][f.Status]
 	if !known {
 		if p, known = unavailable[""][f.Status]; !known {
@@ -52,6 +52,7 @@ func (c *Cloud) Refuse(w http.ResponseWriter, hr *http.Request, f faults.Refusal
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
 	}
-	api.WriteError(w, r, api.Errorf(f.Status, cmp.Or(f.Code, p.code), "%s", cmp.Or(f.Message, p.message)))
-	c.options.Journal.Record(entry)
+	answer := c.options.Journal.Answer(w, &entry)
+	defer answer.End()
+	api.WriteError(answer, r, api.Errorf(f.Status, cmp.Or(f.Code, p.code), "%s", cmp.Or(f.Message, p.message)))
 }

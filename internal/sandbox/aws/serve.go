@@ -2,7 +2,6 @@ package aws
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -20,21 +19,16 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		hr.Body = idleBody{hr.Body, http.NewResponseController(w), c.options.BodyIdle}
 	}
 	r := c.request(hr, &entry)
-	recorder := &statusRecorder{ResponseWriter: w}
-	defer func() {
-		entry.Service, entry.Status, entry.RequestID = r.Service, recorder.status, r.ID
-		if entry.Status == 0 {
-			entry.Status = http.StatusOK
-		}
-		c.options.Journal.Record(entry)
-	}()
+	answer := c.options.Journal.Answer(w, &entry)
+	defer answer.End()
 	service, err := c.authenticate(r)
+	entry.Service = r.Service
 	if err != nil {
-		api.WriteError(recorder, r, err)
+		api.WriteError(answer, r, err)
 		return
 	}
 	entry.Principal = r.Caller.ARN
-	service.ServeAWS(recorder, r)
+	service.ServeAWS(answer, r)
 }
 
 // Identify verifies the signature of a request that may have been made for
@@ -56,6 +50,7 @@ func (c *Cloud) request(hr *http.Request, entry *journal.Entry) *api.Request {
 	if r.Time.IsZero() {
 		r.Time = c.options.Now()
 	}
+	entry.RequestID = r.ID
 	r.Evaluate = func(action, resource string, keys map[string][]string, set policy.Set) policy.Decision {
 		return c.iam.Evaluate(r.Caller, action, resource, requestKeys(r, keys), set)
 	}
@@ -138,24 +133,3 @@ func (c *Cloud) requestID() string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
-
-// statusRecorder keeps the status for the journal.
-type statusRecorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusRecorder) WriteHeader(status int) {
-	if w.status == 0 && status >= http.StatusOK { // an informational one is not the answer
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// ReadFrom keeps the way from a file to the network that the real writer has.
-func (w *statusRecorder) ReadFrom(r io.Reader) (int64, error) {
-	return io.Copy(w.ResponseWriter, r)
-}
-
-// Unwrap lets http.ResponseController reach the real writer.
-func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -13,7 +13,6 @@ package google
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -140,8 +139,8 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := service(r.URL.Path)
 	entry := c.entry(r)
 	req := &api.Request{Request: r, ID: entry.RequestID, Service: name, Time: entry.Time, Entry: &entry}
-	out := c.record(w, &entry)
-	defer out.finish()
+	out := c.opts.Journal.Answer(w, &entry)
+	defer out.End()
 	if name != "sts" {
 		if err := c.authenticate(req); err != nil {
 			writeError(out, req, err)
@@ -172,44 +171,4 @@ func writeError(w http.ResponseWriter, r *api.Request, err error) {
 
 func (c *Cloud) entry(r *http.Request) journal.Entry {
 	return journal.Entry{Time: c.opts.Now(), Cloud: "google", Service: service(r.URL.Path), Operation: r.Method + " " + r.URL.Path, RequestID: rand.Text()}
-}
-
-func (c *Cloud) record(w http.ResponseWriter, entry *journal.Entry) *recorder {
-	return &recorder{ResponseWriter: w, record: func(status int) {
-		entry.Status = status
-		c.opts.Journal.Record(*entry)
-	}}
-}
-
-// recorder records a request as its answer begins, so that the journal has it
-// before the client has the answer.
-type recorder struct {
-	http.ResponseWriter
-	record   func(status int)
-	recorded bool
-}
-
-func (r *recorder) WriteHeader(status int) {
-	if !r.recorded {
-		r.recorded = true
-		r.record(status)
-	}
-	r.ResponseWriter.WriteHeader(status)
-}
-
-func (r *recorder) Write(p []byte) (int, error) {
-	r.finish()
-	return r.ResponseWriter.Write(p)
-}
-
-// ReadFrom lets a file go to the connection without a copy.
-func (r *recorder) ReadFrom(src io.Reader) (int64, error) {
-	r.finish()
-	return io.Copy(r.ResponseWriter, src)
-}
-
-func (r *recorder) finish() {
-	if !r.recorded {
-		r.WriteHeader(http.StatusOK)
-	}
 }

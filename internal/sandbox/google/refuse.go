@@ -28,8 +28,8 @@ func (c *Cloud) Refuse(w http.ResponseWriter, r *http.Request, f faults.Refusal)
 	entry := c.entry(r)
 	entry.Injected = true
 	req := &api.Request{Request: r, ID: entry.RequestID, Service: entry.Service, Time: entry.Time, Entry: &entry}
-	out := c.record(w, &entry)
-	defer out.finish()
+	out := c.opts.Journal.Answer(w, &entry)
+	defer out.End()
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
 	}
