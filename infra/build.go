@@ -24,6 +24,7 @@ func Build(ctx *pulumi.Context, env environment.Environment, root string) error 
 		Provider:       env.Provider,
 		Bucket:         env.SourceBucket,
 		ViewProject:    env.ViewerScope == environment.ViewProject,
+		Mark:           env.Mark().String(),
 		Credential: credential.Options{
 			TokenURL:               env.GoogleTokenURL,
 			IAMCredentialsEndpoint: env.IAMCredentialsEndpoint,

@@ -50,6 +50,7 @@ type FederationArgs struct {
 	Provider       string // id of its AWS provider
 	Bucket         string // existing bucket that the service account reads
 	ViewProject    bool   // grant reading on the whole project, not the bucket alone
+	Mark           string // stands at the end of every description; it may be empty
 
 	Credential credential.Options // endpoints and lifetime of the credential configuration
 }
@@ -96,7 +97,7 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 		Project:     project,
 		AccountId:   pulumi.String(args.ServiceAccount),
 		DisplayName: pulumi.String("GCS to S3"),
-		Description: pulumi.Sprintf("Read by the AWS role %s through workload identity federation", args.AWSRole),
+		Description: pulumi.String(args.describe("Read by the AWS role " + args.AWSRole + " through workload identity federation")),
 	}, inside, enabled)
 	if err != nil {
 		return nil, fmt.Errorf("creating service account %s: %w", args.ServiceAccount, err)
@@ -109,7 +110,7 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 		Project:                project,
 		WorkloadIdentityPoolId: pulumi.String(args.Pool),
 		DisplayName:            pulumi.String(args.Pool),
-		Description:            pulumi.Sprintf("Admits AWS account %s", args.AWSAccount),
+		Description:            pulumi.String(args.describe("Admits AWS account " + args.AWSAccount)),
 	}, inside, enabled)
 	if err != nil {
 		return nil, fmt.Errorf("creating workload identity pool %s: %w", args.Pool, err)
@@ -119,7 +120,7 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 		WorkloadIdentityPoolId:         pool.WorkloadIdentityPoolId,
 		WorkloadIdentityPoolProviderId: pulumi.String(args.Provider),
 		DisplayName:                    pulumi.String(args.Provider),
-		Description:                    pulumi.Sprintf("Admits the role %s", args.AWSRole),
+		Description:                    pulumi.String(args.describe("Admits the role " + args.AWSRole)),
 		AttributeMapping:               pulumi.ToStringMap(trust.mapping()),
 		AttributeCondition:             pulumi.String(trust.condition()),
 		Aws:                            iam.WorkloadIdentityPoolProviderAwsArgs{AccountId: pulumi.String(args.AWSAccount)},
@@ -158,6 +159,10 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 		"serviceAccountEmail":     f.ServiceAccountEmail,
 		"credentialConfiguration": f.CredentialConfiguration,
 	})
+}
+
+func (a *FederationArgs) describe(text string) string {
+	return strings.TrimSpace(text + " " + a.Mark)
 }
 
 // grantReading makes the service account Storage Object Viewer.

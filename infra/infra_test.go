@@ -92,15 +92,15 @@ func TestBuildAsksForTheArticlesResources(t *testing.T) {
 		},
 		"gcp:serviceaccount/account:Account gcs-to-s3": {
 			"project": "demo-project", "accountId": "gcs-to-s3-service-account", "displayName": "GCS to S3",
-			"description": "Read by the AWS role gcs-to-s3-role through workload identity federation",
+			"description": "Read by the AWS role gcs-to-s3-role through workload identity federation [gcs-to-s3 dev]",
 		},
 		"gcp:iam/workloadIdentityPool:WorkloadIdentityPool gcs-to-s3": {
 			"project": "demo-project", "workloadIdentityPoolId": "aws-connect", "displayName": "aws-connect",
-			"description": "Admits AWS account 123456789012",
+			"description": "Admits AWS account 123456789012 [gcs-to-s3 dev]",
 		},
 		"gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider gcs-to-s3": {
 			"project": "demo-project", "workloadIdentityPoolId": "aws-connect", "workloadIdentityPoolProviderId": "aws-connect",
-			"displayName": "aws-connect", "description": "Admits the role gcs-to-s3-role",
+			"displayName": "aws-connect", "description": "Admits the role gcs-to-s3-role [gcs-to-s3 dev]",
 			"aws":                map[string]any{"accountId": "123456789012"},
 			"attributeCondition": "attribute.aws_role == '" + assumedRole + "'",
 			"attributeMapping": map[string]any{

@@ -15,9 +15,14 @@ import (
 // configuration.
 func Build(app awscdk.App, env environment.Environment, root string) error {
 	target := &awscdk.Environment{Account: jsii.String(env.AWSAccount), Region: jsii.String(env.AWSRegion)}
+	tags := map[string]*string{}
+	for key, value := range env.Mark().Tags() {
+		tags[key] = jsii.String(value)
+	}
 	role := NewRoleStack(app, env.RoleStack(), &RoleStackProps{
 		StackProps: awscdk.StackProps{
 			Env:         target,
+			Tags:        &tags,
 			Description: jsii.Sprintf("The IAM role %s, which Google Cloud trusts", env.Role),
 		},
 		Environment: env,
@@ -25,6 +30,7 @@ func Build(app awscdk.App, env environment.Environment, root string) error {
 	function, err := NewFunctionStack(app, env.FunctionStack(), &FunctionStackProps{
 		StackProps: awscdk.StackProps{
 			Env:         target,
+			Tags:        &tags,
 			Description: jsii.Sprintf("The Lambda function %s, which copies from Cloud Storage to S3", env.Function),
 		},
 		Environment: env,

@@ -7,17 +7,15 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
@@ -31,9 +29,9 @@ type Function struct {
 // Open finds the function by its environment, in the environment's region, with
 // the AWS SDK's default credentials: variables, profile, single sign-on, role.
 func Open(ctx context.Context, env environment.Environment) (Function, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(env.AWSRegion))
+	cfg, err := clouds.OpenAWS(ctx, env)
 	if err != nil {
-		return Function{}, fmt.Errorf("loading AWS credentials: %w", err)
+		return Function{}, err
 	}
 	return Function{env, lambda.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)}, nil
 }
@@ -77,11 +75,7 @@ func (f Function) Invoke(ctx context.Context, event []byte) (Invocation, error) 
 
 // explain adds what to do about an error that people meet.
 func (f Function) explain(err error) error {
-	var answer smithy.APIError
-	if !errors.As(err, &answer) {
-		return err
-	}
-	switch answer.ErrorCode() {
+	switch clouds.Code(err) {
 	case "ResourceNotFoundException":
 		return fmt.Errorf("%w; hint: deploy it with npx cdk deploy -c environment=%s %s", err, f.env.Name, f.env.FunctionStack())
 	case "UnrecognizedClientException", "ExpiredTokenException", "InvalidSignatureException":

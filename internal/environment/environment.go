@@ -76,6 +76,8 @@ type Environment struct {
 	AWSRegion     string
 	GoogleProject string // the project's id, not its number
 	Suffix        string
+	Owner         string
+	Expires       string // a day, or a moment as RFC 3339 writes it; empty for never
 
 	Role           string
 	Function       string
@@ -107,6 +109,33 @@ type Environment struct {
 	IAMCredentialsEndpoint string
 	StorageEndpoint        string
 	AllowLoopbackEndpoints bool
+
+	Google GoogleAPIs // not a setting of ours
+}
+
+// GoogleAPIs are what the file's gcp: entries say of Google's APIs. They are
+// settings of Pulumi's Google Cloud provider, which checks them; where one is
+// empty, Google's own address is meant.
+type GoogleAPIs struct {
+	IAM             string // http://127.0.0.1:8080/v1/
+	ResourceManager string
+	ServiceUsage    string
+	Storage         string // http://127.0.0.1:8080/storage/v1/
+	OrgPolicy       string
+	AccessToken     string
+}
+
+// keys are the keys of the entries: Pulumi Registry, "Google Cloud
+// installation & configuration".
+func (g *GoogleAPIs) keys() map[string]*string {
+	return map[string]*string{
+		"gcp:iamCustomEndpoint":             &g.IAM,
+		"gcp:resourceManagerCustomEndpoint": &g.ResourceManager,
+		"gcp:serviceUsageCustomEndpoint":    &g.ServiceUsage,
+		"gcp:storageCustomEndpoint":         &g.Storage,
+		"gcp:orgPolicyCustomEndpoint":       &g.OrgPolicy,
+		"gcp:accessToken":                   &g.AccessToken,
+	}
 }
 
 // AssumedRole is the ARN that every session of the role shares, and the value

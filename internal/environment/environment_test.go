@@ -244,13 +244,16 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	// YAML would read the account as octal or as a float; it must stay as typed.
-	write("good", "encryptionsalt: v1:x\nconfig:\n  gcp:iamCustomEndpoint: http://127.0.0.1/\n  gcs-to-s3:awsAccount: 012345670123\n  gcs-to-s3:googleProject: demo-project\n  gcs-to-s3:suffix:\n")
+	write("good", "encryptionsalt: v1:x\nconfig:\n  gcp:iamCustomEndpoint: http://127.0.0.1/v1/\n  gcp:accessToken:\n    secure: AAA\n  gcs-to-s3:awsAccount: 012345670123\n  gcs-to-s3:googleProject: demo-project\n  gcs-to-s3:suffix:\n")
 	env, err := Load(dir, "good")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if env.AWSAccount != "012345670123" || env.Name != "good" || env.Role != "gcs-to-s3-role" {
 		t.Errorf("Load() = %+v", env)
+	}
+	if want := (GoogleAPIs{IAM: "http://127.0.0.1/v1/"}); env.Google != want {
+		t.Errorf("the provider's entries are %+v, want %+v", env.Google, want)
 	}
 
 	write("secret", "config:\n  gcs-to-s3:awsAccount:\n    secure: AAA\n")

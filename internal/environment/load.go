@@ -25,8 +25,8 @@ func CheckName(name string) error {
 }
 
 // Load reads and validates the environment called name from its file in dir.
-// Entries of other namespaces (gcp:…) belong to Pulumi's providers and are left
-// alone. Bad values are reported as *Problems, all together.
+// Entries of other namespaces belong to Pulumi's providers; of them only those that
+// GoogleAPIs names are read. Bad values are reported as *Problems, all together.
 func Load(dir, name string) (Environment, error) {
 	if err := CheckName(name); err != nil {
 		return Environment{}, err
@@ -39,23 +39,34 @@ func Load(dir, name string) (Environment, error) {
 	if err != nil {
 		return Environment{}, fmt.Errorf("reading environment %q: %w", name, err)
 	}
-	values, err := readValues(data)
+	values, apis, err := readValues(data)
 	if err != nil {
 		return Environment{}, fmt.Errorf("reading environment %q from %s: %w", name, path, err)
 	}
-	return Parse(name, values)
+	env, err := Parse(name, values)
+	if err == nil {
+		env.Google = apis
+	}
+	return env, err
 }
 
 // readValues takes our entries out of a stack configuration file, as they were
-// typed: 012345678901 stays twelve digits although YAML reads it as a number.
-func readValues(data []byte) (map[string]string, error) {
+// typed: 012345678901 stays twelve digits although YAML reads it as a number; and
+// those of the Google Cloud provider that are plain.
+func readValues(data []byte) (map[string]string, GoogleAPIs, error) {
 	var file struct {
 		Config map[string]yaml.Node `yaml:"config"`
 	}
+	var apis GoogleAPIs
 	if err := yaml.Unmarshal(data, &file); err != nil {
-		return nil, err
+		return nil, apis, err
 	}
 	values := map[string]string{}
+	for key, value := range apis.keys() {
+		if node := file.Config[key]; node.Kind == yaml.ScalarNode {
+			*value = node.Value
+		}
+	}
 	for key, node := range file.Config {
 		own, found := strings.CutPrefix(key, Namespace+":")
 		if !found {
@@ -63,14 +74,14 @@ func readValues(data []byte) (map[string]string, error) {
 		}
 		switch {
 		case node.Kind != yaml.ScalarNode:
-			return nil, fmt.Errorf("%s: must be a plain value, not a secret, list or map", key)
+			return nil, apis, fmt.Errorf("%s: must be a plain value, not a secret, list or map", key)
 		case node.Tag == "!!null":
 			values[own] = ""
 		default:
 			values[own] = node.Value
 		}
 	}
-	return values, nil
+	return values, apis, nil
 }
 
 // Parse makes an environment of settings by key, fills in the defaults and

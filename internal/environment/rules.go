@@ -42,6 +42,7 @@ var (
 	accountPattern        = regexp.MustCompile(`^[0-9]{12}$`)
 	regionPattern         = regexp.MustCompile(`^[a-z]{2}-[a-z]+-[0-9]$`)
 	projectPattern        = regexp.MustCompile(`^[a-z][a-z0-9-]*[a-z0-9]$`)
+	ownerPattern          = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]*$`)
 	rolePattern           = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]+$`)
 	functionPattern       = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	serviceAccountPattern = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])$`)
@@ -97,6 +98,19 @@ func checkProject(e *Environment) (string, string, bool) {
 
 func checkSuffix(e *Environment) (string, string, bool) {
 	return "must be empty, or hyphen and lower-case letters or digits, such as -pr7", "it stands at the end of names; start it with a hyphen", e.Suffix == "" || suffixPattern.MatchString(e.Suffix)
+}
+
+// maxOwner keeps the mark within a description's 256 characters: IAM API
+// reference, "projects.locations.workloadIdentityPools".
+const maxOwner = 64
+
+func checkOwner(e *Environment) (string, string, bool) {
+	return fmt.Sprintf("must be empty, or up to %d letters, digits and ._@+-", maxOwner), "a name or an e-mail address", e.Owner == "" || sized(e.Owner, ownerPattern, 1, maxOwner)
+}
+
+func checkExpires(e *Environment) (string, string, bool) {
+	_, err := parseExpiry(e.Expires)
+	return "must be empty, a day such as 2026-12-31, or a moment such as 2026-12-31T18:00:00Z", "gcs-to-s3 init --ttl 72h works it out", err == nil
 }
 
 func checkRole(e *Environment) (string, string, bool) {

@@ -33,6 +33,10 @@ func Settings() []Setting {
 			field: func(e *Environment) any { return &e.GoogleProject }, check: checkProject},
 		{Key: "suffix", Meaning: "added to the defaults of role, function, service account, pool and provider, for a second environment in one account",
 			field: func(e *Environment) any { return &e.Suffix }, check: checkSuffix},
+		{Key: "owner", Meaning: "whose environment it is; tags and descriptions of its resources say so",
+			field: func(e *Environment) any { return &e.Owner }, check: checkOwner},
+		{Key: "expires", Meaning: "when a temporary environment may be taken down by `gcs-to-s3 prune`: a day such as 2026-12-31, or a moment such as 2026-12-31T18:00:00Z",
+			field: func(e *Environment) any { return &e.Expires }, check: checkExpires},
 
 		{Key: "role", Default: "gcs-to-s3-role", suffixed: true, Meaning: "IAM role of the function",
 			field: func(e *Environment) any { return &e.Role }, check: checkRole},

@@ -1,0 +1,129 @@
+package clouds
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/auth/credentials"
+	"golang.org/x/oauth2"
+	"google.golang.org/api/cloudresourcemanager/v1"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/api/iam/v1"
+	"google.golang.org/api/option"
+	"google.golang.org/api/orgpolicy/v2"
+	"google.golang.org/api/serviceusage/v1"
+	"google.golang.org/api/storage/v1"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// Google are Google's API clients for one environment's project.
+type Google struct {
+	IAM         *iam.Service
+	Projects    *cloudresourcemanager.Service
+	Services    *serviceusage.Service
+	Storage     *storage.Service
+	OrgPolicies *orgpolicy.Service
+
+	env environment.Environment
+}
+
+// accessToken is the variable from which Pulumi's Google Cloud plugin takes a
+// token: Pulumi Registry, "Google Cloud installation & configuration".
+const accessToken = "GOOGLE_OAUTH_ACCESS_TOKEN"
+
+// scope is what the clients may do with a person's rights.
+const scope = "https://www.googleapis.com/auth/cloud-platform"
+
+// OpenGoogle makes the clients, with the credentials that Pulumi's plugin would
+// use: the token of GOOGLE_OAUTH_ACCESS_TOKEN or gcp:accessToken, or else
+// Application Default Credentials. The error says that there are none; whether
+// they are good is seen at the first request.
+func OpenGoogle(ctx context.Context, env environment.Environment, getenv func(string) string) (*Google, error) {
+	var credential option.ClientOption
+	if token := cmp.Or(getenv(accessToken), env.Google.AccessToken); token != "" {
+		credential = option.WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))
+	} else {
+		found, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}})
+		if err != nil {
+			return nil, fmt.Errorf("finding Google credentials: %w; hint: gcloud auth application-default login", err)
+		}
+		credential = option.WithAuthCredentials(found)
+	}
+	at := func(endpoint string) []option.ClientOption {
+		opts := []option.ClientOption{credential, option.WithUserAgent("gcs-to-s3")}
+		if endpoint != "" {
+			opts = append(opts, option.WithEndpoint(endpoint))
+		}
+		return opts
+	}
+	// The plugin's endpoints end with the version, which these clients add.
+	unversioned := func(endpoint string) string {
+		return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/v1"), "/v2")
+	}
+	g := &Google{env: env}
+	var errs [5]error
+	g.IAM, errs[0] = iam.NewService(ctx, at(unversioned(env.Google.IAM))...)
+	g.Projects, errs[1] = cloudresourcemanager.NewService(ctx, at(unversioned(env.Google.ResourceManager))...)
+	g.Services, errs[2] = serviceusage.NewService(ctx, at(unversioned(env.Google.ServiceUsage))...)
+	g.Storage, errs[3] = storage.NewService(ctx, at(env.Google.Storage)...)
+	g.OrgPolicies, errs[4] = orgpolicy.NewService(ctx, at(unversioned(env.Google.OrgPolicy))...)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fmt.Errorf("making Google's clients: %w", err)
+	}
+	return g, nil
+}
+
+// Pool is the pool's resource name, with the project's id.
+func (g *Google) Pool() string {
+	return "projects/" + g.env.GoogleProject + "/locations/global/workloadIdentityPools/" + g.env.Pool
+}
+
+// Provider is the provider's resource name.
+func (g *Google) Provider() string { return g.Pool() + "/providers/" + g.env.Provider }
+
+// ServiceAccount is the service account's resource name.
+func (g *Google) ServiceAccount() string {
+	return "projects/" + g.env.GoogleProject + "/serviceAccounts/" + g.env.ServiceAccountEmail()
+}
+
+// Missing tells whether an error says that a resource does not exist.
+func Missing(err error) bool {
+	var answer *googleapi.Error
+	return errors.As(err, &answer) && answer.Code == http.StatusNotFound
+}
+
+// between is how often an operation that is not done is looked at.
+const between = 500 * time.Millisecond
+
+// Wait waits for a long-running operation of a pool or a provider that was begun
+// with op and err; an error of either is returned.
+func (g *Google) Wait(ctx context.Context, op *iam.Operation, err error) error {
+	for {
+		switch {
+		case err != nil:
+			return err
+		case op.Error != nil:
+			return errors.New(op.Error.Message)
+		case op.Done:
+			return nil
+		}
+		if strings.Contains(op.Name, "/providers/") {
+			op, err = g.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Operations.Get(op.Name).Context(ctx).Do()
+		} else {
+			op, err = g.IAM.Projects.Locations.WorkloadIdentityPools.Operations.Get(op.Name).Context(ctx).Do()
+		}
+		if err == nil && !op.Done {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(between):
+			}
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package environment
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Mark says whose a resource is. AWS keeps it in tags; Google's service accounts
+// and pools have no labels, so that it stands in their descriptions.
+type Mark struct {
+	Environment string
+	Owner       string    // empty for nobody in particular
+	Expires     time.Time // zero for never
+}
+
+// The keys of the tags.
+const (
+	TagEnvironment = "gcs-to-s3:environment"
+	TagOwner       = "gcs-to-s3:owner"
+	TagExpires     = "gcs-to-s3:expires"
+)
+
+// Mark is what the environment's resources carry.
+func (e Environment) Mark() Mark {
+	expires, _ := parseExpiry(e.Expires) // checked
+	return Mark{e.Name, e.Owner, expires}
+}
+
+// Tags are the mark as AWS keeps it.
+func (m Mark) Tags() map[string]string {
+	tags := map[string]string{TagEnvironment: m.Environment}
+	if m.Owner != "" {
+		tags[TagOwner] = m.Owner
+	}
+	if !m.Expires.IsZero() {
+		tags[TagExpires] = m.Expires.UTC().Format(time.RFC3339)
+	}
+	return tags
+}
+
+// MarkOf reads a mark out of tags.
+func MarkOf(tags map[string]string) (Mark, bool) {
+	expires, err := parseExpiry(tags[TagExpires])
+	return Mark{tags[TagEnvironment], tags[TagOwner], expires}, err == nil && tags[TagEnvironment] != ""
+}
+
+// String is the mark as it stands in a description: [gcs-to-s3 pr-7 owner=alice
+// expires=2026-12-01T00:00:00Z].
+func (m Mark) String() string {
+	s := "[" + Namespace + " " + m.Environment
+	if m.Owner != "" {
+		s += " owner=" + m.Owner
+	}
+	if !m.Expires.IsZero() {
+		s += " expires=" + m.Expires.UTC().Format(time.RFC3339)
+	}
+	return s + "]"
+}
+
+var markPattern = regexp.MustCompile(`\[` + Namespace + ` ([a-z0-9-]+)(?: owner=([^] ]+))?(?: expires=([^] ]+))?\]`)
+
+// FindMark reads a mark out of a description.
+func FindMark(description string) (Mark, bool) {
+	found := markPattern.FindStringSubmatch(description)
+	if found == nil {
+		return Mark{}, false
+	}
+	expires, err := parseExpiry(found[3])
+	return Mark{found[1], found[2], expires}, err == nil
+}
+
+// Expired tells whether the environment's time is up.
+func (m Mark) Expired(now time.Time) bool { return !m.Expires.IsZero() && !now.Before(m.Expires) }
+
+// parseExpiry reads a moment, or a day, which ends at its midnight UTC.
+func parseExpiry(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day.AddDate(0, 0, 1), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the expiry %q: %w", text, err)
+	}
+	return t, nil
+}

@@ -1,0 +1,61 @@
+package environment
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMarks(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]Mark{
+		"[gcs-to-s3 dev]":                                           {Environment: "dev"},
+		"[gcs-to-s3 pr-7 owner=a@b.c]":                              {Environment: "pr-7", Owner: "a@b.c"},
+		"[gcs-to-s3 pr-7 expires=2026-12-01T12:00:00Z]":             {Environment: "pr-7", Expires: noon},
+		"[gcs-to-s3 pr-7 owner=alice expires=2026-12-01T12:00:00Z]": {Environment: "pr-7", Owner: "alice", Expires: noon},
+	} {
+		if want.String() != text {
+			t.Errorf("%+v is %s, want %s", want, want, text)
+		}
+		got, ok := FindMark("Admits AWS account 123456789012 " + text)
+		if diff := cmp.Diff(want, got); diff != "" || !ok {
+			t.Errorf("FindMark(%s) (-want +got):\n%s", text, diff)
+		}
+		got, ok = MarkOf(want.Tags())
+		if diff := cmp.Diff(want, got); diff != "" || !ok {
+			t.Errorf("MarkOf(%v) (-want +got):\n%s", want.Tags(), diff)
+		}
+	}
+	for _, text := range []string{"", "Admits AWS account 123456789012", "[gcs-to-s3 ]", "[gcs-to-s3 dev expires=soon]"} {
+		if got, ok := FindMark(text); ok {
+			t.Errorf("FindMark(%q) = %+v, want none", text, got)
+		}
+	}
+	if _, ok := MarkOf(map[string]string{"Name": "dev"}); ok {
+		t.Error("other tags are a mark")
+	}
+	if m := (Mark{Expires: noon}); m.Expired(noon.Add(-1)) || !m.Expired(noon) || (Mark{}).Expired(noon) {
+		t.Error("a mark expires at another moment than its own")
+	}
+}
+
+func TestExpires(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Time{
+		"":                          {},
+		"2026-12-01":                time.Date(2026, 12, 2, 0, 0, 0, 0, time.UTC),
+		"2026-12-01T12:00:00+09:00": time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC),
+	} {
+		env, err := Parse("dev", map[string]string{"awsAccount": "123456789012", "googleProject": "my-project", "expires": text})
+		if err != nil || !env.Mark().Expires.Equal(want) {
+			t.Errorf("expires %q: %v, %v; want %v", text, env.Mark().Expires, err, want)
+		}
+	}
+	for key, value := range map[string]string{"expires": "tomorrow", "owner": "two words"} {
+		if _, err := Parse("dev", map[string]string{"awsAccount": "123456789012", "googleProject": "my-project", key: value}); err == nil {
+			t.Errorf("%s %q is taken", key, value)
+		}
+	}
+}
