@@ -13,8 +13,8 @@ import (
 
 // Build is the whole program: the federation of env, its outputs as the stack's,
 // and, except in a preview, the credential configuration as the file that the
-// function's bundle takes, below root.
-func Build(ctx *pulumi.Context, env environment.Environment, root string) error {
+// function's bundle takes, below root. existing is what Find found.
+func Build(ctx *pulumi.Context, env environment.Environment, root string, existing Existing) error {
 	federation, err := NewFederation(ctx, "gcs-to-s3", &FederationArgs{
 		Project:        env.GoogleProject,
 		AWSAccount:     env.AWSAccount,
@@ -25,6 +25,7 @@ func Build(ctx *pulumi.Context, env environment.Environment, root string) error 
 		Bucket:         env.SourceBucket,
 		ViewProject:    env.ViewerScope == environment.ViewProject,
 		Mark:           env.Mark().String(),
+		Existing:       existing,
 		Credential: credential.Options{
 			TokenURL:               env.GoogleTokenURL,
 			IAMCredentialsEndpoint: env.IAMCredentialsEndpoint,

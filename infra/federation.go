@@ -52,6 +52,8 @@ type FederationArgs struct {
 	ViewProject    bool   // grant reading on the whole project, not the bucket alone
 	Mark           string // stands at the end of every description; it may be empty
 
+	Existing Existing // what may exist already
+
 	Credential credential.Options // endpoints and lifetime of the credential configuration
 }
 
@@ -98,7 +100,7 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 		AccountId:   pulumi.String(args.ServiceAccount),
 		DisplayName: pulumi.String("GCS to S3"),
 		Description: pulumi.String(args.describe("Read by the AWS role " + args.AWSRole + " through workload identity federation")),
-	}, inside, enabled)
+	}, inside, enabled, imported(args.Existing.ServiceAccount))
 	if err != nil {
 		return nil, fmt.Errorf("creating service account %s: %w", args.ServiceAccount, err)
 	}
@@ -111,7 +113,7 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 		WorkloadIdentityPoolId: pulumi.String(args.Pool),
 		DisplayName:            pulumi.String(args.Pool),
 		Description:            pulumi.String(args.describe("Admits AWS account " + args.AWSAccount)),
-	}, inside, enabled)
+	}, inside, enabled, imported(args.Existing.Pool))
 	if err != nil {
 		return nil, fmt.Errorf("creating workload identity pool %s: %w", args.Pool, err)
 	}
@@ -124,7 +126,7 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 		AttributeMapping:               pulumi.ToStringMap(trust.mapping()),
 		AttributeCondition:             pulumi.String(trust.condition()),
 		Aws:                            iam.WorkloadIdentityPoolProviderAwsArgs{AccountId: pulumi.String(args.AWSAccount)},
-	}, inside)
+	}, inside, imported(args.Existing.Provider))
 	if err != nil {
 		return nil, fmt.Errorf("creating provider %s: %w", args.Provider, err)
 	}

@@ -61,7 +61,7 @@ func build(t *testing.T, root string, preview bool, values map[string]string) *c
 		t.Fatal(err)
 	}
 	c := &cloud{resources: map[string]map[string]any{}}
-	err = pulumi.RunErr(func(ctx *pulumi.Context) error { return Build(ctx, env, root) },
+	err = pulumi.RunErr(func(ctx *pulumi.Context) error { return Build(ctx, env, root, Existing{}) },
 		pulumi.WithMocks("gcs-to-s3", "dev", c), func(info *pulumi.RunInfo) { info.DryRun = preview })
 	if err != nil {
 		t.Fatal(err)

@@ -3,9 +3,12 @@
 package main
 
 import (
+	"os"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gcs-to-s3/gcs-to-s3/infra"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
@@ -15,6 +18,17 @@ func main() {
 		if err != nil {
 			return err
 		}
-		return infra.Build(ctx, env, ctx.RootDirectory())
+		return infra.Build(ctx, env, ctx.RootDirectory(), existing(ctx, env))
 	})
+}
+
+// existing looks at the project with the credentials of Pulumi's plugin.
+func existing(ctx *pulumi.Context, env environment.Environment) infra.Existing {
+	say := func(text string) { _ = ctx.Log.Warn(text, nil) } // the engine is gone, which ends the program anyway
+	google, err := clouds.OpenGoogle(ctx.Context(), env, os.Getenv)
+	if err != nil {
+		say("cannot see what exists already: " + err.Error())
+		return infra.Existing{}
+	}
+	return infra.Find(ctx.Context(), google, env, ctx.DryRun(), say)
 }

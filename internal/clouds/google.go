@@ -80,8 +80,11 @@ func OpenGoogle(ctx context.Context, env environment.Environment, getenv func(st
 }
 
 // Pool is the pool's resource name, with the project's id.
-func (g *Google) Pool() string {
-	return "projects/" + g.env.GoogleProject + "/locations/global/workloadIdentityPools/" + g.env.Pool
+func (g *Google) Pool() string { return g.PoolNamed(g.env.Pool) }
+
+// PoolNamed is the resource name of a pool of the project.
+func (g *Google) PoolNamed(id string) string {
+	return "projects/" + g.env.GoogleProject + "/locations/global/workloadIdentityPools/" + id
 }
 
 // Provider is the provider's resource name.
@@ -92,10 +95,19 @@ func (g *Google) ServiceAccount() string {
 	return "projects/" + g.env.GoogleProject + "/serviceAccounts/" + g.env.ServiceAccountEmail()
 }
 
-// Missing tells whether an error says that a resource does not exist.
+// Missing tells whether an error says that a resource does not exist, or that the
+// project has not enabled the API, so that nothing of it exists.
 func Missing(err error) bool {
 	var answer *googleapi.Error
-	return errors.As(err, &answer) && answer.Code == http.StatusNotFound
+	if !errors.As(err, &answer) {
+		return false
+	}
+	for _, detail := range answer.Details {
+		if info, ok := detail.(map[string]any); ok && info["reason"] == "SERVICE_DISABLED" {
+			return true
+		}
+	}
+	return answer.Code == http.StatusNotFound
 }
 
 // between is how often an operation that is not done is looked at.

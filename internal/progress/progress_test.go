@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -42,6 +43,34 @@ func TestLiveLineIsErased(t *testing.T) {
 	got := masked(out.String())
 	if !strings.HasPrefix(got, erase+"… work "+dim+"(TIME)"+reset) || !strings.HasSuffix(got, erase+green+"✓"+reset+" work "+dim+"(TIME)"+reset+"\n") {
 		t.Errorf("output = %q", got)
+	}
+}
+
+func TestSay(t *testing.T) {
+	t.Parallel()
+	r := &Reporter{live: true, width: func() int { return 30 }}
+	for said, want := range map[string]string{
+		"":                            "… cdk deploy (2.0s)",
+		"AWS::Role":                   "… cdk deploy (2.0s) AWS::Role",
+		"  CREATE_IN_PROGRESS role  ": "… cdk deploy (2.0s) CREATE_I…",
+	} {
+		r.Say(said)
+		if got := r.line("cdk deploy", 2*time.Second); got != want {
+			t.Errorf("line after %q = %q, want %q", said, got, want)
+		}
+	}
+	r.width = func() int { return 20 } // no room
+	if got := r.line("cdk deploy", 2*time.Second); got != "… cdk deploy (2.0s)" {
+		t.Errorf("a narrow line = %q", got)
+	}
+	var out strings.Builder
+	if _, err := Plain(&out).Verbose().Step("work", func() (string, error) { return "", nil }); err != nil {
+		t.Error(err)
+	}
+	v := Plain(&out).Verbose()
+	v.Say("a line")
+	if diff := cmp.Diff("… work\n✓ work (TIME)\n  a line\n", masked(out.String())); diff != "" {
+		t.Errorf("verbose output (-want +got):\n%s", diff)
 	}
 }
 

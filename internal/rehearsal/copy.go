@@ -80,16 +80,6 @@ func invoke(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	}
 }
 
-// wait waits, unless it is interrupted.
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}
-
 // invoke runs the deployed function once, with an event as the console offers it.
 func (s *Stand) invoke(ctx context.Context) (string, error) {
 	out, err := lambda.NewFromConfig(s.admin()).Invoke(ctx, &lambda.InvokeInput{

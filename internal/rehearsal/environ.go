@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
 // nowhere is a loopback port on which nothing listens: where children's requests
@@ -85,11 +87,11 @@ func orphaned(path string) bool {
 	if _, err := fmt.Sscanf(string(data), "# The environment of a running sandbox (process %d)", &pid); err != nil {
 		return false
 	}
-	return !alive(pid)
+	return !engine.Alive(pid)
 }
 
 // environ is what points the tools of both clouds at the sandbox.
-func environ(s *Stand, t tools) []string {
+func environ(s *Stand, t toolchain.Set) []string {
 	admin := s.Sandbox.AWS.Admin()
 	google := s.Sandbox.GoogleURL
 	none := filepath.Join(s.Dir, "none") // a file that does not exist
@@ -131,7 +133,7 @@ func environ(s *Stand, t tools) []string {
 		"https_proxy=" + nowhere,
 		"NO_PROXY=127.0.0.1,localhost",
 		"no_proxy=127.0.0.1,localhost",
-		"PATH=" + strings.Join([]string{filepath.Join(t.pulumi, "bin"), filepath.Dir(t.goHost), filepath.Dir(t.cdk), os.Getenv("PATH")}, string(os.PathListSeparator)),
+		"PATH=" + t.Path(os.Getenv("PATH")),
 	}
 }
 

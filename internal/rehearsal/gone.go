@@ -25,15 +25,19 @@ func proveGone(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 	if err := s.goneFromGoogle(ctx, summary); err != nil {
 		return "", err
 	}
-	state, err := s.stack.stack.Export(ctx)
+	l, err := s.Lifecycle(ctx, s.Env, s.progress)
 	if err != nil {
 		return "", err
 	}
-	var deployment struct{ Resources []any }
-	if err := json.Unmarshal(state.Deployment, &deployment); err != nil {
+	stands, err := l.Pulumi.Exists(ctx)
+	if err != nil {
 		return "", err
 	}
-	summary.prove("Pulumi's state is empty", fmt.Sprintf("%d resources", len(deployment.Resources)), len(deployment.Resources) == 0)
+	seen := "none"
+	if stands {
+		seen = "a stack of the name " + s.Env.Name
+	}
+	summary.prove("Pulumi has no stack of it", seen, !stands)
 	return summary.verdict(from)
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
@@ -44,10 +45,10 @@ type Stand struct {
 	Dir     string   // the run's own folder; it goes with the run
 	Sandbox *sandbox.Sandbox
 
-	root  string
-	delay time.Duration // until a change of a policy has effect
-	cdk   cdk
-	stack *federation
+	root     string
+	delay    time.Duration // until a change of a policy has effect
+	tools    toolchain.Set
+	progress *progress.Reporter
 }
 
 // Summary is what a run did and proved.
@@ -100,15 +101,7 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	if err != nil {
 		return summary, err
 	}
-	if err := r.perform(ctx, s, &summary, []act{
-		{"make the buckets and put " + s.Env.Object, prepare},
-		{"cdk bootstrap", bootstrap},
-		{"cdk deploy: the role", deployRole},
-		{"pulumi up: service account, pool, provider, binding", upFederation},
-		{"cdk deploy: the function", deployFunction},
-		{"invoke the function", invoke},
-		{"prove the copy", proveCopy},
-	}); err != nil {
+	if err := r.raise(ctx, s, &summary); err != nil {
 		return summary, err
 	}
 	if r.Hold != nil {
@@ -116,13 +109,36 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 			return summary, err
 		}
 	}
-	err = r.perform(ctx, s, &summary, []act{
-		{"cdk destroy: the function", destroyFunction},
-		{"pulumi destroy", destroyFederation},
-		{"cdk destroy: the role", destroyRole},
-		{"prove that nothing is left", proveGone},
+	steps, err := s.down(ctx)
+	if summary.did(steps); err != nil {
+		return summary, err
+	}
+	return summary, r.perform(ctx, s, &summary, []act{{"prove that nothing is left", proveGone}})
+}
+
+// raise brings everything up and proves that it works.
+func (r Rehearsal) raise(ctx context.Context, s *Stand, summary *Summary) error {
+	if err := r.perform(ctx, s, summary, []act{
+		{"make the buckets and put " + s.Env.Object, prepare},
+		{"cdk bootstrap", bootstrap},
+	}); err != nil {
+		return err
+	}
+	steps, err := s.up(ctx)
+	if summary.did(steps); err != nil {
+		return err
+	}
+	return r.perform(ctx, s, summary, []act{
+		{"invoke the function", invoke},
+		{"prove the copy", proveCopy},
 	})
-	return summary, err
+}
+
+// did writes steps of a lifecycle down.
+func (s *Summary) did(steps []lifecycle.Step) {
+	for _, step := range steps {
+		s.Steps = append(s.Steps, Step{step.Name, step.Seconds, step.Error})
+	}
 }
 
 // act is one step on what stands.
@@ -153,55 +169,30 @@ func (r Rehearsal) step(summary *Summary, name string, run func() (string, error
 	return err
 }
 
-// tools is where the tools of a run are.
-type tools struct {
-	cdk    string
-	pulumi string // folder with bin/pulumi
-	gcp    string // pulumi-resource-gcp
-	goHost string // pulumi-language-go
-}
-
 // tools gets the tools that are not there yet.
-func (r Rehearsal) tools(ctx context.Context, summary *Summary) (tools, error) {
+func (r Rehearsal) tools(ctx context.Context, summary *Summary) (toolchain.Set, error) {
 	chain, err := toolchain.New(r.Root)
 	if err != nil {
-		return tools{}, err
+		return toolchain.Set{}, err
 	}
-	cdkPath, cdkTool := chain.CDK()
-	pulumi, pulumiTool, err := chain.Pulumi()
+	set, err := chain.Sandbox()
 	if err != nil {
-		return tools{}, err
-	}
-	gcp, standIn, gcpTool, err := chain.GCP()
-	if err != nil {
-		return tools{}, err
-	}
-	goHost, hostTool, err := chain.GoHost()
-	if err != nil {
-		return tools{}, err
+		return toolchain.Set{}, err
 	}
 	summary.Plugin = "the real plugin " + toolchain.GCPVersion
-	if standIn {
+	if set.StandIn {
 		summary.Plugin = "this repository's stand-in for " + toolchain.GCPVersion
 	}
-	for _, tool := range []toolchain.Tool{cdkTool, pulumiTool, gcpTool, hostTool, chain.Warm("./cmd/stacks", "./function")} {
-		if tool.Ready {
-			continue
-		}
-		if err := r.step(summary, tool.Name, func() (string, error) { return "", tool.Get(ctx) }); err != nil {
-			return tools{}, err
-		}
-	}
-	return tools{cdkPath, pulumi, gcp, goHost}, nil
+	return set, set.Get(ctx, func(name string, get func() (string, error)) error { return r.step(summary, name, get) })
 }
 
 // open starts the clouds and writes the environment that describes them.
-func (r Rehearsal) open(ctx context.Context, summary *Summary, t tools) (*Stand, error) {
+func (r Rehearsal) open(ctx context.Context, summary *Summary, t toolchain.Set) (*Stand, error) {
 	dir, err := os.MkdirTemp("", "gcs-to-s3-sandbox-")
 	if err != nil {
 		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
-	s := &Stand{Dir: dir, root: r.Root, delay: r.Clouds.IAMDelay}
+	s := &Stand{Dir: dir, root: r.Root, delay: r.Clouds.IAMDelay, tools: t, progress: r.Progress}
 	err = r.step(summary, "start the local clouds", func() (string, error) {
 		options := r.Clouds
 		options.Dir = dir
@@ -214,8 +205,7 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t tools) (*Stand,
 		}
 		summary.Environment = s.Env.Name
 		s.Environ = environ(s, t)
-		s.cdk = cdk{path: t.cdk, root: r.Root, output: filepath.Join(dir, "cdk.out"), env: s.Env, environ: childEnviron(s.Environ)}
-		s.stack, err = newFederation(ctx, s, t)
+		err = preparePulumi(dir, t)
 		return fmt.Sprintf("AWS at %s, Google at %s", s.Sandbox.AWSURL, s.Sandbox.GoogleURL), err
 	})
 	if err == nil {

@@ -61,7 +61,7 @@ func TestRehearsal(t *testing.T) {
 		}
 		for _, unchanged := range [][]string{
 			{"pulumi", "preview", "--expect-no-changes", "--non-interactive"},
-			{"cdk", "diff", "--all", "--fail", "--output", filepath.Join(s.Dir, "cdk.out"), "--context", "environment=" + s.Env.Name},
+			{"cdk", "diff", "--all", "--fail", "--output", filepath.Join(s.Env.OutputDir(s.root), "cdk.out"), "--context", "environment=" + s.Env.Name},
 		} {
 			if out, err := s.command(ctx, unchanged[0], unchanged[1:]...); err != nil {
 				t.Errorf("%s: %v\n%s", strings.Join(unchanged, " "), err, out)
@@ -195,7 +195,7 @@ func rename(ctx context.Context, t *testing.T, s *Stand) error {
 	if s.Env, err = environment.Load(s.root, s.Env.Name); err != nil {
 		return err
 	}
-	deploy := []string{"cdk", "deploy", "--require-approval", "never", "--output", filepath.Join(s.Dir, "cdk.out"), "--context", "environment=" + s.Env.Name}
+	deploy := []string{"cdk", "deploy", "--require-approval", "never", "--output", filepath.Join(s.Env.OutputDir(s.root), "cdk.out"), "--context", "environment=" + s.Env.Name}
 	for _, step := range [][]string{
 		append(deploy, s.Env.RoleStack()),
 		{"pulumi", "up", "--yes", "--non-interactive"},

@@ -107,6 +107,71 @@ func (t Toolchain) GoHost() (path string, tool Tool, err error) {
 	return t.own("go-stand-in", name, "build the stand-in for Pulumi's Go language host (once)")
 }
 
+// Set is the tools that a deployment needs.
+type Set struct {
+	CDK     string // the executable
+	Pulumi  string // the executable
+	GoHost  string // Pulumi's language host for Go
+	GCP     string // Pulumi's Google Cloud plugin; empty where Pulumi gets it itself
+	StandIn bool   // GCP is this repository's stand-in
+	Tools   []Tool // what has to be got first
+}
+
+// Path is where the tools are, before path's own folders.
+func (s Set) Path(path string) string {
+	return strings.Join([]string{filepath.Dir(s.Pulumi), filepath.Dir(s.GoHost), filepath.Dir(s.CDK), path}, string(os.PathListSeparator))
+}
+
+// Get gets what is not there yet; step does one of it.
+func (s Set) Get(ctx context.Context, step func(name string, get func() (string, error)) error) error {
+	for _, tool := range s.Tools {
+		if tool.Ready {
+			continue
+		}
+		if err := step(tool.Name, func() (string, error) { return "", tool.Get(ctx) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Deployment are the tools for the real clouds: the Pulumi command line of the
+// machine, or else the pinned one. It gets the Google Cloud plugin itself.
+func (t Toolchain) Deployment() (Set, error) {
+	if path, err := exec.LookPath("pulumi"); err == nil {
+		return t.set(path, Tool{Name: "use " + path, Ready: true})
+	}
+	return t.pinned()
+}
+
+// Sandbox are the tools for local clouds: the pinned ones, and a Google Cloud
+// plugin that is there already.
+func (t Toolchain) Sandbox() (Set, error) {
+	s, err := t.pinned()
+	if err != nil {
+		return Set{}, err
+	}
+	var tool Tool
+	s.GCP, s.StandIn, tool, err = t.GCP()
+	s.Tools = append(s.Tools, tool)
+	return s, err
+}
+
+func (t Toolchain) pinned() (Set, error) {
+	dir, tool, err := t.Pulumi()
+	if err != nil {
+		return Set{}, err
+	}
+	return t.set(filepath.Join(dir, "bin", "pulumi"), tool)
+}
+
+func (t Toolchain) set(pulumi string, tool Tool) (Set, error) {
+	cdk, cdkTool := t.CDK()
+	host, hostTool, err := t.GoHost()
+	return Set{CDK: cdk, Pulumi: pulumi, GoHost: host,
+		Tools: []Tool{cdkTool, tool, hostTool, t.Warm("./cmd/stacks", "./cmd/infra", "./function")}}, err
+}
+
 // own is a tool of which tools/ holds the sources, in a folder.
 func (t Toolchain) own(folder, name, what string) (path string, tool Tool, err error) {
 	sources, err := filepath.Glob(filepath.Join(t.Root, "tools", folder, "*.go"))
@@ -165,7 +230,7 @@ func (t Toolchain) build(name, path string, args ...string) Tool {
 // Warm compiles packages of the project, so that a later `go run` or `go build`
 // of them needs neither the network nor much time.
 func (t Toolchain) Warm(packages ...string) Tool {
-	return Tool{Name: "compile the CDK app and the function", Get: func(ctx context.Context) error {
+	return Tool{Name: "compile the CDK app, the Pulumi program and the function", Get: func(ctx context.Context) error {
 		return t.run(ctx, t.Root, "go", append([]string{"build", "-o", os.DevNull}, packages...)...)
 	}}
 }

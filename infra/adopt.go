@@ -1,0 +1,117 @@
+package infra
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"google.golang.org/api/iam/v1"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// Existing are resources of a federation that exist already. Pulumi takes them
+// into its state if it does not know them, and changes them to what the program
+// says. Each is a resource's name, or empty.
+type Existing struct {
+	ServiceAccount string
+	Pool           string
+	Provider       string
+}
+
+// imported is the option for a resource that may exist.
+func imported(name string) pulumi.ResourceOption {
+	if name == "" {
+		return pulumi.Composite()
+	}
+	return pulumi.Import(pulumi.ID(name))
+}
+
+// Find looks for what the project holds of env under its mark. That happens in two
+// cases. An update was killed between a creation and the note of it; then a new
+// creation would be refused. Or the federation was deleted: Google keeps a pool and
+// a provider for 30 days, in which their names cannot be created again, and brings
+// them back with everything that they were (IAM documentation, "Manage workload
+// identity pools and providers"). Find undeletes them, unless only a preview is
+// made, which it says.
+//
+// What bears another mark is left alone. That nothing can be seen is no error
+// either, since Pulumi's own requests will tell why; say is told of it.
+func Find(ctx context.Context, google *clouds.Google, env environment.Environment, preview bool, say func(string)) Existing {
+	f := finder{ctx, google, env, preview, say}
+	var found Existing
+	account, err := google.IAM.Projects.ServiceAccounts.Get(google.ServiceAccount()).Context(ctx).Do()
+	if f.see(google.ServiceAccount(), err) && f.ours("service account "+env.ServiceAccount, account.Description, "") {
+		found.ServiceAccount = google.ServiceAccount()
+	}
+	pools := google.IAM.Projects.Locations.WorkloadIdentityPools
+	pool, err := pools.Get(google.Pool()).Context(ctx).Do()
+	if !f.see(google.Pool(), err) || !f.ours("workload identity pool "+env.Pool, pool.Description, pool.ExpireTime) ||
+		!f.back("workload identity pool "+env.Pool, pool.State, func() (*iam.Operation, error) {
+			return pools.Undelete(google.Pool(), &iam.UndeleteWorkloadIdentityPoolRequest{}).Context(ctx).Do()
+		}) {
+		return found
+	}
+	found.Pool = google.Pool()
+	provider, err := pools.Providers.Get(google.Provider()).Context(ctx).Do()
+	if f.see(google.Provider(), err) && f.ours("provider "+env.Provider, provider.Description, provider.ExpireTime) &&
+		f.back("provider "+env.Provider, provider.State, func() (*iam.Operation, error) {
+			return pools.Providers.Undelete(google.Provider(), &iam.UndeleteWorkloadIdentityPoolProviderRequest{}).Context(ctx).Do()
+		}) {
+		found.Provider = google.Provider()
+	}
+	return found
+}
+
+type finder struct {
+	ctx     context.Context
+	google  *clouds.Google
+	env     environment.Environment
+	preview bool
+	say     func(string)
+}
+
+// see tells whether a resource was seen.
+func (f finder) see(name string, err error) bool {
+	if err != nil && !clouds.Missing(err) {
+		f.say(fmt.Sprintf("cannot see whether %s exists: %v", name, err))
+	}
+	return err == nil
+}
+
+// ours tells whether a description bears the environment's mark. One that does not
+// may still be in Pulumi's state, if it was made by hand and imported.
+func (f finder) ours(what, description, freed string) bool {
+	mark, ok := environment.FindMark(description)
+	if ok && mark.Environment == f.env.Name {
+		return true
+	}
+	if freed != "" {
+		f.say(fmt.Sprintf("the %s is deleted, and its name is taken until %s; its description does not say that it was of the environment %s, so it is not brought back; hint: choose another name or suffix, or undelete it with gcloud and import it", what, freed, f.env.Name))
+	} else if ok {
+		f.say(fmt.Sprintf("the %s belongs to the environment %s", what, mark.Environment))
+	}
+	return false
+}
+
+// stateDeleted is the state of a pool or provider that can be undeleted.
+const stateDeleted = "DELETED"
+
+// back undeletes what is deleted, and tells whether it can be taken over now.
+func (f finder) back(what, state string, undelete func() (*iam.Operation, error)) bool {
+	if state != stateDeleted {
+		return true
+	}
+	if f.preview {
+		f.say(fmt.Sprintf("the %s is deleted; an update brings it back and takes it over in place of creating it", what))
+		return false
+	}
+	op, err := undelete()
+	if err := f.google.Wait(f.ctx, op, err); err != nil {
+		f.say(fmt.Sprintf("undeleting the %s failed: %v", what, err))
+		return false
+	}
+	f.say(fmt.Sprintf("the %s was deleted; it is back, and taken over", what))
+	return true
+}

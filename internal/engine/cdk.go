@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// CDK is the CDK command line.
+type CDK struct {
+	Path    string // of the executable
+	Root    string // the project's
+	Env     environment.Environment
+	Environ []string
+	Each    func(line string) // is called with every line that it prints; may be nil
+}
+
+// Deploy deploys one stack: cdk deploy STACK.
+func (c CDK) Deploy(ctx context.Context, stack string) error {
+	_, err := c.run(ctx, c.Root, "deploy", "--require-approval", "never", "--exclusively", stack)
+	return err
+}
+
+// Destroy deletes one stack, which need not exist: cdk destroy STACK.
+func (c CDK) Destroy(ctx context.Context, stack string) error {
+	_, err := c.run(ctx, c.Root, "destroy", "--force", "--exclusively", stack)
+	return err
+}
+
+// Diff returns what deploying a stack would change, for people: cdk diff STACK.
+func (c CDK) Diff(ctx context.Context, stack string) (string, error) {
+	var printed []string
+	c.Each = func(line string) { printed = append(printed, line) } // it prints to the standard error
+	_, err := c.run(ctx, c.Root, "diff", "--exclusively", stack)
+	return strings.Join(printed, "\n"), err
+}
+
+// Bootstrap prepares an account's region for the CDK: cdk bootstrap. It runs in a
+// folder without cdk.json, where no app is run: it needs none.
+func (c CDK) Bootstrap(ctx context.Context, dir string) error {
+	_, err := c.run(ctx, dir, "bootstrap", "aws://"+c.Env.AWSAccount+"/"+c.Env.AWSRegion)
+	return err
+}
+
+func (c CDK) run(ctx context.Context, dir string, args ...string) (string, error) {
+	shown := []string{"npx cdk", args[0]}
+	shown = append(shown, "-c environment="+c.Env.Name)
+	shown = append(shown, args[len(args)-1])
+	args = append(args, "--context", "environment="+c.Env.Name, "--output", filepath.Join(c.Env.OutputDir(c.Root), "cdk.out"), "--no-color", "--ci", "--no-notices", "--progress", "events")
+	return command{strings.Join(shown, " "), c.Path, args, dir, c.Environ, c.Each}.run(ctx)
+}

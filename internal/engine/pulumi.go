@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// Pulumi is the Pulumi command line. The backend that holds the state is what
+// Pulumi itself takes it to be: PULUMI_BACKEND_URL, or else the one of Pulumi.yaml.
+type Pulumi struct {
+	Path    string // of the executable
+	Root    string // the project's
+	Env     environment.Environment
+	Environ []string
+	Each    func(line string) // is called with every line that it prints; may be nil
+}
+
+// The variables of a passphrase: Pulumi documentation, "Environment variables".
+const (
+	passphrase     = "PULUMI_CONFIG_PASSPHRASE"
+	passphraseFile = "PULUMI_CONFIG_PASSPHRASE_FILE"
+)
+
+// run runs pulumi for the environment's stack.
+func (p Pulumi) run(ctx context.Context, args ...string) (string, error) {
+	shown := "pulumi " + strings.Join(slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "--color") }), " ")
+	environ := p.Environ
+	if !slices.ContainsFunc(environ, func(pair string) bool {
+		return strings.HasPrefix(pair, passphrase+"=") || strings.HasPrefix(pair, passphraseFile+"=")
+	}) {
+		// A backend of one's own wants a passphrase for a stack's secrets, of which
+		// there are none here.
+		environ = append(slices.Clone(environ), passphrase+"=")
+	}
+	return command{shown, p.Path, args, p.Root, environ, p.Each}.run(ctx)
+}
+
+func (p Pulumi) of(verb string, args ...string) []string {
+	return append(append(strings.Fields(verb), "--stack", p.Env.Name, "--non-interactive", "--color=never"), args...)
+}
+
+// Select makes the environment's stack the current one, and creates it if it does
+// not exist: pulumi stack select --create.
+func (p Pulumi) Select(ctx context.Context) error {
+	_, err := p.run(ctx, p.of("stack select", "--create")...)
+	return err
+}
+
+// Up makes Google's side what the program says: pulumi up.
+func (p Pulumi) Up(ctx context.Context) error {
+	_, err := p.run(ctx, p.of("up", "--yes", "--skip-preview", "--suppress-outputs")...)
+	return err
+}
+
+// Preview returns what Up would change, for people: pulumi preview.
+func (p Pulumi) Preview(ctx context.Context) (string, error) {
+	return p.run(ctx, p.of("preview", "--suppress-outputs")...)
+}
+
+// Changes tells whether Up would change anything.
+func (p Pulumi) Changes(ctx context.Context) (bool, error) {
+	out, err := p.run(ctx, p.of("preview", "--json")...)
+	if err != nil {
+		return false, err
+	}
+	var preview struct{ ChangeSummary map[string]int }
+	if err := json.Unmarshal([]byte(out), &preview); err != nil {
+		return false, fmt.Errorf("reading what pulumi preview printed: %w", err)
+	}
+	for operation, n := range preview.ChangeSummary {
+		if operation != "same" && n > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Destroy deletes what the stack holds, or of it only the given URNs: pulumi
+// destroy.
+func (p Pulumi) Destroy(ctx context.Context, urns ...string) error {
+	args := p.of("destroy", "--yes", "--skip-preview", "--suppress-outputs")
+	for _, urn := range urns {
+		args = append(args, "--target", urn)
+	}
+	_, err := p.run(ctx, args...)
+	return err
+}
+
+// Remove deletes the stack's record, which holds nothing any more; the
+// environment's file stays: pulumi stack rm.
+func (p Pulumi) Remove(ctx context.Context) error {
+	_, err := p.run(ctx, "stack", "rm", p.Env.Name, "--yes", "--non-interactive", "--color=never", "--preserve-config")
+	return err
+}
+
+// Cancel removes the locks of the stack: pulumi cancel.
+func (p Pulumi) Cancel(ctx context.Context) error {
+	_, err := p.run(ctx, "cancel", "--yes", "--stack", p.Env.Name, "--non-interactive", "--color=never")
+	return err
+}
+
+// Exists tells whether the backend has the environment's stack.
+func (p Pulumi) Exists(ctx context.Context) (bool, error) {
+	out, err := p.run(ctx, "stack", "ls", "--json", "--non-interactive", "--color=never")
+	if err != nil {
+		return false, err
+	}
+	var stacks []struct{ Name string }
+	if err := json.Unmarshal([]byte(out), &stacks); err != nil {
+		return false, fmt.Errorf("reading what pulumi stack ls printed: %w", err)
+	}
+	return slices.ContainsFunc(stacks, func(s struct{ Name string }) bool {
+		return s.Name == p.Env.Name || strings.HasSuffix(s.Name, "/"+p.Env.Name)
+	}), nil
+}
+
+// Resource is one that the stack's state holds.
+type Resource struct {
+	URN    string
+	Type   string
+	ID     string
+	Custom bool // a resource of a cloud, not a component of the program
+}
+
+// Resources are what the stack's state holds: pulumi stack export.
+func (p Pulumi) Resources(ctx context.Context) ([]Resource, error) {
+	out, err := p.run(ctx, p.of("stack export")...)
+	if err != nil {
+		return nil, err
+	}
+	var export struct {
+		Deployment struct{ Resources []Resource }
+	}
+	if err := json.Unmarshal([]byte(out), &export); err != nil {
+		return nil, fmt.Errorf("reading what pulumi stack export printed: %w", err)
+	}
+	return export.Deployment.Resources, nil
+}

@@ -1,0 +1,162 @@
+package inventory
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// asset is a file that the CDK put into its bucket.
+type asset struct{ bucket, key string }
+
+// ofAWS asks AWS. A role or function of the environment's names that is marked as
+// another environment's is not listed.
+func ofAWS(ctx context.Context, cfg aws.Config, env environment.Environment) ([]Item, error) {
+	var items []Item
+	var errs []error
+	stacks := cloudformation.NewFromConfig(cfg)
+	for _, name := range []string{env.FunctionStack(), env.RoleStack()} {
+		stack, err := Stack(ctx, stacks, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if stack == nil {
+			continue
+		}
+		items = append(items, Item{Cloud: "AWS", Kind: KindStack, Name: name, State: string(stack.StackStatus), Created: aws.ToTime(stack.CreationTime)})
+		assets, err := assetsOf(ctx, cfg, stacks, name, env)
+		items = append(items, assets...)
+		errs = append(errs, err)
+	}
+	for _, find := range []func(context.Context, aws.Config, environment.Environment) (*Item, error){role, function, logGroup} {
+		item, err := find(ctx, cfg, env)
+		if item != nil {
+			items = append(items, *item)
+		}
+		errs = append(errs, err)
+	}
+	return items, errors.Join(errs...)
+}
+
+// Stack describes a stack; it is nil if there is none.
+func Stack(ctx context.Context, client *cloudformation.Client, name string) (*cfntypes.Stack, error) {
+	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	if err != nil {
+		if clouds.Code(err) == "ValidationError" { // CloudFormation's way to say that it does not exist
+			return nil, nil
+		}
+		return nil, fmt.Errorf("asking for the stack %s: %w", name, err)
+	}
+	if len(out.Stacks) == 0 {
+		return nil, nil
+	}
+	return &out.Stacks[0], nil
+}
+
+func role(ctx context.Context, cfg aws.Config, env environment.Environment) (*Item, error) {
+	out, err := iam.NewFromConfig(cfg).GetRole(ctx, &iam.GetRoleInput{RoleName: &env.Role})
+	if clouds.Code(err) == "NoSuchEntity" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking for the role %s: %w", env.Role, err)
+	}
+	tags := map[string]string{}
+	for _, tag := range out.Role.Tags {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return owned(Item{Cloud: "AWS", Kind: KindRole, Name: env.Role, State: "exists", Created: aws.ToTime(out.Role.CreateDate)}, tags, env), nil
+}
+
+func function(ctx context.Context, cfg aws.Config, env environment.Environment) (*Item, error) {
+	out, err := lambda.NewFromConfig(cfg).GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &env.Function})
+	if clouds.Code(err) == "ResourceNotFoundException" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking for the function %s: %w", env.Function, err)
+	}
+	return owned(Item{Cloud: "AWS", Kind: KindFunction, Name: env.Function, State: string(out.Configuration.State)}, out.Tags, env), nil
+}
+
+// owned leaves out what is marked as another environment's.
+func owned(i Item, tags map[string]string, env environment.Environment) *Item {
+	if mark, ok := environment.MarkOf(tags); ok && mark.Environment != env.Name {
+		return nil
+	}
+	return &i
+}
+
+func logGroup(ctx context.Context, cfg aws.Config, env environment.Environment) (*Item, error) {
+	name := env.LogGroup()
+	out, err := cloudwatchlogs.NewFromConfig(cfg).DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
+	if err != nil {
+		return nil, fmt.Errorf("asking for the log group %s: %w", name, err)
+	}
+	for _, group := range out.LogGroups {
+		if aws.ToString(group.LogGroupName) == name {
+			item := Item{Cloud: "AWS", Kind: KindLogGroup, Name: name, State: "exists"}
+			if env.LogRemoval == environment.RetainLogs {
+				item.Detail = "kept, as logRemoval says"
+			}
+			return &item, nil
+		}
+	}
+	return nil, nil
+}
+
+// assetsOf are the files in the CDK's bucket that the stack's present template
+// names: the function's bundle, and the template itself, which the CDK calls by
+// its SHA-256. Those of earlier deployments are not known any more; `cdk gc` is for
+// them.
+func assetsOf(ctx context.Context, cfg aws.Config, client *cloudformation.Client, stack string, env environment.Environment) ([]Item, error) {
+	out, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack})
+	if err != nil {
+		return nil, fmt.Errorf("reading the template of %s: %w", stack, err)
+	}
+	body := aws.ToString(out.TemplateBody)
+	var template struct {
+		Resources map[string]struct {
+			Properties struct{ Code struct{ S3Key string } }
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &template); err != nil {
+		return nil, fmt.Errorf("reading the template of %s: %w", stack, err)
+	}
+	sum := sha256.Sum256([]byte(body))
+	keys := []string{hex.EncodeToString(sum[:]) + ".json"}
+	for _, resource := range template.Resources {
+		if key := resource.Properties.Code.S3Key; key != "" {
+			keys = append(keys, key)
+		}
+	}
+	bucket := fmt.Sprintf("cdk-%s-assets-%s-%s", qualifier, env.AWSAccount, env.AWSRegion)
+	var items []Item
+	for _, key := range keys {
+		head, err := s3.NewFromConfig(cfg).HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: &env.AWSAccount})
+		if err != nil {
+			continue // no asset of that name, or nobody may look
+		}
+		items = append(items, Item{Cloud: "AWS", Kind: KindAsset, Name: bucket + "/" + key, State: "stored", Detail: "of " + stack, Created: aws.ToTime(head.LastModified), asset: asset{bucket, key}})
+	}
+	return items, nil
+}
+
+// qualifier is in the names of what a CDK bootstrap makes: AWS CDK Developer
+// Guide, "Customize AWS CDK bootstrapping".
+const qualifier = "hnb659fds"

@@ -1,0 +1,106 @@
+// Package inventory asks both clouds what of an environment is there: for the plan
+// and the remains of a tear-down, for a status, and for a list of all environments,
+// also of those whose files and state are lost. The clouds' own answers count, not
+// what an engine remembers. It removes only what no engine can: what the state of
+// a lost engine held, and grants that outlived what they were made to.
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// Kinds of items.
+const (
+	KindStack          = "stack"
+	KindRole           = "role"
+	KindFunction       = "function"
+	KindLogGroup       = "log group"
+	KindAsset          = "CDK asset"
+	KindServiceAccount = "service account"
+	KindPool           = "workload identity pool"
+	KindProvider       = "provider"
+	KindBinding        = "binding"
+)
+
+// Item is one thing that exists in a cloud.
+type Item struct {
+	Cloud   string    `json:"cloud"` // AWS or Google
+	Kind    string    `json:"kind"`
+	Name    string    `json:"name"`
+	State   string    `json:"state"`            // as the cloud calls it
+	Detail  string    `json:"detail,omitempty"` // for people
+	Created time.Time `json:"created,omitzero"`
+	Freed   time.Time `json:"freed,omitzero"` // of a deleted one: when its name is free again
+
+	asset   asset
+	binding binding
+}
+
+// Deleted tells whether an item is only a name that Google still keeps.
+func (i Item) Deleted() bool { return !i.Freed.IsZero() }
+
+func (i Item) String() string {
+	s := fmt.Sprintf("%s %s %s", i.Cloud, i.Kind, i.Name)
+	if i.Detail != "" {
+		s += " (" + i.Detail + ")"
+	}
+	return s
+}
+
+// Clouds are the clients that are asked.
+type Clouds struct {
+	AWS    aws.Config
+	Google *clouds.Google
+}
+
+// Of lists what of an environment is there, in the order in which it is taken
+// down: bindings, function, federation, role. The error tells what could not be
+// asked; the items are those that could.
+func Of(ctx context.Context, c Clouds, env environment.Environment) ([]Item, error) {
+	onGoogle, googleErr := ofGoogle(ctx, c.Google, env)
+	onAWS, awsErr := ofAWS(ctx, c.AWS, env)
+	items := append(onGoogle, onAWS...)
+	slices.SortStableFunc(items, func(a, b Item) int { return rank(a, env) - rank(b, env) })
+	return items, errors.Join(googleErr, awsErr)
+}
+
+func rank(i Item, env environment.Environment) int {
+	switch {
+	case i.Kind == KindBinding:
+		return 0
+	case i.Cloud == "Google":
+		return 2
+	case i.Kind == KindRole || i.Kind == KindStack && i.Name == env.RoleStack():
+		return 3
+	}
+	return 1
+}
+
+// Left are the items that are not just names which Google still keeps.
+func Left(items []Item) []Item {
+	return slices.DeleteFunc(slices.Clone(items), Item.Deleted)
+}
+
+// Write writes items as a table for people.
+func Write(w io.Writer, items []Item) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, i := range items {
+		detail := i.Detail
+		if i.Deleted() {
+			detail = "its name is free again on " + i.Freed.UTC().Format("2006-01-02 15:04 MST")
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", i.Cloud, i.Kind, i.Name, i.State, detail)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,129 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"google.golang.org/api/cloudresourcemanager/v1"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/api/iam/v1"
+	"google.golang.org/api/storage/v1"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+)
+
+// How long a stack may take to go, and how often it is looked at.
+const (
+	stackPatience = 15 * time.Minute
+	shortest      = time.Second
+	longest       = 10 * time.Second
+)
+
+// Remove removes one item through its cloud's API. That it is gone already is as
+// good. A role or a function is its stack's, and is not removed by itself.
+func Remove(ctx context.Context, c Clouds, i Item) error {
+	err := remove(ctx, c, i)
+	if err == nil || clouds.Missing(err) {
+		return nil
+	}
+	return fmt.Errorf("removing the %s %s: %w", i.Kind, i.Name, err)
+}
+
+func remove(ctx context.Context, c Clouds, i Item) error {
+	switch i.Kind {
+	case KindStack:
+		client := cloudformation.NewFromConfig(c.AWS)
+		if _, err := client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &i.Name}); err != nil {
+			return err
+		}
+		return cloudformation.NewStackDeleteCompleteWaiter(client, func(o *cloudformation.StackDeleteCompleteWaiterOptions) {
+			o.MinDelay, o.MaxDelay = shortest, longest
+		}).Wait(ctx, &cloudformation.DescribeStacksInput{StackName: &i.Name}, stackPatience)
+	case KindLogGroup:
+		_, err := cloudwatchlogs.NewFromConfig(c.AWS).DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &i.Name})
+		if clouds.Code(err) == "ResourceNotFoundException" {
+			return nil
+		}
+		return err
+	case KindAsset:
+		_, err := s3.NewFromConfig(c.AWS).DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &i.asset.bucket, Key: &i.asset.key})
+		return err
+	case KindServiceAccount:
+		_, err := c.Google.IAM.Projects.ServiceAccounts.Delete("projects/-/serviceAccounts/" + i.Name).Context(ctx).Do()
+		return err
+	case KindProvider:
+		pool, provider, _ := strings.Cut(i.Name, "/")
+		op, err := c.Google.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Delete(c.Google.PoolNamed(pool) + "/providers/" + provider).Context(ctx).Do()
+		return c.Google.Wait(ctx, op, err)
+	case KindPool:
+		op, err := c.Google.IAM.Projects.Locations.WorkloadIdentityPools.Delete(c.Google.PoolNamed(i.Name)).Context(ctx).Do()
+		return c.Google.Wait(ctx, op, err)
+	case KindBinding:
+		return removeBinding(ctx, c.Google, i.binding)
+	}
+	return errors.New("it goes with its stack alone")
+}
+
+// conflicts is how often a change of a policy begins anew because somebody else's
+// came first: IAM documentation, "Manage access", read-modify-write.
+const conflicts = 10
+
+func removeBinding(ctx context.Context, g *clouds.Google, b binding) error {
+	var err error
+	for range conflicts {
+		if err = removeBindingOnce(ctx, g, b); !conflicted(err) {
+			return err
+		}
+	}
+	return err
+}
+
+func conflicted(err error) bool {
+	var answer *googleapi.Error
+	return errors.As(err, &answer) && (answer.Code == http.StatusConflict || answer.Code == http.StatusPreconditionFailed)
+}
+
+func removeBindingOnce(ctx context.Context, g *clouds.Google, b binding) error {
+	switch b.kind {
+	case onBucket:
+		policy, err := g.Storage.Buckets.GetIamPolicy(b.on).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
+		if err != nil {
+			return err
+		}
+		var found bool
+		if policy.Bindings, found = without(policy.Bindings, b.role, b.member, func(b *storage.PolicyBindings) (string, *[]string) { return b.Role, &b.Members }); !found {
+			return nil
+		}
+		_, err = g.Storage.Buckets.SetIamPolicy(b.on, policy).Context(ctx).Do()
+		return err
+	case onProject:
+		policy, err := g.Projects.Projects.GetIamPolicy(b.on, &cloudresourcemanager.GetIamPolicyRequest{Options: &cloudresourcemanager.GetPolicyOptions{RequestedPolicyVersion: 3}}).Context(ctx).Do()
+		if err != nil {
+			return err
+		}
+		var found bool
+		if policy.Bindings, found = without(policy.Bindings, b.role, b.member, func(b *cloudresourcemanager.Binding) (string, *[]string) { return b.Role, &b.Members }); !found {
+			return nil
+		}
+		_, err = g.Projects.Projects.SetIamPolicy(b.on, &cloudresourcemanager.SetIamPolicyRequest{Policy: policy}).Context(ctx).Do()
+		return err
+	}
+	account := "projects/-/serviceAccounts/" + b.on
+	policy, err := g.IAM.Projects.ServiceAccounts.GetIamPolicy(account).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
+	if err != nil {
+		return err
+	}
+	var found bool
+	if policy.Bindings, found = without(policy.Bindings, b.role, b.member, func(b *iam.Binding) (string, *[]string) { return b.Role, &b.Members }); !found {
+		return nil
+	}
+	_, err = g.IAM.Projects.ServiceAccounts.SetIamPolicy(account, &iam.SetIamPolicyRequest{Policy: policy}).Context(ctx).Do()
+	return err
+}

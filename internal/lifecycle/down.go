@@ -1,0 +1,119 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+)
+
+// Down takes the environment down, bindings first: from then on nobody can use
+// what is left. What is gone already is passed over. found is what the clouds had
+// when it was asked whether to go on; it names the files that only the stacks'
+// templates told of.
+func (l Lifecycle) Down(ctx context.Context, found []inventory.Item) ([]Step, error) {
+	steps, err := l.perform(ctx, []act{
+		{"pulumi destroy: the bindings", l.destroyBindings},
+		{"cdk destroy: the function", l.destroyFunction},
+		{"pulumi destroy: the federation", l.destroyFederation},
+		{"cdk destroy: the role", l.destroyRole},
+		{"remove what no engine remembers", func(ctx context.Context) (string, error) { return l.sweep(ctx, found) }},
+	})
+	if err == nil {
+		err = os.RemoveAll(l.Env.OutputDir(l.Root))
+	}
+	return steps, err
+}
+
+// held are the cloud resources in Pulumi's state; there are none without a stack.
+func (l Lifecycle) held(ctx context.Context) (held []engine.Resource, stack bool, err error) {
+	if stack, err = l.Pulumi.Exists(ctx); err != nil || !stack {
+		return nil, stack, err
+	}
+	held, err = l.Pulumi.Resources(ctx)
+	return held, true, err
+}
+
+func isProvider(r engine.Resource) bool { return strings.HasPrefix(r.Type, "pulumi:providers:") }
+
+// isBinding tells the grants among the resources: gcp:serviceaccount/iAMMember:IAMMember.
+func isBinding(r engine.Resource) bool { return strings.HasSuffix(r.Type, "IAMMember") }
+
+func (l Lifecycle) destroyBindings(ctx context.Context) (string, error) {
+	held, _, err := l.held(ctx)
+	if err != nil {
+		return "", err
+	}
+	var urns []string
+	for _, r := range held {
+		if isBinding(r) {
+			urns = append(urns, r.URN)
+		}
+	}
+	if len(urns) == 0 {
+		return "Pulumi's state has none", nil
+	}
+	return fmt.Sprintf("%d bindings", len(urns)), l.unlocked(ctx, func() error { return l.Pulumi.Destroy(ctx, urns...) })
+}
+
+func (l Lifecycle) destroyFunction(ctx context.Context) (string, error) {
+	return "", l.onStack(ctx, l.Env.FunctionStack(), l.CDK.Destroy)
+}
+
+func (l Lifecycle) destroyRole(ctx context.Context) (string, error) {
+	return "", l.onStack(ctx, l.Env.RoleStack(), l.CDK.Destroy)
+}
+
+func (l Lifecycle) destroyFederation(ctx context.Context) (string, error) {
+	held, stack, err := l.held(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !stack {
+		return "Pulumi has no stack " + l.Env.Name, nil
+	}
+	if err := l.unlocked(ctx, func() error { return l.Pulumi.Destroy(ctx) }); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d resources", len(custom(held))), l.Pulumi.Remove(ctx)
+}
+
+// sweep removes what of the environment is there although both engines are done:
+// the files in the CDK's bucket, what a state that was lost held, and grants to
+// deleted members.
+func (l Lifecycle) sweep(ctx context.Context, found []inventory.Item) (string, error) {
+	left, err := inventory.Of(ctx, l.Clouds, l.Env)
+	if err != nil {
+		return "", err
+	}
+	for _, i := range found {
+		if i.Kind == inventory.KindAsset {
+			left = append(left, i)
+		}
+	}
+	removed := 0
+	var errs []error
+	for _, i := range inventory.Left(left) {
+		if i.Kind == inventory.KindRole || i.Kind == inventory.KindFunction || l.Keeps(i) {
+			continue // a stack's, or kept on purpose
+		}
+		l.Progress.Say("removing the " + i.String())
+		if err := inventory.Remove(ctx, l.Clouds, i); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		removed++
+	}
+	return fmt.Sprintf("%d", removed), errors.Join(errs...)
+}
+
+// Keeps tells whether something outlives the environment because its settings say
+// so.
+func (l Lifecycle) Keeps(i inventory.Item) bool {
+	return i.Kind == inventory.KindLogGroup && l.Env.LogRemoval == environment.RetainLogs
+}

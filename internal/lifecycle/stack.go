@@ -1,0 +1,33 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+)
+
+// settled waits for a stack that is still at work, as one is whose deployment was
+// cut off: CloudFormation goes on by itself.
+func (l Lifecycle) settled(ctx context.Context, name string) error {
+	client := cloudformation.NewFromConfig(l.Clouds.AWS)
+	for wait := soon; ; wait = min(2*wait, later) {
+		stack, err := inventory.Stack(ctx, client, name)
+		if err != nil || stack == nil {
+			return err
+		}
+		status := stack.StackStatus
+		// One in review has a change set that was never executed: it is not at work.
+		if !strings.HasSuffix(string(status), "_IN_PROGRESS") || status == types.StackStatusReviewInProgress {
+			return nil
+		}
+		l.Progress.Say(fmt.Sprintf("waiting for the stack %s, which is %s", name, status))
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package rehearsal
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+)
+
+// preparePulumi makes what a home of Pulumi's own must have: the folder of a local
+// backend, and the plugin, which is found by its place.
+func preparePulumi(dir string, t toolchain.Set) error {
+	plugin := filepath.Join(dir, "pulumi", "plugins", "resource-gcp-"+toolchain.GCPVersion)
+	for _, folder := range []string{filepath.Join(dir, "state"), plugin} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return fmt.Errorf("preparing pulumi: %w", err)
+		}
+	}
+	if err := os.Symlink(t.GCP, filepath.Join(plugin, "pulumi-resource-gcp")); err != nil {
+		return fmt.Errorf("preparing pulumi: %w", err)
+	}
+	return nil
+}
+
+// Clouds are the clients of the clouds' administrators.
+func (s *Stand) Clouds(ctx context.Context, env environment.Environment) (inventory.Clouds, error) {
+	google, err := clouds.OpenGoogle(ctx, env, s.getenv)
+	return inventory.Clouds{AWS: s.admin(), Google: google}, err
+}
+
+// Lifecycle is that of an environment whose file describes these clouds.
+func (s *Stand) Lifecycle(ctx context.Context, env environment.Environment, p *progress.Reporter) (lifecycle.Lifecycle, error) {
+	both, err := s.Clouds(ctx, env)
+	return lifecycle.New(s.root, env, s.tools.CDK, s.tools.Pulumi, childEnviron(s.Environ), both, p), err
+}
+
+// bootstrap prepares the account's region for the CDK, as is done once for each.
+func bootstrap(ctx context.Context, s *Stand, _ *Summary) (string, error) {
+	l, err := s.Lifecycle(ctx, s.Env, s.progress)
+	if err != nil {
+		return "", err
+	}
+	target := "aws://" + s.Env.AWSAccount + "/" + s.Env.AWSRegion
+	// Away from cdk.json, no app is run: a bootstrap needs none.
+	if err := l.CDK.Bootstrap(ctx, s.Dir); err != nil {
+		return target, err
+	}
+	// The first deployment assumes the roles that were made just now.
+	return target, wait(ctx, s.delay)
+}
+
+// up brings the environment up as `gcs-to-s3 up` does.
+func (s *Stand) up(ctx context.Context) ([]lifecycle.Step, error) {
+	l, err := s.Lifecycle(ctx, s.Env, s.progress)
+	if err != nil {
+		return nil, err
+	}
+	return l.Up(ctx)
+}
+
+// down takes it down as `gcs-to-s3 down` does.
+func (s *Stand) down(ctx context.Context) ([]lifecycle.Step, error) {
+	l, err := s.Lifecycle(ctx, s.Env, s.progress)
+	if err != nil {
+		return nil, err
+	}
+	found, err := inventory.Of(ctx, l.Clouds, s.Env)
+	if err != nil {
+		return nil, err
+	}
+	return l.Down(ctx, found)
+}
+
+// getenv looks a variable up among those that point at the sandbox.
+func (s *Stand) getenv(name string) string {
+	for _, pair := range s.Environ {
+		if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {
+			return pair[len(name)+1:]
+		}
+	}
+	return ""
+}
+
+// wait waits, unless it is interrupted.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
