@@ -16,6 +16,6 @@ func newRoot(out io.Writer, errors io.Writer, getenv func(string) string) *cobra
 	}
 	root.SetOut(out)
 	root.SetErr(errors)
-	root.AddCommand(newInit(getenv), newInvoke(getenv), newLogs(getenv), newSandbox(getenv))
+	root.AddCommand(newInit(getenv), newUp(getenv), newDown(getenv), newStatus(getenv), newList(getenv), newPrune(getenv), newInvoke(getenv), newLogs(getenv), newSandbox(getenv))
 	return root
 }

@@ -20,7 +20,7 @@ import (
 )
 
 func newSandbox(getenv func(string) string) *cobra.Command {
-	var keep, asJSON, audit bool
+	var keep, empty, asJSON, audit bool
 	var delay time.Duration
 	var rules []string
 	cmd := &cobra.Command{
@@ -41,16 +41,13 @@ left. It needs no cloud account; Go, Node.js and npm must be installed.`,
 				return err
 			}
 			r := rehearsal.Rehearsal{
-				Root: root, Progress: reporter(cmd.ErrOrStderr(), getenv),
+				Root: root, Progress: reporter(cmd.ErrOrStderr(), getenv), Empty: empty,
 				Clouds: sandbox.Options{Faults: choose, IAMDelay: delay}, Audit: audit && !keep,
 			}
-			if keep {
-				r.Hold = func(ctx context.Context, s *rehearsal.Stand) error { return hold(ctx, cmd.OutOrStdout(), s, audit) }
+			if keep || empty {
+				return runKept(cmd, r, audit)
 			}
 			summary, err := r.Run(cmd.Context())
-			if errors.Is(err, errReleased) || (cmd.Context().Err() != nil && keep) {
-				return nil
-			}
 			if cmd.Context().Err() != nil {
 				return errors.New("interrupted; the local clouds and their files are gone")
 			}
@@ -62,6 +59,7 @@ left. It needs no cloud account; Go, Node.js and npm must be installed.`,
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep everything up until Ctrl-C, and print how to point aws, cdk, pulumi and gcloud at it")
+	cmd.Flags().BoolVar(&empty, "empty", false, "like --keep, but bring nothing up: buckets, sample and CDK bootstrap are there, for you to try the other commands")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
 	cmd.Flags().BoolVar(&audit, "audit", false, "print every request to the clouds with each decision, who asked, and the statement or binding that decided; with --keep as they come")
 	cmd.Flags().DurationVar(&delay, "iam-delay", 0, "let changes of policies take so long to have effect, on both sides; Google's take about 2m, 7m at worst")
@@ -126,36 +124,72 @@ func print(w io.Writer, s rehearsal.Summary, err error) {
 // errReleased ends a kept sandbox.
 var errReleased = errors.New("released")
 
+// runKept performs a rehearsal that stays up until Ctrl-C.
+func runKept(cmd *cobra.Command, r rehearsal.Rehearsal, audit bool) error {
+	r.Hold = func(ctx context.Context, s *rehearsal.Stand) error {
+		return hold(ctx, cmd.OutOrStdout(), s, r.Empty, audit)
+	}
+	_, err := r.Run(cmd.Context())
+	if errors.Is(err, errReleased) || cmd.Context().Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// upInSandbox brings an environment's settings up in local clouds.
+func upInSandbox(cmd *cobra.Command, args []string, getenv func(string) string, verbose bool) error {
+	root, err := projectRoot()
+	if err != nil {
+		return err
+	}
+	p := reporter(cmd.ErrOrStderr(), getenv)
+	if verbose {
+		p = p.Verbose()
+	}
+	r := rehearsal.Rehearsal{Root: root, Progress: p}
+	if len(args) > 0 {
+		r.Of = args[0]
+	}
+	return runKept(cmd, r, false)
+}
+
 // hold writes the settings to a file, tells how to use them, and waits; meanwhile
 // an audit prints what the clouds are asked.
-func hold(ctx context.Context, w io.Writer, s *rehearsal.Stand, audit bool) error {
+func hold(ctx context.Context, w io.Writer, s *rehearsal.Stand, empty, audit bool) error {
 	file := filepath.Join(s.Dir, "environment.sh")
 	if err := os.WriteFile(file, []byte(s.Shell()), 0o600); err != nil {
 		return err
 	}
 	env := s.Env
-	fmt.Fprintf(w, `
-The sandbox is up. In another shell, in the repository's root:
+	fmt.Fprintf(w, "\nThe sandbox is up. In another shell, in the repository's root:\n\n  source %s\n", file)
+	if empty {
+		fmt.Fprintf(w, `
+  go run ./cmd/gcs-to-s3 doctor
+  go run ./cmd/gcs-to-s3 up
+  go run ./cmd/gcs-to-s3 verify
+  go run ./cmd/gcs-to-s3 status
+  go run ./cmd/gcs-to-s3 down
 
-  source %[1]s
+They mean the environment %s, whose settings are in %s.
+`, env.Name, environment.FileName(env.Name))
+	} else {
+		fmt.Fprintf(w, `
+  go run ./cmd/gcs-to-s3 verify
+  go run ./cmd/gcs-to-s3 status
+  aws lambda invoke --function-name %[1]s /dev/stdout
+  aws s3 cp s3://%[2]s/%[3]s -
+  gcloud iam workload-identity-pools describe %[4]s --location global
+  gcloud storage cat gs://%[5]s/%[3]s
 
-  aws sts get-caller-identity
-  aws lambda invoke --function-name %[2]s /dev/stdout
-  aws s3 cp s3://%[3]s/%[4]s -
-  cdk diff
-  cdk deploy --all
-  pulumi preview
-  pulumi up
-  gcloud iam workload-identity-pools describe %[5]s --location global
-  gcloud storage cat gs://%[6]s/%[4]s
+Change a name or a number in %[6]s, then run, as far as it matters to them,
 
-Change a name or a number in %[7]s, then run, as far as it matters to them,
+  cdk deploy %[7]s && pulumi up && cdk deploy --all
 
-  cdk deploy %[8]s && pulumi up && cdk deploy --all
-
-To take it down: cdk destroy --all && pulumi destroy
-Ctrl-C here ends the local clouds and removes their files.
-`, file, env.Function, env.DestinationBucket, env.Object, env.Pool, env.SourceBucket, environment.FileName(env.Name), env.RoleStack())
+or go run ./cmd/gcs-to-s3 up, which does just that. To take it down:
+go run ./cmd/gcs-to-s3 down, or cdk destroy --all && pulumi destroy.
+`, env.Function, env.DestinationBucket, env.Object, env.Pool, env.SourceBucket, environment.FileName(env.Name), env.RoleStack())
+	}
+	fmt.Fprintln(w, "\nCtrl-C here ends the local clouds and removes their files.")
 	if audit {
 		fmt.Fprintln(w, "Every request to the local clouds:")
 		defer s.Sandbox.Journal.Follow(func(e journal.Entry) { _ = e.Write(w) })()

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -19,7 +21,7 @@ type CDK struct {
 
 // Deploy deploys one stack: cdk deploy STACK.
 func (c CDK) Deploy(ctx context.Context, stack string) error {
-	_, err := c.run(ctx, c.Root, "deploy", "--require-approval", "never", "--exclusively", stack)
+	_, err := c.run(ctx, c.Root, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively", stack)
 	return err
 }
 
@@ -31,10 +33,22 @@ func (c CDK) Destroy(ctx context.Context, stack string) error {
 
 // Diff returns what deploying a stack would change, for people: cdk diff STACK.
 func (c CDK) Diff(ctx context.Context, stack string) (string, error) {
-	var printed []string
-	c.Each = func(line string) { printed = append(printed, line) } // it prints to the standard error
-	_, err := c.run(ctx, c.Root, "diff", "--exclusively", stack)
-	return strings.Join(printed, "\n"), err
+	out, err := c.run(ctx, c.Root, "diff", "--exclusively", stack)
+	// What comes before is about the asking.
+	if i := strings.Index("\n"+out, "\nStack "+stack); i >= 0 {
+		out = out[i:]
+	}
+	return escapes.ReplaceAllString(out, ""), err
+}
+
+// Changes tells whether deploying a stack would change anything: cdk diff --fail.
+func (c CDK) Changes(ctx context.Context, stack string) (bool, error) {
+	_, err := c.run(ctx, c.Root, "diff", "--fail", "--exclusively", stack)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 && strings.Contains(Printed(err), "Number of stacks with differences") {
+		return true, nil
+	}
+	return false, err
 }
 
 // Bootstrap prepares an account's region for the CDK: cdk bootstrap. It runs in a
@@ -48,6 +62,6 @@ func (c CDK) run(ctx context.Context, dir string, args ...string) (string, error
 	shown := []string{"npx cdk", args[0]}
 	shown = append(shown, "-c environment="+c.Env.Name)
 	shown = append(shown, args[len(args)-1])
-	args = append(args, "--context", "environment="+c.Env.Name, "--output", filepath.Join(c.Env.OutputDir(c.Root), "cdk.out"), "--no-color", "--ci", "--no-notices", "--progress", "events")
+	args = append(args, "--context", "environment="+c.Env.Name, "--output", filepath.Join(c.Env.OutputDir(c.Root), "cdk.out"), "--no-color", "--ci", "--no-notices")
 	return command{strings.Join(shown, " "), c.Path, args, dir, c.Environ, c.Each}.run(ctx)
 }

@@ -62,9 +62,9 @@ func (p Pulumi) Preview(ctx context.Context) (string, error) {
 	return p.run(ctx, p.of("preview", "--suppress-outputs")...)
 }
 
-// Changes tells whether Up would change anything.
+// Changes tells whether Up would change anything, after a look at the cloud.
 func (p Pulumi) Changes(ctx context.Context) (bool, error) {
-	out, err := p.run(ctx, p.of("preview", "--json")...)
+	out, err := p.run(ctx, p.of("preview", "--json", "--refresh")...)
 	if err != nil {
 		return false, err
 	}

@@ -28,26 +28,40 @@ func CheckName(name string) error {
 // Entries of other namespaces belong to Pulumi's providers; of them only those that
 // GoogleAPIs names are read. Bad values are reported as *Problems, all together.
 func Load(dir, name string) (Environment, error) {
-	if err := CheckName(name); err != nil {
+	values, apis, err := read(dir, name)
+	if err != nil {
 		return Environment{}, err
-	}
-	path := filepath.Join(dir, FileName(name))
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Environment{}, fmt.Errorf("reading environment %q: there is no %s; hint: gcs-to-s3 init %s writes it; or choose an existing environment (cdk: -c environment=NAME, pulumi: --stack NAME)", name, path, name)
-	}
-	if err != nil {
-		return Environment{}, fmt.Errorf("reading environment %q: %w", name, err)
-	}
-	values, apis, err := readValues(data)
-	if err != nil {
-		return Environment{}, fmt.Errorf("reading environment %q from %s: %w", name, path, err)
 	}
 	env, err := Parse(name, values)
 	if err == nil {
 		env.Google = apis
 	}
 	return env, err
+}
+
+// Values are the settings that an environment's file gives, by key, unchecked.
+func Values(dir, name string) (map[string]string, error) {
+	values, _, err := read(dir, name)
+	return values, err
+}
+
+func read(dir, name string) (map[string]string, GoogleAPIs, error) {
+	if err := CheckName(name); err != nil {
+		return nil, GoogleAPIs{}, err
+	}
+	path := filepath.Join(dir, FileName(name))
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, GoogleAPIs{}, fmt.Errorf("reading environment %q: there is no %s; hint: gcs-to-s3 init %s writes it; or choose an existing environment (cdk: -c environment=NAME, pulumi: --stack NAME)", name, path, name)
+	}
+	if err != nil {
+		return nil, GoogleAPIs{}, fmt.Errorf("reading environment %q: %w", name, err)
+	}
+	values, apis, err := readValues(data)
+	if err != nil {
+		return nil, GoogleAPIs{}, fmt.Errorf("reading environment %q from %s: %w", name, path, err)
+	}
+	return values, apis, nil
 }
 
 // readValues takes our entries out of a stack configuration file, as they were

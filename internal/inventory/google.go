@@ -33,9 +33,7 @@ func ofGoogle(ctx context.Context, g *clouds.Google, env environment.Environment
 	var items []Item
 	var errs []error
 	note := func(what string, err error) bool {
-		if err != nil && !clouds.Missing(err) {
-			errs = append(errs, fmt.Errorf("asking for %s: %w", what, err))
-		}
+		errs = append(errs, wrap("asking for "+what, err))
 		return err == nil
 	}
 	project, err := g.Projects.Projects.Get(env.GoogleProject).Context(ctx).Do()
@@ -59,9 +57,8 @@ func ofGoogle(ctx context.Context, g *clouds.Google, env environment.Environment
 		}
 		items = append(items, kept(Item{Cloud: "Google", Kind: KindPool, Name: env.Pool}, pool.State, pool.Disabled, pool.ExpireTime))
 	}
-	bindings, err := bindings(ctx, g, env, number)
-	items = append(items, bindings...)
-	return items, errors.Join(append(errs, err)...)
+	bindings, err := grants{g: g, project: env.GoogleProject, number: number, pool: env.Pool, email: env.ServiceAccountEmail(), buckets: []string{env.SourceBucket}}.find(ctx)
+	return append(items, bindings...), errors.Join(append(errs, err)...)
 }
 
 // ours tells whether a description does not name another environment.
@@ -82,54 +79,64 @@ func kept(i Item, state string, disabled bool, expires string) Item {
 	return i
 }
 
-// bindings are the grants to the service account, to what is left of a deleted
-// one, and to the pool's principals: on the bucket, the project and the service
-// account.
-func bindings(ctx context.Context, g *clouds.Google, env environment.Environment, number string) ([]Item, error) {
-	federated := fmt.Sprintf("://iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/", number, env.Pool)
-	email := env.ServiceAccountEmail()
-	of := func(member string) bool {
-		return member == "serviceAccount:"+email || strings.HasPrefix(member, "deleted:serviceAccount:"+email+"?uid=") || strings.Contains(member, federated)
-	}
+// grants are those to a service account, to what is left of a deleted one, and to
+// the principals of a pool: on buckets, the project and the service account.
+type grants struct {
+	g       *clouds.Google
+	project string // its id
+	number  string
+	pool    string
+	email   string
+	buckets []string
+}
+
+func (s grants) find(ctx context.Context) ([]Item, error) {
+	federated := fmt.Sprintf("://iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/", s.number, s.pool)
 	var items []Item
-	var errs []error
 	add := func(kind, on, role string, members []string) {
 		for _, member := range members {
-			if !of(member) {
+			item := Item{Cloud: "Google", Kind: KindBinding, Name: member, State: "granted", Detail: role + " on the " + kind + " " + strings.TrimSuffix(on, ".iam.gserviceaccount.com"), binding: binding{kind, on, role, member}}
+			switch {
+			case strings.HasPrefix(member, "deleted:serviceAccount:"+s.email+"?uid="):
+				item.State = "dangling"
+			case member != "serviceAccount:"+s.email && !strings.Contains(member, federated):
 				continue
 			}
-			state := "granted"
-			if strings.HasPrefix(member, "deleted:") {
-				state = "dangling"
+			items = append(items, item)
+		}
+	}
+	account, err := s.g.IAM.Projects.ServiceAccounts.GetIamPolicy("projects/" + s.project + "/serviceAccounts/" + s.email).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
+	errs := []error{wrap("reading the policy of the service account "+s.email, err)}
+	if err == nil {
+		for _, b := range account.Bindings {
+			add(onAccount, s.email, b.Role, b.Members)
+		}
+	}
+	for _, name := range s.buckets {
+		bucket, err := s.g.Storage.Buckets.GetIamPolicy(name).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
+		errs = append(errs, wrap("reading the policy of the bucket "+name, err))
+		if err == nil {
+			for _, b := range bucket.Bindings {
+				add(onBucket, name, b.Role, b.Members)
 			}
-			items = append(items, Item{Cloud: "Google", Kind: KindBinding, Name: member, State: state, Detail: role + " on the " + kind + " " + on, binding: binding{kind, on, role, member}})
 		}
 	}
-	policy, err := g.IAM.Projects.ServiceAccounts.GetIamPolicy(g.ServiceAccount()).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
-	if err == nil {
-		for _, b := range policy.Bindings {
-			add(onAccount, email, b.Role, b.Members)
-		}
-	} else if !clouds.Missing(err) {
-		errs = append(errs, fmt.Errorf("reading the policy of the service account %s: %w", env.ServiceAccount, err))
-	}
-	bucket, err := g.Storage.Buckets.GetIamPolicy(env.SourceBucket).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
-	if err == nil {
-		for _, b := range bucket.Bindings {
-			add(onBucket, env.SourceBucket, b.Role, b.Members)
-		}
-	} else if !clouds.Missing(err) {
-		errs = append(errs, fmt.Errorf("reading the policy of the bucket %s: %w", env.SourceBucket, err))
-	}
-	whole, err := g.Projects.Projects.GetIamPolicy(env.GoogleProject, &cloudresourcemanager.GetIamPolicyRequest{Options: &cloudresourcemanager.GetPolicyOptions{RequestedPolicyVersion: 3}}).Context(ctx).Do()
+	whole, err := s.g.Projects.Projects.GetIamPolicy(s.project, &cloudresourcemanager.GetIamPolicyRequest{Options: &cloudresourcemanager.GetPolicyOptions{RequestedPolicyVersion: 3}}).Context(ctx).Do()
+	errs = append(errs, wrap("reading the policy of the project "+s.project, err))
 	if err == nil {
 		for _, b := range whole.Bindings {
-			add(onProject, env.GoogleProject, b.Role, b.Members)
+			add(onProject, s.project, b.Role, b.Members)
 		}
-	} else if !clouds.Missing(err) {
-		errs = append(errs, fmt.Errorf("reading the policy of the project %s: %w", env.GoogleProject, err))
 	}
 	return items, errors.Join(errs...)
+}
+
+// wrap says what an error was about; that nothing exists is none.
+func wrap(what string, err error) error {
+	if err == nil || clouds.Missing(err) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // without takes one member out of a role's bindings, and tells whether it was in.

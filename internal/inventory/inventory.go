@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -51,7 +53,7 @@ type Item struct {
 func (i Item) Deleted() bool { return !i.Freed.IsZero() }
 
 func (i Item) String() string {
-	s := fmt.Sprintf("%s %s %s", i.Cloud, i.Kind, i.Name)
+	s := fmt.Sprintf("%s %s %s", i.Cloud, i.Kind, i.short())
 	if i.Detail != "" {
 		s += " (" + i.Detail + ")"
 	}
@@ -92,7 +94,7 @@ func Left(items []Item) []Item {
 	return slices.DeleteFunc(slices.Clone(items), Item.Deleted)
 }
 
-// Write writes items as a table for people.
+// Write writes items as a table for people, with long names shortened.
 func Write(w io.Writer, items []Item) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, i := range items {
@@ -100,7 +102,30 @@ func Write(w io.Writer, items []Item) error {
 		if i.Deleted() {
 			detail = "its name is free again on " + i.Freed.UTC().Format("2006-01-02 15:04 MST")
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", i.Cloud, i.Kind, i.Name, i.State, detail)
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", i.Cloud, i.Kind, i.short(), i.State, detail)
 	}
 	return table.Flush()
+}
+
+// hashShown is how much of a hash people are shown.
+const hashShown = 12
+
+// short leaves out of a name what the environment makes plain.
+func (i Item) short() string {
+	switch i.Kind {
+	case KindBinding:
+		if _, principal, ok := strings.Cut(i.Name, "/workloadIdentityPools/"); ok {
+			_, principal, _ = strings.Cut(principal, "/")
+			return principal
+		}
+		member, _, _ := strings.Cut(i.Name, "?uid=")
+		return strings.TrimSuffix(member, ".iam.gserviceaccount.com")
+	case KindServiceAccount:
+		return strings.TrimSuffix(i.Name, ".iam.gserviceaccount.com")
+	case KindAsset:
+		if hash, kind, ok := strings.Cut(path.Base(i.Name), "."); ok && len(hash) > hashShown {
+			return hash[:hashShown] + "…." + kind
+		}
+	}
+	return i.Name
 }

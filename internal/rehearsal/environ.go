@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
@@ -22,59 +24,72 @@ const nowhere = "http://127.0.0.1:1"
 const passphrase = "sandbox"
 
 // writeEnvironment writes the sandbox's environment file into the project's root,
-// where cdk and pulumi look for it. The names are the article's. Sandboxes that
-// run at the same time have environments sandbox, sandbox-2 and so on.
-func writeEnvironment(root string, s *sandbox.Sandbox) (environment.Environment, error) {
-	arch, err := architecture()
-	if err != nil {
-		return environment.Environment{}, err
-	}
-	content := fmt.Sprintf(`# The environment of a running sandbox (process %d); it is removed with it.
-config:
-  gcs-to-s3:awsAccount: "%s"
-  gcs-to-s3:awsRegion: %s
-  gcs-to-s3:googleProject: %s
-  gcs-to-s3:architecture: %s
-  gcs-to-s3:timeoutSeconds: 60
-  gcs-to-s3:googleTokenURL: %[6]s/v1/token
-  gcs-to-s3:iamCredentialsEndpoint: %[6]s
-  gcs-to-s3:storageEndpoint: %[6]s
-  gcs-to-s3:allowLoopbackEndpoints: "true"
-  gcp:iamCustomEndpoint: %[6]s/v1/
-  gcp:iamBetaCustomEndpoint: %[6]s/v1/
-  gcp:storageCustomEndpoint: %[6]s/storage/v1/
-  gcp:resourceManagerCustomEndpoint: %[6]s/v1/
-  gcp:cloudResourceManagerCustomEndpoint: %[6]s/v1/
-  gcp:serviceUsageCustomEndpoint: %[6]s/v1/
-`, os.Getpid(), sandbox.Account, sandbox.Region, sandbox.Project, arch, s.GoogleURL)
+// where cdk and pulumi look for it. Sandboxes that run at the same time have
+// environments sandbox, sandbox-2 and so on.
+func (s *Stand) writeEnvironment(settings map[string]string) (environment.Environment, error) {
 	for n := 1; ; n++ {
 		name := "sandbox"
 		if n > 1 {
 			name = fmt.Sprintf("sandbox-%d", n)
 		}
-		path := filepath.Join(root, environment.FileName(name))
+		path := filepath.Join(s.root, environment.FileName(name))
 		if orphaned(path) {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return environment.Environment{}, err
 			}
 		}
-		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if errors.Is(err, fs.ErrExist) {
-			continue
+		env, err := s.Add(name, settings)
+		if !errors.Is(err, fs.ErrExist) {
+			return env, err
 		}
-		if err != nil {
-			return environment.Environment{}, fmt.Errorf("writing the sandbox's environment: %w", err)
-		}
-		_, err = file.WriteString(content)
-		if err = errors.Join(err, file.Close()); err == nil {
-			var env environment.Environment
-			if env, err = environment.Load(root, name); err == nil {
-				return env, nil
-			}
-		}
-		return environment.Environment{}, errors.Join(fmt.Errorf("writing the sandbox's environment: %w", err), os.Remove(path))
 	}
 }
+
+// Add writes the file of an environment in these clouds; it is removed with them.
+// A file that is there already is an fs.ErrExist.
+func (s *Stand) Add(name string, settings map[string]string) (environment.Environment, error) {
+	arch, err := architecture()
+	if err != nil {
+		return environment.Environment{}, err
+	}
+	google := s.Sandbox.GoogleURL
+	all := maps.Clone(settings)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, map[string]string{
+		"awsAccount": sandbox.Account, "awsRegion": sandbox.Region, "googleProject": sandbox.Project,
+		"architecture": string(arch), "timeoutSeconds": "60",
+		"googleTokenURL": google + "/v1/token", "iamCredentialsEndpoint": google, "storageEndpoint": google, "allowLoopbackEndpoints": "true",
+	})
+	var content strings.Builder
+	fmt.Fprintf(&content, "%s\nconfig:\n", fmt.Sprintf(firstLine, os.Getpid()))
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(&content, "  %s:%s: %q\n", environment.Namespace, key, all[key])
+	}
+	for _, key := range []string{"iam", "iamBeta", "resourceManager", "cloudResourceManager", "serviceUsage"} {
+		fmt.Fprintf(&content, "  gcp:%sCustomEndpoint: %s/v1/\n", key, google)
+	}
+	fmt.Fprintf(&content, "  gcp:storageCustomEndpoint: %s/storage/v1/\n", google)
+
+	path := filepath.Join(s.root, environment.FileName(name))
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return environment.Environment{}, fmt.Errorf("writing the sandbox's environment: %w", err)
+	}
+	_, err = file.WriteString(content.String())
+	if err = errors.Join(err, file.Close()); err == nil {
+		var env environment.Environment
+		if env, err = environment.Load(s.root, name); err == nil {
+			s.written = append(s.written, env)
+			return env, nil
+		}
+	}
+	return environment.Environment{}, errors.Join(fmt.Errorf("writing the sandbox's environment: %w", err), os.Remove(path))
+}
+
+// firstLine tells whose an environment file is.
+const firstLine = "# The environment of a running sandbox (process %d); it is removed with it."
 
 // orphaned tells whether an environment file is that of a sandbox whose process
 // is no more.
@@ -84,7 +99,7 @@ func orphaned(path string) bool {
 		return false
 	}
 	var pid int
-	if _, err := fmt.Sscanf(string(data), "# The environment of a running sandbox (process %d)", &pid); err != nil {
+	if _, err := fmt.Sscanf(string(data), firstLine, &pid); err != nil {
 		return false
 	}
 	return !engine.Alive(pid)

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -11,15 +12,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
 )
 
 func TestSandboxesAtTheSameTimeHaveTheirOwnEnvironments(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	clouds := &sandbox.Sandbox{AWSURL: "http://127.0.0.1:1", GoogleURL: "http://127.0.0.1:2"}
+	s := &Stand{root: root, Sandbox: &sandbox.Sandbox{AWSURL: "http://127.0.0.1:1", GoogleURL: "http://127.0.0.1:2"}}
 	for _, want := range []string{"sandbox", "sandbox-2"} {
-		env, err := writeEnvironment(root, clouds)
+		env, err := s.writeEnvironment(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,8 +40,8 @@ func TestAnOrphanIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(root, "Pulumi.sandbox.yaml")
-	clouds := &sandbox.Sandbox{GoogleURL: "http://127.0.0.1:2"}
-	if _, err := writeEnvironment(root, clouds); err != nil {
+	s := &Stand{root: root, Sandbox: &sandbox.Sandbox{GoogleURL: "http://127.0.0.1:2"}}
+	if _, err := s.writeEnvironment(nil); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(file)
@@ -51,14 +53,14 @@ func TestAnOrphanIsReplaced(t *testing.T) {
 	if err := os.WriteFile(file, []byte(orphan), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if env, err := writeEnvironment(root, clouds); err != nil || env.Name != "sandbox" {
+	if env, err := s.writeEnvironment(nil); err != nil || env.Name != "sandbox" {
 		t.Errorf("writeEnvironment() = %q, %v, want the orphan's place", env.Name, err)
 	}
 	// What a person wrote is nobody's orphan.
 	if err := os.WriteFile(file, []byte("config: {}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if env, err := writeEnvironment(root, clouds); err != nil || env.Name != "sandbox-2" {
+	if env, err := s.writeEnvironment(nil); err != nil || env.Name != "sandbox-2" {
 		t.Errorf("writeEnvironment() = %q, %v, want the person's file left alone", env.Name, err)
 	}
 	if data, err := os.ReadFile(file); err != nil || string(data) != "config: {}\n" {
@@ -88,15 +90,17 @@ func TestChildrenGetNoSettingOfTheRealClouds(t *testing.T) {
 func TestCloseRemovesWhatWasOpened(t *testing.T) {
 	t.Parallel()
 	root, dir := t.TempDir(), t.TempDir()
-	env, err := writeEnvironment(root, &sandbox.Sandbox{GoogleURL: "http://127.0.0.1:2"})
-	if err != nil {
-		t.Fatal(err)
+	s := &Stand{Dir: dir, root: root, progress: progress.Plain(io.Discard), Sandbox: &sandbox.Sandbox{GoogleURL: "http://127.0.0.1:2"}}
+	for _, name := range []string{"sandbox", "pr-7"} {
+		env, err := s.Add(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(env.OutputDir(root), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	s := &Stand{Env: env, Dir: dir, root: root}
-	if err := os.MkdirAll(env.OutputDir(root), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {

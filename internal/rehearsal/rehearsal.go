@@ -33,6 +33,11 @@ type Rehearsal struct {
 	Clouds sandbox.Options
 	// Audit puts every request and decision of the run into its summary.
 	Audit bool
+	// Of names the environment whose settings are tried, except for account, region,
+	// project and endpoints, which are the local clouds'. Empty is the article's.
+	Of string
+	// Empty leaves the clouds as they are found: nothing is brought up.
+	Empty bool
 	// Hold is called when the function has proven itself, while everything stands;
 	// the tear-down follows when it returns. It may be nil.
 	Hold func(ctx context.Context, s *Stand) error
@@ -49,6 +54,7 @@ type Stand struct {
 	delay    time.Duration // until a change of a policy has effect
 	tools    toolchain.Set
 	progress *progress.Reporter
+	written  []environment.Environment // whose files are removed in the end
 }
 
 // Summary is what a run did and proved.
@@ -84,25 +90,22 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	start := time.Now()
 	defer func() { summary.Seconds = time.Since(start).Seconds() }()
 
-	tools, err := r.tools(ctx, &summary)
-	if err != nil {
-		return summary, err
-	}
-	s, err := r.open(ctx, &summary, tools)
+	s, err := r.Open(ctx, &summary)
 	if s != nil {
 		defer func() {
-			if r.Audit && s.Sandbox != nil {
+			if r.Audit {
 				summary.Audit = s.Sandbox.Journal.Entries()
 			}
-			_, closing := r.Progress.Step("stop the local clouds and remove their files", func() (string, error) { return "", s.close() })
-			err = errors.Join(err, closing)
+			err = errors.Join(err, s.Close())
 		}()
 	}
 	if err != nil {
 		return summary, err
 	}
-	if err := r.raise(ctx, s, &summary); err != nil {
-		return summary, err
+	if !r.Empty {
+		if err := r.raise(ctx, s, &summary); err != nil {
+			return summary, err
+		}
 	}
 	if r.Hold != nil {
 		if err := r.Hold(ctx, s); err != nil {
@@ -116,14 +119,26 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	return summary, r.perform(ctx, s, &summary, []act{{"prove that nothing is left", proveGone}})
 }
 
-// raise brings everything up and proves that it works.
-func (r Rehearsal) raise(ctx context.Context, s *Stand, summary *Summary) error {
-	if err := r.perform(ctx, s, summary, []act{
+// Open starts the clouds as a person finds them: with the buckets, the object and
+// a bootstrap for the CDK, and nothing of an environment. What is returned must be
+// closed, also with an error; it may be nil then.
+func (r Rehearsal) Open(ctx context.Context, summary *Summary) (*Stand, error) {
+	tools, err := r.tools(ctx, summary)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.open(ctx, summary, tools)
+	if err != nil {
+		return s, err
+	}
+	return s, r.perform(ctx, s, summary, []act{
 		{"make the buckets and put " + s.Env.Object, prepare},
 		{"cdk bootstrap", bootstrap},
-	}); err != nil {
-		return err
-	}
+	})
+}
+
+// raise brings the environment up and proves that it works.
+func (r Rehearsal) raise(ctx context.Context, s *Stand, summary *Summary) error {
 	steps, err := s.up(ctx)
 	if summary.did(steps); err != nil {
 		return err
@@ -188,6 +203,13 @@ func (r Rehearsal) tools(ctx context.Context, summary *Summary) (toolchain.Set, 
 
 // open starts the clouds and writes the environment that describes them.
 func (r Rehearsal) open(ctx context.Context, summary *Summary, t toolchain.Set) (*Stand, error) {
+	settings := map[string]string{}
+	if r.Of != "" {
+		var err error
+		if settings, err = environment.Values(r.Root, r.Of); err != nil {
+			return nil, err
+		}
+	}
 	dir, err := os.MkdirTemp("", "gcs-to-s3-sandbox-")
 	if err != nil {
 		return nil, fmt.Errorf("making the run's folder: %w", err)
@@ -200,7 +222,7 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t toolchain.Set) 
 		if s.Sandbox, err = sandbox.Start(options); err != nil {
 			return "", err
 		}
-		if s.Env, err = writeEnvironment(r.Root, s.Sandbox); err != nil {
+		if s.Env, err = s.writeEnvironment(settings); err != nil {
 			return "", err
 		}
 		summary.Environment = s.Env.Name
@@ -217,19 +239,22 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t toolchain.Set) 
 	return s, err
 }
 
-// close stops the clouds and removes every file of the run.
-func (s *Stand) close() error {
-	var errs []error
-	if s.Sandbox != nil {
-		errs = append(errs, s.Sandbox.Close())
-	}
-	if s.Env.Name != "" {
-		errs = append(errs,
-			os.RemoveAll(s.Env.OutputDir(s.root)),
-			os.Remove(filepath.Join(s.root, environment.FileName(s.Env.Name))))
+// Close stops the clouds and removes every file of the run.
+func (s *Stand) Close() error {
+	_, err := s.progress.Step("stop the local clouds and remove their files", func() (string, error) {
+		var errs []error
+		if s.Sandbox != nil {
+			errs = append(errs, s.Sandbox.Close())
+		}
+		for _, env := range s.written {
+			errs = append(errs,
+				os.RemoveAll(env.OutputDir(s.root)),
+				os.Remove(filepath.Join(s.root, environment.FileName(env.Name))))
+		}
 		_ = os.Remove(filepath.Join(s.root, "out")) // only if it is empty
-	}
-	return errors.Join(append(errs, os.RemoveAll(s.Dir))...)
+		return "", errors.Join(append(errs, os.RemoveAll(s.Dir))...)
+	})
+	return err
 }
 
 // architecture is the one that functions of this machine can have.

@@ -153,7 +153,8 @@ func (t Toolchain) Sandbox() (Set, error) {
 	}
 	var tool Tool
 	s.GCP, s.StandIn, tool, err = t.GCP()
-	s.Tools = append(s.Tools, tool)
+	// In the sandbox nothing is fetched any more.
+	s.Tools = append(s.Tools, tool, t.Warm("./cmd/stacks", "./cmd/infra", "./function"))
 	return s, err
 }
 
@@ -169,7 +170,7 @@ func (t Toolchain) set(pulumi string, tool Tool) (Set, error) {
 	cdk, cdkTool := t.CDK()
 	host, hostTool, err := t.GoHost()
 	return Set{CDK: cdk, Pulumi: pulumi, GoHost: host,
-		Tools: []Tool{cdkTool, tool, hostTool, t.Warm("./cmd/stacks", "./cmd/infra", "./function")}}, err
+		Tools: []Tool{cdkTool, tool, hostTool}}, err
 }
 
 // own is a tool of which tools/ holds the sources, in a folder.

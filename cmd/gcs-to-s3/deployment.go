@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+)
+
+// deployment is the lifecycle of an environment with a person's own credentials.
+type deployment struct{ lifecycle.Lifecycle }
+
+// openDeployment loads an environment and gets the tools that are not there yet.
+func openDeployment(ctx context.Context, cmd *cobra.Command, args []string, getenv func(string) string, verbose bool) (deployment, error) {
+	env, err := environmentOf(args, getenv)
+	if err != nil {
+		return deployment{}, err
+	}
+	root, err := projectRoot()
+	if err != nil {
+		return deployment{}, err
+	}
+	both, err := openClouds(ctx, env, getenv)
+	if err != nil {
+		return deployment{}, err
+	}
+	p := reporter(cmd.ErrOrStderr(), getenv)
+	if verbose {
+		p = p.Verbose()
+	}
+	chain, err := toolchain.New(root)
+	if err != nil {
+		return deployment{}, err
+	}
+	tools, err := chain.Deployment()
+	if err != nil {
+		return deployment{}, err
+	}
+	if err := tools.Get(ctx, func(name string, get func() (string, error)) error {
+		_, err := p.Step(name, get)
+		return err
+	}); err != nil {
+		return deployment{}, err
+	}
+	environ := append(os.Environ(), "PATH="+tools.Path(os.Getenv("PATH")), "PULUMI_SKIP_UPDATE_CHECK=true",
+		// Node.js versions on which the CDK works but whose end of life has come.
+		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22")
+	return deployment{lifecycle.New(root, env, tools.CDK, tools.Pulumi, environ, both, p)}, nil
+}
+
+// openClouds opens both clouds' clients for an environment.
+func openClouds(ctx context.Context, env environment.Environment, getenv func(string) string) (inventory.Clouds, error) {
+	aws, err := clouds.OpenAWS(ctx, env)
+	if err != nil {
+		return inventory.Clouds{}, err
+	}
+	google, err := clouds.OpenGoogle(ctx, env, getenv)
+	return inventory.Clouds{AWS: aws, Google: google}, err
+}

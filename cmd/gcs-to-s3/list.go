@@ -1,0 +1,146 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+)
+
+func newList(getenv func(string) string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List all environments in both clouds",
+		Long: `Lists every environment of which one of the clouds has something, by the marks that
+its resources carry: also those that somebody else made, and those whose file or state
+is lost. It looks in the accounts, regions and projects that the environment files of
+this project name.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := everywhere(cmd.Context(), getenv)
+			if asJSON {
+				return errors.Join(err, writeJSON(cmd.OutOrStdout(), all))
+			}
+			printList(cmd.OutOrStdout(), all, time.Now())
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
+// listed is an environment in one account, region and project.
+type listed struct {
+	inventory.Found
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Project string `json:"project"`
+	File    bool   `json:"file"` // this project has its file
+
+	place environment.Environment // some environment of the same account, region and project
+}
+
+// everywhere lists the environments of every place that an environment file names.
+func everywhere(ctx context.Context, getenv func(string) string) ([]listed, error) {
+	root, err := projectRoot()
+	if err != nil {
+		return nil, err
+	}
+	envs, err := environmentFiles(root)
+	if err != nil {
+		return nil, err
+	}
+	var all []listed
+	var errs []error
+	asked := map[[3]string]bool{}
+	for _, place := range envs {
+		at := [3]string{place.AWSAccount, place.AWSRegion, place.GoogleProject}
+		if asked[at] {
+			continue
+		}
+		asked[at] = true
+		both, err := openClouds(ctx, place, getenv)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		found, err := inventory.All(ctx, both, place)
+		errs = append(errs, err)
+		for _, f := range found {
+			mine, ok := envs[f.Environment]
+			all = append(all, listed{f, at[0], at[1], at[2], ok && at == [3]string{mine.AWSAccount, mine.AWSRegion, mine.GoogleProject}, place})
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// environmentFiles are the environments of the project whose files are complete.
+func environmentFiles(root string) (map[string]environment.Environment, error) {
+	files, err := filepath.Glob(filepath.Join(root, environment.FileName("*")))
+	if err != nil {
+		return nil, err
+	}
+	envs := map[string]environment.Environment{}
+	var problems error
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+		env, err := environment.Load(root, name)
+		if err != nil {
+			problems = errors.Join(problems, err)
+			continue
+		}
+		envs[name] = env
+	}
+	if len(envs) == 0 {
+		return nil, errors.Join(errors.New("no environment file tells an account and a project; hint: gcs-to-s3 init dev writes one"), problems)
+	}
+	return envs, nil
+}
+
+func printList(w io.Writer, all []listed, now time.Time) {
+	if len(all) == 0 {
+		fmt.Fprintln(w, "There is no environment.")
+		return
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ENVIRONMENT\tOWNER\tAGE\tEXPIRES\tFILE\tAWS\tGOOGLE")
+	for _, l := range all {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Environment, cmp.Or(l.Owner, "-"), age(l.Created, now), expiry(l.Mark, now), map[bool]string{true: "yes", false: "no"}[l.File], l.On("AWS"), l.On("Google"))
+	}
+	_ = table.Flush() // there is nobody to tell
+}
+
+// age is for people: the largest unit tells enough.
+func age(since, now time.Time) string {
+	d := now.Sub(since)
+	switch {
+	case since.IsZero():
+		return "-"
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+func expiry(m environment.Mark, now time.Time) string {
+	switch {
+	case m.Expires.IsZero():
+		return "never"
+	case m.Expired(now):
+		return "expired " + age(m.Expires, now) + " ago"
+	}
+	return "in " + age(now.Add(-m.Expires.Sub(now)), now)
+}

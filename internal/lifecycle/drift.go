@@ -1,0 +1,55 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// Drift is whether a part of an environment differs from what its file says.
+type Drift struct {
+	What    string `json:"what"`
+	Command string `json:"command"` // that shows how
+	Differs bool   `json:"differs"`
+}
+
+func (d Drift) String() string {
+	if d.Differs {
+		return fmt.Sprintf("  ✗ %s differs from what the environment's file says: %s shows how", d.What, d.Command)
+	}
+	return fmt.Sprintf("  ✓ %s is as the environment's file says", d.What)
+}
+
+// Drift asks both engines. Pulumi looks at the cloud, too; the CDK compares with
+// what it deployed last.
+func (l Lifecycle) Drift(ctx context.Context) ([]Drift, error) {
+	var drifts []Drift
+	note := func(what, command string, differs func(context.Context) (bool, error)) act {
+		return act{command, func(ctx context.Context) (string, error) {
+			d, err := differs(ctx)
+			if err == nil {
+				drifts = append(drifts, Drift{what, command, d})
+			}
+			return "", err
+		}}
+	}
+	_, err := l.perform(ctx, []act{
+		note("the role", "cdk diff "+l.Env.RoleStack(), func(ctx context.Context) (bool, error) { return l.CDK.Changes(ctx, l.Env.RoleStack()) }),
+		note("the federation", "pulumi preview --refresh --stack "+l.Env.Name, func(ctx context.Context) (bool, error) {
+			if stands, err := l.Pulumi.Exists(ctx); err != nil || !stands {
+				return !stands, err
+			}
+			return l.Pulumi.Changes(ctx)
+		}),
+		note("the function", "cdk diff "+l.Env.FunctionStack(), func(ctx context.Context) (bool, error) {
+			// Without the credential configuration there is no bundle to compare.
+			if _, err := os.Stat(l.Env.CredentialFile(l.Root)); errors.Is(err, fs.ErrNotExist) {
+				return true, nil
+			}
+			return l.CDK.Changes(ctx, l.Env.FunctionStack())
+		}),
+	})
+	return drifts, err
+}

@@ -1,0 +1,62 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// Plan shows what Up would change, as the engines themselves tell. A preview needs
+// a stack in Pulumi's state; the returned function removes it again if it was not
+// there before.
+func (l Lifecycle) Plan(ctx context.Context, w io.Writer) (forget func(context.Context) error, err error) {
+	existed := false
+	var sections [][2]string
+	_, err = l.perform(ctx, []act{
+		{"cdk diff: the role", func(ctx context.Context) (string, error) {
+			text, err := l.CDK.Diff(ctx, l.Env.RoleStack())
+			sections = append(sections, [2]string{"AWS: the role", text})
+			return "", err
+		}},
+		{"pulumi preview: the federation", func(ctx context.Context) (string, error) {
+			var err error
+			if existed, err = l.Pulumi.Exists(ctx); err != nil {
+				return "", err
+			}
+			if err := l.Pulumi.Select(ctx); err != nil {
+				return "", err
+			}
+			text, err := l.Pulumi.Preview(ctx)
+			sections = append(sections, [2]string{"Google Cloud: the federation", text})
+			return "", err
+		}},
+		{"cdk diff: the function", func(ctx context.Context) (string, error) {
+			text := "  New: the function " + l.Env.Function + " and its log group. The federation's credential configuration,\n  which the function's bundle carries, is not there yet, so there is nothing to compare."
+			_, err := os.Stat(l.Env.CredentialFile(l.Root))
+			if err == nil {
+				text, err = l.CDK.Diff(ctx, l.Env.FunctionStack())
+			} else if errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+			sections = append(sections, [2]string{"AWS: the function", text})
+			return "", err
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sections {
+		fmt.Fprintf(w, "\n── %s\n%s\n", s[0], strings.TrimRight(s[1], "\n"))
+	}
+	fmt.Fprintln(w)
+	return func(ctx context.Context) error {
+		if existed {
+			return nil
+		}
+		return l.Pulumi.Remove(ctx)
+	}, nil
+}
