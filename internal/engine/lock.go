@@ -50,12 +50,17 @@ func Locked(err error) (*LockedError, bool) {
 // Abandoned tells whether the holder was a process of this machine that is no
 // more.
 func (l Lock) Abandoned() bool {
-	host, err := os.Hostname()
-	return err == nil && host == l.Host && !Alive(l.PID)
+	return l.Here() && !Alive(l.PID)
 }
 
-// Alive tells whether a process exists.
+// Here tells whether the holder is or was a process of this machine.
+func (l Lock) Here() bool {
+	host, err := os.Hostname()
+	return err == nil && host == l.Host
+}
+
+// Alive tells whether a process exists and has not ended.
 func Alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM)
+	return (err == nil || errors.Is(err, syscall.EPERM)) && !ended(pid)
 }

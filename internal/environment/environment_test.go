@@ -76,7 +76,7 @@ func TestSuffixReachesEveryNameThatMustBeUnique(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"gcs-to-s3-role-pr7", "copy", "gcs-to-s3-service-account-pr7", "aws-connect-pr7", "aws-connect-pr7", "s3-gcs-connect", "s3-gcs-connect"}
+	want := []string{"gcs-to-s3-role-pr7", "copy", "gcs-to-s3-sa-pr7", "aws-connect-pr7", "aws-connect-pr7", "s3-gcs-connect", "s3-gcs-connect"}
 	if diff := cmp.Diff(want, []string{got.Role, got.Function, got.ServiceAccount, got.Pool, got.Provider, got.SourceBucket, got.DestinationBucket}); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}

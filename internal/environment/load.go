@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -116,8 +117,8 @@ func Parse(name string, values map[string]string) (Environment, error) {
 		value, given := values[s.Key]
 		if !given || (value == "" && s.Default != "") {
 			value = s.Default
-			if s.suffixed {
-				value += env.Suffix
+			if s.suffixed && env.Suffix != "" {
+				value = cmp.Or(s.stem, value) + env.Suffix
 			}
 		}
 		text[s.Key] = value

@@ -13,7 +13,8 @@ type Setting struct {
 	Meaning string // one line, for people
 
 	required bool
-	suffixed bool // the suffix is added to the default
+	suffixed bool   // the suffix is added to the default
+	stem     string // what it is added to, where the default leaves no room for it
 	field    func(*Environment) any
 	check    func(*Environment) (rule, hint string, ok bool)
 }
@@ -42,7 +43,7 @@ func Settings() []Setting {
 			field: func(e *Environment) any { return &e.Role }, check: checkRole},
 		{Key: "function", Default: "gcs-to-s3", suffixed: true, Meaning: "Lambda function",
 			field: func(e *Environment) any { return &e.Function }, check: checkFunction},
-		{Key: "serviceAccount", Default: "gcs-to-s3-service-account", suffixed: true, Meaning: "Google service account id",
+		{Key: "serviceAccount", Default: "gcs-to-s3-service-account", suffixed: true, stem: "gcs-to-s3-sa", Meaning: "Google service account id; with a suffix `gcs-to-s3-sa`, so that there is room for it",
 			field: func(e *Environment) any { return &e.ServiceAccount }, check: checkServiceAccount},
 		{Key: "pool", Default: "aws-connect", suffixed: true, Meaning: "workload identity pool id",
 			field: func(e *Environment) any { return &e.Pool }, check: checkPool},

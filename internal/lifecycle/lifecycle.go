@@ -137,6 +137,12 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 	if !ok {
 		return err
 	}
+	// A process that was killed with its parent may be about to end.
+	for deadline := time.Now().Add(ending); locked.Lock.Here() && !locked.Lock.Abandoned() && time.Now().Before(deadline); {
+		if err := sleep(ctx, soon); err != nil {
+			return err
+		}
+	}
 	if !locked.Lock.Abandoned() {
 		return locked
 	}
@@ -154,6 +160,9 @@ func (l Lifecycle) onStack(ctx context.Context, stack string, do func(context.Co
 	}
 	return do(ctx, stack)
 }
+
+// ending is how long a process that was killed may still be there.
+const ending = 3 * time.Second
 
 // How often a stack that is at work is looked at.
 const (

@@ -167,6 +167,9 @@ func (s *Stand) Shell() string {
 	return b.String()
 }
 
+// ChildEnviron is the environment of a command that means these clouds.
+func (s *Stand) ChildEnviron() []string { return childEnviron(s.Environ) }
+
 // childEnviron is the environment of a child: this process's own without any
 // setting of either cloud, and then the sandbox's.
 func childEnviron(sandbox []string) []string {

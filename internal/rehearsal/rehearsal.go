@@ -249,7 +249,7 @@ func (s *Stand) Close() error {
 		for _, env := range s.written {
 			errs = append(errs,
 				os.RemoveAll(env.OutputDir(s.root)),
-				os.Remove(filepath.Join(s.root, environment.FileName(env.Name))))
+				os.RemoveAll(filepath.Join(s.root, environment.FileName(env.Name))))
 		}
 		_ = os.Remove(filepath.Join(s.root, "out")) // only if it is empty
 		return "", errors.Join(append(errs, os.RemoveAll(s.Dir))...)

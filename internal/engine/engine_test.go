@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// tool is an executable of a script.
+func tool(t *testing.T, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tool")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	c := command{shown: "tool it", path: tool(t, "printf 'one\\r\\n\\n\\033[1mtwo\\033[0m\\n'; echo three >&2; exit ${CODE:-0}\n"), each: func(line string) { lines = append(lines, line) }}
+	out, err := c.run(t.Context())
+	if err != nil || !strings.HasPrefix(out, "one\r\n\n") || strings.Contains(out, "three") {
+		t.Errorf("the standard output is %q, %v", out, err)
+	}
+	if diff := cmp.Diff([]string{"one", "two", "three"}, lines); diff != "" && len(lines) != 3 {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+	c.environ = append(os.Environ(), "CODE=3")
+	_, err = c.run(t.Context())
+	var failed *Error
+	if !errors.As(err, &failed) || failed.Command != "tool it" || !strings.Contains(Printed(err), "two\n") || !strings.Contains(Printed(err), "three\n") {
+		t.Errorf("the error is %#v", err)
+	}
+	if want := "tool it: exit status 3\n"; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("Error() = %q, want it to begin with %q", err, want)
+	}
+}
+
+// TestCommandEndsWithItsContext has a child that ignores the interruption of its
+// parent: the whole group is ended.
+func TestCommandEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "child")
+	ctx, cancel := context.WithCancel(t.Context())
+	c := command{shown: "tool", path: tool(t, "trap 'echo interrupted; exit 1' INT\nsleep 1000 & echo $! > "+file+".new; mv "+file+".new "+file+"; echo begun; wait\n"), each: func(line string) {
+		if line == "begun" {
+			cancel()
+		}
+	}}
+	out, err := c.run(ctx)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(out, "interrupted") {
+		t.Errorf("run() = %q, %v", out, err)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(data), &pid); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); Alive(pid); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the child %d is still there", pid)
+		}
+	}
+}
+
+func TestLocked(t *testing.T) {
+	t.Parallel()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	said := func(host string, pid int) error {
+		return &Error{"pulumi up", fmt.Sprintf("error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with `pulumi cancel`.\n  file:///state/.pulumi/locks/organization/gcs-to-s3/dev/1.json: created by alice@%s (pid %d) at 2026-11-25T09:00:00Z\n", host, pid), errors.New("exit status 255")}
+	}
+	for name, tt := range map[string]struct {
+		err       error
+		abandoned bool
+	}{
+		"a living process":        {said(host, os.Getpid()), false},
+		"a dead process":          {said(host, ended.Process.Pid), true},
+		"a process elsewhere":     {said("other-host", ended.Process.Pid), false},
+		"another machine and pid": {said("a@b", 1), false},
+	} {
+		locked, ok := Locked(fmt.Errorf("step: %w", tt.err))
+		if !ok || locked.Lock.User != "alice" || locked.Lock.Since.Year() != 2026 || !errors.Is(locked, tt.err) {
+			t.Errorf("%s: Locked() = %+v, %v", name, locked, ok)
+			continue
+		}
+		if got := locked.Lock.Abandoned(); got != tt.abandoned {
+			t.Errorf("%s: Abandoned() = %v, want %v", name, got, tt.abandoned)
+		}
+	}
+	if l, ok := Locked(&Error{"pulumi up", "error: no stack", errors.New("exit status 255")}); ok {
+		t.Errorf("another error is taken for the lock %+v", l)
+	}
+}
+
+// TestPassphrase: a stack without secrets needs no passphrase from its owner, but
+// one that is given counts.
+func TestPassphrase(t *testing.T) {
+	t.Parallel()
+	path := tool(t, `echo "[{\"name\":\"${PULUMI_CONFIG_PASSPHRASE-unset}-${PULUMI_CONFIG_PASSPHRASE_FILE-none}\"}]"`)
+	for _, tt := range []struct{ environ, want string }{
+		{"X=1", "-none"}, {"PULUMI_CONFIG_PASSPHRASE=own", "own-none"}, {"PULUMI_CONFIG_PASSPHRASE_FILE=/file", "unset-/file"},
+	} {
+		p := Pulumi{Path: path, Root: t.TempDir(), Env: environment.Environment{Name: tt.want}, Environ: []string{tt.environ}}
+		if there, err := p.Exists(t.Context()); err != nil || !there {
+			t.Errorf("with %s pulumi does not see the passphrase %q: %v", tt.environ, tt.want, err)
+		}
+	}
+}

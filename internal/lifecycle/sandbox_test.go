@@ -1,0 +1,490 @@
+package lifecycle_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+)
+
+var (
+	killEverywhere = flag.Bool("kill-everywhere", false, "kill up and down at every request that changes something, not only once in each step")
+	environments   = flag.Int("environments", 3, "how many environments, at least three, go up and down at the same time")
+)
+
+// project is the repository, its command line, and clouds to use them on.
+type project struct {
+	*rehearsal.Stand
+	root, binary string
+}
+
+// open starts clouds with nothing of an environment in them, and builds the
+// command line.
+func open(t *testing.T) project {
+	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
+	working, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := toolchain.FindRoot(working)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	s, err := rehearsal.Rehearsal{Root: root, Progress: progress.Plain(&log)}.Open(t.Context(), &rehearsal.Summary{})
+	if s != nil {
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	binary := filepath.Join(t.TempDir(), "gcs-to-s3")
+	if out, err := exec.Command("go", "build", "-o", binary, root+"/cmd/gcs-to-s3").CombinedOutput(); err != nil {
+		t.Fatalf("building the command line: %v\n%s", err, out)
+	}
+	return project{s, root, binary}
+}
+
+// add writes an environment's file.
+func (p project) add(t *testing.T, name string, settings map[string]string) environment.Environment {
+	t.Helper()
+	env, err := p.Add(name, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// command is the command line, in a shell that means these clouds.
+func (p project) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(p.binary, args...)
+	cmd.Dir, cmd.Env = p.root, p.ChildEnviron()
+	return cmd
+}
+
+// run runs the command line to its end and returns what it printed.
+func (p project) run(args ...string) (stdout, all string, err error) {
+	cmd := p.command(args...)
+	var out, both bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &both
+	err = cmd.Run()
+	return out.String(), both.String() + out.String(), err
+}
+
+// must runs the command line, which must succeed.
+func (p project) must(t *testing.T, args ...string) string {
+	t.Helper()
+	out, all, err := p.run(args...)
+	if err != nil {
+		t.Fatalf("gcs-to-s3 %s: %v\n%s", strings.Join(args, " "), err, all)
+	}
+	return out
+}
+
+// things are what both clouds have of an environment, each as kind, name and state.
+func (p project) things(t *testing.T, env environment.Environment) []string {
+	t.Helper()
+	clouds, err := p.Clouds(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, err := inventory.Of(t.Context(), clouds, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var things []string
+	for _, i := range items {
+		if i.Kind == inventory.KindAsset {
+			continue // their names are hashes
+		}
+		state := i.State
+		if i.Kind == inventory.KindStack {
+			state = strings.TrimPrefix(strings.TrimPrefix(state, "CREATE_"), "UPDATE_")
+		}
+		things = append(things, fmt.Sprintf("%s %s %s: %s", i.Cloud, i.Kind, i.Name, state))
+	}
+	return things
+}
+
+// standing is what an environment that is up has.
+func standing(env environment.Environment) []string {
+	return []string{
+		"Google binding principalSet://iam.googleapis.com/projects/987654321098/locations/global/workloadIdentityPools/" + env.Pool + "/attribute.aws_role/" + env.AssumedRole() + ": granted",
+		"Google binding serviceAccount:" + env.ServiceAccountEmail() + ": granted",
+		"AWS stack " + env.FunctionStack() + ": COMPLETE",
+		"AWS function " + env.Function + ": Active",
+		"AWS log group " + env.LogGroup() + ": exists",
+		"Google service account " + env.ServiceAccountEmail() + ": ENABLED",
+		"Google provider " + env.Pool + "/" + env.Provider + ": ACTIVE",
+		"Google workload identity pool " + env.Pool + ": ACTIVE",
+		"AWS stack " + env.RoleStack() + ": COMPLETE",
+		"AWS role " + env.Role + ": exists",
+	}
+}
+
+// down is what one that was taken down leaves.
+func down(env environment.Environment) []string {
+	return []string{
+		"Google provider " + env.Pool + "/" + env.Provider + ": DELETED",
+		"Google workload identity pool " + env.Pool + ": DELETED",
+	}
+}
+
+func (p project) is(t *testing.T, env environment.Environment, want []string) {
+	t.Helper()
+	if diff := cmp.Diff(want, p.things(t, env)); diff != "" {
+		t.Errorf("both clouds have (-want +got):\n%s", diff)
+	}
+}
+
+// copies checks that the function of an environment works.
+func (p project) copies(t *testing.T, env environment.Environment) {
+	t.Helper()
+	if out := p.must(t, "invoke", env.Name); !strings.Contains(out, `"statusCode":200`) {
+		t.Errorf("the function answers %s", out)
+	}
+}
+
+// upSteps and downSteps are the steps at which the commands are killed.
+var (
+	upSteps   = []string{"cdk deploy: the role", "pulumi up: the federation", "cdk deploy: the function"}
+	downSteps = []string{"pulumi destroy: the bindings", "cdk destroy: the function", "pulumi destroy: the federation", "cdk destroy: the role", "remove what no engine remembers"}
+)
+
+// TestLifecycle uses the command line on environments in one pair of clouds.
+func TestLifecycle(t *testing.T) {
+	p := open(t)
+	t.Run("cut off", func(t *testing.T) { testCutOff(t, p) })
+	t.Run("coming back", func(t *testing.T) { testComingBack(t, p) })
+	t.Run("many at once", func(t *testing.T) { testManyAtOnce(t, p) })
+}
+
+// testCutOff ends up in each of its steps, and then down, as a power cut would and
+// as Ctrl-C does; the next run goes on.
+func testCutOff(t *testing.T, p project) {
+	env := p.add(t, "sandbox-killed", map[string]string{"suffix": "-killed"})
+	if *killEverywhere {
+		p.killEverywhere(t, env)
+		return
+	}
+	for _, step := range upSteps {
+		p.kill(t, step, "up", env.Name, "--yes")
+		p.interrupt(t, step, "up", env.Name, "--yes")
+	}
+	p.must(t, "up", env.Name, "--yes")
+	p.is(t, env, standing(env))
+	p.copies(t, env)
+	for _, step := range downSteps {
+		p.kill(t, step, "down", env.Name, "--yes")
+	}
+	p.must(t, "down", env.Name, "--yes")
+	p.is(t, env, down(env))
+}
+
+// kill starts the command line and kills it when a step has begun and something
+// was asked of a cloud in it. A step that asks nothing ends before that.
+func (p project) kill(t *testing.T, step string, args ...string) {
+	t.Helper()
+	begun := make(chan struct{})
+	cmd := p.command(args...)
+	var once sync.Once
+	var printed bytes.Buffer
+	cmd.Stderr = writer(func(text []byte) {
+		printed.Write(text)
+		if bytes.Contains(printed.Bytes(), []byte("… "+step)) {
+			once.Do(func() { close(begun) })
+		}
+	})
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-begun:
+	case err := <-ended:
+		t.Fatalf("gcs-to-s3 %s ended before it came to %q: %v\n%s", strings.Join(args, " "), step, err, printed.String())
+	}
+	asked := make(chan struct{}, 1)
+	from := len(p.Sandbox.Journal.Entries())
+	seen := 0
+	stop := p.Sandbox.Journal.Follow(func(journal.Entry) {
+		if seen++; seen > from {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+		}
+	})
+	defer stop()
+	select {
+	case <-asked:
+		_ = cmd.Process.Kill() // it may have ended just now
+		<-ended
+	case <-ended:
+	}
+}
+
+// killEverywhere kills up, and then down, at each of the requests with which a
+// command that nobody disturbs changes something, and takes it from there.
+func (p project) killEverywhere(t *testing.T, env environment.Environment) {
+	for _, verb := range []string{"up", "down"} {
+		p.prepare(t, verb, env)
+		from := len(p.Sandbox.Journal.Entries())
+		p.must(t, verb, env.Name, "--yes")
+		changes := len(changing(p.Sandbox.Journal.Entries()[from:]))
+		t.Logf("%s makes %d requests that change something", verb, changes)
+		for n := 1; n <= changes; n++ {
+			p.prepare(t, verb, env)
+			what := p.killAt(t, n, verb, env.Name, "--yes")
+			p.must(t, verb, env.Name, "--yes")
+			want := standing(env)
+			if verb == "down" {
+				want = down(env)
+			}
+			if diff := cmp.Diff(want, p.things(t, env)); diff != "" {
+				t.Errorf("%s, killed at request %d, %s: both clouds have (-want +got):\n%s", verb, n, what, diff)
+			}
+			if verb == "up" {
+				p.copies(t, env)
+			}
+		}
+	}
+	p.must(t, "down", env.Name, "--yes")
+}
+
+// prepare makes the state in which a command has something to do.
+func (p project) prepare(t *testing.T, verb string, env environment.Environment) {
+	t.Helper()
+	if verb == "up" {
+		p.must(t, "down", env.Name, "--yes")
+		return
+	}
+	p.must(t, "up", env.Name, "--yes")
+}
+
+// reading begins the names of operations that change nothing.
+var reading = []string{"Get", "List", "Describe", "Head", "AssumeRole", "Validate", "storage.buckets.get", "storage.objects.get", "storage.objects.list"}
+
+func changing(entries []journal.Entry) []journal.Entry {
+	return slices.DeleteFunc(entries, func(e journal.Entry) bool {
+		name := e.Operation[strings.LastIndex(e.Operation, ".")+1:]
+		return slices.ContainsFunc(reading, func(prefix string) bool {
+			return strings.HasPrefix(e.Operation, prefix) || strings.HasPrefix(name, strings.ToLower(prefix))
+		})
+	})
+}
+
+// killAt kills the command at its n-th request that changes something.
+func (p project) killAt(t *testing.T, n int, args ...string) (what string) {
+	t.Helper()
+	cmd := p.command(args...)
+	reached := make(chan string, 1)
+	from, seen, changed := len(p.Sandbox.Journal.Entries()), 0, 0
+	stop := p.Sandbox.Journal.Follow(func(e journal.Entry) {
+		if seen++; seen <= from || len(changing([]journal.Entry{e})) == 0 {
+			return
+		}
+		if changed++; changed == n {
+			reached <- e.Service + " " + e.Operation
+		}
+	})
+	defer stop()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case what = <-reached:
+		_ = cmd.Process.Kill()
+		<-ended
+	case <-ended:
+		what = "the end"
+	}
+	return what
+}
+
+// writer hands what is written on.
+type writer func([]byte)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(p)
+	return len(p), nil
+}
+
+// interrupt ends the command line in a step as Ctrl-C does; it tells how to go on.
+func (p project) interrupt(t *testing.T, step string, args ...string) {
+	t.Helper()
+	cmd := p.command(args...)
+	var printed bytes.Buffer
+	var once sync.Once
+	cmd.Stderr = writer(func(text []byte) {
+		printed.Write(text)
+		if bytes.Contains(printed.Bytes(), []byte("… "+step)) {
+			once.Do(func() { _ = cmd.Process.Signal(syscall.SIGINT) })
+		}
+	})
+	err := cmd.Run()
+	if want := "interrupted; to go on: gcs-to-s3 " + args[0] + " " + args[1]; err == nil || !strings.Contains(printed.String(), want) {
+		t.Errorf("interrupted in %q: %v\n%s\nwant %q", step, err, printed.String(), want)
+	}
+}
+
+// testComingBack takes an environment down and brings it up again under the same
+// names, which Google keeps, with the command line and with the engines' own.
+func testComingBack(t *testing.T, p project) {
+	env := p.add(t, "sandbox-back", map[string]string{"suffix": "-back"})
+	p.must(t, "up", env.Name, "--yes")
+	p.locked(t, env)
+	p.must(t, "down", env.Name, "--yes")
+	p.is(t, env, down(env))
+	p.must(t, "down", env.Name, "--yes") // nothing is there: that is no mistake
+	p.must(t, "up", env.Name, "--yes")
+	p.is(t, env, standing(env))
+	p.copies(t, env)
+
+	native := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command("sh", append([]string{"-c", `pulumi "$@"`, "sh"}, args...)...)
+		cmd.Dir, cmd.Env = p.root, append(p.ChildEnviron(), "PULUMI_STACK="+env.Name)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("pulumi %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	native("destroy", "--yes", "--skip-preview", "--non-interactive")
+	if out := native("preview", "--non-interactive"); !strings.Contains(out, "the workload identity pool "+env.Pool+" is deleted; an update brings it back") {
+		t.Errorf("a preview does not tell that the pool is deleted:\n%s", out)
+	}
+	if out := native("up", "--yes", "--skip-preview", "--non-interactive"); !strings.Contains(out, "2 imported") {
+		t.Errorf("pulumi up does not say that it takes over what was deleted:\n%s", out)
+	}
+	p.is(t, env, standing(env))
+	p.copies(t, env)
+	p.must(t, "down", env.Name, "--yes")
+}
+
+// testManyAtOnce brings several environments up at the same time in one account and
+// project, and takes them down: by hand, when their time is up, and when nobody
+// has their files any more.
+func testManyAtOnce(t *testing.T, p project) {
+	past := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
+	var all []environment.Environment
+	for n := range *environments {
+		settings := map[string]string{"suffix": fmt.Sprintf("-pr-%d", n), "owner": "alice", "expires": past}
+		if n >= 2 {
+			settings["expires"] = "2099-12-31"
+		}
+		all = append(all, p.add(t, fmt.Sprintf("sandbox-pr-%d", n), settings))
+	}
+	expired, lost, lasting := all[0], all[1], all[2:]
+	atOnce := func(verb string, envs []environment.Environment) {
+		t.Helper()
+		var group sync.WaitGroup
+		for _, env := range envs {
+			group.Go(func() {
+				if _, out, err := p.run(verb, env.Name, "--yes"); err != nil {
+					t.Errorf("%s %s: %v\n%s", verb, env.Name, err, out)
+				}
+			})
+		}
+		group.Wait()
+	}
+	atOnce("up", all)
+	type listed struct {
+		Environment, Owner string
+		File               bool
+	}
+	var list []listed
+	if err := json.Unmarshal([]byte(p.must(t, "list", "--json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, env := range all {
+		p.is(t, env, standing(env))
+		p.copies(t, env)
+		if !slices.Contains(list, listed{env.Name, "alice", true}) {
+			t.Errorf("the list lacks %s: %+v", env.Name, list)
+		}
+	}
+	if err := os.Remove(filepath.Join(p.root, environment.FileName(lost.Name))); err != nil {
+		t.Fatal(err)
+	}
+	if out := p.must(t, "prune", "--dry-run"); !strings.Contains(out, expired.Name) || !strings.Contains(out, lost.Name) || strings.Contains(out, lasting[0].Name) {
+		t.Errorf("prune --dry-run prints\n%s", out)
+	}
+	if _, out, err := p.run("prune"); err == nil || !strings.Contains(out, "there is nobody to ask; hint: --yes") {
+		t.Errorf("prune without an answer: %v\n%s", err, out)
+	}
+	p.must(t, "prune", "--yes")
+	p.is(t, expired, down(expired))
+	p.is(t, lost, down(lost))
+	if out := p.must(t, "prune", "--yes"); !strings.Contains(out, "No environment has expired.") {
+		t.Errorf("a second time it prints %s", out)
+	}
+	for _, env := range lasting {
+		p.is(t, env, standing(env))
+	}
+	atOnce("down", lasting)
+	for _, env := range lasting {
+		p.is(t, env, down(env))
+	}
+}
+
+// locked meets a lock that a living process holds, and one that a dead one left.
+func (p project) locked(t *testing.T, env environment.Environment) {
+	t.Helper()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock := func(pid int) string {
+		t.Helper()
+		file := filepath.Join(p.Dir, "state", ".pulumi", "locks", "organization", "gcs-to-s3", env.Name, "0000.json")
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, fmt.Appendf(nil, `{"pid":%d,"username":"alice","hostname":%q,"timestamp":"2026-11-25T09:00:00Z"}`, pid, host), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	held := lock(os.Getpid())
+	_, out, err := p.run("up", env.Name, "--yes")
+	if want := fmt.Sprintf("the state is locked: alice@%s (process %d) has been changing it since 2026-11-25 09:00:00", host, os.Getpid()); err == nil || !strings.Contains(out, want) || !strings.Contains(out, "pulumi cancel --stack "+env.Name) {
+		t.Errorf("under a lock: %v\n%s\nwant %q", err, out, want)
+	}
+	if _, err := os.Stat(held); err != nil {
+		t.Errorf("the lock of a living process: %v", err)
+	}
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	lock(ended.Process.Pid)
+	p.must(t, "up", env.Name, "--yes")
+}
