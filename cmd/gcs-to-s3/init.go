@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,8 @@ import (
 )
 
 func newInit(_ func(string) string) *cobra.Command {
-	var replace bool
+	var replace, asJSON bool
+	var ttl time.Duration
 	settings := map[string]*string{}
 	cmd := &cobra.Command{
 		Use:   "init NAME",
@@ -33,7 +35,11 @@ func newInit(_ func(string) string) *cobra.Command {
 asked for in a terminal; account and region are proposed as "aws" knows them, the
 project as "gcloud" does. An environment that is not called dev proposes -NAME as
 the suffix of its names, so that several live in one account. The file holds no
-secret, and every setting that it leaves at its default is in it as a comment.`,
+secret, and every setting that it leaves at its default is in it as a comment.
+
+With --ttl the environment is a temporary one: it says when gcs-to-s3 prune may take
+it down and whose it is, and its suffix is a fresh one, since Google keeps the names
+of what was deleted for 30 days.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root, err := projectRoot()
@@ -55,6 +61,14 @@ secret, and every setting that it leaves at its default is in it as a comment.`,
 				return fmt.Errorf("%s exists; hint: --replace writes it anew", environment.FileName(name))
 			}
 			proposals := propose(cmd.Context(), name)
+			if ttl < 0 {
+				return fmt.Errorf("--ttl: %q: must not be negative; hint: 72h are three days", ttl)
+			}
+			if ttl > 0 {
+				temporary(proposals, name, time.Now().Add(ttl))
+			} else {
+				delete(proposals, "owner") // a lasting one is nobody's in particular
+			}
 			if stdin, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(stdin.Fd())) {
 				if err := ask(stdin, cmd.ErrOrStderr(), given, proposals); err != nil {
 					return err
@@ -69,14 +83,19 @@ secret, and every setting that it leaves at its default is in it as a comment.`,
 			if err := write(path, name, given); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s.\n\nNext, as README.md explains it:\n\n  npx cdk deploy -c environment=%[2]s gcs-to-s3-%[2]s-role\n  pulumi stack init %[2]s && pulumi up\n  npx cdk deploy -c environment=%[2]s gcs-to-s3-%[2]s-function\n", environment.FileName(name), name)
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), map[string]any{"environment": name, "file": environment.FileName(name), "settings": given})
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s.\n\nNext:\n\n  gcs-to-s3 doctor %[2]s\n  gcs-to-s3 up %[2]s\n", environment.FileName(name), name)
 			return nil
 		},
 	}
 	for _, s := range environment.Settings() {
 		settings[s.Key] = cmd.Flags().String(flagOf(s.Key), "", strings.ReplaceAll(s.Meaning, "`", "\""))
 	}
+	cmd.Flags().DurationVar(&ttl, "ttl", 0, "make it a temporary environment, which may be taken down after this time, such as 72h")
 	cmd.Flags().BoolVar(&replace, "replace", false, "write a file anew that exists")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was written as JSON")
 	cmd.Flags().SortFlags = false
 	return cmd
 }
@@ -115,6 +134,7 @@ func propose(ctx context.Context, name string) map[string]string {
 		"awsAccount":    run("aws", "sts", "get-caller-identity", "--query", "Account", "--output", "text"),
 		"awsRegion":     run("aws", "configure", "get", "region"),
 		"googleProject": run("gcloud", "config", "get-value", "project"),
+		"owner":         run("git", "config", "user.email"),
 	}
 	if name != environment.Default {
 		proposals["suffix"] = "-" + name
@@ -122,11 +142,26 @@ func propose(ctx context.Context, name string) map[string]string {
 	return proposals
 }
 
+// fresh is how many letters make a suffix a fresh one.
+const fresh = 4
+
+// temporary proposes what a temporary environment has.
+func temporary(proposals map[string]string, name string, expires time.Time) {
+	proposals["expires"] = expires.UTC().Format(time.RFC3339)
+	proposals["suffix"] = "-" + name + "-" + strings.ToLower(rand.Text()[:fresh])
+}
+
 // ask asks for what is not given. An empty answer takes what is proposed.
 func ask(in io.Reader, out io.Writer, given, proposals map[string]string) error {
 	lines := bufio.NewScanner(in)
 	for _, s := range environment.Settings() {
-		if _, ok := given[s.Key]; ok || !slices.Contains(asked, s.Key) {
+		if _, ok := given[s.Key]; ok {
+			continue
+		}
+		if !slices.Contains(asked, s.Key) {
+			if proposals[s.Key] != "" {
+				given[s.Key] = proposals[s.Key]
+			}
 			continue
 		}
 		proposal := cmp.Or(proposals[s.Key], s.Default)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
@@ -19,6 +21,7 @@ func project(t *testing.T) string {
 		filepath.Join(dir, "Pulumi.yaml"): "name: gcs-to-s3\n",
 		filepath.Join(dir, "cdk.json"):    "{}",
 		filepath.Join(bin, "aws"):         "#!/bin/sh\ncase \"$1\" in sts) echo 111122223333;; configure) echo eu-west-1;; esac\n",
+		filepath.Join(bin, "git"):         "#!/bin/sh\necho alice@example.com\n",
 		filepath.Join(bin, "gcloud"):      "#!/bin/sh\necho proposed-project\n",
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
@@ -43,7 +46,7 @@ func run(t *testing.T, stdin string, args ...string) (out string, err error) {
 
 func TestInit(t *testing.T) {
 	dir := project(t)
-	if out, err := run(t, "", "init", "pr-7", "--timeout-seconds=60", "--aws-region", "us-east-1"); err != nil || !strings.Contains(out, "Wrote Pulumi.pr-7.yaml.") || !strings.Contains(out, "gcs-to-s3-pr-7-function") {
+	if out, err := run(t, "", "init", "pr-7", "--timeout-seconds=60", "--aws-region", "us-east-1"); err != nil || !strings.Contains(out, "Wrote Pulumi.pr-7.yaml.") || !strings.Contains(out, "gcs-to-s3 up pr-7") {
 		t.Fatalf("init: %v\n%s", err, out)
 	}
 	got, err := environment.Load(dir, "pr-7")
@@ -52,6 +55,13 @@ func TestInit(t *testing.T) {
 	}
 	if got.AWSAccount != "111122223333" || got.AWSRegion != "us-east-1" || got.GoogleProject != "proposed-project" || got.TimeoutSeconds != 60 || got.Role != "gcs-to-s3-role-pr-7" {
 		t.Errorf("the environment is %+v", got)
+	}
+	if out, err := run(t, "", "init", "pr-8", "--ttl", "72h"); err != nil {
+		t.Fatalf("init --ttl: %v\n%s", err, out)
+	}
+	temporary, err := environment.Load(dir, "pr-8")
+	if left := time.Until(temporary.Mark().Expires); err != nil || left < 71*time.Hour || left > 72*time.Hour || temporary.Owner != "alice@example.com" || !regexp.MustCompile(`^-pr-8-[a-z2-7]{4}$`).MatchString(temporary.Suffix) {
+		t.Errorf("the temporary environment is %+v, %v", temporary, err)
 	}
 	if _, err := run(t, "", "init", "pr-7"); err == nil || err.Error() != "Pulumi.pr-7.yaml exists; hint: --replace writes it anew" {
 		t.Errorf("a second time: %v", err)
