@@ -3,8 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -62,6 +62,16 @@ func (c CDK) run(ctx context.Context, dir string, args ...string) (string, error
 	shown := []string{"npx cdk", args[0]}
 	shown = append(shown, "-c environment="+c.Env.Name)
 	shown = append(shown, args[len(args)-1])
-	args = append(args, "--context", "environment="+c.Env.Name, "--output", filepath.Join(c.Env.OutputDir(c.Root), "cdk.out"), "--no-color", "--ci", "--no-notices")
+	// Each run has a folder of its own: the CDK locks it, and keeps to the lock of a
+	// process that is no more but whose parent did not notice.
+	if err := os.MkdirAll(c.Env.OutputDir(c.Root), 0o755); err != nil {
+		return "", err
+	}
+	assembly, err := os.MkdirTemp(c.Env.OutputDir(c.Root), "cdk.out-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(assembly)
+	args = append(args, "--context", "environment="+c.Env.Name, "--output", assembly, "--no-color", "--ci", "--no-notices")
 	return command{strings.Join(shown, " "), c.Path, args, dir, c.Environ, c.Each}.run(ctx)
 }
