@@ -124,6 +124,18 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+func TestCompletion(t *testing.T) {
+	project(t)
+	for _, name := range []string{"dev", "pr-7"} {
+		if _, err := run(t, "", "init", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := run(t, "", "__complete", "down", ""); err != nil || !strings.HasPrefix(out, "dev\npr-7\n:4\n") {
+		t.Errorf("down is completed with %q, %v", out, err)
+	}
+}
+
 func TestFlagOf(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{"awsAccount": "aws-account", "memoryMB": "memory-mb", "googleTokenURL": "google-token-url", "iamCredentialsEndpoint": "iam-credentials-endpoint", "role": "role"} {

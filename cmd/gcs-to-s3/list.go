@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -87,14 +85,9 @@ func everywhere(ctx context.Context, getenv func(string) string) ([]listed, erro
 
 // environmentFiles are the environments of the project whose files are complete.
 func environmentFiles(root string) (map[string]environment.Environment, error) {
-	files, err := filepath.Glob(filepath.Join(root, environment.FileName("*")))
-	if err != nil {
-		return nil, err
-	}
 	envs := map[string]environment.Environment{}
 	var problems error
-	for _, file := range files {
-		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+	for _, name := range environment.Names(root) {
 		env, err := environment.Load(root, name)
 		if err != nil {
 			problems = errors.Join(problems, err)

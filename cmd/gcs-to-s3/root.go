@@ -2,8 +2,11 @@ package main
 
 import (
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
 // newRoot makes the command line. Results go to out, everything else to errors.
@@ -17,5 +20,19 @@ func newRoot(out io.Writer, errors io.Writer, getenv func(string) string) *cobra
 	root.SetOut(out)
 	root.SetErr(errors)
 	root.AddCommand(newInit(getenv), newUp(getenv), newDown(getenv), newStatus(getenv), newList(getenv), newPrune(getenv), newInvoke(getenv), newLogs(getenv), newSandbox(getenv))
+	for _, c := range root.Commands() {
+		if strings.Contains(c.Use, "[NAME]") {
+			c.ValidArgsFunction = completeEnvironment
+		}
+	}
 	return root
+}
+
+// completeEnvironment completes the names of the project's environments.
+func completeEnvironment(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	if root, err := projectRoot(); err == nil && len(args) == 0 {
+		names = environment.Names(root)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }

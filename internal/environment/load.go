@@ -16,6 +16,19 @@ import (
 // FileName is the name of an environment's file in the project's root.
 func FileName(name string) string { return "Pulumi." + name + ".yaml" }
 
+// Names are the environments that have a file in dir, sorted.
+func Names(dir string) []string {
+	files, _ := filepath.Glob(filepath.Join(dir, FileName("*"))) // the pattern is a good one
+	var names []string
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+		if CheckName(name) == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // CheckName checks an environment's name, which is in the names of files and stacks.
 // The error is *Problems.
 func CheckName(name string) error {
