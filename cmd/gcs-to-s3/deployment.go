@@ -57,6 +57,9 @@ func openDeployment(ctx context.Context, cmd *cobra.Command, args []string, gete
 // openClouds opens both clouds' clients for an environment.
 func openClouds(ctx context.Context, env environment.Environment, getenv func(string) string) (inventory.Clouds, error) {
 	aws, err := clouds.OpenAWS(ctx, env)
+	if err == nil {
+		err = clouds.CheckAccount(ctx, aws, env)
+	}
 	if err != nil {
 		return inventory.Clouds{}, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -25,6 +26,19 @@ func OpenAWS(ctx context.Context, env environment.Environment) (aws.Config, erro
 		return aws.Config{}, fmt.Errorf("loading AWS credentials: %w", err)
 	}
 	return cfg, nil
+}
+
+// CheckAccount checks that the credentials are of the environment's account: in
+// another one nothing of it would be found, and nothing seem to be left.
+func CheckAccount(ctx context.Context, cfg aws.Config, env environment.Environment) error {
+	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("asking AWS whose credentials these are: %w; hint: aws sts get-caller-identity must work in this shell; aws configure, aws sso login or AWS_PROFILE give it credentials", err)
+	}
+	if account := aws.ToString(who.Account); account != env.AWSAccount {
+		return fmt.Errorf("awsAccount: %q: must be the account of your AWS credentials, which is %s (%s); hint: choose other credentials, with AWS_PROFILE for example, or another environment", env.AWSAccount, account, aws.ToString(who.Arn))
+	}
+	return nil
 }
 
 // Code is the error code that AWS answered, or empty.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -44,6 +45,15 @@ func RemoveLost(ctx context.Context, c Clouds, env environment.Environment, f Fo
 		return err
 	}
 	items := append(bindings, Left(f.Items)...)
+	for _, i := range Left(f.Items) {
+		if i.Kind == KindStack {
+			assets, err := assetsOf(ctx, c.AWS, cloudformation.NewFromConfig(c.AWS), i.Name, env)
+			if err != nil {
+				return err
+			}
+			items = append(items, assets...)
+		}
+	}
 	slices.SortStableFunc(items, func(a, b Item) int { return lostRank(a) - lostRank(b) })
 	var errs []error
 	for _, i := range items {
