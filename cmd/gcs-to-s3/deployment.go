@@ -50,7 +50,7 @@ func openDeployment(ctx context.Context, cmd *cobra.Command, args []string, gete
 	}
 	environ := append(os.Environ(), "PATH="+tools.Path(os.Getenv("PATH")), "PULUMI_SKIP_UPDATE_CHECK=true",
 		// Node.js versions on which the CDK works but whose end of life has come.
-		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22")
+		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22", "NODE_NO_WARNINGS=1")
 	return deployment{lifecycle.New(root, env, tools.CDK, tools.Pulumi, environ, both, p)}, nil
 }
 

@@ -50,6 +50,9 @@ type command struct {
 // ctx the command is interrupted as by Ctrl-C, it and its children, which are a
 // process group; what does not end in time is killed.
 func (c command) run(ctx context.Context) (string, error) {
+	if c.each != nil {
+		c.each("$ " + c.shown)
+	}
 	cmd := exec.CommandContext(ctx, c.path, c.args...)
 	cmd.Dir, cmd.Env = c.dir, c.environ
 	var stdout bytes.Buffer

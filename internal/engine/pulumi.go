@@ -40,6 +40,12 @@ func (p Pulumi) run(ctx context.Context, args ...string) (string, error) {
 	return command{shown, p.Path, args, p.Root, environ, p.Each}.run(ctx)
 }
 
+// quietly runs pulumi for what it prints, which is for programs.
+func (p Pulumi) quietly(ctx context.Context, args ...string) (string, error) {
+	p.Each = nil
+	return p.run(ctx, args...)
+}
+
 func (p Pulumi) of(verb string, args ...string) []string {
 	return append(append(strings.Fields(verb), "--stack", p.Env.Name, "--non-interactive", "--color=never"), args...)
 }
@@ -64,7 +70,7 @@ func (p Pulumi) Preview(ctx context.Context) (string, error) {
 
 // Changes tells whether Up would change anything, after a look at the cloud.
 func (p Pulumi) Changes(ctx context.Context) (bool, error) {
-	out, err := p.run(ctx, p.of("preview", "--json", "--refresh")...)
+	out, err := p.quietly(ctx, p.of("preview", "--json", "--refresh")...)
 	if err != nil {
 		return false, err
 	}
@@ -106,7 +112,7 @@ func (p Pulumi) Cancel(ctx context.Context) error {
 
 // Exists tells whether the backend has the environment's stack.
 func (p Pulumi) Exists(ctx context.Context) (bool, error) {
-	out, err := p.run(ctx, "stack", "ls", "--json", "--non-interactive", "--color=never")
+	out, err := p.quietly(ctx, "stack", "ls", "--json", "--non-interactive", "--color=never")
 	if err != nil {
 		return false, err
 	}
@@ -129,7 +135,7 @@ type Resource struct {
 
 // Resources are what the stack's state holds: pulumi stack export.
 func (p Pulumi) Resources(ctx context.Context) ([]Resource, error) {
-	out, err := p.run(ctx, p.of("stack export")...)
+	out, err := p.quietly(ctx, p.of("stack export")...)
 	if err != nil {
 		return nil, err
 	}
