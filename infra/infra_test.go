@@ -19,6 +19,7 @@ import (
 type cloud struct {
 	mu        sync.Mutex
 	resources map[string]map[string]any // type and name to inputs
+	imported  map[string]string         // type and name to id
 	calls     int
 }
 
@@ -26,6 +27,12 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.resources[args.TypeToken+" "+args.Name] = args.Inputs.Mappable()
+	if args.ID != "" {
+		if c.imported == nil {
+			c.imported = map[string]string{}
+		}
+		c.imported[args.TypeToken+" "+args.Name] = args.ID
+	}
 	out := args.Inputs.Copy()
 	pool := "projects/123456789012/locations/global/workloadIdentityPools/aws-connect"
 	switch args.TypeToken {

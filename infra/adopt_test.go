@@ -1,0 +1,118 @@
+package infra
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+)
+
+// found looks for what exists, and returns what is said of it.
+func found(t *testing.T, c *sandboxtest.Clouds, env environment.Environment, preview bool) (Existing, string) {
+	t.Helper()
+	env.Google = environment.GoogleAPIs{IAM: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken()}
+	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	e := Find(t.Context(), g, env, preview, func(text string) { said = append(said, text) })
+	return e, strings.Join(said, "\n")
+}
+
+// mark describes what sandboxtest made as an environment's.
+func mark(t *testing.T, c *sandboxtest.Clouds, name string) {
+	t.Helper()
+	text := map[string]any{"description": "made by a test [gcs-to-s3 " + name + "]"}
+	c.Call(t, "PATCH", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), map[string]any{"serviceAccount": text, "updateMask": "description"}, nil)
+	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", text, nil)
+	c.Call(t, "PATCH", c.PoolPath()+"/providers/"+c.Env.Provider+"?updateMask=description", text, nil)
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	c := sandboxtest.New(t, sandbox.Options{})
+	parent := "projects/" + c.Env.GoogleProject
+	pool := parent + "/locations/global/workloadIdentityPools/" + c.Env.Pool
+	whole := Existing{parent + "/serviceAccounts/" + c.Env.ServiceAccountEmail(), pool, pool + "/providers/" + c.Env.Provider}
+	expect := func(what string, preview bool, want Existing, says ...string) {
+		t.Helper()
+		got, said := found(t, c, c.Env, preview)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", what, diff)
+		}
+		for _, text := range says {
+			if !strings.Contains(said, text) {
+				t.Errorf("%s: it says %q, want %q", what, said, text)
+			}
+		}
+		if len(says) == 0 && said != "" {
+			t.Errorf("%s: it says %q", what, said)
+		}
+	}
+	expect("without marks", false, Existing{})
+	mark(t, c, "another")
+	expect("another environment's", false, Existing{}, "the service account gcs-to-s3-service-account belongs to the environment another", "the workload identity pool aws-connect belongs to the environment another")
+	mark(t, c, c.Env.Name)
+	expect("its own", false, whole)
+	expect("its own, in a preview", true, whole)
+
+	c.Call(t, "DELETE", c.PoolPath()+"/providers/"+c.Env.Provider, nil, nil)
+	c.Call(t, "DELETE", c.PoolPath(), nil, nil)
+	c.Call(t, "DELETE", "/v1/"+whole.ServiceAccount, nil, nil)
+	expect("deleted, in a preview", true, Existing{}, "the workload identity pool aws-connect is deleted; an update brings it back")
+	expect("deleted", false, Existing{Pool: whole.Pool, Provider: whole.Provider}, "the workload identity pool aws-connect was deleted; it is back", "the provider aws-connect was deleted; it is back")
+	expect("back", false, Existing{Pool: whole.Pool, Provider: whole.Provider})
+
+	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "[gcs-to-s3 another]"}, nil)
+	c.Call(t, "DELETE", c.PoolPath(), nil, nil)
+	expect("another's, deleted", false, Existing{}, "its name is taken until", "choose another name or suffix")
+
+	env := c.Env
+	env.GoogleProject = "other-project"
+	if got, said := found(t, c, env, false); got != (Existing{}) || !strings.Contains(said, "cannot see whether projects/other-project/") {
+		t.Errorf("in a project of others: %+v, %q", got, said)
+	}
+}
+
+func TestFindInANewProject(t *testing.T) {
+	t.Parallel()
+	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir(), Services: google.NewProject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	env, err := environment.Parse("dev", map[string]string{"awsAccount": sandbox.Account, "googleProject": sandbox.Project})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &sandboxtest.Clouds{Sandbox: s, Env: env}
+	if got, said := found(t, c, env, false); got != (Existing{}) || said != "" {
+		t.Errorf("with no API enabled: %+v, %q", got, said)
+	}
+}
+
+// TestExistingIsTakenOver: what exists is imported, the rest is created.
+func TestExistingIsTakenOver(t *testing.T) {
+	t.Parallel()
+	c := &cloud{resources: map[string]map[string]any{}}
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		_, err := NewFederation(ctx, "f", &FederationArgs{Project: "p", AWSAccount: "123456789012", AWSRole: "r", ServiceAccount: "account", Pool: "pool", Provider: "provider", Bucket: "b",
+			Existing: Existing{Pool: "projects/p/locations/global/workloadIdentityPools/pool"}})
+		return err
+	}, pulumi.WithMocks("project", "stack", c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"gcp:iam/workloadIdentityPool:WorkloadIdentityPool f": "projects/p/locations/global/workloadIdentityPools/pool"}
+	if diff := cmp.Diff(want, c.imported); diff != "" {
+		t.Errorf("imported (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,216 @@
+package inventory
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+)
+
+// clients are the administrators' clients of both local clouds.
+func clients(t *testing.T, s *sandbox.Sandbox, env environment.Environment) Clouds {
+	t.Helper()
+	env.Google = environment.GoogleAPIs{
+		IAM: s.GoogleURL + "/v1/", ResourceManager: s.GoogleURL + "/v1/", Storage: s.GoogleURL + "/storage/v1/", AccessToken: s.Google.AdminToken(),
+	}
+	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Clouds{AWS: s.AWSConfig(s.AWS.Admin()), Google: g}
+}
+
+// shown are items as people see them.
+func shown(items []Item) []string {
+	out := []string{}
+	for _, i := range items {
+		out = append(out, i.Kind+" "+i.short()+": "+i.State)
+	}
+	return out
+}
+
+func TestOf(t *testing.T) {
+	t.Parallel()
+	c := sandboxtest.New(t, sandbox.Options{})
+	both := clients(t, c.Sandbox, c.Env)
+	items := func() []Item {
+		t.Helper()
+		items, err := Of(t.Context(), both, c.Env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return items
+	}
+	role := "attribute.aws_role/arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role"
+	account := "gcs-to-s3-service-account@demo-project"
+	want := []string{
+		"binding " + role + ": granted",
+		"binding serviceAccount:" + account + ": granted",
+		"service account " + account + ": ENABLED",
+		"provider aws-connect/aws-connect: ACTIVE",
+		"workload identity pool aws-connect: ACTIVE",
+		"role gcs-to-s3-role: exists",
+	}
+	if diff := cmp.Diff(want, shown(items())); diff != "" {
+		t.Errorf("all (-want +got):\n%s", diff)
+	}
+
+	// Grants of others on the same resources are theirs.
+	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", "user:someone@example.com")
+	c.Bind(t, "/v1/projects/"+c.Env.GoogleProject, "roles/storage.objectViewer", "serviceAccount:"+c.Env.ServiceAccountEmail())
+	// The account goes and leaves its grants dangling; the pool is disabled.
+	c.Call(t, "DELETE", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), nil, nil)
+	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=disabled", map[string]any{"disabled": true}, nil)
+	c.Call(t, "DELETE", c.PoolPath()+"/providers/"+c.Env.Provider, nil, nil)
+	want = []string{
+		"binding deleted:serviceAccount:" + account + ": dangling",
+		"binding deleted:serviceAccount:" + account + ": dangling",
+		"provider aws-connect/aws-connect: DELETED",
+		"workload identity pool aws-connect: DISABLED",
+		"role gcs-to-s3-role: exists",
+	}
+	got := items()
+	if diff := cmp.Diff(want, shown(got)); diff != "" {
+		t.Errorf("after deletions (-want +got):\n%s", diff)
+	}
+	if on := []string{got[0].Detail, got[1].Detail}; on[0] != "roles/storage.objectViewer on the bucket s3-gcs-connect" || on[1] != "roles/storage.objectViewer on the project demo-project" {
+		t.Errorf("the grants are %q", on)
+	}
+	for _, i := range Left(got) {
+		if i.Kind == KindRole {
+			continue
+		}
+		if err := Remove(t.Context(), both, i); err != nil {
+			t.Error(err)
+		}
+		if err := Remove(t.Context(), both, i); err != nil {
+			t.Errorf("a second time: %v", err)
+		}
+	}
+	got = items()
+	if diff := cmp.Diff([]string{"provider aws-connect/aws-connect: DELETED", "workload identity pool aws-connect: DELETED", "role gcs-to-s3-role: exists"}, shown(got)); diff != "" {
+		t.Errorf("after removals (-want +got):\n%s", diff)
+	}
+	if left := shown(Left(got)); len(left) != 1 || !got[0].Deleted() || got[0].Freed.Before(time.Now().Add(29*24*time.Hour)) {
+		t.Errorf("left are %v of %+v", left, got)
+	}
+	if err := Remove(t.Context(), both, got[2]); err == nil || err.Error() != "removing the role gcs-to-s3-role: it goes with its stack alone" {
+		t.Errorf("removing a role: %v", err)
+	}
+	var policy struct{ Bindings []struct{ Members []string } }
+	c.Call(t, "GET", "/storage/v1/b/"+c.Env.SourceBucket+"/iam", nil, &policy)
+	data, err := json.Marshal(policy)
+	if err != nil || !strings.Contains(string(data), "user:someone@example.com") || strings.Contains(string(data), "deleted:") {
+		t.Errorf("the bucket's policy is %s, %v", data, err)
+	}
+}
+
+// TestOthersAreLeftAlone: a mark of another environment counts more than a name.
+func TestOthersAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	c := sandboxtest.New(t, sandbox.Options{})
+	both := clients(t, c.Sandbox, c.Env)
+	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "[gcs-to-s3 other]"}, nil)
+	if _, err := iam.NewFromConfig(both.AWS).TagRole(t.Context(), &iam.TagRoleInput{RoleName: &c.Env.Role, Tags: []iamtypes.Tag{{Key: aws.String(environment.TagEnvironment), Value: aws.String("other")}}}); err != nil {
+		t.Fatal(err)
+	}
+	items, err := Of(t.Context(), both, c.Env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range items {
+		if i.Kind == KindPool || i.Kind == KindProvider || i.Kind == KindRole {
+			t.Errorf("it lists another environment's %s", i)
+		}
+	}
+}
+
+func TestOfNothing(t *testing.T) {
+	t.Parallel()
+	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir(), Services: google.NewProject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	env, err := environment.Parse("dev", map[string]string{"awsAccount": sandbox.Account, "googleProject": sandbox.Project})
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := clients(t, s, env)
+	if items, err := Of(t.Context(), both, env); err != nil || len(items) > 0 {
+		t.Errorf("of a new project: %v, %v", items, err)
+	}
+	if all, err := All(t.Context(), both, env); err != nil || len(all) > 0 {
+		t.Errorf("in a new project: %v, %v", all, err)
+	}
+	// What cannot be asked is said, and does not count as nothing.
+	key := s.AWS.Admin()
+	key.SecretAccessKey = "wrong"
+	both.AWS = s.AWSConfig(key)
+	if _, err := Of(t.Context(), both, env); err == nil || !strings.Contains(err.Error(), "asking for the stack gcs-to-s3-dev-role: ") || !strings.Contains(err.Error(), "asking for the role gcs-to-s3-role: ") {
+		t.Errorf("with a wrong key: %v", err)
+	}
+}
+
+// TestAll finds environments by their marks, and removes one whose file is lost.
+func TestAll(t *testing.T) {
+	t.Parallel()
+	c := sandboxtest.New(t, sandbox.Options{})
+	both := clients(t, c.Sandbox, c.Env)
+	mark := environment.Mark{Environment: "pr-7", Owner: "alice", Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
+	var tags []cfntypes.Tag
+	for key, value := range mark.Tags() {
+		tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
+	}
+	stacks := cloudformation.NewFromConfig(both.AWS)
+	for name, tags := range map[string][]cfntypes.Tag{"gcs-to-s3-pr-7-role": tags, "gcs-to-s3-pr-7-function": tags, "others": nil} {
+		body := `{"Resources":{"Parameter":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}}}`
+		if _, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, Tags: tags, TemplateBody: &body}); err != nil {
+			t.Fatal(err)
+		}
+		waiter := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = time.Millisecond })
+		if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "x " + mark.String()}, nil)
+	c.Call(t, "PATCH", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), map[string]any{"serviceAccount": map[string]any{"description": mark.String()}, "updateMask": "description"}, nil)
+
+	all, err := All(t.Context(), both, c.Env)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("All() = %+v, %v", all, err)
+	}
+	got := all[0]
+	if diff := cmp.Diff(mark, got.Mark); diff != "" || got.Created.IsZero() || !got.Standing() {
+		t.Errorf("the mark (-want +got):\n%s\nof %+v", diff, got)
+	}
+	if on := got.On("Google"); on != "service account ENABLED, provider ACTIVE, pool ACTIVE" {
+		t.Errorf("on Google: %s", on)
+	}
+	if on := got.On("AWS"); !strings.Contains(on, "role CREATE_COMPLETE") || !strings.Contains(on, "function CREATE_COMPLETE") {
+		t.Errorf("on AWS: %s", on)
+	}
+	var order []string
+	if err := RemoveLost(t.Context(), both, c.Env, got, func(i Item) { order = append(order, i.Kind) }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{KindBinding, KindBinding, KindStack, KindProvider, KindPool, KindServiceAccount, KindStack}, order); diff != "" {
+		t.Errorf("the order of removals (-want +got):\n%s", diff)
+	}
+	if all, err = All(t.Context(), both, c.Env); err != nil || len(all) != 1 || all[0].Standing() || all[0].On("AWS") != "nothing" {
+		t.Errorf("after its removal: %+v, %v", all, err)
+	}
+}
