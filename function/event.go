@@ -20,6 +20,8 @@ type Event struct {
 	Prefix  *string `json:"prefix"`  // copy all objects whose names begin so; "" is all of the bucket
 	Objects []Item  `json:"objects"` // copy these
 	Cursor  string  `json:"cursor"`  // go on where the invocation ended that answered it
+
+	Trace bool `json:"trace"` // copy with fresh credentials, and answer a TraceResult
 }
 
 // Item is one of several objects: a name alone, or an object with these fields.

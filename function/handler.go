@@ -51,13 +51,16 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*handler, error) 
 	}, nil
 }
 
-// Handle copies one object and answers a Result, or many and answers a
-// ManyResult. Its error is a *TransferError.
+// Handle copies one object and answers a Result or, with trace, a TraceResult; or
+// it copies many and answers a ManyResult. Its error is a *TransferError.
 func (h *handler) Handle(ctx context.Context, event Event) (any, error) {
 	// What all lines of an invocation share is formatted once.
 	log := h.log.With("project", h.settings.project, "Function", h.settings.function, "_aws", embedded{h.now()})
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		log = log.With("requestId", lc.AwsRequestID)
+	}
+	if event.Trace {
+		return h.trace(ctx, event, log)
 	}
 	if event.Prefix != nil || event.Objects != nil {
 		return h.copyMany(ctx, event, log)

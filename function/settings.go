@@ -35,7 +35,8 @@ type awsSettings struct {
 	accessKeyID  string
 	secretKey    string
 	sessionToken string
-	endpoint     *url.URL // nil for AWS's own
+	endpoint     *url.URL // of S3; nil for AWS's own
+	identity     *url.URL // of STS; nil for AWS's own
 }
 
 // secrets are the settings that no log may show. The access key's id is not one
@@ -71,15 +72,21 @@ func readSettings(getenv func(string) string) (settings, error) {
 		},
 		function: getenv("AWS_LAMBDA_FUNCTION_NAME"),
 	}
-	for _, name := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
-		if text := getenv(name); text != "" && s.aws.endpoint == nil {
-			endpoint, err := url.Parse(text)
-			if err != nil || endpoint.Host == "" || (endpoint.Scheme != "https" && endpoint.Scheme != "http") {
+	endpoint := func(names ...string) (found *url.URL) {
+		for _, name := range names {
+			text := getenv(name)
+			if text == "" || found != nil {
+				continue
+			}
+			var err error
+			if found, err = url.Parse(text); err != nil || found.Host == "" || (found.Scheme != "https" && found.Scheme != "http") {
 				errs = append(errs, fmt.Errorf("%s: %q: must be an http or https URL", name, text))
 			}
-			s.aws.endpoint = endpoint
 		}
+		return found
 	}
+	s.aws.endpoint = endpoint("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+	s.aws.identity = endpoint("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL")
 	choice := func(name, fallback string, choices []string) string {
 		v := cmp.Or(getenv(name), fallback)
 		errs = append(errs, checkChoice(name, v, choices))

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/lambda"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/policy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sigv4"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
@@ -21,6 +22,10 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r := c.request(hr, &entry)
 	answer := c.options.Journal.Answer(w, &entry)
 	defer answer.End()
+	if lambda.IsDownload(hr) {
+		c.lambda.Download(answer, r)
+		return
+	}
 	service, err := c.authenticate(r)
 	entry.Service = r.Service
 	if err != nil {

@@ -237,13 +237,12 @@ func (s *Server) getFunction(c *call) (int, any, error) {
 	}
 	var result struct {
 		Configuration functionAnswer
-		// The real answer has a presigned URL of the code here, which this has not.
-		Code        struct{ RepositoryType string }
-		Tags        map[string]string `json:",omitempty"`
-		Concurrency *concurrency      `json:",omitempty"`
+		Code          struct{ RepositoryType, Location string }
+		Tags          map[string]string `json:",omitempty"`
+		Concurrency   *concurrency      `json:",omitempty"`
 	}
 	result.Configuration, result.Tags = s.answer(f), maps.Clone(f.main().tags)
-	result.Code.RepositoryType = "S3"
+	result.Code.RepositoryType, result.Code.Location = "S3", s.offer(f)
 	if r := f.main().reserved; r != nil {
 		result.Concurrency = &concurrency{ReservedConcurrentExecutions: r}
 	}

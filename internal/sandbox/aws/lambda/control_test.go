@@ -2,6 +2,8 @@ package lambda_test
 
 import (
 	"bytes"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -158,5 +160,34 @@ func TestTags(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{"c": "3"}, got.Tags); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+}
+
+// TestDownload fetches a deployed package as GetFunction offers it: without a
+// signature, and for ten minutes.
+func TestDownload(t *testing.T) {
+	c := newCloud(t)
+	c.create("f")
+	out, err := c.lambda.GetFunction(c.ctx, &sdk.GetFunctionInput{FunctionName: text("f")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(url string) (int, []byte) {
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		data, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, data
+	}
+	if status, data := get(*out.Code.Location); status != http.StatusOK || !bytes.Equal(data, bundle) {
+		t.Errorf("the offered address answers %d with %d bytes, want the %d deployed", status, len(data), len(bundle))
+	}
+	if status, data := get(*out.Code.Location + "x"); status != http.StatusForbidden {
+		t.Errorf("another address answers %d: %s", status, data)
 	}
 }

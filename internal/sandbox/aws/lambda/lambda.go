@@ -59,6 +59,7 @@ type Server struct {
 	mu        sync.Mutex
 	closed    bool
 	functions map[string]*function
+	downloads map[string]download // by token
 }
 
 // New makes the service.
@@ -76,7 +77,7 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for functions: %w", err)
 	}
-	s := &Server{opts: opts, dir: dir, functions: map[string]*function{}}
+	s := &Server{opts: opts, dir: dir, functions: map[string]*function{}, downloads: map[string]download{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.routes = s.mux()
 	return s, nil
