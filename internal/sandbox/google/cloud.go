@@ -1,13 +1,13 @@
 // Package google is a local Google Cloud of one project: IAM with service
 // accounts and workload identity pools, the Security Token Service, IAM Service
-// Account Credentials, Cloud Resource Manager, Service Usage and Cloud Storage,
-// on one address. What each models and what it does not stands in its package.
+// Account Credentials, Cloud Resource Manager, Service Usage, Organization Policy
+// and Cloud Storage, on one address. What each models and what it does not stands in its package.
 //
 // Every request but a token exchange carries a bearer token that this cloud
 // issued; its scopes, and the policies of the resource and of its project decide.
 // Services are built alike, and like those of the aws package: New(Options), state
 // behind a mutex, a table of routes. A service that holds its mutex may call those
-// after it in this order: iam, storage, projects.
+// after it in this order: iam, storage, orgpolicy, projects.
 package google
 
 import (
@@ -23,6 +23,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/credentials"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/orgpolicy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/projects"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/storage"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/sts"
@@ -84,14 +85,16 @@ func New(opts Options) (*Cloud, error) {
 		return nil, fmt.Errorf("starting local Google Cloud: %w", err)
 	}
 	c := &Cloud{opts: opts, blobs: blobs, tokens: &token.Store{Now: opts.Now}}
-	c.iam = iam.New(iam.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Delay: opts.IAMDelay, Renamed: c.renamed})
+	policies := orgpolicy.New(orgpolicy.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Resource: "//cloudresourcemanager.googleapis.com/projects/" + opts.ProjectID})
+	c.iam = iam.New(iam.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Delay: opts.IAMDelay, Policies: policies, Renamed: c.renamed})
 	c.projects = projects.New(projects.Options{ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Now: opts.Now, Delay: opts.IAMDelay})
 	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay})
 	c.services = map[string]api.Service{
 		"sts":                  sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}),
-		"iamcredentials":       credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens}),
+		"iamcredentials":       credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens, Policies: policies}),
 		"iam":                  c.iam,
 		"cloudresourcemanager": c.projects,
+		"orgpolicy":            policies,
 		"storage":              c.storage,
 	}
 	c.admin, _ = c.tokens.Issue(api.Principal{Member: admin}, adminLifetime)
@@ -125,6 +128,8 @@ func service(path string) string {
 		return "sts"
 	case credentials.Path.MatchString(path) && strings.HasPrefix(path[strings.LastIndex(path, ":"):], ":generate"):
 		return "iamcredentials"
+	case orgpolicy.Matches(path):
+		return "orgpolicy"
 	case projects.Matches(path):
 		return "cloudresourcemanager"
 	case strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v1beta/") || strings.HasPrefix(path, "/v3/"):

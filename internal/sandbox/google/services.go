@@ -13,6 +13,7 @@ const (
 	credentialsAPI = "iamcredentials.googleapis.com"
 	projectsAPI    = "cloudresourcemanager.googleapis.com"
 	storageAPI     = "storage.googleapis.com"
+	orgPolicyAPI   = "orgpolicy.googleapis.com"
 )
 
 // NewProject are the APIs that a new project has enabled, as far as they concern
@@ -20,7 +21,7 @@ const (
 var NewProject = []string{"serviceusage.googleapis.com", "storage-api.googleapis.com", "storage-component.googleapis.com", storageAPI}
 
 // apis are all APIs that this cloud has, by the service that answers them.
-var apis = map[string]string{"iam": iamAPI, "sts": stsAPI, "iamcredentials": credentialsAPI, "cloudresourcemanager": projectsAPI, "storage": storageAPI}
+var apis = map[string]string{"iam": iamAPI, "sts": stsAPI, "iamcredentials": credentialsAPI, "cloudresourcemanager": projectsAPI, "storage": storageAPI, "orgpolicy": orgPolicyAPI}
 
 // titles are what the console calls the APIs.
 var titles = map[string]string{
@@ -29,6 +30,7 @@ var titles = map[string]string{
 	credentialsAPI: "IAM Service Account Credentials API",
 	projectsAPI:    "Cloud Resource Manager API",
 	storageAPI:     "Cloud Storage API",
+	orgPolicyAPI:   "Organization Policy API",
 }
 
 // enabled refuses a request for an API that the project has not enabled. Service

@@ -12,20 +12,25 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/orgpolicy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/token"
 )
 
-// maxLifetime is the longest life of a token without an organization policy:
-// Service Account Credentials API reference, "generateAccessToken".
-const maxLifetime = time.Hour
+// The longest life of a token without and with an organization policy: Service
+// Account Credentials API reference, "generateAccessToken".
+const (
+	maxLifetime = time.Hour
+	maxExtended = 12 * time.Hour
+)
 
 // durationPattern is a duration as JSON writes google.protobuf.Duration.
 var durationPattern = regexp.MustCompile(`^-?[0-9]+(\.[0-9]{1,9})?s$`)
 
 // Options configure the service.
 type Options struct {
-	IAM    *iam.IAM
-	Tokens *token.Store
+	IAM      *iam.IAM
+	Tokens   *token.Store
+	Policies *orgpolicy.OrgPolicy
 }
 
 // Credentials is the service.
@@ -115,8 +120,12 @@ func (s *Credentials) generate(r *api.Request, name string) (any, error) {
 		if !durationPattern.MatchString(in.Lifetime) {
 			return nil, api.InvalidArgument("Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), Illegal duration format; duration must end with 's'")
 		}
+		most := maxLifetime
+		if s.opts.Policies.Allows(orgpolicy.Lifetime, account.Email) {
+			most = maxExtended
+		}
 		var err error
-		if lifetime, err = time.ParseDuration(in.Lifetime); err != nil || lifetime <= 0 || lifetime > maxLifetime {
+		if lifetime, err = time.ParseDuration(in.Lifetime); err != nil || lifetime <= 0 || lifetime > most {
 			return nil, api.InvalidArgument("Request contains an invalid argument.")
 		}
 	}

@@ -4,8 +4,8 @@
 //
 // Modelled: ids and their rules, project id and number as aliases, etags,
 // long-running operations that a client polls, thirty days between deletion and
-// purge. Not modelled: keys, OIDC, SAML and X.509 providers (refused by name),
-// organization policies, quotas.
+// purge, organization policies for AWS providers. Not modelled: keys, OIDC, SAML and
+// X.509 providers (refused by name), quotas.
 package iam
 
 import (
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/orgpolicy"
 )
 
 // retention is how long a deleted resource can come back: IAM documentation,
@@ -33,6 +34,7 @@ type Options struct {
 	ProjectNumber string
 	Now           func() time.Time
 	Delay         time.Duration // until a change of an account's policy has effect
+	Policies      *orgpolicy.OrgPolicy
 	// Renamed is called when a service account's member name changes in every
 	// policy of the project: on its deletion and its return.
 	Renamed func(from, to string)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/expression"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google/orgpolicy"
 )
 
 // Limits of providers: IAM API reference,
@@ -87,6 +88,20 @@ func (p *provider) check() error {
 	return nil
 }
 
+// awsIssuer stands for AWS in the constraint on providers: IAM documentation,
+// "Manage workload identity pools and providers".
+const awsIssuer = "https://sts.amazonaws.com"
+
+// admitted holds a provider to the project's organization policies.
+func (s *IAM) admitted(p *provider, pool string) error {
+	for _, of := range [][2]string{{orgpolicy.Providers, awsIssuer}, {orgpolicy.AWSAccounts, p.AWS.AccountID}} {
+		if !s.opts.Policies.Allows(of[0], of[1]) {
+			return orgpolicy.Violated(of[0], of[1], pool)
+		}
+	}
+	return nil
+}
+
 // provider finds a path's provider.
 func (s *IAM) provider(r *api.Request, permission string, args []string) (*provider, error) {
 	pool, err := s.pool(r, permission, args)
@@ -124,6 +139,9 @@ func (s *IAM) createProvider(r *api.Request, args []string) (any, error) {
 	}
 	if pool.providers[id] != nil {
 		return nil, alreadyExists()
+	}
+	if err := s.admitted(&p, pool.Name); err != nil {
+		return nil, err
 	}
 	p.Name, p.State, p.ExpireTime = pool.Name+"/providers/"+id, stateActive, ""
 	pool.providers[id] = &p
@@ -198,6 +216,9 @@ func (s *IAM) patchProvider(r *api.Request, args []string) (any, error) {
 		}
 	}
 	if err := changed.check(); err != nil {
+		return nil, err
+	}
+	if err := s.admitted(&changed, s.pools[args[1]].Name); err != nil {
 		return nil, err
 	}
 	*p = changed

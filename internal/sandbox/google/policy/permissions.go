@@ -6,12 +6,14 @@ import "strings"
 // here, those of them that this cloud's services ask for: IAM documentation, "IAM
 // roles and permissions index". What that calls
 // iam.googleapis.com/workloadIdentityPools.create is here, as in refusals,
-// iam.workloadIdentityPools.create.
+// iam.workloadIdentityPools.create. Organization policies, which an organization's
+// administrators set, are set here by the project's owner.
 var rolePermissions = spell(map[string]map[string]string{
 	"roles/owner": {
 		"iam.serviceAccounts":               "actAs create delete disable enable get getIamPolicy list setIamPolicy undelete update",
 		"iam.workloadIdentityPoolProviders": "create delete get list undelete update",
 		"iam.workloadIdentityPools":         "create delete get getAttestationRules getIamPolicy list setAttestationRules setIamPolicy undelete update",
+		"orgpolicy.policy":                  "get set",
 		"resourcemanager.projects":          "get getIamPolicy setIamPolicy",
 		"serviceusage.services":             "disable enable get list use",
 		"storage.buckets":                   "create delete list",
@@ -20,6 +22,7 @@ var rolePermissions = spell(map[string]map[string]string{
 		"iam.serviceAccounts":               "actAs create delete disable enable get getIamPolicy list update",
 		"iam.workloadIdentityPoolProviders": "get list",
 		"iam.workloadIdentityPools":         "get getAttestationRules getIamPolicy list",
+		"orgpolicy.policy":                  "get",
 		"resourcemanager.projects":          "get getIamPolicy",
 		"serviceusage.services":             "disable enable get list use",
 		"storage.buckets":                   "create delete list",
@@ -28,6 +31,7 @@ var rolePermissions = spell(map[string]map[string]string{
 		"iam.serviceAccounts":               "get getIamPolicy list",
 		"iam.workloadIdentityPoolProviders": "get list",
 		"iam.workloadIdentityPools":         "get getAttestationRules getIamPolicy list",
+		"orgpolicy.policy":                  "get",
 		"resourcemanager.projects":          "get getIamPolicy",
 		"serviceusage.services":             "get list",
 		"storage.buckets":                   "list",

@@ -110,7 +110,7 @@ func TestServices(t *testing.T) {
 	}
 	s.Must(t, "GET", "/v1/"+op["name"].(string), nil)
 	s.Must(t, "POST", project+"/services:batchEnable", map[string]any{"serviceIds": []string{"run.googleapis.com", "iam.googleapis.com"}})
-	first := []string{"cloudresourcemanager.googleapis.com", "iam.googleapis.com", "iamcredentials.googleapis.com", "pubsub.googleapis.com", "run.googleapis.com", "storage.googleapis.com", "sts.googleapis.com"}
+	first := []string{"cloudresourcemanager.googleapis.com", "iam.googleapis.com", "iamcredentials.googleapis.com", "orgpolicy.googleapis.com", "pubsub.googleapis.com", "run.googleapis.com", "storage.googleapis.com", "sts.googleapis.com"}
 	if diff := cmp.Diff(first, names("?filter=state:ENABLED&pageSize=50")); diff != "" {
 		t.Errorf("the enabled services (-want +got):\n%s", diff)
 	}
