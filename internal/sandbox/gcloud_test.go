@@ -243,7 +243,7 @@ func TestGcloud(t *testing.T) {
 			names = append(names, s.Config.Name)
 		}
 		slices.Sort(names)
-		if got := strings.Join(names, " "); got != "cloudresourcemanager.googleapis.com iam.googleapis.com iamcredentials.googleapis.com pubsub.googleapis.com run.googleapis.com storage.googleapis.com sts.googleapis.com" {
+		if got := strings.Join(names, " "); got != "cloudresourcemanager.googleapis.com iam.googleapis.com iamcredentials.googleapis.com orgpolicy.googleapis.com pubsub.googleapis.com run.googleapis.com storage.googleapis.com sts.googleapis.com" {
 			t.Errorf("the enabled services are %v", names)
 		}
 	})
