@@ -33,7 +33,12 @@ func Open(ctx context.Context, env environment.Environment) (Function, error) {
 	if err != nil {
 		return Function{}, err
 	}
-	return Function{env, lambda.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)}, nil
+	return New(env, cfg), nil
+}
+
+// New is Open with a configuration of AWS's clients that is there already.
+func New(env environment.Environment, cfg aws.Config) Function {
+	return Function{env, lambda.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)}
 }
 
 // Invocation is what an invocation came to.

@@ -1,0 +1,105 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// answer is what the function answers to an event with trace.
+type answer struct {
+	StatusCode int    `json:"statusCode"`
+	Bytes      int64  `json:"bytes"`
+	Generation int64  `json:"generation,string"`
+	CRC32C     string `json:"crc32c"`
+	Trace      []struct {
+		Hop        string `json:"hop"`
+		Identity   string `json:"identity"`
+		DurationMS int64  `json:"durationMs"`
+		Attempts   int    `json:"attempts"`
+		Status     int    `json:"status"`
+		Code       string `json:"code"`
+		Error      string `json:"error"`
+	} `json:"trace"`
+}
+
+// identity is that of a hop which was reached, or empty.
+func (a answer) identity(hop string) string {
+	for _, h := range a.Trace {
+		if h.Hop == hop {
+			return h.Identity
+		}
+	}
+	return ""
+}
+
+// Codes of what the function answers that is no trace.
+const (
+	codeNoTrace = "NoTrace"
+	codeUnknown = "Unknown"
+)
+
+// invoke has the function copy once, and returns the hops that it reached and the
+// problem that stopped it.
+func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
+	event := map[string]any{"trace": true, "object": v.object, "key": v.key, "overwrite": "always",
+		"sourceBucket": v.Environment.SourceBucket, "destinationBucket": v.Environment.DestinationBucket}
+	if v.generation != 0 {
+		event["generation"] = fmt.Sprint(v.generation)
+	}
+	data, err := json.Marshal(event)
+	if err != nil {
+		return nil, &problem{hop: HopFunction, code: codeUnknown, message: err.Error()}
+	}
+	v.began, v.answer = true, answer{}
+	ctx, cancel := linger(ctx, v.Grace)
+	defer cancel()
+	got, err := v.function.Invoke(ctx, data)
+	if err != nil {
+		p := problemOf(HopFunction, err)
+		return nil, &p
+	}
+	if got.Failed {
+		var document struct{ ErrorType, ErrorMessage string }
+		if json.Unmarshal(got.Payload, &document) != nil {
+			document.ErrorMessage = string(got.Payload)
+		}
+		return nil, &problem{hop: HopFunction, status: 200, code: document.ErrorType, message: document.ErrorMessage}
+	}
+	if err := json.Unmarshal(got.Payload, &v.answer); err != nil || v.answer.Trace == nil {
+		return nil, &problem{hop: HopFunction, status: 200, code: codeNoTrace, message: fmt.Sprintf("it answered %.200s", got.Payload)}
+	}
+	if v.generation == 0 {
+		v.generation = v.answer.Generation
+	}
+	var hops []Hop
+	var failed *problem
+	for _, h := range v.answer.Trace {
+		hop := Hop{Hop: h.Hop, Identity: h.Identity, Milliseconds: h.DurationMS, Attempts: h.Attempts, Outcome: outcomeOK}
+		if h.Error != "" {
+			p := problem{h.Hop, h.Status, h.Code, h.Error}
+			hop.fail(p)
+			if h.Hop != HopSession || v.answer.StatusCode != 200 {
+				failed = &p // the last one: what comes first may be a help to understand it
+			} else {
+				hop.Outcome = outcomeNote // no copy needs it
+			}
+		}
+		hops = append(hops, hop)
+	}
+	if failed == nil && v.answer.StatusCode != 200 {
+		failed = &problem{HopFunction, 200, codeUnknown, fmt.Sprintf("it answered %.200s", got.Payload)}
+	}
+	return hops, failed
+}
+
+// linger is ctx that goes on for a while after its end.
+func linger(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, cancel)
+		context.AfterFunc(longer, func() { timer.Stop() })
+	})
+	return longer, func() { stop(); cancel() }
+}

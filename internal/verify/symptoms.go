@@ -1,0 +1,126 @@
+package verify
+
+import "strings"
+
+// asking is what can be asked of the clouds about a failure.
+type asking int
+
+const (
+	askNothing  asking = iota
+	askPasses          // nothing: the service says that it is for now
+	askProvider        // the pool, the provider and what they trust
+	askBinding         // the service account and its policy
+	askViewer          // the bucket's and the project's policy
+	askWriter          // the role's policies
+	askTrust           // the role's trust policy
+	askAPI             // whether the API of the hop is enabled
+)
+
+// symptom is a row of the table: how a failure shows itself, and what may cause it.
+type symptom struct {
+	hop    string
+	status int    // 0 is any
+	code   string // empty is any
+	part   string // of the message; empty is any
+	asks   asking
+	causes []string // ids, the likeliest first
+}
+
+func (s symptom) matches(p problem) bool {
+	return s.hop == p.hop && (s.status == 0 || s.status == p.status) && (s.code == "" || s.code == p.code) && strings.Contains(p.message, s.part)
+}
+
+// apiOff is how Google's APIs begin to say that they are not enabled.
+const apiOff = "has not been used in project"
+
+// symptoms is the table. The first row that matches counts; the last of every hop
+// matches all.
+var symptoms = []symptom{
+	{HopSource, 401, "", "", askNothing, []string{"google-login"}},
+	{HopSource, 0, codeCredentials, "", askNothing, []string{"google-login"}},
+	{HopSource, 403, "", apiOff, askAPI, []string{"storage-api", "not-yet"}},
+	{HopSource, 403, "", "storage.objects.get", askNothing, []string{"may-not-look", "google-login"}},
+	{HopSource, 403, "", "", askNothing, []string{"may-not-put", "google-login", "perimeter"}},
+	{HopSource, 404, "", "No such object", askNothing, []string{"object-missing"}},
+	{HopSource, 404, "", "", askNothing, []string{"source-bucket"}},
+	{HopSource, 429, "", "", askNothing, []string{"gcs-busy"}},
+	{HopSource, 503, "", "", askNothing, []string{"gcs-busy"}},
+	{HopSource, 0, "", "", askNothing, []string{"unknown"}},
+
+	{HopFunction, 404, "ResourceNotFoundException", "", askNothing, []string{"not-deployed", "aws-account"}},
+	{HopFunction, 403, "AccessDeniedException", "cannot be assumed by Lambda", askTrust, []string{"role-missing", "role-trust", "not-yet"}},
+	{HopFunction, 403, "AccessDeniedException", "", askNothing, []string{"may-not-invoke", "aws-account"}},
+	{HopFunction, 0, "ExpiredTokenException", "", askNothing, []string{"aws-login"}},
+	{HopFunction, 0, "UnrecognizedClientException", "", askNothing, []string{"aws-login", "aws-account"}},
+	{HopFunction, 0, "InvalidSignatureException", "", askNothing, []string{"aws-login"}},
+	{HopFunction, 0, codeCredentials, "", askNothing, []string{"aws-login"}},
+	{HopFunction, 0, "KMSAccessDeniedException", "", askNothing, []string{"variables-key"}},
+	{HopFunction, 0, "KMSDisabledException", "", askNothing, []string{"variables-key"}},
+	{HopFunction, 429, "", "", askPasses, []string{"lambda-busy"}},
+	{HopFunction, 503, "", "", askPasses, []string{"lambda-busy"}},
+	{HopFunction, 200, "Sandbox.Timedout", "", askNothing, []string{"timeout", "no-route"}},
+	{HopFunction, 200, "Runtime.ExitError", "", askNothing, []string{"did-not-start"}},
+	{HopFunction, 200, "Runtime.InvalidEntrypoint", "", askNothing, []string{"did-not-start"}},
+	{HopFunction, 200, codeNoTrace, "", askNothing, []string{"old-function"}},
+	{HopFunction, 0, "", "", askNothing, []string{"unknown"}},
+
+	{HopSession, 403, "InvalidClientTokenId", "", askNothing, []string{"role-remade", "role-missing"}},
+	{HopSession, 403, "ExpiredToken", "", askNothing, []string{"role-remade"}},
+	{HopSession, 0, "", "", askNothing, []string{"no-sts-route", "role-remade"}},
+
+	{HopPrincipal, 400, "invalid_target", "", askProvider, []string{"provider-disabled", "pool-disabled", "provider-deleted", "pool-deleted", "provider-missing", "pool-missing", "other-configuration", "not-yet"}},
+	{HopPrincipal, 400, "unauthorized_client", "", askProvider, []string{"provider-condition", "other-role", "provider-mapping", "other-configuration", "not-yet"}},
+	{HopPrincipal, 400, "invalid_grant", "AWS account", askProvider, []string{"provider-account", "other-configuration", "not-yet"}},
+	{HopPrincipal, 400, "invalid_grant", "mapping", askProvider, []string{"provider-mapping", "not-yet"}},
+	{HopPrincipal, 400, "invalid_grant", "", askNothing, []string{"aws-refused", "provider-account"}},
+	{HopPrincipal, 400, "invalid_request", "google.subject", askNothing, []string{"subject"}},
+	{HopPrincipal, 400, "invalid_request", "", askNothing, []string{"other-configuration"}},
+	{HopPrincipal, 403, "", apiOff, askAPI, []string{"sts-api", "not-yet"}},
+	{HopPrincipal, 429, "", "", askPasses, []string{"sts-quota"}},
+	{HopPrincipal, 503, "", "", askPasses, []string{"unknown"}},
+	{HopPrincipal, 0, "", "answered", askNothing, []string{"unknown"}},
+	{HopPrincipal, 0, "", "", askNothing, []string{"no-route", "unknown"}},
+
+	{HopAccount, 403, "PERMISSION_DENIED", apiOff, askAPI, []string{"credentials-api", "not-yet"}},
+	{HopAccount, 403, "PERMISSION_DENIED", "", askBinding, []string{"binding-missing", "binding-other", "binding-deleted", "account-missing", "other-configuration", "not-yet", "deny-policy"}},
+	{HopAccount, 404, "", "", askBinding, []string{"account-missing", "other-configuration"}},
+	{HopAccount, 400, "FAILED_PRECONDITION", "", askBinding, []string{"account-disabled"}},
+	{HopAccount, 400, "INVALID_ARGUMENT", "", askNothing, []string{"lifetime"}},
+	{HopAccount, 429, "", "", askPasses, []string{"credentials-quota"}},
+	{HopAccount, 503, "", "", askPasses, []string{"unknown"}},
+	{HopAccount, 0, "", "answered", askNothing, []string{"unknown"}},
+	{HopAccount, 0, "", "", askNothing, []string{"no-route", "unknown"}},
+
+	{HopRead, 403, "", "KMS", askNothing, []string{"gcs-kms"}},
+	{HopRead, 400, "", "KMS", askNothing, []string{"gcs-kms"}},
+	{HopRead, 403, "", apiOff, askAPI, []string{"storage-api", "not-yet"}},
+	{HopRead, 403, "", "", askViewer, []string{"viewer-missing", "viewer-deleted", "viewer-condition", "not-yet", "deny-policy", "perimeter"}},
+	{HopRead, 401, "", "", askBinding, []string{"account-disabled", "account-missing", "not-yet"}},
+	{HopRead, 404, "NoSuchBucket", "", askNothing, []string{"source-bucket"}},
+	{HopRead, 404, "", "", askNothing, []string{"object-missing"}},
+	{HopRead, 429, "", "", askPasses, []string{"gcs-busy"}},
+	{HopRead, 503, "", "", askPasses, []string{"gcs-busy"}},
+	{HopRead, 0, "", "deadline is near", askNothing, []string{"timeout", "gcs-busy"}},
+	{HopRead, 0, "", "", askNothing, []string{"no-route", "gcs-busy", "unknown"}},
+
+	{HopWritten, 403, "", "kms:", askNothing, []string{"aws-kms"}},
+	{HopWritten, 400, "KMS.DisabledException", "", askNothing, []string{"aws-kms-state"}},
+	{HopWritten, 400, "KMS.KMSInvalidStateException", "", askNothing, []string{"aws-kms-state"}},
+	{HopWritten, 400, "KMS.NotFoundException", "", askNothing, []string{"aws-kms-state"}},
+	{HopWritten, 403, "", "resource-based policy", askNothing, []string{"bucket-policy"}},
+	{HopWritten, 403, "", "", askWriter, []string{"role-policy", "role-boundary", "bucket-policy", "aws-kms", "not-yet"}},
+	{HopWritten, 404, "NoSuchBucket", "", askNothing, []string{"destination-bucket"}},
+	{HopWritten, 301, "", "", askNothing, []string{"destination-region"}},
+	{HopWritten, 400, "", "region", askNothing, []string{"destination-region"}},
+	{HopWritten, 503, "", "", askPasses, []string{"s3-busy"}},
+	{HopWritten, 0, "", "deadline is near", askNothing, []string{"timeout", "s3-busy"}},
+	{HopWritten, 0, "", "", askNothing, []string{"no-route", "s3-busy", "unknown"}},
+
+	{HopChecked, 403, "", "", askNothing, []string{"may-not-read-copy", "aws-kms"}},
+	{HopChecked, 404, "", "", askNothing, []string{"copy-gone"}},
+	{HopChecked, 0, codeMismatch, "", askNothing, []string{"copy-differs"}},
+	{HopChecked, 0, "", "", askNothing, []string{"aws-login", "unknown"}},
+
+	{HopRemoved, 403, "", "", askNothing, []string{"may-not-read-copy", "may-not-put"}},
+	{HopRemoved, 0, "", "", askNothing, []string{"google-login", "aws-login", "unknown"}},
+}

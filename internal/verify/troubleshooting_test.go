@@ -1,0 +1,145 @@
+package verify
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+var update = flag.Bool("update", false, "write docs/troubleshooting.md")
+
+// troubleshootingPage is the table for people, made of the rows.
+const troubleshootingPage = "../../docs/troubleshooting.md"
+
+var allHops = []string{HopSource, HopFunction, HopSession, HopPrincipal, HopAccount, HopRead, HopWritten, HopChecked, HopRemoved}
+
+var placeholder = regexp.MustCompile(`\{([a-zA-Z]+)\}`)
+
+// TestTheTableIsWhole holds rows and causes to each other.
+func TestTheTableIsWhole(t *testing.T) {
+	t.Parallel()
+	v := &verification{Options: Options{Environment: environment.Environment{}}}
+	names := v.names()
+	used := map[string]bool{"not-yet": true}
+	last := map[string]symptom{}
+	for _, s := range symptoms {
+		last[s.hop] = s
+		if len(s.causes) == 0 {
+			t.Errorf("the row %+v names no cause", s)
+		}
+		for _, id := range s.causes {
+			used[id] = true
+			if _, ok := causes[id]; !ok {
+				t.Errorf("the row %+v names the cause %s, which there is not", s, id)
+			}
+		}
+	}
+	for _, hop := range allHops {
+		if s := last[hop]; s.status != 0 || s.code != "" || s.part != "" {
+			t.Errorf("the last row of %s does not match all: %+v", hop, s)
+		}
+	}
+	for id, c := range causes {
+		if !used[id] {
+			t.Errorf("no row names the cause %s", id)
+		}
+		for _, text := range []string{c.text, c.check, c.remedy} {
+			if text == "" {
+				t.Errorf("the cause %s lacks a text, a check or a remedy", id)
+			}
+			for _, name := range placeholder.FindAllString(text, -1) {
+				if !slices.Contains(names, name) {
+					t.Errorf("the cause %s has %s, which stands for nothing", id, name)
+				}
+			}
+		}
+	}
+}
+
+// TestTroubleshootingPage holds the page to the table.
+func TestTroubleshootingPage(t *testing.T) {
+	t.Parallel()
+	page := writeTroubleshooting()
+	if *update {
+		if err := os.WriteFile(troubleshootingPage, []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(troubleshootingPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != page {
+		t.Error("docs/troubleshooting.md is not what the table says; go test ./internal/verify -run TestTroubleshootingPage -update writes it")
+	}
+}
+
+// introductions say what a hop is.
+var introductions = map[string]string{
+	HopSource:    "You put a probe into the source bucket, or look at the object that `--object` names.",
+	HopFunction:  "You invoke the function, and it starts.",
+	HopSession:   "The function asks AWS who it is. No copy needs that; it tells whose session Google will see.",
+	HopPrincipal: "Google's STS exchanges the signed request for a token of the federated principal.",
+	HopAccount:   "The federated principal becomes the service account.",
+	HopRead:      "The function reads the object from Cloud Storage.",
+	HopWritten:   "The function writes the object to S3.",
+	HopChecked:   "You read the copy, and compare it with what the function says and with the probe.",
+	HopRemoved:   "You remove probe and copy.",
+}
+
+var asked = map[asking]string{
+	askNothing: "no", askPasses: "yes: it passes, and is waited for up to a minute", askProvider: "perhaps: the pool and the provider are looked at", askBinding: "perhaps: the service account and its policy are looked at",
+	askViewer: "perhaps: the bucket's and the project's policy are looked at", askWriter: "perhaps: AWS simulates the write", askTrust: "perhaps: the role's trust policy is looked at", askAPI: "perhaps: the API's state is looked at",
+}
+
+func writeTroubleshooting() string {
+	upper := func(text string) string {
+		text = placeholder.ReplaceAllStringFunc(text, func(name string) string {
+			return strings.ToUpper(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(strings.Trim(name, "{}"), "${1}_$2"))
+		})
+		return strings.ReplaceAll(text, "|", `\|`)
+	}
+	var out strings.Builder
+	out.WriteString(`# When it does not copy
+
+` + "`gcs-to-s3 verify` copies a probe hop by hop and names the hop that failed. This is the table with which it explains a failure; it is generated from `internal/verify`. The first row of a hop that fits counts, and causes stand in the order of their likelihood. What looks like a mistake and may as well be a change on its way is looked up in the clouds: if what is needed is granted, `verify` waits, seven minutes by default, and else it says at once what is missing.\n\n`gcs-to-s3 doctor` looks at everything without copying, and before anything is deployed. Names in capitals are those of the environment; `verify` prints the commands with them filled in.\n")
+	for _, hop := range allHops {
+		fmt.Fprintf(&out, "\n## %s\n\n%s\n\n| answer | may it pass? | causes |\n| --- | --- | --- |\n", strings.ToUpper(hop[:1])+hop[1:], introductions[hop])
+		for _, s := range symptoms {
+			if s.hop != hop {
+				continue
+			}
+			var answer []string
+			if s.status != 0 {
+				answer = append(answer, fmt.Sprint(s.status))
+			}
+			if s.code != "" {
+				answer = append(answer, "`"+s.code+"`")
+			}
+			if s.part != "" {
+				answer = append(answer, "with “"+s.part+"”")
+			}
+			if len(answer) == 0 {
+				answer = []string{"anything else"}
+			}
+			var links []string
+			for _, id := range s.causes {
+				links = append(links, fmt.Sprintf("[%s](#%s)", id, id))
+			}
+			fmt.Fprintf(&out, "| %s | %s | %s |\n", strings.Join(answer, " "), asked[s.asks], strings.Join(links, ", "))
+		}
+	}
+	out.WriteString("\n## Causes\n\n| cause | what is wrong | how to see it | what to do |\n| --- | --- | --- | --- |\n")
+	for _, id := range slices.Sorted(maps.Keys(causes)) {
+		c := causes[id]
+		fmt.Fprintf(&out, "| <a id=%q></a>%s | %s | `%s` | %s |\n", id, id, upper(c.text), upper(c.check), upper(c.remedy))
+	}
+	return out.String()
+}
