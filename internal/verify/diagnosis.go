@@ -1,8 +1,11 @@
 package verify
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
 // symptomOf is the row of a problem.
@@ -27,10 +30,10 @@ func (v *verification) diagnose(p problem, found verdict) *Failure {
 	if first != "" {
 		ids = slices.Insert(slices.DeleteFunc(ids, func(id string) bool { return id == first }), 0, first)
 	}
-	names := strings.NewReplacer(v.names()...)
 	for _, id := range ids {
-		c := causes[id]
-		f.Causes = append(f.Causes, Cause{ID: id, Text: names.Replace(c.text), Check: names.Replace(c.check), Remedy: names.Replace(c.remedy), Found: id == found.cause})
+		c := v.explain(id)
+		c.Found = id == found.cause
+		f.Causes = append(f.Causes, c)
 	}
 	return f
 }
@@ -57,11 +60,17 @@ func (v *verification) shown() string {
 // principalSet is the member that the binding must have, with the project's number
 // as far as a trace has told it.
 func (v *verification) principalSet() string {
-	pool := "iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/" + v.Environment.Pool
-	if _, identity, ok := strings.Cut(v.answer.identity(HopPrincipal), "://"); ok {
-		if at := strings.Index(identity, "/workloadIdentityPools/"); at > 0 {
-			pool = identity[:at] + "/workloadIdentityPools/" + v.Environment.Pool
-		}
-	}
-	return "principalSet://" + pool + "/attribute.aws_role/" + v.Environment.AssumedRole()
+	return "principalSet://iam.googleapis.com/projects/" + cmp.Or(v.number(), "NUMBER") + "/locations/global/workloadIdentityPools/" + v.Environment.Pool +
+		"/attribute.aws_role/" + v.Environment.AssumedRole()
+}
+
+// Explain is a cause by its id, in words for an environment.
+func Explain(env environment.Environment, id string) Cause {
+	v := &verification{Options: Options{Environment: env}, key: env.DestinationPrefix + env.Object}
+	return v.explain(id)
+}
+
+func (v *verification) explain(id string) Cause {
+	c, names := causes[id], strings.NewReplacer(v.names()...)
+	return Cause{ID: id, Text: names.Replace(c.text), Check: names.Replace(c.check), Remedy: names.Replace(c.remedy)}
 }

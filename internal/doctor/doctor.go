@@ -1,0 +1,184 @@
+// Package doctor looks at everything that an environment needs, before and after it
+// is deployed: tools, credentials, the project and the account, organization
+// policies, buckets, names that others took, the CDK's bootstrap and stacks, and
+// whether both clouds and the deployed bundle still say the same. It only looks:
+// no check changes anything, and none is a proof that a copy works, which verify
+// makes.
+//
+// A check that finds nothing deployed is skipped, and so is one that cannot be made,
+// with its reason; one that is wrong says what was seen and what to do.
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+)
+
+// Status is the outcome of a check.
+type Status string
+
+const (
+	OK      Status = "ok"
+	Warning Status = "warning" // it works, or will; somebody should know
+	Error   Status = "error"   // it does not work, or will not
+	Skipped Status = "skipped" // it could not be looked at
+)
+
+// Result is what a check found.
+type Result struct {
+	ID     string `json:"id"`
+	Title  string `json:"title"`
+	Status Status `json:"status"`
+	Seen   string `json:"seen"`
+	Hint   string `json:"hint,omitempty"` // what to do about it
+}
+
+// Report is what all checks found, in the table's order.
+type Report struct {
+	Environment string   `json:"environment"`
+	OK          bool     `json:"ok"` // no check is an error
+	Checks      []Result `json:"checks"`
+}
+
+// Options are what an examination is made with. Environment and Root must be given.
+type Options struct {
+	Environment environment.Environment
+	Root        string // the project's
+
+	// The clients of both clouds, or why there are none; then checks that need them
+	// are skipped, and one says why.
+	AWS           aws.Config
+	AWSProblem    error
+	Google        *clouds.Google
+	GoogleProblem error
+
+	Progress *progress.Reporter // nil shows nothing
+	// Command runs a tool and returns what it prints; nil runs it on this machine.
+	// That there is no such tool is an exec.ErrNotFound.
+	Command func(ctx context.Context, name string, args ...string) (string, error)
+	HTTP    *http.Client // fetches the deployed bundle; nil is one with a timeout
+}
+
+// atOnce is how many checks are made at a time.
+const atOnce = 12
+
+// fetching bounds the fetch of the bundle.
+const fetching = time.Minute
+
+// Run makes all checks. What they find is no error; the error says that they did
+// not come to an end.
+func Run(ctx context.Context, o Options) (Report, error) {
+	if o.Progress == nil {
+		o.Progress = progress.Plain(io.Discard)
+	}
+	if o.Command == nil {
+		o.Command = command
+	}
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{Timeout: fetching}
+	}
+	if o.Google == nil && o.GoogleProblem == nil {
+		o.GoogleProblem = errors.New("there are no clients of Google")
+	}
+	e := newExamination(o)
+	table := checks()
+	report := Report{Environment: o.Environment.Name, OK: true, Checks: make([]Result, len(table))}
+	_, _ = o.Progress.Step(fmt.Sprintf("look at %d things", len(table)), func() (string, error) {
+		turns := make(chan struct{}, atOnce)
+		var all sync.WaitGroup
+		for i, c := range table {
+			all.Go(func() {
+				turns <- struct{}{}
+				defer func() { <-turns }()
+				f := e.make(ctx, c)
+				report.Checks[i] = Result{c.id, c.title, f.status, f.seen, f.hint}
+			})
+		}
+		all.Wait()
+		for _, r := range report.Checks {
+			report.OK = report.OK && r.Status != Error
+		}
+		return report.summary(), context.Cause(ctx)
+	})
+	return report, context.Cause(ctx)
+}
+
+// command runs a tool of this machine.
+func command(ctx context.Context, name string, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, name, args...).Output()
+	return strings.TrimSpace(string(out)), err
+}
+
+// Get is the result of a check by its id.
+func (r Report) Get(id string) Result {
+	for _, c := range r.Checks {
+		if c.ID == id {
+			return c
+		}
+	}
+	return Result{}
+}
+
+func (r Report) summary() string {
+	counts := map[Status]int{}
+	for _, c := range r.Checks {
+		counts[c.Status]++
+	}
+	return fmt.Sprintf("%d ok, %d warnings, %d errors, %d skipped", counts[OK], counts[Warning], counts[Error], counts[Skipped])
+}
+
+// Err is the report as an error, or nil.
+func (r Report) Err() error {
+	if r.OK {
+		return nil
+	}
+	var wrong []string
+	for _, c := range r.Checks {
+		if c.Status == Error {
+			wrong = append(wrong, c.ID)
+		}
+	}
+	return fmt.Errorf("the environment %s is not in order: %s", r.Environment, strings.Join(wrong, ", "))
+}
+
+var marks = map[Status]string{OK: "✓", Warning: "!", Error: "✗", Skipped: "-"}
+
+// Write writes the report for people.
+func (r Report) Write(w io.Writer) error {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, c := range r.Checks {
+		fmt.Fprintf(table, "%s %s\t%s\t%s\n", marks[c.Status], c.Title, c.Status, strings.ReplaceAll(c.Seen, "\n", " "))
+		if c.Hint != "" {
+			fmt.Fprintf(table, "\t\t  hint: %s\n", c.Hint)
+		}
+	}
+	table.Flush() // into memory
+	fmt.Fprintf(&b, "\n%s\n", r.summary())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// MarshalJSON writes the counts, too.
+func (r Report) MarshalJSON() ([]byte, error) {
+	type plain Report
+	return json.Marshal(struct {
+		plain
+		Summary string `json:"summary"`
+	}{plain(r), r.summary()})
+}
