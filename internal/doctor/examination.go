@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 
@@ -51,7 +50,6 @@ type examination struct {
 		pool     fact[*googleiam.WorkloadIdentityPool]
 		provider fact[*googleiam.WorkloadIdentityPoolProvider]
 		account  fact[*googleiam.ServiceAccount]
-		granted  fact[[]*cloudresourcemanager.Binding]
 	}
 }
 
@@ -134,6 +132,9 @@ var requiredAPIs = []string{"iam", "sts", "iamcredentials", "cloudresourcemanage
 
 func (e *examination) services(ctx context.Context) ([]*serviceusage.GoogleApiServiceusageV1Service, error) {
 	return e.facts.services.get(func() ([]*serviceusage.GoogleApiServiceusageV1Service, error) {
+		if e.GoogleProblem != nil {
+			return nil, e.GoogleProblem
+		}
 		parent := "projects/" + e.Environment.GoogleProject
 		var names []string
 		for _, api := range requiredAPIs {
@@ -176,25 +177,8 @@ func (e *examination) account(ctx context.Context) (*googleiam.ServiceAccount, e
 	})
 }
 
-// projectBindings are those of the project's own policy.
-func (e *examination) projectBindings(ctx context.Context) ([]*cloudresourcemanager.Binding, error) {
-	return e.facts.granted.get(func() ([]*cloudresourcemanager.Binding, error) {
-		policy, err := e.Google.Projects.Projects.GetIamPolicy(e.Environment.GoogleProject, &cloudresourcemanager.GetIamPolicyRequest{
-			Options: &cloudresourcemanager.GetPolicyOptions{RequestedPolicyVersion: 3}}).Context(ctx).Do()
-		if err != nil {
-			return nil, err
-		}
-		return policy.Bindings, nil
-	})
-}
-
 // federated tells whether the federation stands as far as this check needs it.
 func (e *examination) federated(ctx context.Context) bool {
 	_, err := e.provider(ctx)
 	return err == nil
 }
-
-func has(list []string, any ...string) bool {
-	return slices.ContainsFunc(list, func(s string) bool { return slices.Contains(any, s) })
-}
-

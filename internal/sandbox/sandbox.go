@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -61,6 +62,7 @@ type Sandbox struct {
 
 	dir     string
 	servers []*http.Server
+	unused  unused
 }
 
 // Start makes both clouds and serves them on free ports of 127.0.0.1.
@@ -127,7 +129,7 @@ func listen() (net.Listener, *url.URL, error) {
 }
 
 func (s *Sandbox) serve(l net.Listener, h http.Handler) {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute, ConnState: s.unused.note}
 	s.servers = append(s.servers, server)
 	go server.Serve(l) //nolint:errcheck // it ends with Close, which reports
 }
@@ -143,6 +145,35 @@ func (s *Sandbox) AWSConfig(c api.Credentials) sdk.Config {
 	}
 }
 
+// unused are the connections on which nothing was asked yet. Clients open more than
+// they need in the end, and a server that shuts down waits 5 seconds for each.
+type unused struct {
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+func (u *unused) note(c net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.open == nil {
+		u.open = map[net.Conn]bool{}
+	}
+	if state == http.StateNew {
+		u.open[c] = true
+	} else {
+		delete(u.open, c)
+	}
+}
+
+// close closes them, as far as they are open still.
+func (u *unused) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for c := range u.open {
+		_ = c.Close() // nobody waits for it
+	}
+}
+
 // closing bounds the wait for requests that are under way.
 const closing = 5 * time.Second
 
@@ -154,6 +185,7 @@ func (s *Sandbox) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closing)
 	defer cancel()
+	s.unused.close()
 	for _, server := range s.servers {
 		if server.Shutdown(ctx) != nil {
 			errs = append(errs, server.Close())

@@ -196,7 +196,7 @@ func TestMistakes(t *testing.T) {
 		}, hop: HopFunction, status: 200, cause: "old-function"},
 		{name: "a function that takes too long", set: func(t *testing.T, s *stand) {
 			s.Deploy(t, func(in *lambda.CreateFunctionInput) {
-				in.Code.ZipFile = sandboxtest.Bundle(t, map[string][]byte{"bootstrap": []byte("#!/bin/sh\nexec tail -f /dev/null\n")})
+				in.Code.ZipFile = sandboxtest.Bundle(t, map[string][]byte{"bootstrap": []byte(silent)})
 				in.Timeout = aws.Int32(1)
 			})
 		}, hop: HopFunction, status: 200, cause: "timeout"},
@@ -318,6 +318,12 @@ func TestMistakes(t *testing.T) {
 		})
 	}
 }
+
+// silent is a function that takes an event and never answers.
+const silent = `#!/bin/sh
+curl -s -o /dev/null "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation/next"
+exec tail -f /dev/null
+`
 
 // older is a function from before there were traces: it answers every event alike.
 const older = `#!/bin/sh

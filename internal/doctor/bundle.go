@@ -1,0 +1,174 @@
+package doctor
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/verify"
+)
+
+// maxBundle is the largest package that is fetched, in bytes: Lambda Developer
+// Guide, "Lambda quotas", for the unpacked size.
+const maxBundle = 250 << 20
+
+// local is the credential configuration that `pulumi up` left here.
+func (e *examination) local() ([]byte, error) {
+	data, err := os.ReadFile(e.Environment.CredentialFile(e.Root))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errMissing
+	}
+	return data, err
+}
+
+// bundled is the credential configuration in the deployed bundle. Lambda gives the
+// bundle's address, which needs no further credentials.
+func (e *examination) bundled(ctx context.Context) ([]byte, error) {
+	return e.facts.bundle.get(func() ([]byte, error) {
+		function, err := e.function(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if function.Code == nil || aws.ToString(function.Code.Location) == "" {
+			return nil, errors.New("Lambda does not say where the bundle is")
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, *function.Code.Location, nil)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := e.HTTP.Do(req)
+		if err != nil {
+			return nil, fmt.Errorf("fetching the bundle: %w", err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("fetching the bundle: %s", resp.Status)
+		}
+		data, err := io.ReadAll(io.LimitReader(resp.Body, maxBundle))
+		if err != nil {
+			return nil, fmt.Errorf("fetching the bundle: %w", err)
+		}
+		return member(data, e.Environment.CredentialFileName())
+	})
+}
+
+// member reads one file of a zip.
+func member(data []byte, name string) ([]byte, error) {
+	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, fmt.Errorf("reading the bundle: %w", err)
+	}
+	file, err := archive.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", name, errMissing)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the bundle: %w", err)
+	}
+	defer file.Close()
+	return io.ReadAll(file)
+}
+
+// direct tells whether the function reads without a service account: whether the
+// configuration that it has, or would get, names none.
+func (e *examination) direct(ctx context.Context) bool {
+	data, err := e.local()
+	if err != nil {
+		if _, err := e.identity(ctx); err != nil {
+			return false
+		}
+		if data, err = e.bundled(ctx); err != nil {
+			return false
+		}
+	}
+	c, err := credential.Parse(data)
+	return err == nil && c.ServiceAccountImpersonationURL == ""
+}
+
+// differences say what of a configuration is not as the environment and the clouds
+// have it.
+func (e *examination) differences(ctx context.Context, data []byte) []string {
+	env := e.Environment
+	c, err := credential.Parse(data)
+	if err == nil {
+		err = c.Check(env.AllowLoopbackEndpoints)
+	}
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var out []string
+	differs := func(what, got, want string) {
+		if got != want && want != "" {
+			out = append(out, fmt.Sprintf("%s %s, not %s", what, got, want))
+		}
+	}
+	names, err := c.Names()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	differs("it names the project", names.ProjectNumber, e.projectNumber(ctx))
+	differs("the pool", names.Pool, env.Pool)
+	differs("the provider", names.Provider, env.Provider)
+	differs("the token URL", c.TokenURL, env.GoogleTokenURL)
+	if c.ServiceAccountImpersonationURL != "" {
+		differs("the service account", names.ServiceAccount, env.ServiceAccountEmail())
+		if !strings.HasPrefix(c.ServiceAccountImpersonationURL, strings.TrimSuffix(env.IAMCredentialsEndpoint, "/")+"/") {
+			differs("the impersonation URL", c.ServiceAccountImpersonationURL, env.IAMCredentialsEndpoint+"/…")
+		}
+		lifetime := 0
+		if i := c.ServiceAccountImpersonation; i != nil {
+			lifetime = i.TokenLifetimeSeconds
+		}
+		differs("the lifetime", fmt.Sprint(lifetime), fmt.Sprint(env.TokenLifetimeSeconds))
+	}
+	return out
+}
+
+func lookConfiguration(ctx context.Context, e *examination) finding {
+	mend := "pulumi up --stack " + e.Environment.Name
+	data, err := e.local()
+	switch {
+	case isMissing(err) && !e.federated(ctx):
+		return notDeployed()
+	case isMissing(err):
+		return warn(mend+" writes it; the function's stack needs it", "there is no %s, though the federation stands", e.Environment.CredentialFile("."))
+	case err != nil:
+		return unseen(err)
+	}
+	if wrongs := e.differences(ctx, data); len(wrongs) > 0 {
+		return wrong(mend, "%s: %s", e.Environment.CredentialFile("."), strings.Join(wrongs, "; "))
+	}
+	return good("%s names the federation", e.Environment.CredentialFile("."))
+}
+
+func lookBundle(ctx context.Context, e *examination) finding {
+	mend := verify.Explain(e.Environment, "other-configuration").Remedy
+	data, err := e.bundled(ctx)
+	switch {
+	case isMissing(err):
+		return wrong(mend, "the deployed bundle has no %s", e.Environment.CredentialFileName())
+	case err != nil:
+		return unseen(err)
+	}
+	if wrongs := e.differences(ctx, data); len(wrongs) > 0 {
+		return wrong(mend, "%s", strings.Join(wrongs, "; "))
+	}
+	here, err := e.local()
+	switch {
+	case err == nil && !bytes.Equal(bytes.TrimSpace(here), bytes.TrimSpace(data)):
+		return wrong(mend, "it is another than %s here", e.Environment.CredentialFile("."))
+	case err != nil:
+		return good("it names the federation; there is none here to compare it with")
+	}
+	return good("the same as here")
+}

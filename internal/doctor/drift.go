@@ -1,0 +1,151 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/access"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/verify"
+)
+
+// wanted are the function's variables that follow from the environment's settings.
+func (e *examination) wanted() map[string]string {
+	env := e.Environment
+	return map[string]string{
+		variables.GoogleCredentials: env.CredentialFileName(),
+		variables.GoogleProject:     env.GoogleProject,
+		variables.SourceBucket:      env.SourceBucket,
+		variables.DestinationBucket: env.DestinationBucket,
+		variables.Object:            env.Object,
+		variables.DestinationPrefix: env.DestinationPrefix,
+		variables.Overwrite:         env.Overwrite,
+		variables.SourceChange:      env.SourceChange,
+		variables.Concurrency:       strconv.Itoa(env.Concurrency),
+		variables.Streams:           strconv.Itoa(env.Streams),
+		variables.StorageEndpoint:   env.StorageEndpoint,
+		variables.AllowLoopback:     strconv.FormatBool(env.AllowLoopbackEndpoints),
+	}
+}
+
+func (e *examination) deployFunction() string {
+	return fmt.Sprintf("npx cdk deploy -c environment=%s %s", e.Environment.Name, e.Environment.FunctionStack())
+}
+
+func lookFunctionSettings(ctx context.Context, e *examination) finding {
+	function, err := e.function(ctx)
+	if err != nil {
+		return unseen(err)
+	}
+	c, env := function.Configuration, e.Environment
+	have := map[string]string{}
+	if c.Environment != nil {
+		have = c.Environment.Variables
+		if c.Environment.Error != nil {
+			return wrong(verify.Explain(env, "variables-key").Remedy, "its variables cannot be read: %s", aws.ToString(c.Environment.Error.Message))
+		}
+	}
+	var differ []string
+	wanted := e.wanted()
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if have[name] != wanted[name] {
+			differ = append(differ, fmt.Sprintf("%s is %q, not %q", name, have[name], wanted[name]))
+		}
+	}
+	number := func(what string, got, want int) {
+		if got != want {
+			differ = append(differ, fmt.Sprintf("%s is %d, not %d", what, got, want))
+		}
+	}
+	number("timeout", int(aws.ToInt32(c.Timeout)), env.TimeoutSeconds)
+	number("memory", int(aws.ToInt32(c.MemorySize)), env.MemoryMB)
+	if len(c.Architectures) == 1 && string(c.Architectures[0]) != string(env.Architecture) {
+		differ = append(differ, fmt.Sprintf("the architecture is %s, not %s", c.Architectures[0], env.Architecture))
+	}
+	if c.VpcConfig != nil && aws.ToString(c.VpcConfig.VpcId) != "" {
+		return warn("take it out of the VPC, or see that its subnets have a NAT", "it is in the VPC %s, from where Google is reached through a NAT alone", aws.ToString(c.VpcConfig.VpcId))
+	}
+	if len(differ) > 0 {
+		return wrong(e.deployFunction(), "%s", strings.Join(differ, "; "))
+	}
+	return good("as the environment says")
+}
+
+func lookFunctionRole(ctx context.Context, e *examination) finding {
+	function, err := e.function(ctx)
+	if err != nil {
+		return unseen(err)
+	}
+	if got := aws.ToString(function.Configuration.Role); got != e.Environment.RoleARN() {
+		return wrong(e.deployFunction(), "it runs as %s, which Google does not trust; the environment's is %s", got, e.Environment.RoleARN())
+	}
+	return e.judge(e.access(ctx).Trust(ctx))
+}
+
+func (e *examination) access(ctx context.Context) access.Access {
+	return access.Access{Environment: e.Environment, AWS: e.AWS, Google: e.Google, Number: e.projectNumber(ctx), Direct: e.direct(ctx)}
+}
+
+// judge makes a finding of what the clouds say is granted.
+func (e *examination) judge(v access.Verdict) finding {
+	switch {
+	case v.State == access.Granted:
+		return good("%s", v.Reason)
+	case v.State == access.Missing:
+		return wrong(verify.Explain(e.Environment, v.Cause).Remedy, "%s", v.Reason)
+	}
+	return unseen(v.Err)
+}
+
+func lookTrust(ctx context.Context, e *examination) finding {
+	if _, err := e.provider(ctx); err != nil {
+		return undeployed(err)
+	}
+	return e.judge(e.access(ctx).Provider(ctx))
+}
+
+func lookBinding(ctx context.Context, e *examination) finding {
+	if e.direct(ctx) {
+		return skip("the function reads as itself, without a service account")
+	}
+	_, err := e.account(ctx)
+	if isMissing(err) { // is it gone, or was it never there?
+		_, err = e.provider(ctx)
+	}
+	if err != nil {
+		return undeployed(err)
+	}
+	return e.judge(e.access(ctx).Binding(ctx))
+}
+
+func lookViewer(ctx context.Context, e *examination) finding {
+	_, err := e.account(ctx)
+	if e.direct(ctx) {
+		_, err = e.provider(ctx)
+	}
+	if err != nil {
+		return undeployed(err)
+	}
+	return e.judge(e.access(ctx).Viewer(ctx))
+}
+
+// undeployed is what is said of something that cannot be had.
+func undeployed(err error) finding {
+	if isMissing(err) {
+		return notDeployed()
+	}
+	return unseen(err)
+}
+
+func lookWriter(ctx context.Context, e *examination) finding {
+	if _, err := e.role(ctx); isMissing(err) {
+		return notDeployed()
+	}
+	return e.judge(e.access(ctx).Writer(ctx, e.Environment.DestinationPrefix+verify.Prefix))
+}

@@ -1,0 +1,120 @@
+package doctor
+
+import (
+	"context"
+	"os"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// deleted is the state of a pool or provider that may come back.
+const deleted = "DELETED"
+
+// other is what to do about a name that is somebody else's.
+const other = "choose another name, or a suffix, in the environment's file"
+
+// owned judges a resource that exists, by its mark. made tells whether this
+// environment has made something of its kind, so that one without a mark is older.
+func (e *examination) owned(name string, mark environment.Mark, marked, made bool) finding {
+	switch {
+	case marked && mark.Environment == e.Environment.Name:
+		return good("%s", name)
+	case marked:
+		return wrong(other, "%s belongs to the environment %s", name, mark)
+	case made:
+		return warn("deploy the environment again: its mark says then whose it is", "%s carries no mark of an environment", name)
+	}
+	return wrong(other+"; or, if it is yours, import it", "%s exists, and carries no mark of this environment", name)
+}
+
+func lookRole(ctx context.Context, e *examination) finding {
+	role, err := e.role(ctx)
+	switch {
+	case isMissing(err):
+		return good("the name %s is free", e.Environment.Role)
+	case err != nil:
+		return unseen(err)
+	}
+	tags := map[string]string{}
+	for _, t := range role.Tags {
+		tags[*t.Key] = *t.Value
+	}
+	mark, marked := environment.MarkOf(tags)
+	_, err = e.stack(ctx, e.Environment.RoleStack())
+	return e.owned(e.Environment.RoleARN(), mark, marked, err == nil)
+}
+
+func lookFunction(ctx context.Context, e *examination) finding {
+	function, err := e.function(ctx)
+	switch {
+	case isMissing(err):
+		return good("the name %s is free", e.Environment.Function)
+	case err != nil:
+		return unseen(err)
+	}
+	mark, marked := environment.MarkOf(function.Tags)
+	_, err = e.stack(ctx, e.Environment.FunctionStack())
+	return e.owned(*function.Configuration.FunctionArn, mark, marked, err == nil)
+}
+
+// federatedHere tells whether `pulumi up` has left its file here.
+func (e *examination) federatedHere() bool {
+	_, err := os.Stat(e.Environment.CredentialFile(e.Root))
+	return err == nil
+}
+
+func lookServiceAccount(ctx context.Context, e *examination) finding {
+	account, err := e.account(ctx)
+	switch {
+	case isMissing(err):
+		return good("the name %s is free", e.Environment.ServiceAccountEmail())
+	case err != nil:
+		return unseen(err)
+	}
+	mark, marked := environment.FindMark(account.Description)
+	f := e.owned(account.Email, mark, marked, e.federatedHere())
+	if account.Disabled && f.status != Error {
+		return wrong("gcloud iam service-accounts enable "+account.Email+" --project "+e.Environment.GoogleProject, "%s is disabled", account.Email)
+	}
+	return f
+}
+
+func lookPool(ctx context.Context, e *examination) finding {
+	pool, err := e.pool(ctx)
+	switch {
+	case isMissing(err):
+		return good("the id %s is free", e.Environment.Pool)
+	case err != nil:
+		return unseen(err)
+	}
+	return e.pooled(pool.Name, pool.Description, pool.State, pool.ExpireTime, pool.Disabled,
+		"gcloud iam workload-identity-pools update "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject+" --no-disabled")
+}
+
+func lookProvider(ctx context.Context, e *examination) finding {
+	provider, err := e.provider(ctx)
+	switch {
+	case isMissing(err):
+		return good("the id %s is free", e.Environment.Provider)
+	case err != nil:
+		return unseen(err)
+	}
+	return e.pooled(provider.Name, provider.Description, provider.State, provider.ExpireTime, provider.Disabled,
+		"gcloud iam workload-identity-pools providers update-aws "+e.Environment.Provider+" --workload-identity-pool "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject+" --no-disabled")
+}
+
+// pooled judges a pool or a provider. A deleted one keeps its id for 30 days.
+func (e *examination) pooled(name, description, state, freed string, disabled bool, enable string) finding {
+	mark, marked := environment.FindMark(description)
+	if state == deleted {
+		if marked && mark.Environment == e.Environment.Name {
+			return warn("pulumi up brings it back and takes it over", "%s is deleted; its id is free again at %s", name, freed)
+		}
+		return wrong(other+"; or, if it is yours, undelete it with gcloud and import it", "%s is deleted, was not this environment's, and keeps its id until %s", name, freed)
+	}
+	f := e.owned(name, mark, marked, e.federatedHere())
+	if disabled && f.status != Error {
+		return wrong(enable, "%s is disabled", name)
+	}
+	return f
+}

@@ -1,0 +1,98 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+)
+
+// versionParameter holds the version of the bootstrap: AWS CDK Developer Guide,
+// "AWS CDK bootstrapping". hnb659fds is the qualifier that the CDK has by default.
+const versionParameter = "/cdk-bootstrap/hnb659fds/version"
+
+// minBootstrap is the oldest bootstrap that the modern synthesizer works with: the
+// rule that the CDK puts into every template, CheckBootstrapVersion.
+const minBootstrap = 6
+
+// newestBootstrap reads which version the installed CDK would bring; 0 is unknown.
+func (e *examination) newestBootstrap() int {
+	data, err := os.ReadFile(filepath.Join(e.Root, "node_modules", "aws-cdk", "lib", "api", "bootstrap", "bootstrap-template.yaml"))
+	if err != nil {
+		return 0
+	}
+	m := regexp.MustCompile(`(?s)\n  CdkBootstrapVersion:\n.*?Value: ["']?([0-9]+)`).FindSubmatch(data)
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(string(m[1])) // digits
+	return n
+}
+
+func lookBootstrap(ctx context.Context, e *examination) finding {
+	run := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", e.Environment.AWSAccount, e.Environment.AWSRegion)
+	out, err := ssm.NewFromConfig(e.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(versionParameter)})
+	switch {
+	case clouds.Code(err) == "ParameterNotFound":
+		return wrong(run, "the account's region is not bootstrapped: there is no parameter %s", versionParameter)
+	case err != nil:
+		return unseen(err)
+	}
+	text := aws.ToString(out.Parameter.Value)
+	have, err := strconv.Atoi(text)
+	newest := e.newestBootstrap()
+	switch {
+	case err != nil:
+		return wrong(run, "the parameter %s is %q, which is no version", versionParameter, text)
+	case have < minBootstrap:
+		return wrong(run, "version %d; the CDK needs %d or newer", have, minBootstrap)
+	case have < newest:
+		return warn(run+" when it suits you", "version %d, which works; the newest is %d", have, newest)
+	}
+	return good("version %d", have)
+}
+
+func lookRoleStack(ctx context.Context, e *examination) finding {
+	return e.stacked(ctx, e.Environment.RoleStack())
+}
+
+func lookFunctionStack(ctx context.Context, e *examination) finding {
+	return e.stacked(ctx, e.Environment.FunctionStack())
+}
+
+// stacked judges a stack's state: AWS CloudFormation User Guide, "Stack status codes".
+func (e *examination) stacked(ctx context.Context, name string) finding {
+	stack, err := e.stack(ctx, name)
+	switch {
+	case isMissing(err):
+		return notDeployed()
+	case err != nil:
+		return unseen(err)
+	}
+	status, why := string(stack.StackStatus), ""
+	if reason := aws.ToString(stack.StackStatusReason); reason != "" {
+		why = ": " + reason
+	}
+	again := fmt.Sprintf("npx cdk deploy -c environment=%s %s", e.Environment.Name, name)
+	switch {
+	case status == "ROLLBACK_COMPLETE" || status == "ROLLBACK_FAILED" || status == "CREATE_FAILED":
+		return wrong("gcs-to-s3 down "+e.Environment.Name+" takes it away; the events say why: aws cloudformation describe-stack-events --stack-name "+name, "%s is in %s, from where it can only be deleted%s", name, status, why)
+	case status == "UPDATE_ROLLBACK_FAILED":
+		return wrong("aws cloudformation continue-update-rollback --stack-name "+name, "%s is in %s%s", name, status, why)
+	case strings.HasSuffix(status, "_FAILED"):
+		return wrong("aws cloudformation describe-stack-events --stack-name "+name+" says why", "%s is in %s%s", name, status, why)
+	case strings.HasSuffix(status, "_IN_PROGRESS"):
+		return warn("wait for it: gcs-to-s3 up and down do", "%s is at work: %s", name, status)
+	case status == "UPDATE_ROLLBACK_COMPLETE":
+		return warn(again, "%s went back to what it was before its last update failed%s", name, why)
+	}
+	return good("%s is in %s", name, status)
+}
