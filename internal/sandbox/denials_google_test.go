@@ -478,6 +478,14 @@ func administration() []denial {
 		})
 	}
 	account := &iam.Aws{AccountId: sandbox.Account}
+	// allowed has the organization allow one value alone of a constraint.
+	allowed := func(constraint, value string) func(*testing.T, *sandboxtest.Clouds) error {
+		return func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.Call(t, "PATCH", "/v2/"+project+"/policies/"+constraint, map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": []string{value}}}}}}, nil)
+			return createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account})(t, c)
+		}
+	}
+	const orgPolicies = "google-github-actions/auth, issue 201"
 	const lifeOfPools = "Manage workload identity pools and providers (IAM documentation)"
 	const policies = "Policy (IAM API reference)"
 	return []denial{
@@ -488,6 +496,8 @@ func administration() []denial {
 			}
 			return createPool(s, c.Env.Pool)
 		}), 409, "ALREADY_EXISTS", "Requested entity already exists", lifeOfPools},
+		{section, "a provider where the organization allows others", allowed("iam.workloadIdentityPoolProviders", "https://token.actions.githubusercontent.com"), 400, "FAILED_PRECONDITION", "Precondition check failed.", orgPolicies},
+		{section, "a provider where the organization allows other accounts", allowed("iam.workloadIdentityPoolAwsAccounts", "999999999999"), 400, "FAILED_PRECONDITION", "Precondition check failed.", orgPolicies},
 		{section, "a pool deleted twice", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
 			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Env.Pool).Do(); err != nil {
 				return err

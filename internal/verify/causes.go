@@ -21,8 +21,6 @@ var causes = map[string]cause{
 		"aws sts get-caller-identity --query Account (the environment's is {awsAccount}, in {region})", "choose the right profile: export AWS_PROFILE=…"},
 	"may-not-put": {"you may not write to the source bucket",
 		"gcloud storage buckets get-iam-policy gs://{bucket}", "gcs-to-s3 verify {environment} --object {object} copies an object that is there already"},
-	"may-not-look": {"you may not look at the source bucket's objects",
-		"gcloud storage objects describe gs://{bucket}/{object}", "have somebody give you roles/storage.objectViewer on it"},
 	"may-not-invoke": {"you may not invoke the function",
 		"aws iam simulate-principal-policy --policy-source-arn YOUR_ARN --action-names lambda:InvokeFunction", "have somebody allow you lambda:InvokeFunction on {function}"},
 	"may-not-read-copy": {"you may not read or delete what is below the destination's prefix",

@@ -38,7 +38,11 @@ const (
 
 // problemOf reads what a client of either cloud returns to the person's own calls.
 func problemOf(hop string, err error) problem {
-	p := problem{hop: hop, message: err.Error()}
+	p := problem{hop: hop}
+	if err == nil {
+		return p
+	}
+	p.message = err.Error()
 	var (
 		google   *googleapi.Error
 		aws      smithy.APIError

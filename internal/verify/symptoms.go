@@ -39,7 +39,6 @@ var symptoms = []symptom{
 	{HopSource, 401, "", "", askNothing, []string{"google-login"}},
 	{HopSource, 0, codeCredentials, "", askNothing, []string{"google-login"}},
 	{HopSource, 403, "", apiOff, askAPI, []string{"storage-api", "not-yet"}},
-	{HopSource, 403, "", "storage.objects.get", askNothing, []string{"may-not-look", "google-login"}},
 	{HopSource, 403, "", "", askNothing, []string{"may-not-put", "google-login", "perimeter"}},
 	{HopSource, 404, "", "No such object", askNothing, []string{"object-missing"}},
 	{HopSource, 404, "", "", askNothing, []string{"source-bucket"}},

@@ -146,6 +146,20 @@ func TestVerificationOfAnObject(t *testing.T) {
 	s.Call(t, "GET", "/storage/v1/b/"+s.Env.SourceBucket+"/o/"+s.Env.Object, nil, nil) // it is there
 }
 
+// TestVerificationOfAnObjectThatIsNotToBeSeen is for who may not read it either: the
+// function's word about its generation has to do.
+func TestVerificationOfAnObjectThatIsNotToBeSeen(t *testing.T) {
+	s := newStand(t, sandbox.Options{})
+	s.Deploy(t)
+	s.Call(t, "POST", "/v1/projects/"+s.Env.GoogleProject+"/serviceAccounts", map[string]any{"accountId": "nobody"}, nil)
+	s.options.Google = s.google(t, tokenOf(t, s, "nobody"))
+	s.options.Object = s.Env.Object
+	if r := s.run(t); !r.OK {
+		t.Errorf("the report is %+v, its failure %+v", r, r.Failure)
+	}
+	s.clean(t)
+}
+
 func (s *stand) policy(t *testing.T, path string, body any) {
 	t.Helper()
 	method := "POST"
