@@ -40,7 +40,7 @@ func (e *examination) bundled(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 		if function.Code == nil || aws.ToString(function.Code.Location) == "" {
-			return nil, errors.New("Lambda does not say where the bundle is")
+			return nil, errors.New("the function's description does not say where its bundle is")
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, *function.Code.Location, nil)
 		if err != nil {

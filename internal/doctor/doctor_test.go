@@ -149,14 +149,12 @@ func (s *stand) makeStack(t *testing.T, name, want string) {
 	wait := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
 		o.MinDelay, o.MaxDelay = time.Millisecond, 50*time.Millisecond
 	})
-	out, err := wait.WaitForOutput(context.Background(), &cloudformation.DescribeStacksInput{StackName: &name}, 10*time.Second)
-	if err != nil && want == "CREATE_COMPLETE" {
+	if err := wait.Wait(context.Background(), &cloudformation.DescribeStacksInput{StackName: &name}, 10*time.Second); err != nil && want == "CREATE_COMPLETE" {
 		t.Fatal(err)
 	}
-	if out, err = client.DescribeStacks(context.Background(), &cloudformation.DescribeStacksInput{StackName: &name}); err != nil {
+	if out, err := client.DescribeStacks(context.Background(), &cloudformation.DescribeStacksInput{StackName: &name}); err != nil {
 		t.Fatal(err)
-	}
-	if got := string(out.Stacks[0].StackStatus); got != want {
+	} else if got := string(out.Stacks[0].StackStatus); got != want {
 		t.Fatalf("the stack is in %s, want %s", got, want)
 	}
 }
