@@ -91,6 +91,8 @@ func TestVerdicts(t *testing.T) {
 		}, writer, Missing, "role-policy", "explicitDeny"},
 		{"no role", func(_ *testing.T, _ *sandboxtest.Clouds, a *Access) { a.Environment.Role = "another" }, writer, Missing, "role-missing", ""},
 		{"somebody who may not simulate", func(t *testing.T, c *sandboxtest.Clouds, a *Access) { a.AWS = c.AWSConfig(c.Session(t, c.Env.Role)) }, writer, Unknown, "", "AccessDenied"},
+		{"the account", nil, Access.Account, Granted, "", "123456789012"},
+		{"another account", func(_ *testing.T, _ *sandboxtest.Clouds, a *Access) { a.Environment.AWSAccount = "999999999999" }, Access.Account, Missing, "aws-account", "the environment's is 999999999999"},
 		{"the trust", nil, Access.Trust, Granted, "", "lambda.amazonaws.com"},
 		{"no role to trust", func(_ *testing.T, _ *sandboxtest.Clouds, a *Access) { a.Environment.Role = "another" }, Access.Trust, Missing, "role-missing", ""},
 

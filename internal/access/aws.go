@@ -8,9 +8,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
+
+// Account looks whether the person's AWS credentials are of the environment's
+// account: in another one nothing of it is found.
+func (a Access) Account(ctx context.Context) Verdict {
+	who, err := sts.NewFromConfig(a.AWS).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return unseen("your AWS credentials", err)
+	}
+	if got := aws.ToString(who.Account); got != a.Environment.AWSAccount {
+		return missing("aws-account", "your AWS credentials are of the account %s, the environment's is %s", got, a.Environment.AWSAccount)
+	}
+	return granted("your AWS credentials are of the account %s", a.Environment.AWSAccount)
+}
 
 // Writer has AWS simulate the write with the role's policies. What the bucket's
 // own policy says is not among them.

@@ -45,6 +45,10 @@ func (v *verification) ask(ctx context.Context, p problem) verdict {
 	case askAPI:
 		api := hopAPIs[p.hop]
 		return verdictOf(a.API(ctx, api[0], api[1]))
+	case askAccount:
+		found := verdictOf(a.Account(ctx))
+		found.state = missing // waiting helps against neither
+		return found
 	case askTrust:
 		return verdictOf(a.Trust(ctx))
 	}

@@ -14,6 +14,7 @@ const (
 	askWriter          // the role's policies
 	askTrust           // the role's trust policy
 	askAPI             // whether the API of the hop is enabled
+	askAccount         // whose the person's AWS credentials are
 )
 
 // symptom is a row of the table: how a failure shows itself, and what may cause it.
@@ -46,9 +47,9 @@ var symptoms = []symptom{
 	{HopSource, 503, "", "", askNothing, []string{"gcs-busy"}},
 	{HopSource, 0, "", "", askNothing, []string{"unknown"}},
 
-	{HopFunction, 404, "ResourceNotFoundException", "", askNothing, []string{"not-deployed", "aws-account"}},
+	{HopFunction, 404, "ResourceNotFoundException", "", askAccount, []string{"not-deployed", "aws-account"}},
 	{HopFunction, 403, "AccessDeniedException", "cannot be assumed by Lambda", askTrust, []string{"role-missing", "role-trust", "not-yet"}},
-	{HopFunction, 403, "AccessDeniedException", "", askNothing, []string{"may-not-invoke", "aws-account"}},
+	{HopFunction, 403, "AccessDeniedException", "", askAccount, []string{"may-not-invoke", "aws-account"}},
 	{HopFunction, 0, "ExpiredTokenException", "", askNothing, []string{"aws-login"}},
 	{HopFunction, 0, "UnrecognizedClientException", "", askNothing, []string{"aws-login", "aws-account"}},
 	{HopFunction, 0, "InvalidSignatureException", "", askNothing, []string{"aws-login"}},

@@ -96,7 +96,7 @@ var introductions = map[string]string{
 
 var asked = map[asking]string{
 	askNothing: "no", askPasses: "yes: it passes, and is waited for up to a minute", askProvider: "perhaps: the pool and the provider are looked at", askBinding: "perhaps: the service account and its policy are looked at",
-	askViewer: "perhaps: the bucket's and the project's policy are looked at", askWriter: "perhaps: AWS simulates the write", askTrust: "perhaps: the role's trust policy is looked at", askAPI: "perhaps: the API's state is looked at",
+	askViewer: "perhaps: the bucket's and the project's policy are looked at", askWriter: "perhaps: AWS simulates the write", askTrust: "perhaps: the role's trust policy is looked at", askAPI: "perhaps: the API's state is looked at", askAccount: "no; AWS is asked whose your credentials are",
 }
 
 func writeTroubleshooting() string {

@@ -194,6 +194,7 @@ func TestMistakes(t *testing.T) {
 		{name: "storage is not enabled", spoil: func(t *testing.T, s *stand) { disable(t, s, "storage") }, hop: HopSource, status: 403, cause: "storage-api", found: "storage.googleapis.com is not enabled"},
 
 		{name: "no function", set: func(*testing.T, *stand) {}, hop: HopFunction, status: 404, cause: "not-deployed"},
+		{name: "credentials of another account", set: func(*testing.T, *stand) {}, spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, hop: HopFunction, status: 404, cause: "aws-account", found: "of the account 123456789012"},
 		{name: "expired AWS credentials", spoil: func(t *testing.T, s *stand) {
 			session := s.Session(t, s.Env.Role)
 			session.SessionToken = "another"
