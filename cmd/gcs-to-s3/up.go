@@ -12,17 +12,21 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/doctor"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/verify"
 )
 
 func newUp(getenv func(string) string) *cobra.Command {
-	var yes, plan, asJSON, verbose, local bool
+	var yes, plan, asJSON, verbose, local, noDoctor, noVerify bool
 	cmd := &cobra.Command{
 		Use:   "up [NAME]",
 		Short: "Bring an environment up in both clouds",
-		Long: `Shows what would change (cdk diff, pulumi preview) and asks; then runs cdk deploy
-for the role, pulumi up for the federation and cdk deploy for the function. It may
-be interrupted and run again: what is there already is not made again.`,
+		Long: `Looks at everything that the environment needs, as doctor does; shows what would
+change (cdk diff, pulumi preview) and asks; then runs cdk deploy for the role, pulumi
+up for the federation and cdk deploy for the function, and proves that it copies, as
+verify does. It may be interrupted and run again: what is there already is not made
+again.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -33,25 +37,41 @@ be interrupted and run again: what is there already is not made again.`,
 			if err != nil {
 				return err
 			}
+			if !noDoctor {
+				if err := d.examine(ctx, cmd.ErrOrStderr()); err != nil {
+					return err
+				}
+			}
 			if !yes || plan {
 				agreed, err := d.agree(ctx, cmd, plan)
 				if err != nil || !agreed {
 					return err
 				}
 			}
-			steps, err := d.Up(ctx)
+			result := upResult{Environment: d.Env.Name}
+			if result.Steps, err = d.Up(ctx); err == nil && !noVerify {
+				result.Verification, err = d.verify(ctx)
+			}
+			if result.Up = err == nil; err != nil {
+				err = again(err, "up", d.Env.Name)
+			}
 			if asJSON {
-				return errors.Join(err, writeJSON(cmd.OutOrStdout(), upResult{d.Env.Name, steps, err == nil}))
+				return errors.Join(err, writeJSON(cmd.OutOrStdout(), result))
 			}
-			if err != nil {
-				return again(err, "up", d.Env.Name)
+			if result.Verification != nil {
+				fmt.Fprintln(cmd.OutOrStdout())
+				_ = result.Verification.Write(cmd.OutOrStdout()) // there is nobody to tell
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "\nThe environment %s is up. Try it:\n\n  gcs-to-s3 invoke %[1]s\n", d.Env.Name)
-			return nil
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "\nThe environment %s is up. Try it: gcs-to-s3 invoke %[1]s\n", d.Env.Name)
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "neither show what would change nor ask")
 	cmd.Flags().BoolVar(&plan, "plan", false, "show what would change, and change nothing")
+	cmd.Flags().BoolVar(&noDoctor, "no-doctor", false, "do not look before, and go on whatever is wrong")
+	cmd.Flags().BoolVar(&noVerify, "no-verify", false, "do not prove that it copies")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done as JSON")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print all that the commands print")
 	cmd.Flags().BoolVar(&local, "sandbox", false, "do it in local clouds, which stay until Ctrl-C; NAME's settings are taken, except for account, region, project and endpoints")
@@ -61,9 +81,37 @@ be interrupted and run again: what is there already is not made again.`,
 
 // upResult is what `up --json` prints.
 type upResult struct {
-	Environment string           `json:"environment"`
-	Steps       []lifecycle.Step `json:"steps"`
-	Up          bool             `json:"up"`
+	Environment  string           `json:"environment"`
+	Steps        []lifecycle.Step `json:"steps"`
+	Verification *verify.Report   `json:"verification,omitempty"`
+	Up           bool             `json:"up"`
+}
+
+// examine looks at what the environment needs before anything is changed.
+func (d deployment) examine(ctx context.Context, w io.Writer) error {
+	report, err := doctor.Run(ctx, doctor.Options{Environment: d.Env, Root: d.Root, AWS: d.Clouds.AWS, Google: d.Clouds.Google, Progress: d.Progress})
+	if err != nil {
+		return again(err, "up", d.Env.Name)
+	}
+	preventing := report.Preventing()
+	if len(preventing) == 0 {
+		return nil
+	}
+	_ = report.Write(w) // there is nobody to tell
+	var titles []string
+	for _, c := range preventing {
+		titles = append(titles, c.Title)
+	}
+	return fmt.Errorf("nothing was changed: what the environment %s needs is not in order: %s; hint: the table tells what to do; --no-doctor goes on all the same", d.Env.Name, strings.Join(titles, ", "))
+}
+
+// verify proves that the environment copies.
+func (d deployment) verify(ctx context.Context) (*verify.Report, error) {
+	report, err := verify.Run(ctx, verify.Options{Environment: d.Env, AWS: d.Clouds.AWS, Google: d.Clouds.Google, Progress: d.Progress})
+	if err == nil {
+		err = report.Err()
+	}
+	return &report, err
 }
 
 // again tells how to go on after a failure.

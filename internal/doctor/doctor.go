@@ -17,6 +17,7 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -132,6 +133,21 @@ func (r Report) Get(id string) Result {
 		}
 	}
 	return Result{}
+}
+
+// ofDeployed are the checks of what is deployed: a deployment makes that anew.
+var ofDeployed = []string{"role-stack", "function-stack", "configuration", "bundle", "function-settings", "function-role", "trust", "binding", "viewer", "writer"}
+
+// Preventing are the errors that would prevent a deployment, or that it would not
+// mend.
+func (r Report) Preventing() []Result {
+	var out []Result
+	for _, c := range r.Checks {
+		if c.Status == Error && !slices.Contains(ofDeployed, c.ID) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func (r Report) summary() string {

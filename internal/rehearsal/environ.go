@@ -70,7 +70,7 @@ func (s *Stand) Add(name string, settings map[string]string) (environment.Enviro
 	for _, key := range []string{"iam", "iamBeta", "resourceManager", "cloudResourceManager", "serviceUsage"} {
 		fmt.Fprintf(&content, "  gcp:%sCustomEndpoint: %s/v1/\n", key, google)
 	}
-	fmt.Fprintf(&content, "  gcp:storageCustomEndpoint: %s/storage/v1/\n", google)
+	fmt.Fprintf(&content, "  gcp:storageCustomEndpoint: %s/storage/v1/\n  gcp:orgPolicyCustomEndpoint: %[1]s/v2/\n", google)
 
 	path := filepath.Join(s.root, environment.FileName(name))
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

@@ -26,6 +26,7 @@ var endpoints = map[string]string{
 	"resourceManagerCustomEndpoint":      "https://cloudresourcemanager.googleapis.com/v1/",
 	"cloudResourceManagerCustomEndpoint": "https://cloudresourcemanager.googleapis.com/v1/",
 	"serviceUsageCustomEndpoint":         "https://serviceusage.googleapis.com/v1/",
+	"orgPolicyCustomEndpoint":            "https://orgpolicy.googleapis.com/v2/",
 }
 
 // passed are keys that the engine or a user may set and that change nothing here.
