@@ -128,7 +128,8 @@ func (s *stand) deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInput
 	if _, err := iam.NewFromConfig(s.options.AWS).TagRole(context.Background(), &iam.TagRoleInput{RoleName: &s.Env.Role, Tags: tags}); err != nil {
 		t.Fatal(err)
 	}
-	s.Deploy(t, changes...)
+	// No check invokes the function, so that it may be any.
+	s.DeployBundle(t, s.bundle(t, string(s.Configuration(t).JSON())), changes...)
 	write(t, s.Env.CredentialFile(s.options.Root), string(s.Configuration(t).JSON()))
 	s.makeStack(t, s.Env.RoleStack(), "CREATE_COMPLETE")
 	s.makeStack(t, s.Env.FunctionStack(), "CREATE_COMPLETE")
@@ -460,14 +461,19 @@ func (s *stand) switchOff(t *testing.T, api string) {
 	s.Call(t, "POST", "/v1/projects/"+s.Env.GoogleProject+"/services/"+api+".googleapis.com:disable", map[string]any{}, nil)
 }
 
-// redeploy gives the function a bundle with another configuration, or without one.
-func (s *stand) redeploy(t *testing.T, configuration string) {
+// bundle is a deployment package with a credential configuration, or without one.
+func (s *stand) bundle(t *testing.T, configuration string) []byte {
 	t.Helper()
 	files := map[string][]byte{"bootstrap": []byte("#!/bin/sh\n")}
 	if configuration != "" {
 		files[s.Env.CredentialFileName()] = []byte(configuration)
 	}
-	if _, err := lambda.NewFromConfig(s.options.AWS).UpdateFunctionCode(context.Background(), &lambda.UpdateFunctionCodeInput{FunctionName: &s.Env.Function, ZipFile: sandboxtest.Bundle(t, files)}); err != nil {
+	return sandboxtest.Bundle(t, files)
+}
+
+func (s *stand) redeploy(t *testing.T, configuration string) {
+	t.Helper()
+	if _, err := lambda.NewFromConfig(s.options.AWS).UpdateFunctionCode(context.Background(), &lambda.UpdateFunctionCodeInput{FunctionName: &s.Env.Function, ZipFile: s.bundle(t, configuration)}); err != nil {
 		t.Fatal(err)
 	}
 }

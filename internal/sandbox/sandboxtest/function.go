@@ -23,20 +23,25 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
 
-// bootstrap builds the function, once for all tests of a package.
-var bootstrap = sync.OnceValues(func() ([]byte, error) {
+// binary is a deployment package of the function's binary alone. It is built and
+// packed once for all tests of a package: packing is slow under -race.
+var binary = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "gcs-to-s3-function-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", binary, "github.com/gcs-to-s3/gcs-to-s3/function")
+	file := filepath.Join(dir, "bootstrap")
+	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", file, "github.com/gcs-to-s3/gcs-to-s3/function")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the function: %w\n%s", err, out)
 	}
-	return os.ReadFile(binary)
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return pack(nil, map[string][]byte{"bootstrap": content})
 })
 
 // Architecture is the one that functions of this machine have.
@@ -70,11 +75,16 @@ func (c *Clouds) Variables() map[string]string {
 // its bundle, as the CDK would. Changes are made to the request.
 func (c *Clouds) Deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInput)) {
 	t.Helper()
-	binary, err := bootstrap()
+	function, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundle := Bundle(t, map[string][]byte{"bootstrap": binary, c.Env.CredentialFileName(): c.Configuration(t).JSON()})
+	c.DeployBundle(t, Replace(t, function, c.Env.CredentialFileName(), c.Configuration(t).JSON()), changes...)
+}
+
+// DeployBundle is Deploy with another deployment package.
+func (c *Clouds) DeployBundle(t *testing.T, bundle []byte, changes ...func(*lambda.CreateFunctionInput)) {
+	t.Helper()
 	in := &lambda.CreateFunctionInput{
 		FunctionName: &c.Env.Function, Role: aws.String(c.Env.RoleARN()), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
 		Architectures: []types.Architecture{types.Architecture(Architecture())}, Code: &types.FunctionCode{ZipFile: bundle},
@@ -92,9 +102,43 @@ func (c *Clouds) Deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInpu
 // Bundle is a deployment package of executable files.
 func Bundle(t *testing.T, files map[string][]byte) []byte {
 	t.Helper()
+	bundle, err := pack(nil, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle
+}
+
+// Replace is a deployment package with another content of one file.
+func Replace(t *testing.T, bundle []byte, name string, content []byte) []byte {
+	t.Helper()
+	replaced, err := pack(bundle, map[string][]byte{name: content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return replaced
+}
+
+// pack makes a deployment package of another's files, as they are packed already,
+// and of those given.
+func pack(bundle []byte, files map[string][]byte) ([]byte, error) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
+	if bundle != nil {
+		r, err := zip.NewReader(bytes.NewReader(bundle), int64(len(bundle)))
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range r.File {
+			if _, replaced := files[f.Name]; replaced {
+				continue
+			}
+			if err := z.Copy(f); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for name, content := range files {
 		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
 		h.SetMode(0o755)
@@ -103,35 +147,9 @@ func Bundle(t *testing.T, files map[string][]byte) []byte {
 			_, err = w.Write(content)
 		}
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// Replace is a deployment package with another content of one file.
-func Replace(t *testing.T, bundle []byte, name string, content []byte) []byte {
-	t.Helper()
-	r, err := zip.NewReader(bytes.NewReader(bundle), int64(len(bundle)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string][]byte{}
-	for _, f := range r.File {
-		in, err := f.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if files[f.Name], err = io.ReadAll(in); err != nil {
-			t.Fatal(err)
-		}
-		if err := in.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	files[name] = content
-	return Bundle(t, files)
+	err := z.Close()
+	return b.Bytes(), err
 }
