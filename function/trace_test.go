@@ -179,6 +179,23 @@ func TestTraceWithoutSTS(t *testing.T) {
 	}
 }
 
+// TestTraceWithoutAServiceAccount: where the configuration names none, the federated
+// principal reads itself, and there is no such hop.
+func TestTraceWithoutAServiceAccount(t *testing.T) {
+	l := newInvocation(t)
+	l.BindBucket(t, l.Env.SourceBucket, "roles/storage.objectViewer", l.PrincipalSet(l.Env.AssumedRole()))
+	h := l.start(t)
+	h.settings.credentials.ServiceAccountImpersonationURL = ""
+	got := traced(t, h, Event{})
+	var hops []string
+	for _, hop := range got.Trace {
+		hops = append(hops, hop.Hop)
+	}
+	if diff := cmp.Diff([]string{"role session", "federated principal", "object read", "object written"}, hops); diff != "" || got.StatusCode != 200 {
+		t.Errorf("answered %+v, hops (-want +got):\n%s", got, diff)
+	}
+}
+
 func TestTraceFollowsOneObject(t *testing.T) {
 	l := newInvocation(t)
 	h := l.start(t)
