@@ -125,7 +125,7 @@ func environ(s *Stand, t toolchain.Set) []string {
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22",
 
 		"PULUMI_HOME=" + filepath.Join(s.Dir, "pulumi"),
-		"PULUMI_BACKEND_URL=file://" + filepath.Join(s.Dir, "state"),
+		"PULUMI_BACKEND_URL=file://" + filepath.Join(s.Dir, "state") + "?metadata=skip", // as in Pulumi.yaml
 		"PULUMI_CONFIG_PASSPHRASE=" + passphrase,
 		"PULUMI_STACK=" + s.Env.Name,
 		"PULUMI_SKIP_UPDATE_CHECK=true",
