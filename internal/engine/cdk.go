@@ -73,5 +73,5 @@ func (c CDK) run(ctx context.Context, dir string, args ...string) (string, error
 	}
 	defer os.RemoveAll(assembly)
 	args = append(args, "--context", "environment="+c.Env.Name, "--output", assembly, "--no-color", "--ci", "--no-notices")
-	return command{strings.Join(shown, " "), c.Path, args, dir, c.Environ, c.Each}.run(ctx)
+	return command{strings.Join(shown, " "), c.Path, args, dir, c.Environ, c.Each, cdkMessage}.run(ctx)
 }

@@ -10,24 +10,24 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// Error is a command that failed. Output is its own message.
+// Error is a command that failed.
 type Error struct {
 	Command string // as one would type it
-	Output  string
+	Output  string // everything that it printed
+	Message string // what of that matters
 	Err     error
 }
 
 func (e *Error) Error() string {
-	out := strings.TrimSpace(e.Output)
-	if out != "" {
-		out = "\n" + out
+	s := fmt.Sprintf("%s: %v", e.Command, e.Err)
+	if e.Message != "" {
+		s += "\n" + e.Message
 	}
-	return fmt.Sprintf("%s: %v%s", e.Command, e.Err, out)
+	return s
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -44,6 +44,7 @@ type command struct {
 	dir     string
 	environ []string
 	each    func(line string) // is called with every line that is printed; may be nil
+	message func(printed string) string
 }
 
 // run runs the command and returns what it printed on its standard output. With
@@ -69,7 +70,7 @@ func (c command) run(ctx context.Context) (string, error) {
 		return stdout.String(), fmt.Errorf("%s: %w", c.shown, context.Cause(ctx))
 	}
 	if err != nil {
-		return stdout.String(), &Error{c.shown, all.String(), err}
+		return stdout.String(), &Error{c.shown, all.String(), c.message(all.String()), err}
 	}
 	return stdout.String(), nil
 }

@@ -33,7 +33,7 @@ func sorted(lines []string) []string { return slices.Sorted(slices.Values(lines)
 func TestCommand(t *testing.T) {
 	t.Parallel()
 	var lines []string
-	c := command{shown: "tool it", path: tool(t, "printf 'one\\r\\n\\n\\033[1mtwo\\033[0m\\n'; echo three >&2; exit ${CODE:-0}\n"), each: func(line string) { lines = append(lines, line) }}
+	c := command{shown: "tool it", message: tail, path: tool(t, "printf 'one\\r\\n\\n\\033[1mtwo\\033[0m\\n'; echo three >&2; exit ${CODE:-0}\n"), each: func(line string) { lines = append(lines, line) }}
 	out, err := c.run(t.Context())
 	if err != nil || !strings.HasPrefix(out, "one\r\n\n") || strings.Contains(out, "three") {
 		t.Errorf("the standard output is %q, %v", out, err)
@@ -58,7 +58,7 @@ func TestCommandEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "child")
 	ctx, cancel := context.WithCancel(t.Context())
-	c := command{shown: "tool", path: tool(t, "trap 'echo interrupted; exit 1' INT\nsleep 1000 >/dev/null 2>&1 & echo $! > "+file+".new; mv "+file+".new "+file+"; echo begun; wait\n"), each: func(line string) {
+	c := command{shown: "tool", message: tail, path: tool(t, "trap 'echo interrupted; exit 1' INT\nsleep 1000 >/dev/null 2>&1 & echo $! > "+file+".new; mv "+file+".new "+file+"; echo begun; wait\n"), each: func(line string) {
 		if line == "begun" {
 			cancel()
 		}
@@ -93,7 +93,7 @@ func TestLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := func(host string, pid int) error {
-		return &Error{"pulumi up", fmt.Sprintf("error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with `pulumi cancel`.\n  file:///state/.pulumi/locks/organization/gcs-to-s3/dev/1.json: created by alice@%s (pid %d) at 2026-11-25T09:00:00Z\n", host, pid), errors.New("exit status 255")}
+		return &Error{"pulumi up", fmt.Sprintf("error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with `pulumi cancel`.\n  file:///state/.pulumi/locks/organization/gcs-to-s3/dev/1.json: created by alice@%s (pid %d) at 2026-11-25T09:00:00Z\n", host, pid), "", errors.New("exit status 255")}
 	}
 	for name, tt := range map[string]struct {
 		err       error
@@ -112,7 +112,7 @@ func TestLocked(t *testing.T) {
 			t.Errorf("%s: Abandoned() = %v, want %v", name, got, tt.abandoned)
 		}
 	}
-	if l, ok := Locked(&Error{"pulumi up", "error: no stack", errors.New("exit status 255")}); ok {
+	if l, ok := Locked(&Error{"pulumi up", "error: no stack", "", errors.New("exit status 255")}); ok {
 		t.Errorf("another error is taken for the lock %+v", l)
 	}
 }
@@ -128,6 +128,26 @@ func TestPassphrase(t *testing.T) {
 		p := Pulumi{Path: path, Root: t.TempDir(), Env: environment.Environment{Name: tt.want}, Environ: []string{tt.environ}}
 		if there, err := p.Exists(t.Context()); err != nil || !there {
 			t.Errorf("with %s pulumi does not see the passphrase %q: %v", tt.environ, tt.want, err)
+		}
+	}
+}
+
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("line\n", longest+5)
+	for _, tt := range []struct {
+		of            func(string) string
+		printed, want string
+	}{
+		{cdkMessage, "Synthesis time: 2s\ndeploying...\n\nFailed resources:\nstack | CREATE_FAILED\n❌  stack failed\n", "Failed resources:\nstack | CREATE_FAILED\n❌  stack failed"},
+		{cdkMessage, "Synthesis time: 2s\n❌  stack failed: no credentials\n", "❌  stack failed: no credentials"},
+		{cdkMessage, "error: environment \"dev\" has 2 problems\n", "error: environment \"dev\" has 2 problems"},
+		{pulumiMessage, "Updating (dev):\n + pool\nDiagnostics:\n  pool:\n    error: Error 429\n\n  stack:\n    warning: using pulumi-language-go from $PATH at /x\n    error: update failed\n\nResources:\n    + 8 created\n\nDuration: 3s\n", "pool:\n    error: Error 429\n\n  stack:\n    error: update failed"},
+		{pulumiMessage, "error: no stack named 'dev' found\n", "error: no stack named 'dev' found"},
+		{pulumiMessage, long, "…\n" + strings.TrimSpace(strings.Repeat("line\n", longest))},
+	} {
+		if diff := cmp.Diff(tt.want, tt.of(tt.printed)); diff != "" {
+			t.Errorf("of %q (-want +got):\n%s", tt.printed, diff)
 		}
 	}
 }

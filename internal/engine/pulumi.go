@@ -37,7 +37,7 @@ func (p Pulumi) run(ctx context.Context, args ...string) (string, error) {
 		// there are none here.
 		environ = append(slices.Clone(environ), passphrase+"=")
 	}
-	return command{shown, p.Path, args, p.Root, environ, p.Each}.run(ctx)
+	return command{shown, p.Path, args, p.Root, environ, p.Each, pulumiMessage}.run(ctx)
 }
 
 // quietly runs pulumi for what it prints, which is for programs.

@@ -164,8 +164,8 @@ func Parse(name string, values map[string]string) (Environment, error) {
 }
 
 var requiredHints = map[string]string{
-	"awsAccount":    "`aws sts get-caller-identity --query Account` prints it; set it with `pulumi config set awsAccount 123456789012`",
-	"googleProject": "`gcloud config get project` prints it; set it with `pulumi config set googleProject my-project`",
+	"awsAccount":    "`aws sts get-caller-identity --query Account` prints it; `gcs-to-s3 init` asks for it, `pulumi config set awsAccount 123456789012` sets it",
+	"googleProject": "`gcloud config get project` prints it; `gcs-to-s3 init` asks for it, `pulumi config set googleProject my-project` sets it",
 }
 
 func sortedKeys(m map[string]string) []string {

@@ -29,11 +29,11 @@ var hints = []struct {
 		"an API is not enabled yet, or was just now, which takes a minute: gcloud services enable iam.googleapis.com sts.googleapis.com iamcredentials.googleapis.com cloudresourcemanager.googleapis.com storage.googleapis.com serviceusage.googleapis.com --project PROJECT"},
 	{regexp.MustCompile(`constraints/iam\.|violates constraint`),
 		"an organization policy forbids it: gcs-to-s3 doctor NAME says which"},
-	{regexp.MustCompile(`RESOURCE_EXHAUSTED|Quota exceeded|rateLimitExceeded|Throttling|Rate exceeded|TooManyRequests`),
+	{regexp.MustCompile(`(?i)RESOURCE_EXHAUSTED|Resource has been exhausted|quota exceeded|rateLimitExceeded|Throttling|rate exceeded|TooManyRequests|Error 429`),
 		"a quota is used up for now; wait a minute and run it again"},
 	{regexp.MustCompile(`Error 403|PERMISSION_DENIED|AccessDenied|is not authorized to perform`),
 		"your own rights do not suffice: the message names the permission that is missing"},
-	{regexp.MustCompile(`no language plugin|resource plugin.*not found|pulumi-language-go|could not download`),
+	{regexp.MustCompile(`no language plugin|failed to load language plugin|no resource plugin|could not download plugin|plugin .* not found`),
 		"Pulumi lacks a plugin: pulumi plugin install resource gcp 7.38.0; pulumi-language-go comes with Pulumi's own installation"},
 	{regexp.MustCompile(`PULUMI_ACCESS_TOKEN|pulumi login`),
 		"Pulumi is told by Pulumi.yaml or PULUMI_BACKEND_URL where its state is; pulumi whoami -v shows it"},
@@ -47,7 +47,7 @@ func hint(err error, env environment.Environment) string {
 	if errors.As(err, &locked) {
 		return fmt.Sprintf("wait for it to end. If you know that it has: pulumi cancel --stack %s", env.Name)
 	}
-	text := err.Error()
+	text := err.Error() + engine.Printed(err)
 	for _, h := range hints {
 		if h.says.MatchString(text) {
 			return strings.NewReplacer("ACCOUNT", env.AWSAccount, "REGION", env.AWSRegion, "PROJECT", env.GoogleProject, "NAME", env.Name).Replace(h.do)

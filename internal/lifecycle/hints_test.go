@@ -1,0 +1,44 @@
+package lifecycle
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// TestHints has what the tools and clouds were seen to say.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	env, err := environment.Parse("pr-7", map[string]string{"awsAccount": "123456789012", "googleProject": "my-project"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for says, want := range map[string]string{
+		"SSM parameter /cdk-bootstrap/hnb659fds/version not found. Has the environment been bootstrapped? Please run 'cdk bootstrap'": "npx cdk bootstrap aws://123456789012/ap-northeast-1",
+		"Need to perform AWS calls for account 123456789012, but no credentials have been configured":                                 "the environment's is 123456789012",
+		"google: could not find default credentials. See https://cloud.google.com/docs/authentication/external/set-up-adc":            "gcloud auth application-default login",
+		"error: incorrect passphrase":                "when the stack pr-7 was made",
+		"Error 409: Requested entity already exists": "gcs-to-s3 doctor pr-7 says by what",
+		"Error 403: Identity and Access Management (IAM) API has not been used in project 1 before or it is disabled.":         "gcloud services enable iam.googleapis.com",
+		"Error 400: Precondition check failed: Org Policy violated for value: 'constraints/iam.workloadIdentityPoolProviders'": "an organization policy forbids it",
+		"error: Error 429: Resource has been exhausted (e.g. check quota).":                                                    "wait a minute",
+		"Rate Exceeded. (Service: Lambda, Status Code: 429)":                                                                   "wait a minute",
+		"User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole":                                             "your own rights do not suffice",
+		"error: failed to load language plugin go: no pulumi-language-go plugin":                                               "Pulumi lacks a plugin",
+		"gcs-to-s3-dev-role is in UPDATE_ROLLBACK_FAILED state and can not be updated":                                         "gcs-to-s3 down pr-7 takes it away",
+		"warning: using pulumi-language-go from $PATH at /bin\nerror: update failed":                                           "",
+	} {
+		got := hint(fmt.Errorf("step: %w", &engine.Error{Command: "x", Output: says, Err: errors.New("exit status 1")}), env)
+		if !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("to %q the hint is %q, want %q", says, got, want)
+		}
+	}
+	locked := &engine.LockedError{Lock: engine.Lock{User: "alice", Host: "h", PID: 1}, Err: errors.New("x")}
+	if got := hint(locked, env); got != "wait for it to end. If you know that it has: pulumi cancel --stack pr-7" {
+		t.Errorf("to a lock the hint is %q", got)
+	}
+}
