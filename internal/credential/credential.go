@@ -38,6 +38,9 @@ const (
 	// DefaultTokenURL and DefaultIAMCredentialsEndpoint are Google's own.
 	DefaultTokenURL               = "https://sts.googleapis.com/v1/token"
 	DefaultIAMCredentialsEndpoint = "https://iamcredentials.googleapis.com"
+
+	// What stands beside the token exchange: Google's STS API reference, "introspect".
+	tokenPath, tokenInfoPath = "/token", "/introspect"
 )
 
 // Configuration is the file, with its keys in gcloud's order.
@@ -74,7 +77,7 @@ type Names struct {
 	ProjectNumber  string // digits; the number, not the id, of the pool's project
 	Pool           string // workload identity pool id
 	Provider       string // provider id
-	ServiceAccount string // e-mail address
+	ServiceAccount string // e-mail address; empty where the role itself has the rights
 }
 
 // Audience is the provider's full resource name, as token requests carry it.
@@ -110,7 +113,12 @@ func New(names Names, opts Options) (Configuration, error) {
 			EnvironmentID:               environmentID,
 			RegionalCredVerificationURL: VerificationURL,
 		},
-		ServiceAccountImpersonationURL: strings.TrimSuffix(opts.IAMCredentialsEndpoint, "/") + impersonationPath + names.ServiceAccount + impersonationVerb,
+	}
+	if names.ServiceAccount != "" {
+		c.ServiceAccountImpersonationURL = strings.TrimSuffix(opts.IAMCredentialsEndpoint, "/") + impersonationPath + names.ServiceAccount + impersonationVerb
+	} else if service, ok := strings.CutSuffix(opts.TokenURL, tokenPath); ok {
+		// As gcloud does: nobody but gcloud itself asks there.
+		c.TokenInfoURL = service + tokenInfoPath
 	}
 	if opts.TokenLifetimeSeconds != 0 {
 		c.ServiceAccountImpersonation = &Impersonation{opts.TokenLifetimeSeconds}
@@ -156,11 +164,14 @@ var audiencePattern = regexp.MustCompile(`^//iam\.googleapis\.com/projects/([0-9
 var emailPattern = regexp.MustCompile(`^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$`)
 
 // Names reads the resource names back out of the audience and the impersonation
-// URL.
+// URL. A configuration without that URL names no service account.
 func (c Configuration) Names() (Names, error) {
 	m := audiencePattern.FindStringSubmatch(c.Audience)
 	if m == nil {
 		return Names{}, fmt.Errorf("audience: %q: must be //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER", c.Audience)
+	}
+	if c.ServiceAccountImpersonationURL == "" {
+		return Names{ProjectNumber: m[1], Pool: m[2], Provider: m[3]}, nil
 	}
 	u, err := url.Parse(c.ServiceAccountImpersonationURL)
 	if err != nil {
@@ -202,7 +213,11 @@ func (c Configuration) Check(allowLoopback bool) error {
 	for _, endpoint := range [][2]string{
 		{"token_url", c.TokenURL},
 		{"service_account_impersonation_url", c.ServiceAccountImpersonationURL},
+		{"token_info_url", c.TokenInfoURL},
 	} {
+		if endpoint[1] == "" && endpoint[0] != "token_url" {
+			continue
+		}
 		u, err := url.Parse(endpoint[1])
 		if err == nil {
 			err = CheckEndpoint(u, allowLoopback)
@@ -213,6 +228,9 @@ func (c Configuration) Check(allowLoopback bool) error {
 	}
 	if _, err := c.Names(); err != nil {
 		errs = append(errs, err)
+	}
+	if c.ServiceAccountImpersonation != nil && c.ServiceAccountImpersonationURL == "" {
+		errs = append(errs, errors.New("service_account_impersonation: must be absent without service_account_impersonation_url; hint: a federated token has no lifetime to choose"))
 	}
 	if i := c.ServiceAccountImpersonation; i != nil && (i.TokenLifetimeSeconds < 600 || i.TokenLifetimeSeconds > 43200) {
 		errs = append(errs, fmt.Errorf("service_account_impersonation.token_lifetime_seconds: %d: must be from 600 to 43200", i.TokenLifetimeSeconds))

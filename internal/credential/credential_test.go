@@ -67,6 +67,30 @@ func TestNewEqualsGcloud(t *testing.T) {
 	}
 }
 
+// TestNewWithoutServiceAccount is for rights that the role itself has.
+func TestNewWithoutServiceAccount(t *testing.T) {
+	t.Parallel()
+	direct := demo
+	direct.ServiceAccount = ""
+	c, err := New(direct, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(withoutIMDS(t, "testdata/gcloud-aws.json"), string(c.JSON())); diff != "" {
+		t.Errorf("credential configuration differs from gcloud's (-gcloud +ours):\n%s", diff)
+	}
+	if names, err := c.Names(); err != nil || names != direct {
+		t.Errorf("Names() = %+v, %v, want %+v", names, err, direct)
+	}
+	if _, err := New(direct, Options{TokenLifetimeSeconds: 1800}); err == nil || !strings.Contains(err.Error(), "a federated token has no lifetime to choose") {
+		t.Errorf("New() with a lifetime = %v, want it refused", err)
+	}
+	local, err := New(direct, Options{TokenURL: "http://127.0.0.1:4567/v1/token", AllowLoopback: true})
+	if err != nil || local.TokenInfoURL != "http://127.0.0.1:4567/v1/introspect" {
+		t.Errorf("New() with another token URL has the token info URL %q, %v", local.TokenInfoURL, err)
+	}
+}
+
 func TestParseReadsGcloudsFiles(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"aws.json", "aws-imdsv2.json", "aws-sa.json", "aws-sa-imdsv2.json", "aws-sa-imdsv2-lifetime.json"} {
@@ -116,6 +140,8 @@ func TestCheckRefuses(t *testing.T) {
 		{"another universe", func(c *Configuration) { c.UniverseDomain = "example.com" }, `universe_domain: "example.com"`},
 		{"a token sent elsewhere", func(c *Configuration) { c.TokenURL = "https://sts.googleapis.com.evil.example/v1/token" }, "token_url: \"https://sts.googleapis.com.evil.example/v1/token\": must be a host of googleapis.com"},
 		{"a look-alike domain", func(c *Configuration) { c.TokenURL = "https://evilgoogleapis.com/v1/token" }, "must be a host of googleapis.com"},
+		{"an introspection elsewhere", func(c *Configuration) { c.TokenInfoURL = "https://sts.example.com/v1/introspect" }, "token_info_url: \"https://sts.example.com/v1/introspect\": must be a host of googleapis.com"},
+		{"no token URL", func(c *Configuration) { c.TokenURL = "" }, "token_url: \"\": must use https"},
 		{"a user in the URL", func(c *Configuration) { c.TokenURL = "https://sts.googleapis.com@evil.example/v1/token" }, "must have no user"},
 		{"another port", func(c *Configuration) { c.TokenURL = "https://sts.googleapis.com:8443/v1/token" }, "must be a host of googleapis.com"},
 		{"plain http", func(c *Configuration) { c.TokenURL = "http://sts.googleapis.com/v1/token" }, "must use https"},
