@@ -185,7 +185,7 @@ func (w *worker) copies(t *testing.T, n int) {
 		if fresh { // so that there is something to do
 			w.upload(t, item.Object, size)
 		}
-		tr := w.run.h.plan(event, item)
+		tr := w.run.h.plan(event, item, time.Now())
 		tr.tidying = func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 )
 
 // handler serves invocations. Its clients keep their connections and tokens
@@ -69,9 +71,10 @@ func (h *handler) Handle(ctx context.Context, event Event) (any, error) {
 }
 
 func (h *handler) copyOne(ctx context.Context, event Event, log *slog.Logger) (Result, error) {
-	ctx, cancel, tidying := within(ctx, h.now())
+	start := h.now()
+	ctx, cancel, tidying := within(ctx, start)
 	defer cancel()
-	t := h.plan(event, Item{event.Object, event.Key, event.Generation})
+	t := h.plan(event, Item{event.Object, event.Key, event.Generation}, start)
 	t.tidying = tidying
 	done, elapsed, err := h.transfer(ctx, t, log)
 	if err != nil {
@@ -99,8 +102,9 @@ func (h *handler) transfer(ctx context.Context, t *transfer, log *slog.Logger) (
 	return done, elapsed, err
 }
 
-// plan fills in what the event leaves out.
-func (h *handler) plan(event Event, item Item) *transfer {
+// plan fills in what the event leaves out. start is when the invocation began: its
+// day is that of all its keys.
+func (h *handler) plan(event Event, item Item, start time.Time) *transfer {
 	d := h.settings.defaults
 	t := &transfer{
 		from:         h.source,
@@ -113,6 +117,12 @@ func (h *handler) plan(event Event, item Item) *transfer {
 		overwrite:    cmp.Or(event.Overwrite, d.Overwrite),
 		sourceChange: cmp.Or(event.SourceChange, d.SourceChange),
 	}
-	t.key = cmp.Or(item.Key, h.settings.prefix+t.object)
+	t.kmsKey = h.settings.kmsKey
+	if t.key = item.Key; t.key == "" {
+		t.makeKey = func(generation int64) string {
+			return h.settings.prefix + h.settings.keys.Key(objectkey.Object{Name: t.object, Generation: generation, Day: start})
+		}
+		t.key = t.makeKey(t.generation)
+	}
 	return t
 }

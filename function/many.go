@@ -29,16 +29,18 @@ type many struct {
 	*handler
 	event   Event
 	log     *slog.Logger
+	start   time.Time
 	tidying func(context.Context) (context.Context, context.CancelFunc)
 	next    func(context.Context) (*transfer, string, error) // nil behind the last; with the cursor behind it
 
 	mu      sync.Mutex
 	tasks   []*task
-	room    int           // left for results, in bytes
-	longest time.Duration // of a copy so far
-	quarter time.Duration // of the time that there was at the beginning
-	ended   bool          // there are no more
-	err     error         // of finding the next
+	keys    map[string]string // those made so far, and their objects
+	room    int               // left for results, in bytes
+	longest time.Duration     // of a copy so far
+	quarter time.Duration     // of the time that there was at the beginning
+	ended   bool              // there are no more
+	err     error             // of finding the next
 }
 
 // task is one of the objects, in the order in which they were taken.
@@ -52,17 +54,20 @@ func (h *handler) copyMany(ctx context.Context, event Event, log *slog.Logger) (
 	start := h.now()
 	ctx, cancel, tidying := within(ctx, start)
 	defer cancel()
-	m := &many{handler: h, event: event, log: log, tidying: tidying, room: h.room}
+	m := &many{handler: h, event: event, log: log, start: start, tidying: tidying, keys: map[string]string{}, room: h.room}
 	if deadline, ok := ctx.Deadline(); ok {
 		m.quarter = deadline.Sub(start) / 4
 	}
-	whole := h.plan(event, Item{Object: "-"}) // for what all of them share
+	whole := h.plan(event, Item{Object: "-"}, start) // for what all of them share
 	err := whole.check()
 	prefix := ""
 	if event.Prefix != nil {
 		prefix = *event.Prefix
 	}
 	whole.object, whole.key = prefix, h.settings.prefix+prefix
+	if !h.settings.keys.KeepsNames() {
+		whole.key = h.settings.prefix + h.settings.keys.String()
+	}
 	if err == nil {
 		err = m.begin(whole, prefix)
 	}
@@ -94,7 +99,7 @@ func (m *many) begin(whole *transfer, prefix string) error {
 			if o == nil || err != nil {
 				return nil, "", err
 			}
-			t := m.plan(m.event, Item{Object: o.name})
+			t := m.plan(m.event, Item{Object: o.name}, m.start)
 			if o.generation != 0 {
 				t.listed = o
 			}
@@ -111,7 +116,7 @@ func (m *many) begin(whole *transfer, prefix string) error {
 			return nil, "", nil
 		}
 		i++
-		return m.plan(m.event, m.event.Objects[i-1]), strconv.Itoa(i), nil
+		return m.plan(m.event, m.event.Objects[i-1], m.start), strconv.Itoa(i), nil
 	}
 	return nil
 }
@@ -125,7 +130,7 @@ func (m *many) work(ctx context.Context) {
 		}
 		t.tidying = m.tidying
 		done, elapsed, err := m.transfer(ctx, t, m.log)
-		m.finish(task, done, elapsed, err)
+		m.finish(task, t.key, done, elapsed, err)
 	}
 }
 
@@ -139,6 +144,14 @@ func (m *many) take(ctx context.Context) (*transfer, *task) {
 	if t == nil || err != nil {
 		m.err, m.ended = err, err == nil
 		return nil, nil
+	}
+	if t.makeKey != nil && (t.generation != 0 || !m.settings.keys.NeedsGeneration()) {
+		// Two copies of one key at once would leave either object's bytes.
+		if twin, ok := m.keys[t.key]; ok && twin != t.object {
+			t.twin = twin
+		} else {
+			m.keys[t.key] = t.object
+		}
 	}
 	task := &task{result: ObjectResult{Object: t.object, Key: t.key}, after: after}
 	m.tasks = append(m.tasks, task)
@@ -155,8 +168,9 @@ func (m *many) late(ctx context.Context) bool {
 // lateness is how long before the deadline no object is begun.
 const lateness = time.Second
 
-func (m *many) finish(task *task, done copied, elapsed time.Duration, err error) {
+func (m *many) finish(task *task, key string, done copied, elapsed time.Duration, err error) {
 	r := &task.result
+	r.Key = key // which the generation may have made
 	r.Outcome, r.Bytes, r.Generation = done.outcome, done.size, done.generation
 	var failed *TransferError
 	switch {

@@ -102,6 +102,7 @@ func (m *multipart) about(method, query string) request {
 func (m *multipart) create(ctx context.Context, header http.Header) error {
 	header.Set("X-Amz-Checksum-Algorithm", "CRC32C")
 	header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+	m.encrypt(header)
 	r := m.about(http.MethodPost, "uploads=")
 	r.header = header
 	// The deadline does not cut a creation off, whose answer is the upload's only

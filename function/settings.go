@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
 
@@ -18,8 +19,10 @@ type settings struct {
 	project       string
 	defaults      Event
 	prefix        string
-	concurrency   int // objects at a time
-	streams       int // ranges of one large object at a time
+	keys          objectkey.Template
+	kmsKey        string // ARN; empty for the bucket's own encryption
+	concurrency   int    // objects at a time
+	streams       int    // ranges of one large object at a time
 	function      string
 	storage       *url.URL
 	allowLoopback bool
@@ -64,6 +67,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 			DestinationBucket: need(variables.DestinationBucket, redeploy),
 		},
 		prefix: getenv(variables.DestinationPrefix),
+		kmsKey: getenv(variables.KMSKey),
 		aws: awsSettings{
 			region:       need("AWS_REGION", "Lambda sets it"),
 			accessKeyID:  need("AWS_ACCESS_KEY_ID", "Lambda sets it from the function's role"),
@@ -87,6 +91,12 @@ func readSettings(getenv func(string) string) (settings, error) {
 	}
 	s.aws.endpoint = endpoint("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 	s.aws.identity = endpoint("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL")
+	if text := getenv(variables.KeyTemplate); text != "" {
+		var err error
+		if s.keys, err = objectkey.Parse(text); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %q: %w", variables.KeyTemplate, text, err))
+		}
+	}
 	choice := func(name, fallback string, choices []string) string {
 		v := cmp.Or(getenv(name), fallback)
 		errs = append(errs, checkChoice(name, v, choices))

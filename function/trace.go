@@ -58,9 +58,10 @@ type Hop struct {
 // trace copies one object with credentials and clients of its own, which are
 // watched; other invocations pay nothing for that.
 func (h *handler) trace(ctx context.Context, event Event, log *slog.Logger) (TraceResult, error) {
-	ctx, cancel, tidying := within(ctx, h.now())
+	start := h.now()
+	ctx, cancel, tidying := within(ctx, start)
 	defer cancel()
-	t := h.plan(event, Item{event.Object, event.Key, event.Generation})
+	t := h.plan(event, Item{event.Object, event.Key, event.Generation}, start)
 	t.tidying = tidying
 	if event.Prefix != nil || event.Objects != nil {
 		return TraceResult{}, t.fail(&OperationError{"planning", errors.New("trace: follows one object; leave prefix and objects out")})

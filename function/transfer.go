@@ -36,9 +36,12 @@ type transfer struct {
 
 	sourceBucket, object string
 	targetBucket, key    string
-	generation           int64  // 0 for the live one
-	overwrite            string // one of variables.Overwrites
-	sourceChange         string // one of variables.SourceChanges
+	makeKey              func(generation int64) string // nil where the event gave the key
+	twin                 string                        // another object of the invocation with this key, or empty
+	kmsKey               string                        // ARN of the key that encrypts the copy, or empty
+	generation           int64                         // 0 for the live one
+	overwrite            string                        // one of variables.Overwrites
+	sourceChange         string                        // one of variables.SourceChanges
 
 	listed *object // what a listing said, or nil
 
@@ -134,10 +137,9 @@ func (t *transfer) check() error {
 			errs = append(errs, fmt.Errorf("%s: %q: must be a bucket's name; hint: give the name alone, without gs:// or s3://", bucket[0], bucket[1]))
 		}
 	}
-	for _, name := range [][2]string{{"object", t.object}, {"key", t.key}} {
-		if n := len(name[1]); n == 0 || n > maxName {
-			errs = append(errs, fmt.Errorf("%s: must have 1 to %d bytes, has %d", name[0], maxName, n))
-		}
+	errs = append(errs, checkName("object", t.object), checkName("key", t.key))
+	if t.twin != "" {
+		errs = append(errs, fmt.Errorf("key: is also that of the object %q; hint: keyTemplate with {object}, or with {directory} too, tells them apart", t.twin))
 	}
 	if t.generation < 0 {
 		errs = append(errs, fmt.Errorf("generation: %d: must not be negative", t.generation))
@@ -145,6 +147,13 @@ func (t *transfer) check() error {
 	errs = append(errs, checkChoice("overwrite", t.overwrite, variables.Overwrites()), checkChoice("sourceChange", t.sourceChange, variables.SourceChanges()))
 	if err := errors.Join(errs...); err != nil {
 		return &OperationError{"planning", err}
+	}
+	return nil
+}
+
+func checkName(field, name string) error {
+	if n := len(name); n == 0 || n > maxName {
+		return fmt.Errorf("%s: must have 1 to %d bytes, has %d", field, maxName, n)
 	}
 	return nil
 }
@@ -194,6 +203,9 @@ func (t *transfer) restarts(err error) bool {
 // and refuses other bytes, and the sum is computed here on the way through.
 func (t *transfer) once(ctx context.Context) (copied, error) {
 	if t.listed != nil {
+		if err := t.settleKey(t.listed); err != nil {
+			return copied{}, err
+		}
 		if same, err := t.same(ctx, t.listed); same || err != nil {
 			return t.listed.copied(outcomeUnchanged), err
 		}
@@ -208,6 +220,9 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 	if err != nil {
 		return copied{}, &OperationError{"planning", err}
 	}
+	if err := t.settleKey(o); err != nil {
+		return copied{}, err
+	}
 	if t.listed == nil {
 		if same, err := t.same(ctx, o); same || err != nil {
 			return o.copied(outcomeUnchanged), err
@@ -219,6 +234,19 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 		err = t.put(ctx, o, header, s)
 	}
 	return o.copied(outcomeCopied), err
+}
+
+// settleKey makes the key of the generation that is copied: until that is known,
+// and when it changes, a key that names it is open.
+func (t *transfer) settleKey(o *object) error {
+	if t.makeKey == nil {
+		return nil
+	}
+	t.key = t.makeKey(o.generation)
+	if err := checkName("key", t.key); err != nil {
+		return &OperationError{"planning", err}
+	}
+	return nil
 }
 
 func (o *object) copied(outcome string) copied {
@@ -268,6 +296,7 @@ func (t *transfer) attempt(ctx context.Context, do func() error) error {
 // header announces; S3 checks both and makes the object visible only then.
 func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *stream) error {
 	header.Set("X-Amz-Checksum-Crc32c", o.crc32c.String())
+	t.encrypt(header)
 	t.protect(header)
 	r := request{method: http.MethodPut, bucket: t.targetBucket, key: t.key, header: header, stream: s, unsigned: true}
 	if o.size <= smallObject {
@@ -288,6 +317,16 @@ func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *st
 // smallObject is the size up to which an object is read before it is written. So
 // its headers and bytes leave together, and another attempt needs no other read.
 const smallObject = 32 << 10
+
+// encrypt has S3 encrypt with the key of the environment: Amazon S3 User Guide,
+// "Specifying server-side encryption with AWS KMS (SSE-KMS)". Without one, the
+// bucket's default decides.
+func (t *transfer) encrypt(header http.Header) {
+	if t.kmsKey != "" {
+		header.Set("X-Amz-Server-Side-Encryption", "aws:kms")
+		header.Set("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", t.kmsKey)
+	}
+}
 
 // protect makes a write conditional if the policy wants it: Amazon S3 User Guide,
 // "How to prevent object overwrites with conditional writes".

@@ -82,7 +82,7 @@ func TestTheFunctionLinksNothingElse(t *testing.T) {
 		}
 	}
 	slices.Sort(own)
-	if diff := cmp.Diff([]string{"function", "internal/credential", "internal/variables"}, own); diff != "" {
+	if diff := cmp.Diff([]string{"function", "internal/credential", "internal/objectkey", "internal/variables"}, own); diff != "" {
 		t.Errorf("own packages in the function (-want +got):\n%s", diff)
 	}
 }

@@ -14,6 +14,9 @@ const (
 	Object            = "OBJECT"             // copied when the event names none
 	DestinationPrefix = "DESTINATION_PREFIX" // may be absent
 
+	KeyTemplate = "KEY_TEMPLATE" // of package objectkey; may be absent
+	KMSKey      = "KMS_KEY"      // ARN of the key that encrypts what is written; may be absent
+
 	// These four may be absent.
 	Overwrite    = "OVERWRITE"
 	SourceChange = "SOURCE_CHANGE"

@@ -1,0 +1,133 @@
+// Package objectkey makes an S3 key of a Cloud Storage object's name, as a
+// template says. The environment checks a template before anything is deployed,
+// and the function checks it again and makes the keys. It does not know prefixes:
+// what it makes stands behind one.
+package objectkey
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Default keeps the object's name.
+const Default = "{object}"
+
+// Placeholders are all of them, in the order in which people read them:
+//
+//	{object}      reports/2026/a.csv
+//	{directory}   reports/2026/       empty where the name has no slash
+//	{name}        a.csv
+//	{stem}        a
+//	{extension}   .csv                with its dot; empty where there is none
+//	{generation}  1795452408065449
+//	{date}        2026-12-31          the day of the invocation, in UTC
+func Placeholders() []string {
+	return []string{"{object}", "{directory}", "{name}", "{stem}", "{extension}", "{generation}", "{date}"}
+}
+
+// distinguishing are those of which a template needs one: without it, all objects
+// of a directory or of a kind would be one key.
+var distinguishing = []string{"{object}", "{name}", "{stem}", "{generation}"}
+
+// Template is a checked template. The zero value is Default.
+type Template struct {
+	parts []string // placeholders with their braces, and texts between them
+}
+
+// Object is what a key is made of.
+type Object struct {
+	Name       string
+	Generation int64 // 0 where it is not known yet
+	Day        time.Time
+}
+
+// Parse reads a template. Its error is the rule that it breaks, with a hint.
+func Parse(text string) (Template, error) {
+	if strings.HasPrefix(text, "/") {
+		return Template{}, errors.New("must not start with a slash; hint: a folder is written without one, as in archive/{object}")
+	}
+	if strings.ContainsAny(text, "\r\n") {
+		return Template{}, errors.New("must be one line")
+	}
+	var t Template
+	for rest := text; rest != ""; {
+		brace := strings.IndexAny(rest, "{}")
+		switch {
+		case brace < 0:
+			t.parts, rest = append(t.parts, rest), ""
+		case brace > 0:
+			t.parts, rest = append(t.parts, rest[:brace]), rest[brace:]
+		default:
+			end := strings.IndexByte(rest, '}')
+			if rest[0] == '}' || end < 0 {
+				return Template{}, fmt.Errorf("has a brace without its other; hint: braces enclose placeholders: %s", strings.Join(Placeholders(), ", "))
+			}
+			placeholder := rest[:end+1]
+			if !slices.Contains(Placeholders(), placeholder) {
+				return Template{}, fmt.Errorf("has the unknown placeholder %s; hint: there are %s", placeholder, strings.Join(Placeholders(), ", "))
+			}
+			t.parts, rest = append(t.parts, placeholder), rest[end+1:]
+		}
+	}
+	if !slices.ContainsFunc(t.parts, func(p string) bool { return slices.Contains(distinguishing, p) }) {
+		return Template{}, fmt.Errorf("must tell objects apart; hint: give one of %s", strings.Join(distinguishing, ", "))
+	}
+	return t, nil
+}
+
+// Key makes the key of an object. An unknown generation leaves its placeholder
+// as it is.
+func (t Template) Key(o Object) string {
+	if t.parts == nil {
+		return o.Name
+	}
+	slash := strings.LastIndexByte(o.Name, '/') + 1
+	directory, name := o.Name[:slash], o.Name[slash:]
+	stem, extension := name, ""
+	if dot := strings.LastIndexByte(name, '.'); dot > 0 { // .profile has none
+		stem, extension = name[:dot], name[dot:]
+	}
+	var key strings.Builder
+	for _, part := range t.parts {
+		switch part {
+		case "{object}":
+			part = o.Name
+		case "{directory}":
+			part = directory
+		case "{name}":
+			part = name
+		case "{stem}":
+			part = stem
+		case "{extension}":
+			part = extension
+		case "{generation}":
+			if o.Generation != 0 {
+				part = strconv.FormatInt(o.Generation, 10)
+			}
+		case "{date}":
+			part = o.Day.UTC().Format(time.DateOnly)
+		}
+		key.WriteString(part)
+	}
+	return key.String()
+}
+
+// NeedsGeneration tells whether keys depend on it.
+func (t Template) NeedsGeneration() bool { return slices.Contains(t.parts, "{generation}") }
+
+// KeepsNames tells whether a key is the object's name and nothing else.
+func (t Template) KeepsNames() bool {
+	return t.parts == nil || slices.Equal(t.parts, []string{Default})
+}
+
+// String is the template's text.
+func (t Template) String() string {
+	if t.parts == nil {
+		return Default
+	}
+	return strings.Join(t.parts, "")
+}
