@@ -18,6 +18,7 @@ type Existing struct {
 	ServiceAccount string
 	Pool           string
 	Provider       string
+	Further        map[string]string // providers of further accounts, by account
 }
 
 // imported is the option for a resource that may exist.
@@ -41,9 +42,11 @@ func imported(name string) pulumi.ResourceOption {
 func Find(ctx context.Context, google *clouds.Google, env environment.Environment, preview bool, say func(string)) Existing {
 	f := finder{ctx, google, env, preview, say}
 	var found Existing
-	account, err := google.IAM.Projects.ServiceAccounts.Get(google.ServiceAccount()).Context(ctx).Do()
-	if f.see(google.ServiceAccount(), err) && f.ours("service account "+env.ServiceAccount, account.Description, "") {
-		found.ServiceAccount = google.ServiceAccount()
+	if !env.DirectAccess {
+		account, err := google.IAM.Projects.ServiceAccounts.Get(google.ServiceAccount()).Context(ctx).Do()
+		if f.see(google.ServiceAccount(), err) && f.ours("service account "+env.ServiceAccount, account.Description, "") {
+			found.ServiceAccount = google.ServiceAccount()
+		}
 	}
 	pools := google.IAM.Projects.Locations.WorkloadIdentityPools
 	pool, err := pools.Get(google.Pool()).Context(ctx).Do()
@@ -54,12 +57,17 @@ func Find(ctx context.Context, google *clouds.Google, env environment.Environmen
 		return found
 	}
 	found.Pool = google.Pool()
-	provider, err := pools.Providers.Get(google.Provider()).Context(ctx).Do()
-	if f.see(google.Provider(), err) && f.ours("provider "+env.Provider, provider.Description, provider.ExpireTime) &&
-		f.back("provider "+env.Provider, provider.State, func() (*iam.Operation, error) {
-			return pools.Providers.Undelete(google.Provider(), &iam.UndeleteWorkloadIdentityPoolProviderRequest{}).Context(ctx).Do()
-		}) {
-		found.Provider = google.Provider()
+	if name := google.Provider(); f.provider(name, env.Provider) {
+		found.Provider = name
+	}
+	for _, role := range env.Trusted() {
+		id := env.ProviderOf(role.Account)
+		if name := google.Pool() + "/providers/" + id; role.Account != env.AWSAccount && found.Further[role.Account] == "" && f.provider(name, id) {
+			if found.Further == nil {
+				found.Further = map[string]string{}
+			}
+			found.Further[role.Account] = name
+		}
 	}
 	return found
 }
@@ -70,6 +78,16 @@ type finder struct {
 	env     environment.Environment
 	preview bool
 	say     func(string)
+}
+
+// provider tells whether a provider of the pool can be taken over.
+func (f finder) provider(name, id string) bool {
+	providers := f.google.IAM.Projects.Locations.WorkloadIdentityPools.Providers
+	provider, err := providers.Get(name).Context(f.ctx).Do()
+	return f.see(name, err) && f.ours("provider "+id, provider.Description, provider.ExpireTime) &&
+		f.back("provider "+id, provider.State, func() (*iam.Operation, error) {
+			return providers.Undelete(name, &iam.UndeleteWorkloadIdentityPoolProviderRequest{}).Context(f.ctx).Do()
+		})
 }
 
 // see tells whether a resource was seen.

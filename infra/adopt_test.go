@@ -41,7 +41,7 @@ func TestFind(t *testing.T) {
 	c := sandboxtest.New(t, sandbox.Options{})
 	parent := "projects/" + c.Env.GoogleProject
 	pool := parent + "/locations/global/workloadIdentityPools/" + c.Env.Pool
-	whole := Existing{parent + "/serviceAccounts/" + c.Env.ServiceAccountEmail(), pool, pool + "/providers/" + c.Env.Provider}
+	whole := Existing{ServiceAccount: parent + "/serviceAccounts/" + c.Env.ServiceAccountEmail(), Pool: pool, Provider: pool + "/providers/" + c.Env.Provider}
 	expect := func(what string, preview bool, want Existing, says ...string) {
 		t.Helper()
 		got, said := found(t, c, c.Env, preview)
@@ -77,7 +77,7 @@ func TestFind(t *testing.T) {
 
 	env := c.Env
 	env.GoogleProject = "other-project"
-	if got, said := found(t, c, env, false); got != (Existing{}) || !strings.Contains(said, "cannot see whether projects/other-project/") {
+	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || !strings.Contains(said, "cannot see whether projects/other-project/") {
 		t.Errorf("in a project of others: %+v, %q", got, said)
 	}
 }
@@ -94,7 +94,7 @@ func TestFindInANewProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &sandboxtest.Clouds{Sandbox: s, Env: env}
-	if got, said := found(t, c, env, false); got != (Existing{}) || said != "" {
+	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || said != "" {
 		t.Errorf("with no API enabled: %+v, %q", got, said)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // and, except in a preview, the credential configuration as the file that the
 // function's bundle takes, below root. existing is what Find found.
 func Build(ctx *pulumi.Context, env environment.Environment, root string, existing Existing) error {
-	federation, err := NewFederation(ctx, "gcs-to-s3", &FederationArgs{
+	args := &FederationArgs{
 		Project:        env.GoogleProject,
 		AWSAccount:     env.AWSAccount,
 		AWSRole:        env.Role,
@@ -32,7 +32,14 @@ func Build(ctx *pulumi.Context, env environment.Environment, root string, existi
 			TokenLifetimeSeconds:   env.TokenLifetimeSeconds,
 			AllowLoopback:          env.AllowLoopbackEndpoints,
 		},
-	})
+	}
+	if env.DirectAccess {
+		args.ServiceAccount = ""
+	}
+	for _, role := range env.Trusted() {
+		args.Trusted = append(args.Trusted, TrustedRole{Role{role.Account, role.Name}, env.ProviderOf(role.Account)})
+	}
+	federation, err := NewFederation(ctx, "gcs-to-s3", args)
 	if err != nil {
 		return err
 	}
@@ -44,7 +51,12 @@ func Build(ctx *pulumi.Context, env environment.Environment, root string, existi
 	ctx.Export("projectNumber", federation.ProjectNumber)
 	ctx.Export("pool", federation.Pool)
 	ctx.Export("provider", federation.Provider)
-	ctx.Export("serviceAccountEmail", federation.ServiceAccountEmail)
+	if !env.DirectAccess {
+		ctx.Export("serviceAccountEmail", federation.ServiceAccountEmail)
+	}
+	if len(args.Trusted) > 0 {
+		ctx.Export("trustedConfigurations", federation.TrustedConfigurations)
+	}
 	ctx.Export("credentialConfiguration", federation.CredentialConfiguration)
 	ctx.Export("credentialFile", federation.CredentialConfiguration.ApplyT(func(content string) (string, error) {
 		if ctx.DryRun() {

@@ -1,7 +1,8 @@
 // Package infra is Google's side as a Pulumi program: a service account that may
 // read the source bucket, a workload identity pool with an AWS provider that
 // admits one IAM role, and the binding through which that role becomes the
-// service account. It makes no key.
+// service account; or, without a service account, the role's own right to read.
+// More roles may be admitted, also those of other accounts. It makes no key.
 //
 // Build is the program of this repository. Federation is its component, free of
 // this repository's environment files, for use in other programs.
@@ -13,8 +14,6 @@ import (
 
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/iam"
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/projects"
-	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/serviceaccount"
-	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/storage"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
@@ -26,6 +25,8 @@ const (
 	roleObjectViewer         = "roles/storage.objectViewer"
 	roleWorkloadIdentityUser = "roles/iam.workloadIdentityUser"
 
+	impersonationAPI = "iamcredentials.googleapis.com"
+
 	componentType = "gcs-to-s3:infra:Federation"
 )
 
@@ -35,26 +36,35 @@ const (
 var requiredAPIs = []string{
 	"iam.googleapis.com",
 	"sts.googleapis.com",
-	"iamcredentials.googleapis.com",
+	impersonationAPI, // unless the roles have the rights themselves
 	"cloudresourcemanager.googleapis.com",
 	"storage.googleapis.com",
 }
 
 // FederationArgs say who is trusted with what.
 type FederationArgs struct {
-	Project        string // Google Cloud project id
-	AWSAccount     string // 12 digits
-	AWSRole        string // name of the IAM role that is admitted
-	ServiceAccount string // id of the service account to create
-	Pool           string // id of the workload identity pool to create
-	Provider       string // id of its AWS provider
-	Bucket         string // existing bucket that the service account reads
-	ViewProject    bool   // grant reading on the whole project, not the bucket alone
-	Mark           string // stands at the end of every description; it may be empty
+	Project        string        // Google Cloud project id
+	AWSAccount     string        // 12 digits
+	AWSRole        string        // name of the IAM role that is admitted
+	ServiceAccount string        // id of the service account to create; empty gives the roles themselves the right to read
+	Pool           string        // id of the workload identity pool to create
+	Provider       string        // id of its AWS provider
+	Bucket         string        // existing bucket that is read
+	ViewProject    bool          // grant reading on the whole project, not the bucket alone
+	Trusted        []TrustedRole // further roles with the same rights
+	Mark           string        // stands at the end of every description; it may be empty
 
 	Existing Existing // what may exist already
 
 	Credential credential.Options // endpoints and lifetime of the credential configuration
+}
+
+// TrustedRole is one further role. An AWS provider admits one account: roles of
+// another account come by a provider of their own, those of AWSAccount by the
+// component's.
+type TrustedRole struct {
+	Role
+	Provider string // id of the account's provider to create; the same for all roles of an account
 }
 
 // Federation is the component. Its outputs are resolved once everything that
@@ -63,10 +73,13 @@ type Federation struct {
 	pulumi.ResourceState
 
 	ProjectNumber           pulumi.StringOutput `pulumi:"projectNumber"`
-	Pool                    pulumi.StringOutput `pulumi:"pool"`     // projects/NUMBER/locations/global/workloadIdentityPools/ID
-	Provider                pulumi.StringOutput `pulumi:"provider"` // the same with /providers/ID
-	ServiceAccountEmail     pulumi.StringOutput `pulumi:"serviceAccountEmail"`
+	Pool                    pulumi.StringOutput `pulumi:"pool"`                    // projects/NUMBER/locations/global/workloadIdentityPools/ID
+	Provider                pulumi.StringOutput `pulumi:"provider"`                // the same with /providers/ID
+	ServiceAccountEmail     pulumi.StringOutput `pulumi:"serviceAccountEmail"`     // empty without one
 	CredentialConfiguration pulumi.StringOutput `pulumi:"credentialConfiguration"` // JSON, holds no secret
+
+	// TrustedConfigurations are those of the further accounts, by account.
+	TrustedConfigurations pulumi.StringMapOutput `pulumi:"trustedConfigurations"`
 }
 
 // NewFederation registers the component and its resources. The default gcp
@@ -78,10 +91,13 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 	}
 	inside := pulumi.Parent(f)
 	project := pulumi.String(args.Project)
-	trust := trust{account: args.AWSAccount, role: args.AWSRole}
+	trusts := args.trusts()
 
 	var apis []pulumi.Resource
 	for _, api := range requiredAPIs {
+		if api == impersonationAPI && args.ServiceAccount == "" {
+			continue
+		}
 		service, err := projects.NewService(ctx, name+"-"+strings.TrimSuffix(api, ".googleapis.com"), &projects.ServiceArgs{
 			Project: project,
 			Service: pulumi.String(api),
@@ -95,98 +111,88 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 	}
 	enabled := pulumi.DependsOn(apis)
 
-	account, err := serviceaccount.NewAccount(ctx, name, &serviceaccount.AccountArgs{
-		Project:     project,
-		AccountId:   pulumi.String(args.ServiceAccount),
-		DisplayName: pulumi.String("GCS to S3"),
-		Description: pulumi.String(args.describe("Read by the AWS role " + args.AWSRole + " through workload identity federation")),
-	}, inside, enabled, imported(args.Existing.ServiceAccount))
-	if err != nil {
-		return nil, fmt.Errorf("creating service account %s: %w", args.ServiceAccount, err)
-	}
-	if err := f.grantReading(ctx, name, args, account, inside); err != nil {
-		return nil, err
-	}
-
 	pool, err := iam.NewWorkloadIdentityPool(ctx, name, &iam.WorkloadIdentityPoolArgs{
 		Project:                project,
 		WorkloadIdentityPoolId: pulumi.String(args.Pool),
 		DisplayName:            pulumi.String(args.Pool),
-		Description:            pulumi.String(args.describe("Admits AWS account " + args.AWSAccount)),
+		Description:            pulumi.String(args.describe(admitted(trusts))),
 	}, inside, enabled, imported(args.Existing.Pool))
 	if err != nil {
 		return nil, fmt.Errorf("creating workload identity pool %s: %w", args.Pool, err)
 	}
-	provider, err := iam.NewWorkloadIdentityPoolProvider(ctx, name, &iam.WorkloadIdentityPoolProviderArgs{
-		Project:                        project,
-		WorkloadIdentityPoolId:         pool.WorkloadIdentityPoolId,
-		WorkloadIdentityPoolProviderId: pulumi.String(args.Provider),
-		DisplayName:                    pulumi.String(args.Provider),
-		Description:                    pulumi.String(args.describe("Admits the role " + args.AWSRole)),
-		AttributeMapping:               pulumi.ToStringMap(trust.mapping()),
-		AttributeCondition:             pulumi.String(trust.condition()),
-		Aws:                            iam.WorkloadIdentityPoolProviderAwsArgs{AccountId: pulumi.String(args.AWSAccount)},
-	}, inside, imported(args.Existing.Provider))
-	if err != nil {
-		return nil, fmt.Errorf("creating provider %s: %w", args.Provider, err)
-	}
-	binding, err := serviceaccount.NewIAMMember(ctx, name+"-workload-identity-user", &serviceaccount.IAMMemberArgs{
-		ServiceAccountId: account.Name,
-		Role:             pulumi.String(roleWorkloadIdentityUser),
-		Member:           pool.Name.ApplyT(trust.principalSet).(pulumi.StringOutput),
-	}, inside)
-	if err != nil {
-		return nil, fmt.Errorf("binding role %s to the service account: %w", args.AWSRole, err)
-	}
-
-	f.ProjectNumber = pool.Name.ApplyT(projectNumber).(pulumi.StringOutput)
 	f.Pool = pool.Name
-	f.Provider = provider.Name
-	f.ServiceAccountEmail = account.Email
-	// The configuration is of use only once the binding stands, so it waits for it.
-	f.CredentialConfiguration = pulumi.All(f.ProjectNumber, account.Email, provider.Name, binding.ID()).ApplyT(func(v []any) (string, error) {
-		c, err := credential.New(credential.Names{
-			ProjectNumber:  v[0].(string),
-			Pool:           args.Pool,
-			Provider:       args.Provider,
-			ServiceAccount: v[1].(string),
-		}, args.Credential)
-		return string(c.JSON()), err
-	}).(pulumi.StringOutput)
+	f.ProjectNumber = pool.Name.ApplyT(projectNumber).(pulumi.StringOutput)
 
-	return f, ctx.RegisterResourceOutputs(f, pulumi.Map{
+	granted, err := f.grant(ctx, name, args, trusts, pool, inside, enabled)
+	if err != nil {
+		return nil, err
+	}
+	configurations := pulumi.StringMap{}
+	for i, t := range trusts {
+		logical, existing := name, args.Existing.Provider
+		if i > 0 {
+			logical, existing = name+"-"+t.account, args.Existing.Further[t.account]
+		}
+		provider, err := iam.NewWorkloadIdentityPoolProvider(ctx, logical, &iam.WorkloadIdentityPoolProviderArgs{
+			Project:                        project,
+			WorkloadIdentityPoolId:         pool.WorkloadIdentityPoolId,
+			WorkloadIdentityPoolProviderId: pulumi.String(t.provider),
+			DisplayName:                    pulumi.String(t.provider),
+			Description:                    pulumi.String(args.describe(t.admits())),
+			AttributeMapping:               pulumi.ToStringMap(t.mapping()),
+			AttributeCondition:             pulumi.String(t.condition()),
+			Aws:                            iam.WorkloadIdentityPoolProviderAwsArgs{AccountId: pulumi.String(t.account)},
+		}, inside, imported(existing))
+		if err != nil {
+			return nil, fmt.Errorf("creating provider %s: %w", t.provider, err)
+		}
+		configuration := f.configuration(args, t, provider, granted)
+		if i > 0 {
+			configurations[t.account] = configuration
+			continue
+		}
+		f.Provider, f.CredentialConfiguration = provider.Name, configuration
+	}
+	f.TrustedConfigurations = configurations.ToStringMapOutput()
+
+	outputs := pulumi.Map{
 		"projectNumber":           f.ProjectNumber,
 		"pool":                    f.Pool,
 		"provider":                f.Provider,
 		"serviceAccountEmail":     f.ServiceAccountEmail,
 		"credentialConfiguration": f.CredentialConfiguration,
-	})
+	}
+	if len(configurations) > 0 {
+		outputs["trustedConfigurations"] = f.TrustedConfigurations
+	}
+	return f, ctx.RegisterResourceOutputs(f, outputs)
+}
+
+// configuration is the credential configuration of one provider. It is of use only
+// once the rights stand, so it waits for them.
+func (f *Federation) configuration(args *FederationArgs, t trust, provider *iam.WorkloadIdentityPoolProvider, granted []any) pulumi.StringOutput {
+	return pulumi.All(append([]any{f.ProjectNumber, f.ServiceAccountEmail, provider.Name}, granted...)...).ApplyT(func(v []any) (string, error) {
+		c, err := credential.New(credential.Names{
+			ProjectNumber:  v[0].(string),
+			Pool:           args.Pool,
+			Provider:       t.provider,
+			ServiceAccount: v[1].(string),
+		}, args.Credential)
+		return string(c.JSON()), err
+	}).(pulumi.StringOutput)
+}
+
+// admitted says for people whose roles the pool admits.
+func admitted(trusts []trust) string {
+	text := "Admits AWS account " + trusts[0].account
+	if n := len(trusts) - 1; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
 }
 
 func (a *FederationArgs) describe(text string) string {
 	return strings.TrimSpace(text + " " + a.Mark)
-}
-
-// grantReading makes the service account Storage Object Viewer.
-func (f *Federation) grantReading(ctx *pulumi.Context, name string, args *FederationArgs, account *serviceaccount.Account, opts ...pulumi.ResourceOption) error {
-	var err error
-	if args.ViewProject {
-		_, err = projects.NewIAMMember(ctx, name+"-object-viewer", &projects.IAMMemberArgs{
-			Project: pulumi.String(args.Project),
-			Role:    pulumi.String(roleObjectViewer),
-			Member:  account.Member,
-		}, opts...)
-	} else {
-		_, err = storage.NewBucketIAMMember(ctx, name+"-object-viewer", &storage.BucketIAMMemberArgs{
-			Bucket: pulumi.String(args.Bucket),
-			Role:   pulumi.String(roleObjectViewer),
-			Member: account.Member,
-		}, opts...)
-	}
-	if err != nil {
-		return fmt.Errorf("granting %s: %w", roleObjectViewer, err)
-	}
-	return nil
 }
 
 // projectNumber reads the project's number out of a pool's resource name, which

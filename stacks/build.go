@@ -16,7 +16,7 @@ import (
 func Build(app awscdk.App, env environment.Environment, root string) error {
 	target := &awscdk.Environment{Account: jsii.String(env.AWSAccount), Region: jsii.String(env.AWSRegion)}
 	tags := map[string]*string{}
-	for key, value := range env.Mark().Tags() {
+	for key, value := range env.AWSTags() {
 		tags[key] = jsii.String(value)
 	}
 	role := NewRoleStack(app, env.RoleStack(), &RoleStackProps{

@@ -48,8 +48,8 @@ func (b bundle) checkCredentials() error {
 	}
 	want := credential.Names{ProjectNumber: got.ProjectNumber, Pool: b.env.Pool, Provider: b.env.Provider, ServiceAccount: b.env.ServiceAccountEmail()}
 	if got != want {
-		return fmt.Errorf("the credential configuration %s is of another environment: it names pool %s, provider %s and service account %s, the environment %s has %s, %s and %s; %s",
-			file, got.Pool, got.Provider, got.ServiceAccount, b.env.Name, want.Pool, want.Provider, want.ServiceAccount, hint)
+		return fmt.Errorf("the credential configuration %s is of another environment: it names pool %s, provider %s and %s, the environment %s has %s, %s and %s; %s",
+			file, got.Pool, got.Provider, account(got), b.env.Name, want.Pool, want.Provider, account(want), hint)
 	}
 	// Names agree; the rest follows from the environment's settings.
 	fresh, err := credential.New(want, credential.Options{
@@ -65,6 +65,14 @@ func (b bundle) checkCredentials() error {
 		return fmt.Errorf("the credential configuration %s has other endpoints or another lifetime than the environment %s; %s", file, b.env.Name, hint)
 	}
 	return nil
+}
+
+// account is how an error speaks of a service account, or of none.
+func account(n credential.Names) string {
+	if n.ServiceAccount == "" {
+		return "no service account"
+	}
+	return "service account " + n.ServiceAccount
 }
 
 // make builds the bundle and returns its folder.

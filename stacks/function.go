@@ -50,7 +50,7 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 	if env.Architecture == environment.X8664 {
 		architecture = awslambda.Architecture_X86_64()
 	}
-	function := awslambda.NewFunction(stack, jsii.String("Function"), &awslambda.FunctionProps{
+	settings := &awslambda.FunctionProps{
 		FunctionName: jsii.String(env.Function),
 		Description:  jsii.Sprintf("Copies from gs://%s to s3://%s", env.SourceBucket, env.DestinationBucket),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
@@ -70,6 +70,7 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 			variables.DestinationBucket: jsii.String(env.DestinationBucket),
 			variables.Object:            jsii.String(env.Object),
 			variables.DestinationPrefix: jsii.String(env.DestinationPrefix),
+			variables.KeyTemplate:       jsii.String(env.KeyTemplate),
 			variables.Overwrite:         jsii.String(env.Overwrite),
 			variables.SourceChange:      jsii.String(env.SourceChange),
 			variables.Concurrency:       jsii.String(strconv.Itoa(env.Concurrency)),
@@ -77,7 +78,23 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 			variables.StorageEndpoint:   jsii.String(env.StorageEndpoint),
 			variables.AllowLoopback:     jsii.String(strconv.FormatBool(env.AllowLoopbackEndpoints)),
 		},
-	})
+	}
+	if env.KMSKey != "" {
+		(*settings.Environment)[variables.KMSKey] = jsii.String(env.KMSKey)
+	}
+	if env.AsyncRetries != environment.DefaultAsyncRetries {
+		settings.RetryAttempts = jsii.Number(env.AsyncRetries)
+	}
+	if env.DeadLetterQueue {
+		settings.DeadLetterQueue = deadLetters(stack, env)
+	}
+	function := awslambda.NewFunction(stack, jsii.String("Function"), settings)
+	if env.Schedule != "" {
+		schedule(stack, env, function)
+	}
+	if env.Alarms {
+		alarms(stack, env)
+	}
 	awscdk.NewCfnOutput(stack, jsii.String("FunctionName"), &awscdk.CfnOutputProps{
 		Value:       function.FunctionName(),
 		Description: jsii.String("Invoke it with any event"),

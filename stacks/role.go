@@ -20,10 +20,12 @@ type RoleStackProps struct {
 func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) awscdk.Stack {
 	env := props.Environment
 	stack := awscdk.NewStack(scope, jsii.String(id), &props.StackProps)
+	policies := map[string]awsiam.PolicyDocument{}
 	roleProps := &awsiam.RoleProps{
-		RoleName:    jsii.String(env.Role),
-		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-		Description: jsii.String("Copies from Google Cloud Storage to S3; Google Cloud trusts it through workload identity federation"),
+		RoleName:            jsii.String(env.Role),
+		AssumedBy:           awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		Description:         jsii.String("Copies from Google Cloud Storage to S3; Google Cloud trusts it through workload identity federation"),
+		PermissionsBoundary: boundary(stack, env),
 	}
 	if env.RolePolicies == environment.ArticlePolicies {
 		roleProps.ManagedPolicies = &[]awsiam.IManagedPolicy{
@@ -40,7 +42,7 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 				ResourceName: objects,
 			})
 		}
-		roleProps.InlinePolicies = &map[string]awsiam.PolicyDocument{
+		policies = map[string]awsiam.PolicyDocument{
 			"write-destination": document("WriteDestination",
 				// One action covers every part of an upload but giving it up. Reading is
 				// for HeadObject: whether the same object is there already, and whether
@@ -60,6 +62,24 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 				})),
 		}
 	}
+	if env.KMSKey != "" {
+		policies["use-key"] = awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid: jsii.String("UseKey"),
+				// Writing makes a data key. Putting the parts of an upload together, and
+				// looking at what is there, need it decrypted.
+				Actions:    jsii.Strings("kms:GenerateDataKey", "kms:Decrypt"),
+				Resources:  jsii.Strings(env.KMSKey),
+				Conditions: &map[string]any{"StringEquals": map[string]string{"kms:ViaService": "s3." + env.AWSRegion + ".amazonaws.com"}},
+			}),
+		}})
+	}
+	if env.DeadLetterQueue {
+		policies["send-dead-letters"] = document("SendDeadLetters", []string{"sqs:SendMessage"}, env.DeadLettersARN())
+	}
+	if len(policies) > 0 {
+		roleProps.InlinePolicies = &policies
+	}
 	role := awsiam.NewRole(stack, jsii.String("Role"), roleProps)
 	awscdk.NewCfnOutput(stack, jsii.String("RoleArn"), &awscdk.CfnOutputProps{
 		Value:       role.RoleArn(),
@@ -70,6 +90,14 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 		Description: jsii.String("What Google Cloud sees as attribute.aws_role"),
 	})
 	return stack
+}
+
+// boundary is the environment's permissions boundary, or nil.
+func boundary(scope constructs.Construct, env environment.Environment) awsiam.IManagedPolicy {
+	if env.PermissionsBoundary == "" {
+		return nil
+	}
+	return awsiam.ManagedPolicy_FromManagedPolicyArn(scope, jsii.String("Boundary"), jsii.String(env.PermissionsBoundary))
 }
 
 // document is a policy of one statement on one resource.

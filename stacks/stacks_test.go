@@ -160,6 +160,7 @@ func TestDefaultStacks(t *testing.T) {
 			"DESTINATION_BUCKET":             "s3-gcs-connect",
 			"DESTINATION_PREFIX":             "incoming/",
 			"OBJECT":                         "sample.txt",
+			"KEY_TEMPLATE":                   "{object}",
 			"OVERWRITE":                      "always",
 			"SOURCE_CHANGE":                  "fail",
 			"CONCURRENCY":                    "16",

@@ -89,6 +89,8 @@ type Environment struct {
 	DestinationBucket string // on S3
 	Object            string
 	DestinationPrefix string
+	KeyTemplate       string // of package objectkey
+	KMSKey            string // ARN; empty for the bucket's own encryption
 
 	Overwrite    string // one of variables.Overwrites
 	SourceChange string // one of variables.SourceChanges
@@ -97,6 +99,20 @@ type Environment struct {
 
 	RolePolicies RolePolicies
 	ViewerScope  ViewerScope
+	DirectAccess bool   // there is no service account
+	TrustedRoles string // Trusted reads it
+
+	Schedule         string // empty for none
+	ScheduleTimezone string
+	ScheduleEvent    string // a JSON object
+
+	AsyncRetries    int
+	DeadLetterQueue bool
+	Alarms          bool
+	AlarmTopic      string // ARN, or empty
+
+	PermissionsBoundary string // ARN, or empty
+	Tags                string // AWSTags reads it
 
 	Architecture     Architecture
 	TimeoutSeconds   int
@@ -153,9 +169,21 @@ func (e Environment) RoleARN() string {
 	return fmt.Sprintf("arn:aws:iam::%s:role/%s", e.AWSAccount, e.Role)
 }
 
-// ServiceAccountEmail is the service account's address.
+// ServiceAccountEmail is the service account's address. It is empty with direct
+// access, which needs none.
 func (e Environment) ServiceAccountEmail() string {
+	if e.DirectAccess {
+		return ""
+	}
 	return fmt.Sprintf("%s@%s.iam.gserviceaccount.com", e.ServiceAccount, e.GoogleProject)
+}
+
+// DeadLetters is the name of the queue of events that failed.
+func (e Environment) DeadLetters() string { return e.Function + "-dead-letters" }
+
+// DeadLettersARN is the queue's ARN.
+func (e Environment) DeadLettersARN() string {
+	return fmt.Sprintf("arn:aws:sqs:%s:%s:%s", e.AWSRegion, e.AWSAccount, e.DeadLetters())
 }
 
 // LogGroup is the name of the function's log group.

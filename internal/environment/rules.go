@@ -2,6 +2,7 @@ package environment
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 )
 
 // The limits of both clouds, each with the page that states it.
@@ -30,6 +32,10 @@ const (
 	minMemory, maxMemory   = 128, 10240 // "Lambda quotas", MB
 
 	minLifetime, maxLifetime = 600, 43200 // "Create a credential configuration" (gcloud create-cred-config), seconds
+
+	// DefaultAsyncRetries is Lambda's own, and the most: Lambda API reference,
+	// "PutFunctionEventInvokeConfig".
+	DefaultAsyncRetries = 2
 
 	// maxSubject is the longest google.subject, in bytes: IAM API reference,
 	// "projects.locations.workloadIdentityPools.providers", attributeMapping.
@@ -52,6 +58,12 @@ var (
 
 	// The values that CloudWatch Logs takes: API reference, "PutRetentionPolicy".
 	retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+)
+
+// The default service account, and the one to which a suffix is added.
+const (
+	defaultServiceAccount = "gcs-to-s3-service-account"
+	shortServiceAccount   = "gcs-to-s3-sa"
 )
 
 const nameRule = "must be lower-case letters and digits in parts joined by single hyphens, starting with a letter"
@@ -122,6 +134,9 @@ func checkFunction(e *Environment) (string, string, bool) {
 }
 
 func checkServiceAccount(e *Environment) (string, string, bool) {
+	if e.DirectAccess {
+		return "", "", true // checkDirect holds that none is named
+	}
 	return fmt.Sprintf("must be a service account id: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minServiceAccount, maxServiceAccount),
 		fmt.Sprintf("it has %d characters; give the part before the @; with a suffix, give a shorter name here", len(e.ServiceAccount)),
 		sized(e.ServiceAccount, serviceAccountPattern, minServiceAccount, maxServiceAccount)
@@ -171,7 +186,12 @@ func isIP(s string) bool {
 func checkObject(e *Environment) (string, string, bool) {
 	name := e.Object
 	ok := name != "" && len(name) <= maxObject && utf8.ValidString(name) && !strings.ContainsAny(name, "\r\n") && name != "." && name != ".." && !strings.HasPrefix(name, ".well-known/acme-challenge/")
-	if ok && len(e.DestinationPrefix)+len(name) > maxObject {
+	if template, err := objectkey.Parse(e.KeyTemplate); ok && err == nil && !template.KeepsNames() {
+		longest := objectkey.Object{Name: name, Generation: math.MaxInt64}
+		if n := len(e.DestinationPrefix) + len(template.Key(longest)); n > maxObject {
+			return fmt.Sprintf("must make an S3 key of at most %d bytes with prefix and template", maxObject), fmt.Sprintf("the key may have %d bytes", n), false
+		}
+	} else if ok && len(e.DestinationPrefix)+len(name) > maxObject {
 		return fmt.Sprintf("must make an S3 key of at most %d bytes with the prefix", maxObject), fmt.Sprintf("prefix %d + object %d = %d bytes", len(e.DestinationPrefix), len(name), len(e.DestinationPrefix)+len(name)), false
 	}
 	return fmt.Sprintf("must be an object name: 1 to %d bytes of UTF-8 without line breaks, not . or ..", maxObject), "give the name alone, without gs:// and bucket", ok
@@ -181,6 +201,31 @@ func checkPrefix(e *Environment) (string, string, bool) {
 	p := e.DestinationPrefix
 	return fmt.Sprintf("must be at most %d bytes of UTF-8 without line breaks, * and ?, and not start with a slash", maxObject),
 		"a folder is written with its closing slash: incoming/", len(p) <= maxObject && utf8.ValidString(p) && !strings.ContainsAny(p, "\r\n*?$") && !strings.HasPrefix(p, "/")
+}
+
+func checkTemplate(e *Environment) (string, string, bool) {
+	if _, err := objectkey.Parse(e.KeyTemplate); err != nil {
+		rule, hint, found := strings.Cut(err.Error(), "; hint: ")
+		if !found {
+			hint = "default: " + objectkey.Default
+		}
+		return rule, hint, false
+	}
+	return "must be UTF-8", "default: " + objectkey.Default, utf8.ValidString(e.KeyTemplate)
+}
+
+// checkDirect holds settings to it that have no meaning without a service account.
+func checkDirect(e *Environment) (string, string, bool) {
+	const rule = "must be false with settings of a service account"
+	switch {
+	case !e.DirectAccess:
+		return "", "", true
+	case e.ServiceAccount != defaultServiceAccount && e.ServiceAccount != shortServiceAccount+e.Suffix:
+		return rule, "serviceAccount names one; leave it out", false
+	case e.TokenLifetimeSeconds != 0:
+		return rule, "tokenLifetimeSeconds is of a service account's token; leave it out: nobody chooses a federated token's lifetime", false
+	}
+	return "", "", true
 }
 
 func checkRetention(e *Environment) (string, string, bool) {

@@ -3,6 +3,7 @@ package environment
 import (
 	"strconv"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
 
@@ -43,7 +44,7 @@ func Settings() []Setting {
 			field: func(e *Environment) any { return &e.Role }, check: checkRole},
 		{Key: "function", Default: "gcs-to-s3", suffixed: true, Meaning: "Lambda function",
 			field: func(e *Environment) any { return &e.Function }, check: checkFunction},
-		{Key: "serviceAccount", Default: "gcs-to-s3-service-account", suffixed: true, stem: "gcs-to-s3-sa", Meaning: "Google service account id; with a suffix `gcs-to-s3-sa`, so that there is room for it",
+		{Key: "serviceAccount", Default: defaultServiceAccount, suffixed: true, stem: shortServiceAccount, Meaning: "Google service account id; with a suffix `gcs-to-s3-sa`, so that there is room for it",
 			field: func(e *Environment) any { return &e.ServiceAccount }, check: checkServiceAccount},
 		{Key: "pool", Default: "aws-connect", suffixed: true, Meaning: "workload identity pool id",
 			field: func(e *Environment) any { return &e.Pool }, check: checkPool},
@@ -56,8 +57,13 @@ func Settings() []Setting {
 			field: func(e *Environment) any { return &e.DestinationBucket }, check: checkDestinationBucket},
 		{Key: "object", Default: "sample.txt", Meaning: "object that is copied when the event names none",
 			field: func(e *Environment) any { return &e.Object }, check: checkObject},
-		{Key: "destinationPrefix", Meaning: "put before the object's name to make the S3 key; the role may write nowhere else",
+		{Key: "destinationPrefix", Meaning: "put before what `keyTemplate` makes, for the S3 key; the role may write nowhere else",
 			field: func(e *Environment) any { return &e.DestinationPrefix }, check: checkPrefix},
+
+		{Key: "keyTemplate", Default: objectkey.Default, Meaning: "how the S3 key behind the prefix is made of the object: `{object}` its name, `{directory}` what is before and with the last slash, `{name}` what is behind it, which is `{stem}` and `{extension}`; `{generation}`; `{date}` the day of the invocation in UTC, such as 2026-12-31",
+			field: func(e *Environment) any { return &e.KeyTemplate }, check: checkTemplate},
+		{Key: "kmsKey", Meaning: "ARN of a KMS key in the region that encrypts what is written; without one the bucket's own setting decides",
+			field: func(e *Environment) any { return &e.KMSKey }, check: checkKMSKey},
 
 		{Key: "overwrite", Default: variables.OverwriteAlways, Meaning: "an object that is at the destination already: `always` replace it; `if-absent` keep it, and fail unless it is the same; `if-different` keep it if size and CRC32C are the same",
 			field: func(e *Environment) any { return &e.Overwrite }, check: oneOf(func(e *Environment) string { return e.Overwrite }, variables.Overwrites()...)},
@@ -72,6 +78,30 @@ func Settings() []Setting {
 			field: func(e *Environment) any { return (*string)(&e.RolePolicies) }, check: oneOf(func(e *Environment) string { return string(e.RolePolicies) }, string(LeastPrivilege), string(ArticlePolicies))},
 		{Key: "viewerScope", Default: string(ViewBucket), Meaning: "where the service account is Storage Object Viewer: on the source `bucket`, or on the whole `project` as in the article",
 			field: func(e *Environment) any { return (*string)(&e.ViewerScope) }, check: oneOf(func(e *Environment) string { return string(e.ViewerScope) }, string(ViewBucket), string(ViewProject))},
+		{Key: "directAccess", Default: "false", Meaning: "`true` makes no service account: the role itself is Storage Object Viewer; the source bucket must have uniform bucket-level access",
+			field: func(e *Environment) any { return &e.DirectAccess }, check: checkDirect},
+		{Key: "trustedRoles", Meaning: "more IAM roles that Google's side admits as it admits the function's, joined by commas: `ROLE` of the same account, or `ACCOUNT:ROLE`",
+			field: func(e *Environment) any { return &e.TrustedRoles }, check: checkTrusted},
+		{Key: "permissionsBoundary", Meaning: "ARN of an IAM policy that bounds the rights of every role that is made",
+			field: func(e *Environment) any { return &e.PermissionsBoundary }, check: checkBoundary},
+		{Key: "tags", Meaning: "tags of all resources on AWS, such as `team=data,cost-center=42`",
+			field: func(e *Environment) any { return &e.Tags }, check: checkTags},
+
+		{Key: "schedule", Meaning: "when the function is invoked by itself, as EventBridge Scheduler writes it: `rate(1 hour)`, `cron(0 3 * * ? *)` or `at(2026-12-31T18:00:00)`",
+			field: func(e *Environment) any { return &e.Schedule }, check: checkSchedule},
+		{Key: "scheduleTimezone", Default: defaultTimezone, Meaning: "the schedule's time zone, such as Asia/Tokyo",
+			field: func(e *Environment) any { return &e.ScheduleTimezone }, check: checkTimezone},
+		{Key: "scheduleEvent", Default: defaultEvent, Meaning: "the event of scheduled invocations, a JSON object",
+			field: func(e *Environment) any { return &e.ScheduleEvent }, check: checkEvent},
+
+		{Key: "asyncRetries", Default: strconv.Itoa(DefaultAsyncRetries), Meaning: "how often Lambda tries an asynchronous invocation again that failed; scheduled ones are asynchronous",
+			field: func(e *Environment) any { return &e.AsyncRetries }, check: between(func(e *Environment) int { return e.AsyncRetries }, 0, DefaultAsyncRetries, "Lambda tries again after one minute and after two")},
+		{Key: "deadLetterQueue", Default: "false", Meaning: "`true` makes an SQS queue, `FUNCTION-dead-letters`, that keeps the events of asynchronous invocations that failed for good",
+			field: func(e *Environment) any { return &e.DeadLetterQueue }},
+		{Key: "alarms", Default: "false", Meaning: "`true` makes CloudWatch alarms on errors, throttles, a duration of 80% of the timeout or more, and on events in the dead-letter queue",
+			field: func(e *Environment) any { return &e.Alarms }},
+		{Key: "alarmTopic", Meaning: "ARN of an SNS topic in the region that is told of alarms",
+			field: func(e *Environment) any { return &e.AlarmTopic }, check: checkTopic},
 
 		{Key: "architecture", Default: string(ARM64), Meaning: "the function's instruction set: `arm64` or `x86_64`",
 			field: func(e *Environment) any { return (*string)(&e.Architecture) }, check: oneOf(func(e *Environment) string { return string(e.Architecture) }, string(ARM64), string(X8664))},

@@ -1,0 +1,75 @@
+package environment
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	_ "time/tzdata" // so that every machine knows the same time zones
+)
+
+// The defaults of a schedule, which mean nothing without one.
+const (
+	defaultTimezone = "UTC"
+	defaultEvent    = "{}"
+)
+
+// maxEvent is the longest event, in bytes: Lambda Developer Guide, "Lambda quotas",
+// the payload of an asynchronous invocation. It is what a schedule makes.
+const maxEvent = 256 << 10
+
+// EventBridge Scheduler User Guide, "Schedule types in EventBridge Scheduler".
+var (
+	ratePattern = regexp.MustCompile(`^rate\([1-9][0-9]* (minutes?|hours?|days?)\)$`)
+	cronPattern = regexp.MustCompile(`^cron\(([^()]*)\)$`)
+	cronField   = regexp.MustCompile(`^[0-9A-Z,*/?L#W-]+$`)
+	atPattern   = regexp.MustCompile(`^at\((.*)\)$`)
+)
+
+func checkSchedule(e *Environment) (string, string, bool) {
+	const rule = "must be empty, or a schedule of EventBridge Scheduler: rate(VALUE UNIT), cron(MINUTES HOURS DAY MONTH WEEKDAY YEAR) or at(yyyy-mm-ddThh:mm:ss)"
+	const hint = "such as rate(1 hour), or cron(0 3 * * ? *) for three o'clock every night"
+	switch s := e.Schedule; {
+	case s == "", ratePattern.MatchString(s):
+		return "", "", true
+	case cronPattern.MatchString(s):
+		fields := strings.Fields(cronPattern.FindStringSubmatch(s)[1])
+		if len(fields) != 6 {
+			return rule, fmt.Sprintf("a cron expression has six fields, here are %d; the sixth is the year", len(fields)), false
+		}
+		for _, f := range fields {
+			if !cronField.MatchString(f) {
+				return rule, fmt.Sprintf("the field %q has a character that none may have", f), false
+			}
+		}
+		if (fields[2] == "?") == (fields[4] == "?") {
+			return rule, "exactly one of day and weekday is ?, which says that the other decides", false
+		}
+		return "", "", true
+	case atPattern.MatchString(s):
+		_, err := time.Parse("2006-01-02T15:04:05", atPattern.FindStringSubmatch(s)[1])
+		return rule, "a moment has no time zone of its own: scheduleTimezone says it", err == nil
+	}
+	return rule, hint, false
+}
+
+func checkTimezone(e *Environment) (string, string, bool) {
+	if e.Schedule == "" && e.ScheduleTimezone != defaultTimezone {
+		return "must be " + defaultTimezone + " without a schedule", "set schedule, or leave the time zone out", false
+	}
+	_, err := time.LoadLocation(e.ScheduleTimezone)
+	return "must be a time zone of the IANA database, such as Asia/Tokyo", "`timedatectl list-timezones` prints them", err == nil && e.ScheduleTimezone != "Local"
+}
+
+func checkEvent(e *Environment) (string, string, bool) {
+	if e.Schedule == "" && e.ScheduleEvent != defaultEvent {
+		return "must be " + defaultEvent + " without a schedule", "set schedule, or leave the event out", false
+	}
+	if len(e.ScheduleEvent) > maxEvent {
+		return fmt.Sprintf("must have at most %d bytes", maxEvent), fmt.Sprintf("it has %d; Lambda takes no more for an asynchronous invocation", len(e.ScheduleEvent)), false
+	}
+	ok := json.Valid([]byte(e.ScheduleEvent)) && bytes.HasPrefix(bytes.TrimSpace([]byte(e.ScheduleEvent)), []byte("{"))
+	return "must be a JSON object", `such as {"prefix":"reports/","overwrite":"if-different"}, in single quotes in the file`, ok
+}

@@ -1,0 +1,74 @@
+package environment
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// The limits of tags: Tagging AWS Resources User Guide, "Tag naming limits and
+// requirements", characters and tags of a resource.
+const (
+	maxTagKey   = 128
+	maxTagValue = 256
+	maxTags     = 50
+)
+
+var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+
+// markTags is how many tags a mark may have.
+const markTags = 3
+
+// AWSTags are all tags of the environment's resources on AWS: its mark, and those
+// that it was given.
+func (e Environment) AWSTags() map[string]string {
+	tags, _ := parseTags(e.Tags) // checked
+	maps.Copy(tags, e.Mark().Tags())
+	return tags
+}
+
+// parseTags reads KEY=VALUE,KEY=VALUE. What is wrong is an error with a hint.
+func parseTags(text string) (map[string]string, error) {
+	tags := map[string]string{}
+	if text == "" {
+		return tags, nil
+	}
+	seen := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		key, value, found := strings.Cut(pair, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		lower := strings.ToLower(key)
+		switch {
+		case !found || key == "":
+			return nil, fmt.Errorf("%q is not KEY=VALUE", pair)
+		case strings.HasPrefix(lower, "aws:"):
+			return nil, fmt.Errorf("the key %q begins with aws:, which AWS reserves", key)
+		case strings.HasPrefix(lower, Namespace+":"):
+			return nil, fmt.Errorf("the key %q is of the environment's own mark; owner and expires set that", key)
+		case utf8.RuneCountInString(key) > maxTagKey:
+			return nil, fmt.Errorf("the key %q has more than %d characters", key, maxTagKey)
+		case utf8.RuneCountInString(value) > maxTagValue:
+			return nil, fmt.Errorf("the value of %q has more than %d characters", key, maxTagValue)
+		case !tagPattern.MatchString(key) || !tagPattern.MatchString(value):
+			return nil, fmt.Errorf("%q has other characters than letters, digits, spaces and _.:/=+-@", pair)
+		case seen[lower] != "":
+			return nil, fmt.Errorf("the keys %q and %q are one to IAM, which does not tell capitals", seen[lower], key)
+		}
+		seen[lower] = key
+		tags[key] = value
+	}
+	if len(tags) > maxTags-markTags {
+		return nil, fmt.Errorf("there are %d; a resource takes %d, of which the environment's mark may need %d", len(tags), maxTags, markTags)
+	}
+	return tags, nil
+}
+
+func checkTags(e *Environment) (string, string, bool) {
+	const rule = "must be tags as AWS takes them: KEY=VALUE, joined by commas"
+	if _, err := parseTags(e.Tags); err != nil {
+		return rule, err.Error(), false
+	}
+	return rule, "", true
+}

@@ -1,0 +1,74 @@
+package environment
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxTrusted keeps the condition of a provider within 4096 characters (IAM API
+// reference, "projects.locations.workloadIdentityPools.providers"), even if all
+// roles are of one account and have the longest names.
+const maxTrusted = 20
+
+// AWSRole is an IAM role by account and name.
+type AWSRole struct {
+	Account string // 12 digits
+	Name    string
+}
+
+// Trusted are the roles besides the function's that Google's side admits.
+func (e Environment) Trusted() []AWSRole {
+	roles, _, _ := e.parseTrusted() // checked
+	return roles
+}
+
+// parseTrusted reads ACCOUNT:ROLE,ROLE; it reports the rule that the text breaks,
+// and what to do about it.
+func (e Environment) parseTrusted() (roles []AWSRole, rule, hint string) {
+	if e.TrustedRoles == "" {
+		return nil, "", ""
+	}
+	const form = "must be roles joined by commas: ROLE of awsAccount, or ACCOUNT:ROLE"
+	for text := range strings.SplitSeq(e.TrustedRoles, ",") {
+		text = strings.TrimSpace(text)
+		account, name, found := strings.Cut(text, ":")
+		if !found {
+			account, name = e.AWSAccount, text
+		}
+		role := AWSRole{account, name}
+		switch {
+		case !accountPattern.MatchString(account):
+			return nil, form, fmt.Sprintf("in %q the account must be 12 digits; give neither ARN nor path", text)
+		case !sized(name, rolePattern, 1, maxRole):
+			return nil, form, fmt.Sprintf("in %q the role must be 1 to %d letters, digits and _+=.@-; give neither ARN nor path", text, maxRole)
+		case role == AWSRole{e.AWSAccount, e.Role}:
+			return nil, "must not name the function's own role", e.Role + " is trusted anyway; leave it out"
+		case slices.Contains(roles, role):
+			return nil, "must name each role once", fmt.Sprintf("%s of account %s is there twice", name, account)
+		case e.ProviderOf(account) == e.Provider && account != e.AWSAccount:
+			return nil, form, fmt.Sprintf("the provider of account %s would have the id %s, as the function's own; choose another provider", account, e.Provider)
+		}
+		roles = append(roles, role)
+	}
+	if len(roles) > maxTrusted {
+		return nil, fmt.Sprintf("must name at most %d roles", maxTrusted), fmt.Sprintf("here are %d; more go into an environment of their own", len(roles))
+	}
+	return roles, "", ""
+}
+
+func checkTrusted(e *Environment) (string, string, bool) {
+	_, rule, hint := e.parseTrusted()
+	return rule, hint, rule == ""
+}
+
+// ProviderOf is the id of the provider that admits an account's roles: the
+// environment's for its own account, since an AWS provider admits one account, and
+// for another the same with the account behind it, as far as an id may be long.
+func (e Environment) ProviderOf(account string) string {
+	if account == e.AWSAccount {
+		return e.Provider
+	}
+	beginning := e.Provider[:min(len(e.Provider), maxPool-len(account)-1)]
+	return strings.TrimRight(beginning, "-") + "-" + account
+}

@@ -1,0 +1,78 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// deadLetterDays is the longest that a queue keeps messages: Amazon SQS Developer
+// Guide, "Amazon SQS message quotas".
+const deadLetterDays = 14
+
+// deadLetters adds the queue of events whose invocations failed for good. The role
+// may send to it by its name, since the role is made before it.
+func deadLetters(stack awscdk.Stack, env environment.Environment) awssqs.Queue {
+	return awssqs.NewQueue(stack, jsii.String("DeadLetters"), &awssqs.QueueProps{
+		QueueName:       jsii.String(env.DeadLetters()),
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(deadLetterDays)),
+	})
+}
+
+// alarmSeconds is the period over which an alarm looks at its metric.
+const alarmSeconds = 5 * 60
+
+// alarms adds the alarms of the environment. A function that is not invoked is as
+// it should be.
+func alarms(stack awscdk.Stack, env environment.Environment) {
+	function := dimension{"FunctionName", env.Function}
+	for _, a := range []alarm{
+		{"errors", "The function failed", "AWS/Lambda", "Errors", function, "Sum", "GreaterThanThreshold", 0},
+		{"throttles", "The function was invoked more often than it may run at a time", "AWS/Lambda", "Throttles", function, "Sum", "GreaterThanThreshold", 0},
+		{"duration", "An invocation came near the function's timeout", "AWS/Lambda", "Duration", function, "Maximum", "GreaterThanOrEqualToThreshold",
+			800 * float64(env.TimeoutSeconds)}, // 80%, in milliseconds
+		{"dead-letters", "Events whose invocations failed for good wait in the queue", "AWS/SQS", "ApproximateNumberOfMessagesVisible",
+			dimension{"QueueName", env.DeadLetters()}, "Maximum", "GreaterThanThreshold", 0},
+	} {
+		if a.namespace != "AWS/SQS" || env.DeadLetterQueue {
+			a.add(stack, env)
+		}
+	}
+}
+
+// alarm is an alarm on one metric: Lambda Developer Guide, "Types of metrics for
+// Lambda functions"; Amazon SQS Developer Guide, "Available CloudWatch metrics".
+type alarm struct {
+	name, description string
+	namespace, metric string
+	dimension         dimension
+	statistic         string
+	comparison        string
+	threshold         float64
+}
+
+type dimension struct{ name, value string }
+
+func (a alarm) add(stack awscdk.Stack, env environment.Environment) {
+	props := &awscloudwatch.CfnAlarmProps{
+		AlarmName:          jsii.String(env.Function + "-" + a.name),
+		AlarmDescription:   jsii.String(a.description),
+		Namespace:          jsii.String(a.namespace),
+		MetricName:         jsii.String(a.metric),
+		Dimensions:         []any{&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(a.dimension.name), Value: jsii.String(a.dimension.value)}},
+		Statistic:          jsii.String(a.statistic),
+		Period:             jsii.Number(alarmSeconds),
+		EvaluationPeriods:  jsii.Number(1),
+		ComparisonOperator: jsii.String(a.comparison),
+		Threshold:          jsii.Number(a.threshold),
+		TreatMissingData:   jsii.String("notBreaching"),
+	}
+	if env.AlarmTopic != "" {
+		props.AlarmActions = jsii.Strings(env.AlarmTopic)
+	}
+	awscloudwatch.NewCfnAlarm(stack, jsii.String("Alarm-"+a.name), props)
+}
