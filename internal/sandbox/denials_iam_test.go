@@ -166,10 +166,31 @@ func iamDenials() []denial {
 			_, err := iam.NewFromConfig(admin(c)).GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String("none")})
 			return err
 		}, 404, "NoSuchEntity", "The role with name none cannot be found.", reported),
-		row("a permissions boundary", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: worker, AssumeRolePolicyDocument: aws.String(lambdaTrust), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess")})
+		row("a permissions boundary that is not there", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: worker, AssumeRolePolicyDocument: aws.String(lambdaTrust), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/None")})
 			return err
-		}, 501, "NotImplemented", "The parameter PermissionsBoundary is not modelled by this sandbox.", "the sandbox's own: it would not hold"),
+		}, 404, "NoSuchEntity", "Scope ARN: arn:aws:iam::aws:policy/None does not exist or is not attachable.", reported),
+		row("what a permissions boundary does not allow", func(t *testing.T, c *sandboxtest.Clouds) error {
+			cfg := as(t, c, allowing("*", "*"))
+			must[*iam.PutRolePermissionsBoundaryOutput](t)(iam.NewFromConfig(admin(c)).PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: worker, PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess")}))
+			_, err := iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
+			return err
+		}, 403, "AccessDenied", notAllowed("iam:ListRoles", arnPrefix+"role/", "because no permissions boundary allows the iam:ListRoles action"), accessDenied),
+		row("what a permissions boundary denies", func(t *testing.T, c *sandboxtest.Clouds) error {
+			cfg := as(t, c, allowing("*", "*"))
+			boundary := must[*iam.CreatePolicyOutput](t)(iam.NewFromConfig(admin(c)).CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(document(allowing("*", "*"), denying("iam:ListRoles", "*")))})).Policy
+			must[*iam.PutRolePermissionsBoundaryOutput](t)(iam.NewFromConfig(admin(c)).PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: worker, PermissionsBoundary: boundary.Arn}))
+			_, err := iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
+			return err
+		}, 403, "AccessDenied", notAllowed("iam:ListRoles", arnPrefix+"role/", "with an explicit deny in a permissions boundary: "+arnPrefix+"policy/boundary"), policyARNs),
+		row("a policy that is a permissions boundary", func(t *testing.T, c *sandboxtest.Clouds) error {
+			client := iam.NewFromConfig(admin(c))
+			as(t, c)
+			boundary := must[*iam.CreatePolicyOutput](t)(client.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(document(allowing("*", "*")))})).Policy
+			must[*iam.PutRolePermissionsBoundaryOutput](t)(client.PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: worker, PermissionsBoundary: boundary.Arn}))
+			_, err := client.DeletePolicy(t.Context(), &iam.DeletePolicyInput{PolicyArn: boundary.Arn})
+			return err
+		}, 409, "DeleteConflict", "Cannot delete a policy that is in use as a permissions boundary.", believed),
 		malformed("a policy that is not JSON", "policy", "{", "The policy is not in the valid JSON format.", "Apache Hadoop, Working with IAM Assumed Roles"),
 		malformed("a policy without a version", "policy", `{"Statement":[]}`, "Policy document must be version 2012-10-17 or greater.", "Meteor-Community-Packages/Meteor-CollectionFS, issue 630"),
 		malformed("a policy with a principal", "policy", document(effect("Allow", "s3:*", "*", `,"Principal":"*"`)), "Policy document should not specify a principal.", "hashicorp/terraform-provider-aws, issue 10419"),

@@ -40,6 +40,7 @@ type entity struct {
 	created  time.Time
 	tags     []Tag
 	inline   map[string]document
+	boundary string   // ARN of a managed policy, or empty
 	attached []string // ARNs of managed policies, in the order they were attached
 	rights   policy.Timeline[rights]
 }
@@ -48,6 +49,7 @@ type entity struct {
 type rights struct {
 	inline   []policy.Named
 	attached []*managedPolicy
+	boundary *managedPolicy // or nil
 }
 
 // settle lets what was changed of an entity's policies have its effect in time.
@@ -62,6 +64,7 @@ func (i *IAM) settle(e *entity, delay time.Duration) {
 			r.attached = append(r.attached, p)
 		}
 	}
+	r.boundary = i.policies[e.boundary]
 	e.rights.Set(r, i.now(), delay)
 }
 
@@ -99,6 +102,9 @@ func (i *IAM) authorize(r *api.Request, action string, k kind, name string, keys
 	i.mu.RLock()
 	if e, err := i.find(k, name); err == nil {
 		arn = e.arn
+		if e.boundary != "" {
+			all[boundaryKey] = []string{e.boundary}
+		}
 		for _, t := range e.tags {
 			all["aws:ResourceTag/"+t.Key] = []string{t.Value}
 			all["iam:ResourceTag/"+t.Key] = []string{t.Value}
@@ -124,8 +130,13 @@ func authorize(r *api.Request, action, arn, shown string, keys map[string][]stri
 }
 
 // authorizeCreation checks the right to create something, and to tag it.
-func authorizeCreation(r *api.Request, kind, arn, shown string, tags []Tag) error {
-	if err := authorize(r, "iam:Create"+kind, arn, shown, tagKeys(tags)); err != nil || len(tags) == 0 {
+func authorizeCreation(r *api.Request, kind, arn, shown, boundary string, tags []Tag) error {
+	keys := map[string][]string{}
+	maps.Copy(keys, tagKeys(tags))
+	if boundary != "" {
+		keys[boundaryKey] = []string{boundary}
+	}
+	if err := authorize(r, "iam:Create"+kind, arn, shown, keys); err != nil || len(tags) == 0 {
 		return err
 	}
 	return r.Authorize("iam:Tag"+kind, arn, tagKeys(tags))

@@ -19,7 +19,7 @@ func (i *IAM) Evaluate(caller api.Principal, action, resource string, keys map[s
 	q := policy.Request{Caller: policyCaller(caller), Action: action, Resource: resource, Context: i.context(caller)}
 	maps.Copy(q.Context, keys)
 	if k, ok := i.keys[caller.AccessKeyID]; ok {
-		set.Identity, set.Session = i.identityPolicies(i.carrier(k)), k.policies
+		set.Identity, set.Boundary, set.Session = i.identityPolicies(i.carrier(k)), i.boundaryPolicies(i.carrier(k)), k.policies
 	}
 	return policy.Evaluate(q, set)
 }

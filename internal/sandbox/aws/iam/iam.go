@@ -4,7 +4,7 @@
 // answers the IAM API, holds the key of
 // every signature and decides every authorization of the local cloud.
 //
-// It does not model groups, instance profiles, permissions boundaries, MFA,
+// It does not model groups, instance profiles, MFA,
 // passwords, SAML and OIDC providers, service-linked roles and last-used times;
 // parameters for them are refused by name. With a delay, changes of policies
 // have effect that much later; deletions of roles and users, keys and tags have
@@ -122,16 +122,12 @@ func (i *IAM) operations() map[string]api.Operation {
 		"SimulatePrincipalPolicy": api.QueryOperation(i.simulatePrincipalPolicy),
 		"SimulateCustomPolicy":    api.QueryOperation(i.simulateCustomPolicy),
 
-		"PutRolePermissionsBoundary":    boundary,
-		"DeleteRolePermissionsBoundary": boundary,
-		"PutUserPermissionsBoundary":    boundary,
-		"DeleteUserPermissionsBoundary": boundary,
+		"PutRolePermissionsBoundary":    api.QueryOperation(i.putBoundary(kindRole)),
+		"DeleteRolePermissionsBoundary": api.QueryOperation(i.deleteBoundary(kindRole)),
+		"PutUserPermissionsBoundary":    api.QueryOperation(i.putBoundary(kindUser)),
+		"DeleteUserPermissionsBoundary": api.QueryOperation(i.deleteBoundary(kindUser)),
 	}
 }
-
-// boundary refuses every operation on permissions boundaries: a principal whose
-// boundary is ignored could do more than it may.
-func boundary(*api.Request) (any, error) { return nil, api.NotModelled("PermissionsBoundary") }
 
 // The alphabets of what AWS makes up: ids, secrets and tokens.
 const (

@@ -128,10 +128,14 @@ func TestRefusals(t *testing.T) {
 		"malformed trust": {role("r", `{"Version":`), awstest.Refused(400, "MalformedPolicyDocument", "This policy contains invalid Json")},
 		"trust with unknown role": {role("r", strings.Replace(lambdaTrust, `"Service":"lambda.amazonaws.com"`, `"AWS":"arn:aws:iam::111122223333:role/nobody"`, 1)),
 			awstest.Refused(400, "MalformedPolicyDocument", `Invalid principal in policy: "AWS":"arn:aws:iam::111122223333:role/nobody"`)},
-		"boundary set later": {func() error {
-			_, err := c.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: ptr("taken"), PermissionsBoundary: ptr("arn:aws:iam::aws:policy/AdministratorAccess")})
+		"boundary that is not there": {func() error {
+			_, err := c.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: ptr("taken"), PermissionsBoundary: ptr("arn:aws:iam::111122223333:policy/none")})
 			return err
-		}, awstest.Refused(501, "NotImplemented", "The parameter PermissionsBoundary is not modelled by this sandbox.")},
+		}, awstest.Refused(404, "NoSuchEntity", "Scope ARN: arn:aws:iam::111122223333:policy/none does not exist or is not attachable.")},
+		"no boundary to delete": {func() error {
+			_, err := c.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: ptr("taken")})
+			return err
+		}, awstest.Refused(404, "NoSuchEntity", "The role with name taken does not have a permissions boundary.")},
 		"unknown condition": {func() error {
 			_, err := c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: ptr("taken"), PolicyName: ptr("p"),
 				PolicyDocument: ptr(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Like":{"aws:username":"x"}}}]}`)})
@@ -145,10 +149,10 @@ func TestRefusals(t *testing.T) {
 			_, err := c.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: ptr("taken"), PolicyName: ptr("p")})
 			return err
 		}, awstest.Refused(404, "NoSuchEntity", "The role policy with name p cannot be found.")},
-		"permissions boundary": {func() error {
-			_, err := c.CreateRole(ctx, &iam.CreateRoleInput{RoleName: ptr("bounded"), AssumeRolePolicyDocument: ptr(lambdaTrust), PermissionsBoundary: ptr("arn:aws:iam::aws:policy/AdministratorAccess")})
+		"role with a boundary that is not there": {func() error {
+			_, err := c.CreateRole(ctx, &iam.CreateRoleInput{RoleName: ptr("bounded"), AssumeRolePolicyDocument: ptr(lambdaTrust), PermissionsBoundary: ptr("arn:aws:iam::aws:policy/None")})
 			return err
-		}, awstest.Refused(501, "NotImplemented", "The parameter PermissionsBoundary is not modelled by this sandbox.")},
+		}, awstest.Refused(404, "NoSuchEntity", "Scope ARN: arn:aws:iam::aws:policy/None does not exist or is not attachable.")},
 		"short session": {func() error {
 			_, err := c.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: ptr("taken"), MaxSessionDuration: ptr(int32(60))})
 			return err

@@ -69,7 +69,7 @@ type policyShape struct {
 func (i *IAM) policyShape(p *managedPolicy) policyShape {
 	s := policyShape{
 		PolicyName: p.name, PolicyID: p.id, ARN: p.arn, Path: p.path, DefaultVersionID: p.defaultVersion,
-		AttachmentCount: len(i.carriers(p.arn)), IsAttachable: true, Description: p.description,
+		AttachmentCount: len(i.carriers(p.arn)), PermissionsBoundaryUsageCount: i.bounded(p.arn), IsAttachable: true, Description: p.description,
 		CreateDate: api.Timestamp(p.created), UpdateDate: api.Timestamp(p.updated),
 	}
 	if len(p.tags) > 0 {
@@ -144,7 +144,7 @@ func (i *IAM) createPolicy(r *api.Request, in *createPolicyInput) (any, error) {
 		return nil, err
 	}
 	arn := i.arn("policy" + path + in.PolicyName)
-	if err := authorizeCreation(r, "Policy", arn, "policy "+in.PolicyName, in.Tags); err != nil {
+	if err := authorizeCreation(r, "Policy", arn, "policy "+in.PolicyName, "", in.Tags); err != nil {
 		return nil, err
 	}
 	d, err := parseManaged(in.PolicyDocument)
@@ -191,6 +191,9 @@ func (i *IAM) deletePolicy(r *api.Request, in *policyArnInput) (any, error) {
 	return i.withPolicy(r, "DeletePolicy", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
 		if len(i.carriers(p.arn)) > 0 {
 			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete a policy attached to entities.")
+		}
+		if i.bounded(p.arn) > 0 {
+			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete a policy that is in use as a permissions boundary.")
 		}
 		if len(p.versions) > 1 {
 			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")

@@ -29,6 +29,7 @@ type roleShape struct {
 	AssumeRolePolicyDocument string
 	Description              string `xml:",omitempty"`
 	MaxSessionDuration       int
+	PermissionsBoundary      *boundaryShape    `xml:",omitempty"`
 	Tags                     *api.Members[Tag] `xml:",omitempty"`
 }
 
@@ -37,6 +38,7 @@ func (r *role) shape(tags bool) roleShape {
 		Path: r.path, RoleName: r.name, RoleID: r.id, ARN: r.arn, CreateDate: api.Timestamp(r.created),
 		AssumeRolePolicyDocument: encodeDocument(r.trust.text), Description: r.description, MaxSessionDuration: r.maxSession,
 	}
+	s.PermissionsBoundary = r.boundaryShape()
 	if tags && len(r.tags) > 0 {
 		m := api.MembersOf(r.tags...)
 		s.Tags = &m
@@ -50,6 +52,7 @@ type createRoleInput struct {
 	Path                     string
 	Description              string
 	MaxSessionDuration       *int
+	PermissionsBoundary      string
 	Tags                     []Tag
 }
 
@@ -64,7 +67,7 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 		return nil, err
 	}
 	arn := i.arn("role" + path + in.RoleName)
-	if err := authorizeCreation(r, "Role", arn, arn, in.Tags); err != nil {
+	if err := authorizeCreation(r, "Role", arn, arn, in.PermissionsBoundary, in.Tags); err != nil {
 		return nil, err
 	}
 	created := &role{description: in.Description, maxSession: minSessionDuration}
@@ -79,6 +82,9 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if err := i.bound(&created.entity, in.PermissionsBoundary); err != nil {
+		return nil, err
+	}
 	if created.trust, err = i.parseTrust(in.AssumeRolePolicyDocument); err != nil {
 		return nil, err
 	}
@@ -89,6 +95,9 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 		}
 	}
 	i.roles[in.RoleName] = created
+	if created.boundary != "" {
+		i.settle(&created.entity, 0) // a role is never without it
+	}
 	return roleOutput{created.shape(true)}, nil
 }
 

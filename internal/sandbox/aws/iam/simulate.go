@@ -54,10 +54,10 @@ func (i *IAM) simulatePrincipalPolicy(r *api.Request, in *principalSimulation) (
 	}
 	i.mu.RLock()
 	e := i.byARN(in.PolicySourceArn)
-	var own []policy.Named
+	var own, boundary []policy.Named
 	caller := api.Principal{Type: api.User, Account: i.account, ARN: in.PolicySourceArn}
 	if e != nil {
-		own, caller.UserID = i.identityPolicies(e), e.id
+		own, boundary, caller.UserID = i.identityPolicies(e), i.boundaryPolicies(e), e.id
 		if e.kind == kindRole {
 			caller.Type, caller.RoleARN = api.AssumedRole, e.arn
 		}
@@ -70,7 +70,7 @@ func (i *IAM) simulatePrincipalPolicy(r *api.Request, in *principalSimulation) (
 	if e.kind == kindUser {
 		context["aws:username"] = []string{e.name}
 	}
-	return in.run(policyCaller(caller), own, context)
+	return in.run(policyCaller(caller), policy.Set{Identity: own, Boundary: boundary}, context)
 }
 
 // simulateCustomPolicy decides by the policies of the request alone.
@@ -81,7 +81,7 @@ func (i *IAM) simulateCustomPolicy(r *api.Request, in *customSimulation) (any, e
 	if len(in.PolicyInputList) == 0 {
 		return nil, api.Invalid("null", "policyInputList", "Member must not be null")
 	}
-	return in.run(policy.Caller{Account: i.account, ARNs: []string{i.arn("root")}}, nil, map[string][]string{})
+	return in.run(policy.Caller{Account: i.account, ARNs: []string{i.arn("root")}}, policy.Set{}, map[string][]string{})
 }
 
 // byARN finds a user or role. The caller holds the lock.
@@ -97,11 +97,10 @@ func (i *IAM) byARN(arn string) *entity {
 }
 
 // run decides every action on every resource.
-func (in *simulation) run(caller policy.Caller, own []policy.Named, context map[string][]string) (any, error) {
+func (in *simulation) run(caller policy.Caller, set policy.Set, context map[string][]string) (any, error) {
 	if len(in.ActionNames) == 0 {
 		return nil, api.Invalid("null", "actionNames", "Member must not be null")
 	}
-	set := policy.Set{Identity: own}
 	for n, text := range in.PolicyInputList {
 		d, err := parse(text, policy.Identity)
 		if err != nil {

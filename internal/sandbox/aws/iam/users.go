@@ -17,11 +17,14 @@ type userShape struct {
 	UserID     string `xml:"UserId"`
 	ARN        string `xml:"Arn"`
 	CreateDate api.Timestamp
-	Tags       *api.Members[Tag] `xml:",omitempty"`
+
+	PermissionsBoundary *boundaryShape    `xml:",omitempty"`
+	Tags                *api.Members[Tag] `xml:",omitempty"`
 }
 
 func (u *user) shape() userShape {
 	s := userShape{Path: u.path, UserName: u.name, UserID: u.id, ARN: u.arn, CreateDate: api.Timestamp(u.created)}
+	s.PermissionsBoundary = u.boundaryShape()
 	if len(u.tags) > 0 {
 		m := api.MembersOf(u.tags...)
 		s.Tags = &m
@@ -33,6 +36,8 @@ type createUserInput struct {
 	UserName string
 	Path     string
 	Tags     []Tag
+
+	PermissionsBoundary string
 }
 
 type userOutput struct{ User userShape }
@@ -46,7 +51,7 @@ func (i *IAM) createUser(r *api.Request, in *createUserInput) (any, error) {
 		return nil, err
 	}
 	arn := i.arn("user" + path + in.UserName)
-	if err := authorizeCreation(r, "User", arn, arn, in.Tags); err != nil {
+	if err := authorizeCreation(r, "User", arn, arn, in.PermissionsBoundary, in.Tags); err != nil {
 		return nil, err
 	}
 	created := &user{}
@@ -58,12 +63,18 @@ func (i *IAM) createUser(r *api.Request, in *createUserInput) (any, error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if err := i.bound(&created.entity, in.PermissionsBoundary); err != nil {
+		return nil, err
+	}
 	for name := range i.users {
 		if strings.EqualFold(name, in.UserName) {
 			return nil, api.Errorf(http.StatusConflict, "EntityAlreadyExists", "User with name %s already exists.", in.UserName)
 		}
 	}
 	i.users[in.UserName] = created
+	if created.boundary != "" {
+		i.settle(&created.entity, 0)
+	}
 	return userOutput{created.shape()}, nil
 }
 

@@ -52,6 +52,12 @@ type Set struct {
 	// Trust says that Resource is a role's trust policy: it has to name the
 	// caller or its account, whatever the identity policies allow.
 	Trust bool
+	// Key says that Resource is the policy of a KMS key, which has to allow the
+	// caller or its account likewise.
+	Key bool
+	// Boundary is a permissions boundary; when there is one, it has to allow the
+	// call too.
+	Boundary []Named
 	// Session holds session policies; when there are any, one of them has to
 	// allow the call too.
 	Session []Named
@@ -89,7 +95,7 @@ func Evaluate(q Request, set Set) Decision {
 	groups := []struct {
 		policies []Named
 		article  string
-	}{{set.Identity, "an identity-based policy"}, {set.Resource, "a resource-based policy"}, {set.Session, "a session policy"}}
+	}{{set.Identity, "an identity-based policy"}, {set.Resource, "a resource-based policy"}, {set.Boundary, "a permissions boundary"}, {set.Session, "a session policy"}}
 	if set.Trust {
 		groups[1].article = "the role trust policy"
 	}
@@ -107,14 +113,25 @@ func Evaluate(q Request, set Set) Decision {
 	if set.Trust && resource == noMatch {
 		return Decision{Clause: fmt.Sprintf("because no role trust policy allows the %s action", q.Action), Untrusted: true}
 	}
+	if set.Key && resource == noMatch {
+		return Decision{Clause: fmt.Sprintf("because no resource-based policy allows the %s action", q.Action)}
+	}
 	if resource == sessionMatch {
 		return Decision{Allowed: true, By: byResource.String(), Policy: byResource.policy}
 	}
-	if resource == callerMatch && (identity == noMatch || set.Trust) {
+	if resource == callerMatch && (identity == noMatch || set.Trust || set.Key) {
 		by, identity = byResource, callerMatch
 	}
 	if identity == noMatch {
 		return Decision{Clause: fmt.Sprintf("because no identity-based policy allows the %s action", q.Action)}
+	}
+	// A role that a resource's policy names keeps within its boundary; a user that
+	// it names does not have to (IAM User Guide, "Permissions boundaries for IAM
+	// entities"). Without roles, a caller has one ARN.
+	if len(set.Boundary) > 0 && (byResource.statement == nil || by != byResource || len(q.Caller.ARNs) > 1) {
+		if _, m := find(q, set.Boundary, false); m == noMatch {
+			return Decision{Clause: fmt.Sprintf("because no permissions boundary allows the %s action", q.Action)}
+		}
 	}
 	if len(set.Session) > 0 {
 		if _, m := find(q, set.Session, false); m == noMatch {
