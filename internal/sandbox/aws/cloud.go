@@ -24,8 +24,10 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/iam"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/lambda"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/logs"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/policy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/s3"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sigv4"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sqs"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/ssm"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sts"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/blob"
@@ -123,13 +125,20 @@ func New(o Options) (*Cloud, error) {
 	c.Register("ssm", ssm.New(ssm.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	c.Register("logs", logs.New(logs.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	c.Register("ecr", ecr.New(ecr.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
-	if c.lambda, err = lambda.New(lambda.Options{Account: o.Account, Region: o.Region, URL: o.URL, Dir: o.Dir, Sessions: c.iam, Now: o.Now, Random: o.Random}); err != nil {
+	c.Register("sqs", sqs.New(sqs.Options{Account: o.Account, Region: o.Region, URL: o.URL, Now: o.Now, Random: o.Random}))
+	if c.lambda, err = lambda.New(lambda.Options{Account: o.Account, Region: o.Region, URL: o.URL, Dir: o.Dir, Sessions: c.iam, May: c.may, Now: o.Now, Random: o.Random}); err != nil {
 		return nil, err
 	}
 	c.Register("lambda", c.lambda)
 	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random, Pause: o.Pause})
 	c.Register("cloudformation", c.cloudformation)
 	return c, nil
+}
+
+// may tells whether the identity of a key may do something, without its doing it.
+func (c *Cloud) may(accessKeyID, action, resource string) bool {
+	principal, ok := c.iam.Principal(accessKeyID)
+	return ok && c.iam.Evaluate(principal, action, resource, nil, policy.Set{}).Allowed
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -48,28 +48,53 @@ func DecodeJSON(body io.Reader, v any) error {
 type JSONProtocol struct {
 	Prefix     string // what stands before the dot in X-Amz-Target: AmazonSSM, Logs_20140328
 	Operations map[string]Operation
+	// QueryCodes are the errors' codes of a service that spoke the Query protocol
+	// before, and tells them to clients that know those: by shape's name.
+	QueryCodes map[string]string
 }
 
 // ServeAWS finds the operation that X-Amz-Target names, runs it and writes its
 // answer.
 func (p JSONProtocol) ServeAWS(w http.ResponseWriter, r *Request) {
 	if !atRoot(r, http.MethodPost) || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json-1.") {
-		WriteJSONError(w, r, unknownOperation(r))
+		p.writeError(w, r, unknownOperation(r))
 		return
 	}
 	prefix, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	r.Entry.Operation = action
 	op, ok := p.Operations[action]
 	if !ok || prefix != p.Prefix {
-		WriteJSONError(w, r, Errorf(http.StatusBadRequest, "UnknownOperationException", "The operation %q is not known.", r.Header.Get("X-Amz-Target")))
+		p.writeError(w, r, Errorf(http.StatusBadRequest, "UnknownOperationException", "The operation %q is not known.", r.Header.Get("X-Amz-Target")))
 		return
 	}
 	result, err := op(r)
 	if err != nil {
-		WriteJSONError(w, r, err)
+		p.writeError(w, r, err)
 		return
 	}
 	WriteJSON(w, r, result)
+}
+
+// writeError is WriteJSONError with the code of the Query protocol, where the
+// service has them; such services refuse with 403.
+func (p JSONProtocol) writeError(w http.ResponseWriter, r *Request, err error) {
+	if p.QueryCodes == nil {
+		WriteJSONError(w, r, err)
+		return
+	}
+	e := AsError(err)
+	code := e.Code
+	if c, ok := p.QueryCodes[e.Code]; ok {
+		code = c
+	}
+	fault := "Sender"
+	if e.Status >= http.StatusInternalServerError {
+		fault = "Receiver"
+	}
+	w.Header().Set("x-amzn-query-error", code+";"+fault)
+	r.Entry.Code = code
+	body, _ := json.Marshal(map[string]string{"__type": e.Code, "message": e.Message}) // strings only: cannot fail
+	write(w, r, e.Status, jsonContentType(r), body)
 }
 
 // WriteJSON writes the result of an AWS JSON operation; nil is an empty document.

@@ -17,6 +17,7 @@ type configurationInput struct {
 	EphemeralStorage                    *struct{ Size int }
 	LoggingConfig                       *loggingAnswer
 	TracingConfig                       *struct{ Mode string }
+	DeadLetterConfig                    *deadLetterConfig
 	Layers                              []string
 	VpcConfig                           *vpcConfig
 	RevisionId                          *string
@@ -58,6 +59,9 @@ func (in configurationInput) apply(c *configuration) error {
 	}
 	if in.TracingConfig != nil && in.TracingConfig.Mode != "" {
 		c.tracing = in.TracingConfig.Mode
+	}
+	if in.DeadLetterConfig != nil {
+		c.deadLetters = in.DeadLetterConfig.TargetArn
 	}
 	if l := in.LoggingConfig; l != nil {
 		if l.LogFormat != "" {
@@ -119,6 +123,9 @@ func (s *Server) createFunction(c *call) (int, any, error) {
 	if err := s.checkRole(c, f.configuration.role, name); err != nil {
 		return 0, nil, err
 	}
+	if err := s.checkDeadLetters(f.configuration, name); err != nil {
+		return 0, nil, err
+	}
 	if f.code, f.codeSHA256, err = s.fetch(c, in.Code); err != nil {
 		return 0, nil, err
 	}
@@ -150,6 +157,15 @@ func (s *Server) updateFunctionConfiguration(c *call) (int, any, error) {
 		if err := s.checkRole(c, *in.Role, f.name); err != nil {
 			return 0, nil, err
 		}
+	}
+	s.mu.Lock()
+	planned := f.configuration
+	s.mu.Unlock()
+	if err := in.apply(&planned); err != nil {
+		return 0, nil, err
+	}
+	if err := s.checkDeadLetters(planned, f.name); err != nil {
+		return 0, nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

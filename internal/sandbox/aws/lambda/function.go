@@ -46,6 +46,7 @@ type configuration struct {
 	logFormat, logGroup                 string
 	applicationLevel, systemLevel       string
 	tracing                             string
+	deadLetters                         string // ARN of a queue, or empty
 }
 
 // functionAnswer is FunctionConfiguration as the API has it.
@@ -61,6 +62,7 @@ type functionAnswer struct {
 	Version                         string
 	Environment                     *environmentAnswer `json:",omitempty"`
 	TracingConfig                   struct{ Mode string }
+	DeadLetterConfig                *deadLetterConfig `json:",omitempty"`
 	RevisionId                      string
 	State                           string
 	LastUpdateStatus                string
@@ -88,6 +90,9 @@ func (s *Server) answer(f *function) functionAnswer {
 		CodeSha256: f.codeSHA256, Version: cmp.Or(f.version, latest), RevisionId: f.revision, State: "Active", LastUpdateStatus: "Successful", PackageType: "Zip",
 		Architectures: []string{c.architecture},
 		LoggingConfig: loggingAnswer{LogFormat: c.logFormat, LogGroup: c.group(f.name), ApplicationLogLevel: c.applicationLevel, SystemLogLevel: c.systemLevel},
+	}
+	if c.deadLetters != "" {
+		a.DeadLetterConfig = &deadLetterConfig{c.deadLetters}
 	}
 	if len(c.variables) > 0 {
 		a.Environment = &environmentAnswer{Variables: maps.Clone(c.variables)}

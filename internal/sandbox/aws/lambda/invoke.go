@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -124,8 +125,9 @@ func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
 	}
 }
 
-// invokeLater runs an asynchronous invocation, again if it fails. Results go
-// nowhere: destinations are not modelled.
+// invokeLater runs an asynchronous invocation, again if it fails, and sends what
+// failed for good to the dead-letter queue. Other results go nowhere: destinations
+// are not modelled.
 func (s *Server) invokeLater(f *function, in runner.Invocation) {
 	retries := maxRetries
 	s.mu.Lock()
@@ -133,18 +135,36 @@ func (s *Server) invokeLater(f *function, in runner.Invocation) {
 		retries = *a.MaximumRetryAttempts
 	}
 	s.mu.Unlock()
+	var result runner.Result
+	var err error
 	for range retries + 1 {
 		if s.ctx.Err() != nil {
 			return
 		}
-		if result, err := s.run(f, in); err == nil && !result.Failed {
+		if result, err = s.run(f, in); err == nil && !result.Failed {
 			return
 		}
 	}
+	s.bury(f, in, result, err)
 }
 
 // trace makes a trace id that is not sampled.
 func (s *Server) trace() string {
 	id := s.uuid()
 	return fmt.Sprintf("Root=1-%08x-%s%s%s;Parent=%s%s;Sampled=0", s.opts.Now().Unix(), id[:8], id[9:13], id[24:36], id[14:18], id[24:36])
+}
+
+// Settle waits until no asynchronous invocation is under way; it is for tests.
+func (s *Server) Settle(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		s.events.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -4,11 +4,12 @@
 // Modelled: functions of package type Zip on the OS-only runtimes, their code
 // from the request or from S3, configuration, versions and aliases, tags, the
 // resource policy of the function as a whole, reserved concurrency, settings for asynchronous invocation, the states that waiters
-// watch, and invocation: synchronous, asynchronous and dry.
+// watch, and invocation: synchronous, asynchronous and dry. An event that failed for
+// good goes to the function's dead-letter queue, sent with the role's own rights.
 //
 // Not modelled, and refused by name: other runtimes, container images, layers,
-// policies and settings of versions, aliases with weights, VPCs, file systems, dead-letter
-// queues, event sources, function URLs, code signing, encryption keys, response
+// policies and settings of versions, aliases with weights, VPCs, file systems, topics for
+// dead letters, event sources, function URLs, code signing, encryption keys, response
 // streaming, durable functions. X-Ray tracing is accepted and traces nothing.
 // The unreserved concurrency has no limit. A failed asynchronous invocation is
 // tried again at once, not after one and two minutes. A function is active when
@@ -43,8 +44,10 @@ type Options struct {
 	URL             string // the cloud's endpoint, for code, logs and the functions themselves
 	Dir             string // where functions are unpacked; empty is the system's temporary folder
 	Sessions        api.Sessions
-	Now             func() time.Time // nil is time.Now
-	Random          io.Reader        // nil is crypto/rand
+	// May tells whether the identity of an access key may do something.
+	May    func(accessKeyID, action, resource string) bool
+	Now    func() time.Time // nil is time.Now
+	Random io.Reader        // nil is crypto/rand
 }
 
 // Server is the service. Make it with New.
