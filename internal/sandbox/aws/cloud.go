@@ -22,6 +22,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/cloudformation"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/ecr"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/kms"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/lambda"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/logs"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/policy"
@@ -72,6 +73,7 @@ type Cloud struct {
 	iam   *iam.IAM
 	sts   *sts.STS
 	s3    *s3.S3
+	kms   *kms.KMS
 
 	cloudformation *cloudformation.Server
 	lambda         *lambda.Server
@@ -118,7 +120,9 @@ func New(o Options) (*Cloud, error) {
 		return nil, err
 	}
 	c.sts = sts.New(c.iam)
-	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, Form: c.form, Delay: o.IAMDelay, MinPart: o.MinPart})
+	c.kms = kms.New(kms.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random})
+	c.Register("kms", c.kms)
+	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Form: c.form, Delay: o.IAMDelay, MinPart: o.MinPart})
 	c.Register("iam", c.iam)
 	c.Register("sts", c.sts)
 	c.Register("s3", c.s3)

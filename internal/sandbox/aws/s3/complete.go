@@ -33,6 +33,10 @@ func (c *call) completeMultipartUpload() error {
 	if err != nil {
 		return err
 	}
+	// S3 reads the encrypted parts to put them together.
+	if err := c.decrypt(u.headers); err != nil {
+		return err
+	}
 	// The checksum headers are about the object here and not about the document.
 	sum, err := c.objectChecksum(u)
 	if err != nil {

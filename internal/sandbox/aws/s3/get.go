@@ -49,6 +49,10 @@ func (c *call) find(action string) (*object, *blob.Blob, error) {
 	}
 	switch {
 	case shared != nil:
+		if err := c.decrypt(o.headers); err != nil {
+			shared.Release()
+			return nil, nil, err
+		}
 		return o, shared, nil
 	case o != nil && id != "":
 		h.Set("x-amz-delete-marker", "true")

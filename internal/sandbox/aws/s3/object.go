@@ -1,6 +1,8 @@
 package s3
 
 import (
+	"encoding/hex"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -168,7 +170,48 @@ func (c *call) encryption() (map[string]string, error) {
 			return nil, notImplemented("Header", name) // customer keys and encryption contexts
 		}
 	}
+	if id := out[keyHeader]; id != "" {
+		arn, err := c.useKey("GenerateDataKey", id)
+		if err != nil {
+			return nil, err
+		}
+		out[keyHeader] = arn
+	}
 	return out, nil
+}
+
+const keyHeader = encryptionHeader + "-aws-kms-key-id"
+
+// useKey has KMS decide whether the caller may use a key for the call's object.
+func (c *call) useKey(action, id string) (arn string, err error) {
+	if c.s.options.UseKey == nil {
+		return "", notImplemented("Header", keyHeader)
+	}
+	return c.s.options.UseKey(c.Request, action, id, "s3", map[string]string{"aws:s3:arn": objectARN(c.bucket, c.key)})
+}
+
+// decrypt checks that the caller may use the key with which something is
+// encrypted, by its labels. Keys of S3's own, and that of the account, are
+// everybody's who may read.
+func (c *call) decrypt(labels map[string]string) error {
+	id := labels[keyHeader]
+	if id == "" {
+		return nil
+	}
+	_, err := c.useKey("Decrypt", id)
+	return err
+}
+
+// etag is an object's entity tag: of what is encrypted with a key of KMS it is not
+// the sum of the bytes ("Object", Amazon S3 API Reference).
+func (c *call) etag(labels map[string]string, sum []byte) (string, error) {
+	if labels[encryptionHeader] == "aws:kms" {
+		sum = make([]byte, len(sum))
+		if _, err := io.ReadFull(c.s.options.Random, sum); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum), nil
 }
 
 // showEncryption answers with the labels of encryption.

@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"encoding/hex"
 	"net/http"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
@@ -140,7 +139,12 @@ func (c *call) putObject() error {
 	if err != nil {
 		return err
 	}
-	o := &object{key: c.key, etag: hex.EncodeToString(content.Sums[blob.MD5]), headers: headers, blob: content, checksum: checksumOf(algorithm, content.Sums)}
+	etag, err := c.etag(headers, content.Sums[blob.MD5])
+	if err != nil {
+		content.Release()
+		return err
+	}
+	o := &object{key: c.key, etag: etag, headers: headers, blob: content, checksum: checksumOf(algorithm, content.Sums)}
 	if err := c.commit(o, w, nil); err != nil {
 		return err
 	}

@@ -8,8 +8,10 @@
 // buckets are kept and given back, but have no effect. It does not model ACLs (buckets
 // enforce the owner, as new ones do), object tags, object lock, replication,
 // inventory, notifications, website hosting, storage classes but STANDARD,
-// requester pays, access points, S3 Select, and KMS: an encryption header is
-// kept as a label. Parameters and headers for them are refused by name.
+// requester pays, access points and S3 Select. Parameters and headers for them are
+// refused by name. With a key of KMS, who writes and reads must have the right to
+// use it; nothing is really encrypted, the account's own key aws/s3 is a label, and
+// so is a bucket's default encryption.
 package s3
 
 import (
@@ -54,6 +56,8 @@ type Options struct {
 	// PrincipalExists says whether an ARN that a bucket policy names exists; nil
 	// accepts every one.
 	PrincipalExists func(arn string) bool
+	// UseKey has KMS decide whether a caller may use a key; nil knows no keys.
+	UseKey func(r *api.Request, action, key, service string, context map[string]string) (arn string, err error)
 	// Form verifies the signature in the form of an upload by a browser and tells
 	// who made it; nil refuses such uploads.
 	Form func(r *api.Request, field func(name string) string) (api.Principal, error)

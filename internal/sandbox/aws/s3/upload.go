@@ -191,6 +191,9 @@ func (c *call) uploadPart() error {
 	if err := u.accepts(e); err != nil {
 		return err
 	}
+	if err := c.decrypt(u.headers); err != nil {
+		return err
+	}
 	content, err := c.receive(e, u.checksum)
 	if err != nil {
 		return err
