@@ -20,6 +20,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/cloudformation"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/cloudwatch"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/ecr"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/iam"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/kms"
@@ -130,6 +131,7 @@ func New(o Options) (*Cloud, error) {
 	c.Register("logs", logs.New(logs.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	c.Register("ecr", ecr.New(ecr.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	c.Register("sqs", sqs.New(sqs.Options{Account: o.Account, Region: o.Region, URL: o.URL, Now: o.Now, Random: o.Random}))
+	c.Register("monitoring", cloudwatch.New(cloudwatch.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	if c.lambda, err = lambda.New(lambda.Options{Account: o.Account, Region: o.Region, URL: o.URL, Dir: o.Dir, Sessions: c.iam, May: c.may, Now: o.Now, Random: o.Random}); err != nil {
 		return nil, err
 	}

@@ -93,6 +93,12 @@ func scalar(name, text string, v reflect.Value) error {
 			return Errorf(http.StatusBadRequest, "MalformedInput", "%s: %q is not an integer", name, text)
 		}
 		v.SetInt(n)
+	case reflect.Float64:
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return Errorf(http.StatusBadRequest, "MalformedInput", "%s: %q is not a number", name, text)
+		}
+		v.SetFloat(f)
 	case reflect.Bool:
 		b, err := strconv.ParseBool(text)
 		if err != nil {
