@@ -28,6 +28,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/logs"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/policy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/s3"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/scheduler"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sigv4"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/sqs"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/aws/ssm"
@@ -78,6 +79,7 @@ type Cloud struct {
 
 	cloudformation *cloudformation.Server
 	lambda         *lambda.Server
+	scheduler      *scheduler.Server
 
 	mu       sync.RWMutex
 	services map[string]api.Service
@@ -136,6 +138,8 @@ func New(o Options) (*Cloud, error) {
 		return nil, err
 	}
 	c.Register("lambda", c.lambda)
+	c.scheduler = scheduler.New(scheduler.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random})
+	c.Register("scheduler", c.scheduler)
 	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random, Pause: o.Pause})
 	c.Register("cloudformation", c.cloudformation)
 	return c, nil
@@ -165,10 +169,10 @@ func (c *Cloud) Register(name string, s api.Service) {
 	c.services[name] = s
 }
 
-// Close stops what still runs, stack operations before the functions that they
-// may be making, and removes what the cloud stored.
+// Close stops what still runs, stack operations and schedules before the functions
+// that they may be making or invoking, and removes what the cloud stored.
 func (c *Cloud) Close() error {
-	return errors.Join(c.cloudformation.Close(), c.lambda.Close(), c.store.Close())
+	return errors.Join(c.cloudformation.Close(), c.scheduler.Close(), c.lambda.Close(), c.store.Close())
 }
 
 // Admin is the long-lived key of the user AdminUser, who may do everything.
@@ -185,6 +189,9 @@ func (c *Cloud) CloudFormation() *cloudformation.Server { return c.cloudformatio
 
 // Lambda is the cloud's Lambda.
 func (c *Cloud) Lambda() *lambda.Server { return c.lambda }
+
+// Scheduler is the cloud's EventBridge Scheduler.
+func (c *Cloud) Scheduler() *scheduler.Server { return c.scheduler }
 
 // S3 is the cloud's S3.
 func (c *Cloud) S3() *s3.S3 { return c.s3 }
