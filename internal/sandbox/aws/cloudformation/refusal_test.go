@@ -20,10 +20,10 @@ type (
 func TestRefusedTemplates(t *testing.T) {
 	c := newCloud(t)
 	tests := []struct{ name, body, want string }{
-		{"unknown type", `{"Resources":{"Q":{"Type":"AWS::SQS::Queue"},"T":{"Type":"AWS::SNS::Topic"}}}`,
-			"ValidationError: Template format error: Unrecognized resource types: [AWS::SNS::Topic, AWS::SQS::Queue]"},
-		{"unknown type under a true condition", `{"Conditions":{"C":{"Fn::Equals":["a","a"]}},"Resources":{"Q":{"Type":"AWS::SQS::Queue","Condition":"C"}}}`,
-			"ValidationError: Template format error: Unrecognized resource types: [AWS::SQS::Queue]"},
+		{"unknown type", `{"Resources":{"Q":{"Type":"AWS::SNS::Subscription"},"T":{"Type":"AWS::SNS::Topic"}}}`,
+			"ValidationError: Template format error: Unrecognized resource types: [AWS::SNS::Subscription, AWS::SNS::Topic]"},
+		{"unknown type under a true condition", `{"Conditions":{"C":{"Fn::Equals":["a","a"]}},"Resources":{"Q":{"Type":"AWS::SNS::Topic","Condition":"C"}}}`,
+			"ValidationError: Template format error: Unrecognized resource types: [AWS::SNS::Topic]"},
 		{"unresolved", `{"Resources":{"M":{"Type":"AWS::CDK::Metadata","Properties":{"Analytics":{"Ref":"X"}}}}}`,
 			"ValidationError: Template format error: Unresolved resource dependencies [X] in the Resources block of the template"},
 		{"cycle", `{"Resources":{"A":{"Type":"AWS::CDK::Metadata","DependsOn":"B"},"B":{"Type":"AWS::CDK::Metadata","DependsOn":"A"}}}`,

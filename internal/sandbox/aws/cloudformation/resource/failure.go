@@ -43,12 +43,13 @@ func handlerCode(code string) string {
 	case slices.Contains(notFoundCodes(), code):
 		return "NotFound"
 	case slices.Contains([]string{"EntityAlreadyExists", "ResourceConflictException", "ResourceAlreadyExistsException", "BucketAlreadyExists",
-		"BucketAlreadyOwnedByYou", "ParameterAlreadyExists", "RepositoryAlreadyExistsException"}, code):
+		"BucketAlreadyOwnedByYou", "ParameterAlreadyExists", "RepositoryAlreadyExistsException", "QueueAlreadyExists", "ConflictException"}, code):
 		return "AlreadyExists"
 	case slices.Contains([]string{"DeleteConflict", "BucketNotEmpty", "RepositoryNotEmptyException"}, code):
 		return "ResourceConflict"
 	case slices.Contains([]string{"InvalidParameterValueException", "MalformedPolicyDocument", "ValidationError", "ValidationException", "InvalidInput",
-		"InvalidParameterException", "MalformedPolicy", "InvalidArgument", "InvalidBucketName"}, code):
+		"InvalidParameterException", "MalformedPolicy", "InvalidArgument", "InvalidBucketName",
+		"InvalidParameterValue", "InvalidAttributeValue", "InvalidAttributeName"}, code):
 		return "InvalidRequest"
 	}
 	return "GeneralServiceException"
@@ -56,7 +57,8 @@ func handlerCode(code string) string {
 
 func notFoundCodes() []string {
 	return []string{"NoSuchEntity", "ResourceNotFoundException", "NoSuchBucket", "ParameterNotFound", "RepositoryNotFoundException",
-		"NoSuchBucketPolicy", "NoSuchKey", "NotFound", "LifecyclePolicyNotFoundException", "RepositoryPolicyNotFoundException"}
+		"NoSuchBucketPolicy", "NoSuchKey", "NotFound", "LifecyclePolicyNotFoundException", "RepositoryPolicyNotFoundException",
+		"AWS.SimpleQueueService.NonExistentQueue", "ResourceNotFound"}
 }
 
 func notFound(err error) bool {

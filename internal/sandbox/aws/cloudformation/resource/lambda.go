@@ -6,12 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 )
 
 const maxFunctionName = 64 // "CreateFunction"
@@ -35,9 +37,10 @@ type function struct {
 	EphemeralStorage             *struct {
 		Size int32 `cfn:"required"`
 	}
-	LoggingConfig *struct{ LogFormat, LogGroup, ApplicationLogLevel, SystemLogLevel string }
-	TracingConfig *struct{ Mode string }
-	Tags          tags
+	LoggingConfig    *struct{ LogFormat, LogGroup, ApplicationLogLevel, SystemLogLevel string }
+	TracingConfig    *struct{ Mode string }
+	DeadLetterConfig *struct{ TargetArn string }
+	Tags             tags
 }
 
 type code struct {
@@ -109,6 +112,9 @@ func createFunction(ctx context.Context, c *Call, p function) (Instance, error) 
 	if p.TracingConfig != nil {
 		in.TracingConfig = &types.TracingConfig{Mode: types.TracingMode(p.TracingConfig.Mode)}
 	}
+	if p.DeadLetterConfig != nil {
+		in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: &p.DeadLetterConfig.TargetArn}
+	}
 	var out *lambda.CreateFunctionOutput
 	err = assumable(ctx, c, func() (err error) {
 		out, err = c.Lambda.CreateFunction(ctx, in)
@@ -126,19 +132,22 @@ func createFunction(ctx context.Context, c *Call, p function) (Instance, error) 
 	return i, changeConcurrency(ctx, c, p, function{})
 }
 
-// A role that the stack has just made takes its time until Lambda may assume it.
-// How long CloudFormation goes on trying is believed.
+// A role that the stack has just made takes its time until a service may assume it,
+// and until it may do what its policies say. How long CloudFormation goes on trying
+// is believed.
 const (
 	assumablePause = 5 * time.Second
 	assumableLimit = 2 * time.Minute
 )
 
-// assumable repeats what Lambda refuses because of a function's role.
+// assumable repeats what Lambda and Scheduler refuse because of a role.
 func assumable(ctx context.Context, c *Call, do func() error) error {
 	for waited := time.Duration(0); ; waited += assumablePause {
 		err := do()
-		var refusal *types.InvalidParameterValueException
-		if !errors.As(err, &refusal) || !strings.Contains(refusal.ErrorMessage(), "cannot be assumed by Lambda") || c.Pause == nil || waited >= assumableLimit {
+		var refusal smithy.APIError
+		early := errors.As(err, &refusal) && slices.ContainsFunc([]string{"cannot be assumed by Lambda", "does not have permissions to call SendMessage on SQS", "must allow AWS EventBridge Scheduler to assume the role"},
+			func(text string) bool { return strings.Contains(refusal.ErrorMessage(), text) })
+		if !early || c.Pause == nil || waited >= assumableLimit {
 			return err
 		}
 		if err := c.Pause(ctx, assumablePause); err != nil {
@@ -222,6 +231,12 @@ func updateFunction(ctx context.Context, c *Call, now, before function) (Instanc
 	}
 	if now.TracingConfig != nil {
 		in.TracingConfig = &types.TracingConfig{Mode: types.TracingMode(now.TracingConfig.Mode)}
+	}
+	switch {
+	case now.DeadLetterConfig != nil:
+		in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: &now.DeadLetterConfig.TargetArn}
+	case before.DeadLetterConfig != nil:
+		in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: aws.String("")}
 	}
 	var out *lambda.UpdateFunctionConfigurationOutput
 	err := assumable(ctx, c, func() (err error) {

@@ -26,34 +26,43 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
 // Clients are the services that resources live in, all with one identity.
 type Clients struct {
-	ECR    *ecr.Client
-	IAM    *iam.Client
-	Lambda *lambda.Client
-	Logs   *cloudwatchlogs.Client
-	S3     *s3.Client
-	SSM    *ssm.Client
+	CloudWatch *cloudwatch.Client
+	ECR        *ecr.Client
+	IAM        *iam.Client
+	Lambda     *lambda.Client
+	Logs       *cloudwatchlogs.Client
+	S3         *s3.Client
+	Scheduler  *scheduler.Client
+	SQS        *sqs.Client
+	SSM        *ssm.Client
 }
 
 // NewClients makes the clients. Buckets are addressed by path, since the
 // endpoint has no names below it.
 func NewClients(cfg aws.Config) *Clients {
 	return &Clients{
-		ECR:    ecr.NewFromConfig(cfg),
-		IAM:    iam.NewFromConfig(cfg),
-		Lambda: lambda.NewFromConfig(cfg),
-		Logs:   cloudwatchlogs.NewFromConfig(cfg),
-		S3:     s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
-		SSM:    ssm.NewFromConfig(cfg),
+		CloudWatch: cloudwatch.NewFromConfig(cfg),
+		ECR:        ecr.NewFromConfig(cfg),
+		IAM:        iam.NewFromConfig(cfg),
+		Lambda:     lambda.NewFromConfig(cfg),
+		Logs:       cloudwatchlogs.NewFromConfig(cfg),
+		S3:         s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
+		Scheduler:  scheduler.NewFromConfig(cfg),
+		SQS:        sqs.NewFromConfig(cfg),
+		SSM:        ssm.NewFromConfig(cfg),
 	}
 }
 
@@ -129,7 +138,7 @@ func newType[P any](name string, attributes []string, h handler[P]) Type {
 // Types are the resource types that can be deployed, by name.
 func Types() map[string]Type {
 	out := map[string]Type{}
-	for _, t := range slices.Concat(iamTypes(), lambdaTypes(), logsTypes(), s3Types(), ssmTypes(), ecrTypes(), cdkTypes()) {
+	for _, t := range slices.Concat(iamTypes(), lambdaTypes(), logsTypes(), s3Types(), ssmTypes(), ecrTypes(), sqsTypes(), cloudwatchTypes(), schedulerTypes(), cdkTypes()) {
 		out[t.Name] = t
 	}
 	return out

@@ -132,6 +132,12 @@ func (d *decoder) scalar(path string, in any, out reflect.Value) {
 			d.fault(path, "expected type: Boolean, found: %s", kind(in))
 		}
 		out.SetBool(b)
+	case reflect.Float64:
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			d.fault(path, "expected type: Number, found: %s", kind(in))
+		}
+		out.SetFloat(n)
 	case reflect.Int32:
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
@@ -147,6 +153,8 @@ func name(k reflect.Kind) string {
 		return "Boolean"
 	case reflect.Int32:
 		return "Integer"
+	case reflect.Float64:
+		return "Number"
 	}
 	return "String"
 }
