@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +47,9 @@ type Options struct {
 	Services []string
 	// IAMDelay is how long a change of a policy takes to have effect, on both sides.
 	IAMDelay time.Duration
+	// Accounts are further AWS accounts, by their ids, each with a cloud of its own:
+	// Google asks whichever has signed.
+	Accounts []string
 	// MinPart is the smallest part of an S3 upload but the last, in bytes, so that
 	// tests need no large objects; zero is what S3 allows.
 	MinPart int64
@@ -56,6 +60,8 @@ type Sandbox struct {
 	AWS     *aws.Cloud
 	Google  *google.Cloud
 	Journal *journal.Journal
+
+	Others map[string]*aws.Cloud // the clouds of Options.Accounts
 
 	AWSURL    string // http://127.0.0.1:PORT
 	GoogleURL string
@@ -107,16 +113,37 @@ func (s *Sandbox) start(opts Options) error {
 			Journal:       s.Journal,
 			Dir:           s.dir,
 			URL:           s.GoogleURL,
-			AWS:           localAWS{awsURL},
+			AWS:           s.localAWS(),
 			IAMDelay:      opts.IAMDelay,
 			Services:      opts.Services,
 		})
+	}
+	for _, account := range opts.Accounts {
+		err = errors.Join(err, s.add(account, opts))
 	}
 	if err != nil {
 		return errors.Join(err, awsListener.Close(), googleListener.Close())
 	}
 	s.serve(awsListener, faults.Handler(s.AWS, opts.Faults))
 	s.serve(googleListener, faults.Handler(s.Google, opts.Faults))
+	return nil
+}
+
+// add makes and serves the cloud of a further account.
+func (s *Sandbox) add(account string, opts Options) error {
+	listener, url, err := listen()
+	if err != nil {
+		return err
+	}
+	cloud, err := aws.New(aws.Options{Account: account, Region: Region, Now: opts.Now, Journal: s.Journal, Dir: s.dir, URL: url.String(), MinPart: opts.MinPart, IAMDelay: opts.IAMDelay})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if s.Others == nil {
+		s.Others = map[string]*aws.Cloud{}
+	}
+	s.Others[account] = cloud
+	s.serve(listener, faults.Handler(cloud, opts.Faults))
 	return nil
 }
 
@@ -183,6 +210,9 @@ func (s *Sandbox) Close() error {
 	if s.AWS != nil { // first: functions that run here use the servers
 		errs = append(errs, s.AWS.Close())
 	}
+	for _, cloud := range s.Others {
+		errs = append(errs, cloud.Close())
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), closing)
 	defer cancel()
 	s.unused.close()
@@ -197,12 +227,29 @@ func (s *Sandbox) Close() error {
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }
 
-// localAWS sends what is meant for AWS's hosts to the local cloud, which reads
-// the Host header as AWS does.
-type localAWS struct{ url *url.URL }
-
-func (t localAWS) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.URL.Scheme, r.URL.Host = t.url.Scheme, t.url.Host
-	return http.DefaultTransport.RoundTrip(r)
+// localAWS sends what is meant for AWS's hosts to a local cloud, which reads the
+// Host header as AWS does: to that of the account whose key signed the request, and
+// what no account signed to the sandbox's own, which refuses it.
+func (s *Sandbox) localAWS() http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		address := s.AWSURL
+		_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+		id, _, _ := strings.Cut(credential, "/")
+		for _, cloud := range s.Others {
+			if _, ok := cloud.IAM().Key(id); ok {
+				address = cloud.URL()
+			}
+		}
+		target, err := url.Parse(address)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.URL.Scheme, r.URL.Host = target.Scheme, target.Host
+		return http.DefaultTransport.RoundTrip(r)
+	})
 }
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
