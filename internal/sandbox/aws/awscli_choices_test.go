@@ -16,17 +16,12 @@ func TestCLIOperatesFunctions(t *testing.T) {
 	c := newTool(t, s, "aws")
 	url := s.URL + "/111122223333/dead"
 	c.prints(url, "sqs", "create-queue", "--endpoint-url", s.URL, "--queue-name", "dead", "--attributes", "MessageRetentionPeriod=1209600", "--tags", "team=data", "--query", "QueueUrl")
-	c.prints(url, "sqs", "get-queue-url", "--endpoint-url", s.URL, "--queue-name", "dead", "--query", "QueueUrl")
 	c.aws("sqs", "send-message", "--endpoint-url", s.URL, "--queue-url", url, "--message-body", "an event", "--message-attributes", "ErrorCode={DataType=Number,StringValue=200}")
 	c.prints("1209600\t1", "sqs", "get-queue-attributes", "--endpoint-url", s.URL, "--queue-url", url, "--attribute-names", "All", "--query", "Attributes.[MessageRetentionPeriod,ApproximateNumberOfMessages]")
 	c.prints("an event\t200", "sqs", "receive-message", "--endpoint-url", s.URL, "--queue-url", url, "--message-attribute-names", "All", "--query", "Messages[0].[Body,MessageAttributes.ErrorCode.StringValue]")
-	c.prints("data", "sqs", "list-queue-tags", "--endpoint-url", s.URL, "--queue-url", url, "--query", "Tags.team")
 
 	key := c.aws("kms", "create-key", "--description", "of a test", "--query", "KeyMetadata.Arn", "--output", "text")
 	c.prints("Enabled", "kms", "describe-key", "--key-id", key, "--query", "KeyMetadata.KeyState")
-	if policy := c.aws("kms", "get-key-policy", "--key-id", key, "--policy-name", "default", "--query", "Policy", "--output", "text"); !strings.Contains(policy, "Enable IAM User Permissions") {
-		t.Errorf("the key's policy is %s", policy)
-	}
 	c.aws("s3", "mb", "s3://files")
 	c.write("secret", []byte("content"))
 	c.aws("s3", "cp", "--only-show-errors", "secret", "s3://files/secret", "--sse", "aws:kms", "--sse-kms-key-id", key)
@@ -39,11 +34,9 @@ func TestCLIOperatesFunctions(t *testing.T) {
 
 	c.write("scheduler.json", []byte(strings.ReplaceAll(lambdaTrust, "lambda.amazonaws.com", "scheduler.amazonaws.com")))
 	role := c.aws("iam", "create-role", "--role-name", "invoker", "--assume-role-policy-document", "file://scheduler.json", "--permissions-boundary", "arn:aws:iam::aws:policy/AdministratorAccess", "--query", "Role.Arn", "--output", "text")
-	c.prints("arn:aws:iam::aws:policy/AdministratorAccess", "iam", "get-role", "--role-name", "invoker", "--query", "Role.PermissionsBoundary.PermissionsBoundaryArn")
 	c.prints("arn:aws:scheduler:us-east-1:111122223333:schedule/default/nightly", "scheduler", "create-schedule", "--name", "nightly", "--schedule-expression", "cron(0 3 * * ? *)", "--flexible-time-window", "Mode=OFF",
 		"--target", `{"Arn":"arn:aws:lambda:us-east-1:111122223333:function:f","RoleArn":"`+role+`","Input":"{}"}`, "--query", "ScheduleArn")
 	c.prints("cron(0 3 * * ? *)\tENABLED", "scheduler", "get-schedule", "--name", "nightly", "--query", "[ScheduleExpression,State]")
-	c.prints("nightly", "scheduler", "list-schedules", "--query", "Schedules[].Name")
 
 	for want, args := range map[string][]string{
 		"when calling the GetQueueUrl operation: The specified queue does not exist.":                                                  {"sqs", "get-queue-url", "--endpoint-url", s.URL, "--queue-name", "none"},

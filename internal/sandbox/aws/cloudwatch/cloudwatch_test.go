@@ -89,12 +89,16 @@ func TestRefusals(t *testing.T) {
 	}
 	_, missing := c.DeleteAlarms(ctx, &sdk.DeleteAlarmsInput{AlarmNames: []string{"none"}})
 	_, untagged := c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceARN: ptr("arn:aws:cloudwatch:us-east-1:111122223333:alarm:none")})
+	other := s.Admin()
+	other.SecretAccessKey = "wrong"
+	_, unsigned := sdk.NewFromConfig(s.Config(other)).DescribeAlarms(ctx, nil)
 	_, metrics := c.ListMetrics(ctx, &sdk.ListMetricsInput{})
 	for name, tt := range map[string]struct {
 		err  error
 		want awstest.Refusal
 	}{
 		"without the right": {put(worker, func(*sdk.PutMetricAlarmInput) {}), awstest.Refused(403, "AccessDenied", "User: arn:aws:sts::111122223333:assumed-role/worker/session is not authorized to perform: cloudwatch:PutMetricAlarm on resource: arn:aws:cloudwatch:us-east-1:111122223333:alarm:errors because no identity-based policy allows the cloudwatch:PutMetricAlarm action")},
+		"a wrong secret":    {unsigned, awstest.Refused(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")},
 		"a topic elsewhere": {put(c, func(in *sdk.PutMetricAlarmInput) {
 			in.AlarmActions = []string{"arn:aws:sns:eu-west-1:111122223333:alerts"}
 		}), awstest.Refused(400, "ValidationError", "Invalid region eu-west-1 specified. Only us-east-1 is supported.")},
