@@ -82,6 +82,24 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestFindFurtherProviders: those of other accounts come back, too, and without a
+// service account none is looked for.
+func TestFindFurtherProviders(t *testing.T) {
+	t.Parallel()
+	c := sandboxtest.New(t, sandbox.Options{})
+	mark(t, c, c.Env.Name)
+	c.Env.DirectAccess, c.Env.TrustedRoles = true, "210987654321:theirs,210987654321:more,reader"
+	text := map[string]any{"description": "made by a test [gcs-to-s3 " + c.Env.Name + "]", "aws": map[string]any{"accountId": "210987654321"}}
+	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321", text, nil)
+	c.Call(t, "DELETE", c.PoolPath()+"/providers/aws-connect-210987654321", nil, nil)
+	pool := "projects/" + c.Env.GoogleProject + "/locations/global/workloadIdentityPools/" + c.Env.Pool
+	want := Existing{Pool: pool, Provider: pool + "/providers/aws-connect", Further: map[string]string{"210987654321": pool + "/providers/aws-connect-210987654321"}}
+	got, said := found(t, c, c.Env, false)
+	if diff := cmp.Diff(want, got); diff != "" || said != "the provider aws-connect-210987654321 was deleted; it is back, and taken over" {
+		t.Errorf("it says %q (-want +got):\n%s", said, diff)
+	}
+}
+
 func TestFindInANewProject(t *testing.T) {
 	t.Parallel()
 	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir(), Services: google.NewProject})

@@ -158,6 +158,9 @@ func TestTrustedRolesAndTheirProviders(t *testing.T) {
 	if diff := cmp.Diff([]AWSRole{{"123456789012", "reader"}, {"210987654321", "theirs"}}, env.Trusted()); diff != "" {
 		t.Errorf("trusted roles (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff([]string{"a-provider-of-thirty-two-letters", "a-provider-of-thirt-210987654321"}, env.Providers()); diff != "" {
+		t.Errorf("providers (-want +got):\n%s", diff)
+	}
 	if got, want := env.ProviderOf("123456789012"), "a-provider-of-thirty-two-letters"; got != want {
 		t.Errorf("the own provider is %q, want %q", got, want)
 	}

@@ -62,6 +62,17 @@ func checkTrusted(e *Environment) (string, string, bool) {
 	return rule, hint, rule == ""
 }
 
+// Providers are the ids of all providers of the pool, the function's own first.
+func (e Environment) Providers() []string {
+	ids := []string{e.Provider}
+	for _, role := range e.Trusted() {
+		if id := e.ProviderOf(role.Account); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // ProviderOf is the id of the provider that admits an account's roles: the
 // environment's for its own account, since an AWS provider admits one account, and
 // for another the same with the account behind it, as far as an id may be long.

@@ -41,19 +41,23 @@ func ofGoogle(ctx context.Context, g *clouds.Google, env environment.Environment
 	if note("the project "+env.GoogleProject, err) {
 		number = fmt.Sprint(project.ProjectNumber)
 	}
-	account, err := g.IAM.Projects.ServiceAccounts.Get(g.ServiceAccount()).Context(ctx).Do()
-	if note("the service account "+env.ServiceAccount, err) && ours(account.Description, env) {
-		state := "ENABLED"
-		if account.Disabled {
-			state = "DISABLED"
+	if !env.DirectAccess { // which has none
+		account, err := g.IAM.Projects.ServiceAccounts.Get(g.ServiceAccount()).Context(ctx).Do()
+		if note("the service account "+env.ServiceAccount, err) && ours(account.Description, env) {
+			state := "ENABLED"
+			if account.Disabled {
+				state = "DISABLED"
+			}
+			items = append(items, Item{Cloud: "Google", Kind: KindServiceAccount, Name: account.Email, State: state})
 		}
-		items = append(items, Item{Cloud: "Google", Kind: KindServiceAccount, Name: account.Email, State: state})
 	}
 	pool, err := g.IAM.Projects.Locations.WorkloadIdentityPools.Get(g.Pool()).Context(ctx).Do()
 	if note("the pool "+env.Pool, err) && ours(pool.Description, env) {
-		provider, err := g.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Get(g.Provider()).Context(ctx).Do()
-		if note("the provider "+env.Provider, err) {
-			items = append(items, kept(Item{Cloud: "Google", Kind: KindProvider, Name: env.Pool + "/" + env.Provider}, provider.State, provider.Disabled, provider.ExpireTime))
+		for _, id := range env.Providers() {
+			provider, err := g.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Get(g.Pool() + "/providers/" + id).Context(ctx).Do()
+			if note("the provider "+id, err) {
+				items = append(items, kept(Item{Cloud: "Google", Kind: KindProvider, Name: env.Pool + "/" + id}, provider.State, provider.Disabled, provider.ExpireTime))
+			}
 		}
 		items = append(items, kept(Item{Cloud: "Google", Kind: KindPool, Name: env.Pool}, pool.State, pool.Disabled, pool.ExpireTime))
 	}
@@ -79,7 +83,7 @@ func kept(i Item, state string, disabled bool, expires string) Item {
 	return i
 }
 
-// grants are those to a service account, to what is left of a deleted one, and to
+// grants are those to a service account, if there is one, to what is left of a deleted one, and to
 // the principals of a pool: on buckets, the project and the service account.
 type grants struct {
 	g       *clouds.Google
@@ -105,11 +109,14 @@ func (s grants) find(ctx context.Context) ([]Item, error) {
 			items = append(items, item)
 		}
 	}
-	account, err := s.g.IAM.Projects.ServiceAccounts.GetIamPolicy("projects/" + s.project + "/serviceAccounts/" + s.email).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
-	errs := []error{wrap("reading the policy of the service account "+s.email, err)}
-	if err == nil {
-		for _, b := range account.Bindings {
-			add(onAccount, s.email, b.Role, b.Members)
+	var errs []error
+	if s.email != "" {
+		account, err := s.g.IAM.Projects.ServiceAccounts.GetIamPolicy("projects/" + s.project + "/serviceAccounts/" + s.email).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
+		errs = append(errs, wrap("reading the policy of the service account "+s.email, err))
+		if err == nil {
+			for _, b := range account.Bindings {
+				add(onAccount, s.email, b.Role, b.Members)
+			}
 		}
 	}
 	for _, name := range s.buckets {

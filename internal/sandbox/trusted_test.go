@@ -57,7 +57,7 @@ func (p *planned) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { retu
 func perform(t *testing.T, c *sandboxtest.Clouds, env environment.Environment) {
 	t.Helper()
 	p := &planned{env: env, resources: map[string][]map[string]any{}}
-	if err := pulumi.RunErr(func(ctx *pulumi.Context) error { return infra.Build(ctx, env, t.TempDir()) }, pulumi.WithMocks("gcs-to-s3", env.Name, p)); err != nil {
+	if err := pulumi.RunErr(func(ctx *pulumi.Context) error { return infra.Build(ctx, env, t.TempDir(), infra.Existing{}) }, pulumi.WithMocks("gcs-to-s3", env.Name, p)); err != nil {
 		t.Fatal(err)
 	}
 	project := "/v1/projects/" + env.GoogleProject

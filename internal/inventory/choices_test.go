@@ -1,0 +1,43 @@
+package inventory
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+)
+
+// TestOfDirectAccess: without a service account none is asked for, and every
+// account's provider is listed.
+func TestOfDirectAccess(t *testing.T) {
+	t.Parallel()
+	c := sandboxtest.New(t, sandbox.Options{})
+	c.Call(t, "DELETE", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), nil, nil)
+	c.Env.DirectAccess, c.Env.TrustedRoles = true, "210987654321:theirs,reader"
+	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321", map[string]any{"aws": map[string]any{"accountId": "210987654321"}}, nil)
+	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet(c.Env.AssumedRole()))
+	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet("arn:aws:sts::210987654321:assumed-role/theirs"))
+	from := len(c.Journal.Entries())
+	items, err := Of(t.Context(), clients(t, c.Sandbox, c.Env), c.Env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"binding attribute.aws_role/arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role: granted",
+		"binding attribute.aws_role/arn:aws:sts::210987654321:assumed-role/theirs: granted",
+		"provider aws-connect/aws-connect: ACTIVE",
+		"provider aws-connect/aws-connect-210987654321: ACTIVE",
+		"workload identity pool aws-connect: ACTIVE",
+		"role gcs-to-s3-role: exists",
+	}
+	if diff := cmp.Diff(want, shown(items)); diff != "" {
+		t.Errorf("items (-want +got):\n%s", diff)
+	}
+	for _, e := range c.Journal.Entries()[from:] {
+		if e.Cloud == "google" && e.Status >= 400 {
+			t.Errorf("%s was answered %d %s", e.Operation, e.Status, e.Code)
+		}
+	}
+}
