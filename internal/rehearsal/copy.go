@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 )
 
@@ -137,9 +139,16 @@ func proveCopy(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 	if err := s.ask(ctx, "GET", path, "", nil, &source); err != nil {
 		return "", err
 	}
-	out, err := s3.NewFromConfig(s.admin()).GetObject(ctx, &s3.GetObjectInput{
-		Bucket: &s.Env.DestinationBucket, Key: aws.String(s.Env.DestinationPrefix + s.Env.Object), ChecksumMode: s3types.ChecksumModeEnabled,
-	})
+	template, err := objectkey.Parse(s.Env.KeyTemplate)
+	if err != nil {
+		return "", err
+	}
+	generation, err := strconv.ParseInt(source.Generation, 10, 64)
+	if err != nil {
+		return "", fmt.Errorf("reading the generation: %w", err)
+	}
+	key := s.Env.DestinationPrefix + template.Key(objectkey.Object{Name: s.Env.Object, Generation: generation, Day: time.Now()})
+	out, err := s3.NewFromConfig(s.admin()).GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Env.DestinationBucket, Key: &key, ChecksumMode: s3types.ChecksumModeEnabled})
 	if err != nil {
 		return "", fmt.Errorf("reading the copy: %w", err)
 	}
@@ -157,12 +166,16 @@ func proveCopy(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 
 	entries := s.Sandbox.Journal.Entries()
 	read := last(entries, "google", "storage", "storage.objects.get")
-	through := strings.Join(read.Through, " ← ")
-	summary.prove("Google let the service account read, which the role's session had become through federation",
-		read.Principal+" ← "+through,
-		read.Principal == "serviceAccount:"+s.Env.ServiceAccountEmail() && len(read.Through) == 2 &&
-			strings.HasPrefix(read.Through[0], "principal://iam.googleapis.com/") && strings.HasSuffix(read.Through[0], "/workloadIdentityPools/"+s.Env.Pool+"/subject/"+s.Env.Subject()) &&
-			read.Through[1] == s.Env.Subject())
+	chain := append([]string{read.Principal}, read.Through...)
+	claim, federated := "Google let the service account read, which the role's session had become through federation", chain[1:]
+	became := chain[0] == "serviceAccount:"+s.Env.ServiceAccountEmail()
+	if s.Env.DirectAccess {
+		claim, federated, became = "Google let the role's session itself read, through federation", chain, true
+	}
+	summary.prove(claim, strings.Join(chain, " ← "),
+		became && len(federated) == 2 &&
+			strings.HasPrefix(federated[0], "principal://iam.googleapis.com/") && strings.HasSuffix(federated[0], "/workloadIdentityPools/"+s.Env.Pool+"/subject/"+s.Env.Subject()) &&
+			federated[1] == s.Env.Subject())
 	written := last(entries, "aws", "s3", "s3:PutObject")
 	summary.prove("AWS let the role's session write", written.Principal, written.Principal == s.Env.Subject())
 	return summary.verdict(from)

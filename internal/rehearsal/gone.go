@@ -94,11 +94,14 @@ func (s *Stand) goneFromAWS(ctx context.Context, summary *Summary) error {
 
 func (s *Stand) goneFromGoogle(ctx context.Context, summary *Summary) error {
 	project := "/v1/projects/" + s.Env.GoogleProject
-	status, data, err := s.google(ctx, s.Sandbox.Google.AdminToken(), http.MethodGet, project+"/serviceAccounts/"+s.Env.ServiceAccountEmail(), "", nil)
-	if err != nil {
-		return err
+	email := s.Env.ServiceAccountEmail()
+	if !s.Env.DirectAccess {
+		status, data, err := s.google(ctx, s.Sandbox.Google.AdminToken(), http.MethodGet, project+"/serviceAccounts/"+email, "", nil)
+		if err != nil {
+			return err
+		}
+		summary.prove("the service account "+email+" is gone", fmt.Sprintf("%d %s", status, message(data)), status == http.StatusNotFound)
 	}
-	summary.prove("the service account "+s.Env.ServiceAccountEmail()+" is gone", fmt.Sprintf("%d %s", status, message(data)), status == http.StatusNotFound)
 
 	for _, policy := range []struct{ what, method, path string }{
 		{"the bucket's", http.MethodGet, "/storage/v1/b/" + s.Env.SourceBucket + "/iam"},
@@ -108,7 +111,7 @@ func (s *Stand) goneFromGoogle(ctx context.Context, summary *Summary) error {
 		if err := s.ask(ctx, policy.method, policy.path, "", nil, &got); err != nil {
 			return err
 		}
-		left := strings.Contains(string(got), s.Env.ServiceAccountEmail()) || strings.Contains(string(got), "principalSet:")
+		left := !s.Env.DirectAccess && strings.Contains(string(got), email) || strings.Contains(string(got), "principalSet:")
 		seen := "no member of the federation in it"
 		if left {
 			seen = string(got)
