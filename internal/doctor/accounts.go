@@ -78,7 +78,7 @@ func lookAPIs(ctx context.Context, e *examination) finding {
 	if len(off) > 0 {
 		return warn("pulumi up enables them; or gcloud services enable "+strings.Join(off, " ")+" --project "+e.Environment.GoogleProject, "not enabled: %s", strings.Join(off, ", "))
 	}
-	return good("%d of %d enabled", len(services), len(requiredAPIs))
+	return good("%d of %[1]d enabled", len(services))
 }
 
 // maxSubject is the longest google.subject, in bytes: IAM API reference,

@@ -380,6 +380,10 @@ func TestFindings(t *testing.T) {
 		}, id: "bundle", want: Error, seen: "fetching the bundle: 503"},
 		{name: "other variables", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["SOURCE_BUCKET"] = "elsewhere" },
 			id: "function-settings", want: Error, seen: `SOURCE_BUCKET is "elsewhere", not "s3-gcs-connect"`, hint: "npx cdk deploy"},
+		{name: "another template of keys", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["KEY_TEMPLATE"] = "{name}" },
+			id: "function-settings", want: Error, seen: `KEY_TEMPLATE is "{name}", not "{object}"`, hint: "npx cdk deploy"},
+		{name: "direct access, which takes no service account", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "service-account", want: OK, seen: "the role reads as itself"},
+		{name: "direct access, which takes fewer APIs", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "google-apis", want: OK, seen: "4 of 4 enabled"},
 		{name: "another timeout", deploy: func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(3) }, id: "function-settings", want: Error, seen: "timeout is 3, not 300"},
 		{name: "a function with another role", spoil: func(t *testing.T, s *stand) {
 			s.MakeRole(t, "other-role", "")

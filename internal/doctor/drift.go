@@ -25,6 +25,8 @@ func (e *examination) wanted() map[string]string {
 		variables.DestinationBucket: env.DestinationBucket,
 		variables.Object:            env.Object,
 		variables.DestinationPrefix: env.DestinationPrefix,
+		variables.KeyTemplate:       env.KeyTemplate,
+		variables.KMSKey:            env.KMSKey,
 		variables.Overwrite:         env.Overwrite,
 		variables.SourceChange:      env.SourceChange,
 		variables.Concurrency:       strconv.Itoa(env.Concurrency),

@@ -64,6 +64,9 @@ func (e *examination) federatedHere() bool {
 }
 
 func lookServiceAccount(ctx context.Context, e *examination) finding {
+	if e.Environment.DirectAccess {
+		return good("none is needed: the role reads as itself")
+	}
 	account, err := e.account(ctx)
 	switch {
 	case isMissing(err):

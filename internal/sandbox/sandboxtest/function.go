@@ -63,6 +63,7 @@ func (c *Clouds) Variables() map[string]string {
 		variables.Object:            e.Object,
 		variables.DestinationPrefix: e.DestinationPrefix,
 		variables.Overwrite:         e.Overwrite,
+		variables.KeyTemplate:       e.KeyTemplate,
 		variables.SourceChange:      e.SourceChange,
 		variables.Concurrency:       strconv.Itoa(e.Concurrency),
 		variables.Streams:           strconv.Itoa(e.Streams),
