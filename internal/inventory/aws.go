@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -41,6 +42,9 @@ func ofAWS(ctx context.Context, cfg aws.Config, env environment.Environment) ([]
 		items = append(items, Item{Cloud: "AWS", Kind: KindStack, Name: name, State: string(stack.StackStatus), Created: aws.ToTime(stack.CreationTime)})
 		assets, err := assetsOf(ctx, cfg, stacks, name, env)
 		items = append(items, assets...)
+		errs = append(errs, err)
+		others, err := resourcesOf(ctx, stacks, name)
+		items = append(items, others...)
 		errs = append(errs, err)
 	}
 	for _, find := range []func(context.Context, aws.Config, environment.Environment) (*Item, error){role, function, logGroup} {
@@ -118,6 +122,30 @@ func logGroup(ctx context.Context, cfg aws.Config, env environment.Environment) 
 		}
 	}
 	return nil, nil
+}
+
+// apart are the types of resources that are asked for one by one, since they may
+// outlive their stack.
+var apart = []string{"AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Logs::LogGroup", "AWS::CDK::Metadata"}
+
+// resourcesOf are the other resources of a stack: queue, schedule, alarms.
+func resourcesOf(ctx context.Context, client *cloudformation.Client, stack string) ([]Item, error) {
+	var items []Item
+	pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return items, fmt.Errorf("listing the resources of %s: %w", stack, err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			kind := aws.ToString(r.ResourceType)
+			if slices.Contains(apart, kind) || r.ResourceStatus == cfntypes.ResourceStatusDeleteComplete {
+				continue
+			}
+			items = append(items, Item{Cloud: "AWS", Kind: KindResource, Name: aws.ToString(r.PhysicalResourceId), State: string(r.ResourceStatus), Detail: kind})
+		}
+	}
+	return items, nil
 }
 
 // assetsOf are the files in the CDK's bucket that the stack's present template

@@ -28,6 +28,7 @@ const (
 	KindRole           = "role"
 	KindFunction       = "function"
 	KindLogGroup       = "log group"
+	KindResource       = "resource" // another one of a stack
 	KindAsset          = "CDK asset"
 	KindServiceAccount = "service account"
 	KindPool           = "workload identity pool"

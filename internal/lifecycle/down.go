@@ -99,7 +99,7 @@ func (l Lifecycle) sweep(ctx context.Context, found []inventory.Item) (string, e
 	removed := 0
 	var errs []error
 	for _, i := range inventory.Left(left) {
-		if i.Kind == inventory.KindRole || i.Kind == inventory.KindFunction || l.Keeps(i) {
+		if i.Kind == inventory.KindRole || i.Kind == inventory.KindFunction || i.Kind == inventory.KindResource || l.Keeps(i) {
 			continue // a stack's, or kept on purpose
 		}
 		l.Progress.Say("removing the " + i.String())

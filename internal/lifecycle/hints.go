@@ -29,6 +29,8 @@ var hints = []struct {
 		"an API is not enabled yet, or was just now, which takes a minute: gcloud services enable iam.googleapis.com sts.googleapis.com iamcredentials.googleapis.com cloudresourcemanager.googleapis.com storage.googleapis.com serviceusage.googleapis.com --project PROJECT"},
 	{regexp.MustCompile(`constraints/iam\.|violates constraint`),
 		"an organization policy forbids it: gcs-to-s3 doctor NAME says which"},
+	{regexp.MustCompile(`QueueDeletedRecently`),
+		"the name of a deleted queue stays taken for a minute; wait, and run it again"},
 	{regexp.MustCompile(`(?i)RESOURCE_EXHAUSTED|Resource has been exhausted|quota exceeded|rateLimitExceeded|Throttling|rate exceeded|TooManyRequests|Error 429`),
 		"a quota is used up for now; wait a minute and run it again"},
 	{regexp.MustCompile(`Error 403|PERMISSION_DENIED|AccessDenied|is not authorized to perform`),

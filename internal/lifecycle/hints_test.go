@@ -23,14 +23,15 @@ func TestHints(t *testing.T) {
 		"google: could not find default credentials. See https://cloud.google.com/docs/authentication/external/set-up-adc":            "gcloud auth application-default login",
 		"error: incorrect passphrase":                "when the stack pr-7 was made",
 		"Error 409: Requested entity already exists": "gcs-to-s3 doctor pr-7 says by what",
-		"Error 403: Identity and Access Management (IAM) API has not been used in project 1 before or it is disabled.":         "gcloud services enable iam.googleapis.com",
-		"Error 400: Precondition check failed: Org Policy violated for value: 'constraints/iam.workloadIdentityPoolProviders'": "an organization policy forbids it",
-		"error: Error 429: Resource has been exhausted (e.g. check quota).":                                                    "wait a minute",
-		"Rate Exceeded. (Service: Lambda, Status Code: 429)":                                                                   "wait a minute",
-		"User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole":                                             "your own rights do not suffice",
-		"error: failed to load language plugin go: no pulumi-language-go plugin":                                               "Pulumi lacks a plugin",
-		"gcs-to-s3-dev-role is in UPDATE_ROLLBACK_FAILED state and can not be updated":                                         "gcs-to-s3 down pr-7 takes it away",
-		"warning: using pulumi-language-go from $PATH at /bin\nerror: update failed":                                           "",
+		"Error 403: Identity and Access Management (IAM) API has not been used in project 1 before or it is disabled.":             "gcloud services enable iam.googleapis.com",
+		"Error 400: Precondition check failed: Org Policy violated for value: 'constraints/iam.workloadIdentityPoolProviders'":     "an organization policy forbids it",
+		"error: Error 429: Resource has been exhausted (e.g. check quota).":                                                        "wait a minute",
+		"Rate Exceeded. (Service: Lambda, Status Code: 429)":                                                                       "wait a minute",
+		"User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole":                                                 "your own rights do not suffice",
+		"error: failed to load language plugin go: no pulumi-language-go plugin":                                                   "Pulumi lacks a plugin",
+		"gcs-to-s3-dev-role is in UPDATE_ROLLBACK_FAILED state and can not be updated":                                             "gcs-to-s3 down pr-7 takes it away",
+		"You must wait 60 seconds after deleting a queue before you can create another with the same name. (QueueDeletedRecently)": "wait, and run it again",
+		"warning: using pulumi-language-go from $PATH at /bin\nerror: update failed":                                               "",
 	} {
 		got := hint(fmt.Errorf("step: %w", &engine.Error{Command: "x", Output: says, Err: errors.New("exit status 1")}), env)
 		if !strings.Contains(got, want) || (want == "") != (got == "") {

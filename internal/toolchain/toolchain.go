@@ -17,6 +17,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // PulumiVersion is the version of the Pulumi command line that tools/go.mod pins.
@@ -207,13 +209,21 @@ func (t Toolchain) key(files ...string) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)[:6]), nil
 }
 
-// build is a tool that `go build` makes in tools/. It appears whole or not at
-// all, so programs that build it at the same time do not disturb each other.
+// build is a tool that `go build` makes in tools/. It appears whole or not at all,
+// and of programs that want it at the same time one builds it.
 func (t Toolchain) build(name, path string, args ...string) Tool {
 	_, err := os.Stat(path)
 	return Tool{Name: name, Ready: err == nil, Get: func(ctx context.Context) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
+		}
+		unlock, err := lock(ctx, path+".lock")
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if _, err := os.Stat(path); err == nil {
+			return nil // another program built it meanwhile
 		}
 		temp, err := os.MkdirTemp(filepath.Dir(path), ".build-")
 		if err != nil {
@@ -226,6 +236,31 @@ func (t Toolchain) build(name, path string, args ...string) Tool {
 		}
 		return os.Rename(made, path)
 	}}
+}
+
+// between is how often a lock is tried.
+const between = 200 * time.Millisecond
+
+// lock waits for a file's lock, which ends with this process at the latest.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { file.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("locking %s: %w", path, err), file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), file.Close())
+		case <-time.After(between):
+		}
+	}
 }
 
 // Warm compiles packages of the project, so that a later `go run` or `go build`
