@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"google.golang.org/api/storage/v1"
 )
 
 func lookSourceBucket(ctx context.Context, e *examination) finding {
@@ -20,7 +21,16 @@ func lookSourceBucket(ctx context.Context, e *examination) finding {
 	case err != nil:
 		return unseen(err)
 	}
+	if e.Environment.DirectAccess && !uniform(bucket) {
+		return wrong("gcloud storage buckets update gs://"+name+" --uniform-bucket-level-access, or directAccess false", "gs://%s has no uniform bucket-level access, without which it takes no principals of a workload identity pool", name)
+	}
 	return good("gs://%s in %s", name, bucket.Location)
+}
+
+// uniform tells whether a bucket's policy alone decides: Cloud Storage
+// documentation, "Uniform bucket-level access".
+func uniform(b *storage.Bucket) bool {
+	return b.IamConfiguration != nil && b.IamConfiguration.UniformBucketLevelAccess != nil && b.IamConfiguration.UniformBucketLevelAccess.Enabled
 }
 
 func lookObject(ctx context.Context, e *examination) finding {

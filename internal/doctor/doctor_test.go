@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -499,6 +500,27 @@ func TestTheDestinationBucketOfAnother(t *testing.T) {
 	}
 	if c := s.run(t).Get("destination-bucket"); c.Status != Warning || !strings.Contains(c.Seen, "you may not look at it") {
 		t.Errorf("%s: %s", c.Status, c.Seen)
+	}
+}
+
+// TestUniformAccess: the local Cloud Storage has no other buckets.
+func TestUniformAccess(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		answer string
+		want   bool
+	}{
+		{`{}`, false},
+		{`{"iamConfiguration":{"uniformBucketLevelAccess":{"enabled":false}}}`, false},
+		{`{"iamConfiguration":{"uniformBucketLevelAccess":{"enabled":true}}}`, true},
+	} {
+		var bucket storage.Bucket
+		if err := json.Unmarshal([]byte(tt.answer), &bucket); err != nil {
+			t.Fatal(err)
+		}
+		if got := uniform(&bucket); got != tt.want {
+			t.Errorf("uniform(%s) = %v, want %v", tt.answer, got, tt.want)
+		}
 	}
 }
 
