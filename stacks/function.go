@@ -1,8 +1,6 @@
 package stacks
 
 import (
-	"strconv"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -11,7 +9,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
 
 // FunctionStackProps are the properties of a FunctionStack.
@@ -50,6 +47,10 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 	if env.Architecture == environment.X8664 {
 		architecture = awslambda.Architecture_X86_64()
 	}
+	functionVariables := map[string]*string{}
+	for name, value := range env.Variables() {
+		functionVariables[name] = jsii.String(value)
+	}
 	settings := &awslambda.FunctionProps{
 		FunctionName: jsii.String(env.Function),
 		Description:  jsii.Sprintf("Copies from gs://%s to s3://%s", env.SourceBucket, env.DestinationBucket),
@@ -60,27 +61,10 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 		Role: awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(env.RoleARN()), &awsiam.FromRoleArnOptions{
 			Mutable: jsii.Bool(false), // its rights are the role stack's
 		}),
-		Timeout:    awscdk.Duration_Seconds(jsii.Number(env.TimeoutSeconds)),
-		MemorySize: jsii.Number(env.MemoryMB),
-		LogGroup:   logs,
-		Environment: &map[string]*string{
-			variables.GoogleCredentials: jsii.String(env.CredentialFileName()),
-			variables.GoogleProject:     jsii.String(env.GoogleProject),
-			variables.SourceBucket:      jsii.String(env.SourceBucket),
-			variables.DestinationBucket: jsii.String(env.DestinationBucket),
-			variables.Object:            jsii.String(env.Object),
-			variables.DestinationPrefix: jsii.String(env.DestinationPrefix),
-			variables.KeyTemplate:       jsii.String(env.KeyTemplate),
-			variables.Overwrite:         jsii.String(env.Overwrite),
-			variables.SourceChange:      jsii.String(env.SourceChange),
-			variables.Concurrency:       jsii.String(strconv.Itoa(env.Concurrency)),
-			variables.Streams:           jsii.String(strconv.Itoa(env.Streams)),
-			variables.StorageEndpoint:   jsii.String(env.StorageEndpoint),
-			variables.AllowLoopback:     jsii.String(strconv.FormatBool(env.AllowLoopbackEndpoints)),
-		},
-	}
-	if env.KMSKey != "" {
-		(*settings.Environment)[variables.KMSKey] = jsii.String(env.KMSKey)
+		Timeout:     awscdk.Duration_Seconds(jsii.Number(env.TimeoutSeconds)),
+		MemorySize:  jsii.Number(env.MemoryMB),
+		LogGroup:    logs,
+		Environment: &functionVariables,
 	}
 	if env.AsyncRetries != environment.DefaultAsyncRetries {
 		settings.RetryAttempts = jsii.Number(env.AsyncRetries)

@@ -5,36 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/access"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/verify"
 )
-
-// wanted are the function's variables that follow from the environment's settings.
-func (e *examination) wanted() map[string]string {
-	env := e.Environment
-	return map[string]string{
-		variables.GoogleCredentials: env.CredentialFileName(),
-		variables.GoogleProject:     env.GoogleProject,
-		variables.SourceBucket:      env.SourceBucket,
-		variables.DestinationBucket: env.DestinationBucket,
-		variables.Object:            env.Object,
-		variables.DestinationPrefix: env.DestinationPrefix,
-		variables.KeyTemplate:       env.KeyTemplate,
-		variables.KMSKey:            env.KMSKey,
-		variables.Overwrite:         env.Overwrite,
-		variables.SourceChange:      env.SourceChange,
-		variables.Concurrency:       strconv.Itoa(env.Concurrency),
-		variables.Streams:           strconv.Itoa(env.Streams),
-		variables.StorageEndpoint:   env.StorageEndpoint,
-		variables.AllowLoopback:     strconv.FormatBool(env.AllowLoopbackEndpoints),
-	}
-}
 
 func (e *examination) deployFunction() string {
 	return fmt.Sprintf("npx cdk deploy -c environment=%s %s", e.Environment.Name, e.Environment.FunctionStack())
@@ -54,7 +31,7 @@ func lookFunctionSettings(ctx context.Context, e *examination) finding {
 		}
 	}
 	var differ []string
-	wanted := e.wanted()
+	wanted := env.Variables()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if have[name] != wanted[name] {
 			differ = append(differ, fmt.Sprintf("%s is %q, not %q", name, have[name], wanted[name]))

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"sync"
 	"testing"
 
@@ -20,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
 
 // binary is a deployment package of the function's binary alone. It is built and
@@ -52,26 +50,6 @@ func Architecture() environment.Architecture {
 	return environment.X8664
 }
 
-// Variables are the deployed function's, as the function's stack sets them.
-func (c *Clouds) Variables() map[string]string {
-	e := c.Env
-	return map[string]string{
-		variables.GoogleCredentials: e.CredentialFileName(),
-		variables.GoogleProject:     e.GoogleProject,
-		variables.SourceBucket:      e.SourceBucket,
-		variables.DestinationBucket: e.DestinationBucket,
-		variables.Object:            e.Object,
-		variables.DestinationPrefix: e.DestinationPrefix,
-		variables.Overwrite:         e.Overwrite,
-		variables.KeyTemplate:       e.KeyTemplate,
-		variables.SourceChange:      e.SourceChange,
-		variables.Concurrency:       strconv.Itoa(e.Concurrency),
-		variables.Streams:           strconv.Itoa(e.Streams),
-		variables.StorageEndpoint:   e.StorageEndpoint,
-		variables.AllowLoopback:     strconv.FormatBool(e.AllowLoopbackEndpoints),
-	}
-}
-
 // Deploy deploys the function, with the environment's credential configuration in
 // its bundle, as the CDK would. Changes are made to the request.
 func (c *Clouds) Deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInput)) {
@@ -90,7 +68,7 @@ func (c *Clouds) DeployBundle(t *testing.T, bundle []byte, changes ...func(*lamb
 		FunctionName: &c.Env.Function, Role: aws.String(c.Env.RoleARN()), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
 		Architectures: []types.Architecture{types.Architecture(Architecture())}, Code: &types.FunctionCode{ZipFile: bundle},
 		Timeout: aws.Int32(int32(c.Env.TimeoutSeconds)), MemorySize: aws.Int32(int32(c.Env.MemoryMB)),
-		Environment: &types.Environment{Variables: c.Variables()}, Tags: c.Env.Mark().Tags(),
+		Environment: &types.Environment{Variables: c.Env.Variables()}, Tags: c.Env.Mark().Tags(),
 	}
 	for _, change := range changes {
 		change(in)
