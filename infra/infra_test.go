@@ -99,7 +99,7 @@ func TestBuildAsksForTheArticlesResources(t *testing.T) {
 		},
 		"gcp:serviceaccount/account:Account gcs-to-s3": {
 			"project": "demo-project", "accountId": "gcs-to-s3-service-account", "displayName": "GCS to S3",
-			"description": "Read by the AWS role gcs-to-s3-role through workload identity federation [gcs-to-s3 dev]",
+			"description": "Read by the AWS role gcs-to-s3-role [gcs-to-s3 dev]",
 		},
 		"gcp:iam/workloadIdentityPool:WorkloadIdentityPool gcs-to-s3": {
 			"project": "demo-project", "workloadIdentityPoolId": "aws-connect", "displayName": "aws-connect",

@@ -21,7 +21,7 @@ func (f *Federation) grant(ctx *pulumi.Context, name string, args *FederationArg
 			Project:     pulumi.String(args.Project),
 			AccountId:   pulumi.String(args.ServiceAccount),
 			DisplayName: pulumi.String("GCS to S3"),
-			Description: pulumi.String(args.describe("Read by the AWS role " + args.AWSRole + " through workload identity federation")),
+			Description: pulumi.String(args.describe("Read by the AWS role " + args.AWSRole)),
 		}, inside, enabled, imported(args.Existing.ServiceAccount))
 		if err != nil {
 			return nil, fmt.Errorf("creating service account %s: %w", args.ServiceAccount, err)

@@ -32,7 +32,7 @@ func Names(dir string) []string {
 // CheckName checks an environment's name, which is in the names of files and stacks.
 // The error is *Problems.
 func CheckName(name string) error {
-	if namePattern.MatchString(name) {
+	if sized(name, namePattern, 1, maxName) {
 		return nil
 	}
 	return &Problems{name, []Problem{{"environment", name, nameRule, "choose a name such as dev, prod or pr-123"}}}

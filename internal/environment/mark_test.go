@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -57,5 +58,23 @@ func TestExpires(t *testing.T) {
 		if _, err := Parse("dev", map[string]string{"awsAccount": "123456789012", "googleProject": "my-project", key: value}); err == nil {
 			t.Errorf("%s %q is taken", key, value)
 		}
+	}
+}
+
+// TestMarksFitIntoDescriptions: the longest mark, behind the longest that stands
+// before one in infra.
+func TestMarksFitIntoDescriptions(t *testing.T) {
+	t.Parallel()
+	mark := Mark{strings.Repeat("e", maxName), strings.Repeat("o", maxOwner), time.Date(2026, 12, 31, 18, 0, 0, 0, time.FixedZone("", 9*3600))}
+	const description = 256 // IAM API reference, "projects.serviceAccounts" and "projects.locations.workloadIdentityPools"
+	longest := "Admits 100 roles, the first is " + strings.Repeat("r", maxRole) + " " + mark.String()
+	if len(longest) > description {
+		t.Errorf("%q has %d characters, more than %d", longest, len(longest), description)
+	}
+	if got, ok := FindMark(longest); !ok || !got.Expires.Equal(mark.Expires) || got.Environment != mark.Environment {
+		t.Errorf("FindMark(%s) = %+v, %v", longest, got, ok)
+	}
+	if CheckName(mark.Environment) != nil || CheckName(mark.Environment+"e") == nil {
+		t.Error("another length than the longest is the limit of a name")
 	}
 }

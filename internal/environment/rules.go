@@ -66,7 +66,10 @@ const (
 	shortServiceAccount   = "gcs-to-s3-sa"
 )
 
-const nameRule = "must be lower-case letters and digits in parts joined by single hyphens, starting with a letter"
+// maxName leaves room in a description for the mark of an owner and an expiry.
+const maxName = 40
+
+var nameRule = fmt.Sprintf("must be lower-case letters and digits in parts joined by single hyphens, starting with a letter, at most %d characters", maxName)
 
 type check = func(*Environment) (rule, hint string, ok bool)
 
