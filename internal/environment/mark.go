@@ -3,6 +3,7 @@ package environment
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -73,13 +74,20 @@ func FindMark(description string) (Mark, bool) {
 // Expired tells whether the environment's time is up.
 func (m Mark) Expired(now time.Time) bool { return !m.Expires.IsZero() && !now.Before(m.Expires) }
 
-// parseExpiry reads a moment, or a day, which ends at its midnight UTC.
+// parseExpiry reads a moment, or a day, which ends at its midnight UTC. When Pulumi
+// writes a stack's file anew, it turns what was typed without quotes into Go's own
+// form of a moment; midnight UTC was a day then, or as good as one.
 func parseExpiry(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
+	if day, err := time.Parse(time.DateOnly, strings.TrimSuffix(text, " 00:00:00 +0000 UTC")); err == nil {
 		return day.AddDate(0, 0, 1), nil
+	}
+	if words := strings.Fields(text); len(words) == 4 {
+		if t, err := time.Parse("2006-01-02 15:04:05 -0700", strings.Join(words[:3], " ")); err == nil {
+			return t, nil
+		}
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {

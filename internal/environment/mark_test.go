@@ -48,6 +48,10 @@ func TestExpires(t *testing.T) {
 		"":                          {},
 		"2026-12-01":                time.Date(2026, 12, 2, 0, 0, 0, 0, time.UTC),
 		"2026-12-01T12:00:00+09:00": time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC),
+		// As Pulumi writes what was typed without quotes.
+		"2026-12-01 00:00:00 +0000 UTC":   time.Date(2026, 12, 2, 0, 0, 0, 0, time.UTC),
+		"2026-12-01 12:00:00 +0900 +0900": time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC),
+		"2026-12-01 12:00:00 +0000 UTC":   time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC),
 	} {
 		env, err := Parse("dev", map[string]string{"awsAccount": "123456789012", "googleProject": "my-project", "expires": text})
 		if err != nil || !env.Mark().Expires.Equal(want) {
