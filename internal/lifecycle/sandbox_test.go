@@ -180,6 +180,41 @@ func TestLifecycle(t *testing.T) {
 	t.Run("cut off", func(t *testing.T) { testCutOff(t, p) })
 	t.Run("coming back", func(t *testing.T) { testComingBack(t, p) })
 	t.Run("many at once", func(t *testing.T) { testManyAtOnce(t, p) })
+	p.leavesNoProcess(t)
+}
+
+// leavesNoProcess checks that whatever was started has ended, also what a command
+// that was killed had started. A plugin looks once a second whether it is wanted.
+func (p project) leavesNoProcess(t *testing.T) {
+	t.Helper()
+	var left map[string]string
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if left = p.processes(t); len(left) == 0 {
+			return
+		}
+	}
+	for pid, command := range left {
+		t.Errorf("the process %s is left: %q", pid, command)
+	}
+}
+
+// processes are those, by id, that mean these clouds: their folder is in each one's
+// environment.
+func (p project) processes(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, file := range files {
+		environ, err := os.ReadFile(file) // one that ended meanwhile is none
+		if err == nil && bytes.Contains(environ, []byte(p.Dir)) {
+			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+			found[filepath.Base(filepath.Dir(file))] = string(command)
+		}
+	}
+	return found
 }
 
 // testCutOff ends up in each of its steps, and then down, as a power cut would and

@@ -177,13 +177,15 @@ func (t Toolchain) set(pulumi string, tool Tool) (Set, error) {
 
 // own is a tool of which tools/ holds the sources, in a folder.
 func (t Toolchain) own(folder, name, what string) (path string, tool Tool, err error) {
-	sources, err := filepath.Glob(filepath.Join(t.Root, "tools", folder, "*.go"))
-	if err != nil {
-		return "", Tool{}, err
-	}
 	files := []string{"go.mod", "go.sum"}
-	for _, source := range sources {
-		files = append(files, filepath.Join(folder, filepath.Base(source)))
+	for _, dir := range []string{folder, "lifeline"} {
+		sources, err := filepath.Glob(filepath.Join(t.Root, "tools", dir, "*.go"))
+		if err != nil {
+			return "", Tool{}, err
+		}
+		for _, source := range sources {
+			files = append(files, filepath.Join(dir, filepath.Base(source)))
+		}
 	}
 	key, err := t.key(files...)
 	if err != nil {

@@ -12,12 +12,15 @@ import (
 	"os"
 
 	provider "github.com/pulumi/pulumi-go-provider"
+
+	"github.com/gcs-to-s3/gcs-to-s3/tools/lifeline"
 )
 
 // version is the real plugin's version that this one stands in for.
 const version = "7.38.0"
 
 func main() {
+	go lifeline.Hold()
 	if err := provider.RunProvider(context.Background(), "gcp", version, newPlugin().provider()); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)

@@ -22,11 +22,14 @@ import (
 	rpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/gcs-to-s3/gcs-to-s3/tools/lifeline"
 )
 
 func main() {
 	flag.String("tracing", "", "accepted, as every language host is given it")
 	flag.Parse()
+	go lifeline.Hold()
 	if err := serve(flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
