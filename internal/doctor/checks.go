@@ -23,6 +23,7 @@ const (
 // check is one row of the table.
 type check struct {
 	id, title string
+	about     string // what is in order, for people
 	needs     need
 	look      func(context.Context, *examination) finding
 }
@@ -30,47 +31,47 @@ type check struct {
 // checks is the table, in the order in which people read it.
 func checks() []check {
 	return []check{
-		{"go", "Go", 0, lookGo},
-		{"node", "Node.js", 0, lookNode},
-		{"npm", "npm", 0, lookNPM},
-		{"cdk", "CDK command line", 0, lookCDK},
-		{"pulumi", "Pulumi command line", 0, lookPulumi},
-		{"pulumi-language-go", "Pulumi's Go language host", 0, lookGoHost},
-		{"pulumi-gcp", "Pulumi's Google Cloud plugin", 0, lookGCP},
+		{"go", "Go", "the version that go.mod wants, which compiles the stacks, the program and the function", 0, lookGo},
+		{"node", "Node.js", "20 or newer, for the CDK", 0, lookNode},
+		{"npm", "npm", "it installs the CDK command line", 0, lookNPM},
+		{"cdk", "CDK command line", "installed by `npm ci`, at the version that package-lock.json pins", 0, lookCDK},
+		{"pulumi", "Pulumi command line", "as new as the program needs, or to be compiled", 0, lookPulumi},
+		{"pulumi-language-go", "Pulumi's Go language host", "Pulumi's own, or this repository's stand-in", 0, lookGoHost},
+		{"pulumi-gcp", "Pulumi's Google Cloud plugin", "the real plugin, what Pulumi will fetch, or in local clouds the stand-in", 0, lookGCP},
 
-		{"aws-credentials", "AWS credentials", 0, lookAWSCredentials},
-		{"aws-account", "AWS account", 0, lookAWSAccount},
-		{"aws-region", "AWS region", needAWS, lookAWSRegion},
-		{"google-credentials", "Google credentials", 0, lookGoogleCredentials},
-		{"google-project", "Google Cloud project", 0, lookGoogleProject},
-		{"google-apis", "Google APIs", needGoogle, lookAPIs},
-		{"policy-aws-accounts", "organization policy: AWS accounts", needGoogle, lookPolicyAccounts},
-		{"policy-providers", "organization policy: providers", needGoogle, lookPolicyProviders},
-		{"policy-lifetime", "organization policy: token lifetime", needGoogle, lookPolicyLifetime},
+		{"aws-credentials", "AWS credentials", "there are some, and AWS accepts them", 0, lookAWSCredentials},
+		{"aws-account", "AWS account", "they are of the environment's account", 0, lookAWSAccount},
+		{"aws-region", "AWS region", "the region answers, and the account has enabled it", needAWS, lookAWSRegion},
+		{"google-credentials", "Google credentials", "there are some, and Google accepts them", 0, lookGoogleCredentials},
+		{"google-project", "Google Cloud project", "it exists, is active, and you may see it", 0, lookGoogleProject},
+		{"google-apis", "Google APIs", "the five APIs that the federation and the copy need; `pulumi up` enables what is missing", needGoogle, lookAPIs},
+		{"policy-aws-accounts", "organization policy: AWS accounts", "`iam.workloadIdentityPoolAwsAccounts` admits the account", needGoogle, lookPolicyAccounts},
+		{"policy-providers", "organization policy: providers", "`iam.workloadIdentityPoolProviders` admits `https://sts.amazonaws.com`", needGoogle, lookPolicyProviders},
+		{"policy-lifetime", "organization policy: token lifetime", "`iam.allowServiceAccountCredentialLifetimeExtension` names the service account, where tokens live for more than an hour", needGoogle, lookPolicyLifetime},
 
-		{"subject", "names fit into google.subject", 0, lookSubject},
-		{"source-bucket", "source bucket", needGoogle, lookSourceBucket},
-		{"object", "object", needGoogle, lookObject},
-		{"destination-bucket", "destination bucket", needAWS, lookDestinationBucket},
+		{"subject", "names fit into google.subject", "the session's ARN has at most 127 bytes: the arithmetic of the names of role and function", 0, lookSubject},
+		{"source-bucket", "source bucket", "it exists; with `directAccess` it has uniform bucket-level access", needGoogle, lookSourceBucket},
+		{"object", "object", "the object that is copied when an event names none exists", needGoogle, lookObject},
+		{"destination-bucket", "destination bucket", "it exists, in the environment's region", needAWS, lookDestinationBucket},
 
-		{"role", "role", needAWS, lookRole},
-		{"function", "function", needAWS, lookFunction},
-		{"service-account", "service account", needGoogle, lookServiceAccount},
-		{"pool", "workload identity pool", needGoogle, lookPool},
-		{"provider", "provider", needGoogle, lookProvider},
+		{"role", "role", "the name is free, or the environment's", needAWS, lookRole},
+		{"function", "function", "the name is free, or the environment's", needAWS, lookFunction},
+		{"service-account", "service account", "the name is free, or the environment's; it is not disabled", needGoogle, lookServiceAccount},
+		{"pool", "workload identity pool", "the name is free, or the environment's: active, or deleted and to be brought back; it is not disabled", needGoogle, lookPool},
+		{"provider", "provider", "the same of the provider", needGoogle, lookProvider},
 
-		{"bootstrap", "CDK bootstrap", needAWS, lookBootstrap},
-		{"role-stack", "stack of the role", needAWS, lookRoleStack},
-		{"function-stack", "stack of the function", needAWS, lookFunctionStack},
+		{"bootstrap", "CDK bootstrap", "the account's region is prepared for the CDK, by a version that is new enough", needAWS, lookBootstrap},
+		{"role-stack", "stack of the role", "it is neither at work nor in a state that it cannot leave by itself", needAWS, lookRoleStack},
+		{"function-stack", "stack of the function", "the same of the function's stack", needAWS, lookFunctionStack},
 
-		{"configuration", "credential configuration here", needGoogle, lookConfiguration},
-		{"bundle", "credential configuration in the bundle", needAWS | needFunction, lookBundle},
-		{"function-settings", "function's settings", needAWS | needFunction, lookFunctionSettings},
-		{"function-role", "function's role", needAWS | needFunction, lookFunctionRole},
-		{"trust", "provider admits the role", needGoogle, lookTrust},
-		{"binding", "role may become the service account", needGoogle, lookBinding},
-		{"viewer", "service account may read", needGoogle, lookViewer},
-		{"writer", "role may write", needAWS, lookWriter},
+		{"configuration", "credential configuration here", "the file that `pulumi up` left is of this environment", needGoogle, lookConfiguration},
+		{"bundle", "credential configuration in the bundle", "the file in the deployed bundle is the same", needAWS | needFunction, lookBundle},
+		{"function-settings", "function's settings", "variables, timeout, memory and architecture are as the environment says", needAWS | needFunction, lookFunctionSettings},
+		{"function-role", "function's role", "it runs as the environment's role, which exists and which Lambda may assume", needAWS | needFunction, lookFunctionRole},
+		{"trust", "provider admits the role", "the provider's account, mapping and condition admit the role", needGoogle, lookTrust},
+		{"binding", "role may become the service account", "the service account's policy lets the role's sessions become it", needGoogle, lookBinding},
+		{"viewer", "service account may read", "the bucket's or the project's policy lets it read", needGoogle, lookViewer},
+		{"writer", "role may write", "the role's policies let it write to the destination", needAWS, lookWriter},
 	}
 }
 

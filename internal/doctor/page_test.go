@@ -1,0 +1,66 @@
+package doctor
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write doctor's part of docs/troubleshooting.md anew")
+
+// page has doctor's part behind the marker; what is before is verify's.
+const (
+	page   = "../../docs/troubleshooting.md"
+	marker = "\n<!-- doctor -->\n"
+)
+
+// TestPage holds the page to the table of checks.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	want := strings.Builder{}
+	want.WriteString(marker + `
+# What doctor looks at
+
+` + "`gcs-to-s3 doctor` makes these checks, in this order. Each is ok, a warning, an error or skipped, and says what was seen and, where it is not ok, what to do. `gcs-to-s3 up` makes them first, and goes on unless one of the errors would prevent it; those marked * are about what is deployed, and a deployment mends them." + `
+
+| check | in order is |
+| --- | --- |
+`)
+	ids := map[string]bool{}
+	for _, c := range checks() {
+		star := ""
+		for _, id := range ofDeployed {
+			if c.id == id {
+				star = " *"
+			}
+		}
+		if c.about == "" || ids[c.id] {
+			t.Errorf("the check %s says nothing of itself, or is there twice", c.id)
+		}
+		ids[c.id] = true
+		fmt.Fprintf(&want, "| %s%s | %s |\n", c.title, star, c.about)
+	}
+	for _, id := range ofDeployed {
+		if !ids[id] {
+			t.Errorf("there is no check %s", id)
+		}
+	}
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, part, _ := strings.Cut(string(data), marker)
+	if *update {
+		if err := os.WriteFile(page, []byte(before+want.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want.String(), marker+part); diff != "" {
+		t.Errorf("docs/troubleshooting.md (-want +got); go test ./internal/doctor -run TestPage -update writes it:\n%s", diff)
+	}
+}
