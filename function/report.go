@@ -25,25 +25,26 @@ func (e embedded) MarshalJSON() ([]byte, error) {
 // report writes the one log line of a copy. The log has the directive already.
 func (h *handler) report(log *slog.Logger, t *transfer, done copied, elapsed time.Duration, err error) {
 	var objects, failures, bytes int64
-	attrs := []any{"source", t.source(), "destination", t.destination()}
+	attrs := make([]slog.Attr, 0, 15)
+	attrs = append(attrs, slog.String("source", t.source()), slog.String("destination", t.destination()))
 	level, message := slog.LevelInfo, done.outcome
 	var failed *TransferError
 	switch {
 	case errors.As(err, &failed):
 		level, message, failures = slog.LevelError, "copy failed", 1
-		attrs = append(attrs, "outcome", outcomeFailed, "operation", failed.Operation, "reached", failed.Reached, "error", failed.Err.Error())
+		attrs = append(attrs, slog.String("outcome", outcomeFailed), slog.String("operation", failed.Operation), slog.Int64("reached", failed.Reached), slog.String("error", failed.Err.Error()))
 	case done.outcome == outcomeCopied:
 		objects, bytes = 1, done.size
 		fallthrough
 	default:
-		attrs = append(attrs, "outcome", done.outcome, "size", done.size, "generation", done.generation, "crc32c", done.crc32c.String())
+		attrs = append(attrs, slog.String("outcome", done.outcome), slog.Int64("size", done.size), slog.Int64("generation", done.generation), slog.String("crc32c", done.crc32c.String()))
 	}
 	if t.warning != nil {
 		level = max(level, slog.LevelWarn)
-		attrs = append(attrs, "warning", t.warning.Error())
+		attrs = append(attrs, slog.String("warning", t.warning.Error()))
 	}
 	throughput := float64(bytes) / max(elapsed.Seconds(), 1e-6)
-	log.Log(context.Background(), level, message, append(attrs,
-		"Objects", objects, "Failures", failures, "Bytes", bytes, "Duration", elapsed.Milliseconds(),
-		"Throughput", int64(throughput), "Retries", t.tally.retries.Load(), "BytesReread", t.tally.reread.Load())...)
+	log.LogAttrs(context.Background(), level, message, append(attrs,
+		slog.Int64("Objects", objects), slog.Int64("Failures", failures), slog.Int64("Bytes", bytes), slog.Int64("Duration", elapsed.Milliseconds()),
+		slog.Int64("Throughput", int64(throughput)), slog.Int64("Retries", t.tally.retries.Load()), slog.Int64("BytesReread", t.tally.reread.Load()))...)
 }
