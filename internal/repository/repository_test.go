@@ -136,27 +136,38 @@ const (
 	tableEnd   = "<!-- /settings -->\n"
 )
 
+// settingsTable returns the table of settings in a file, and what is around it.
+func settingsTable(t *testing.T, name string) (before, table, after string) {
+	t.Helper()
+	before, rest, found := strings.Cut(read(t, name), tableStart)
+	table, after, ended := strings.Cut(rest, tableEnd)
+	if !found || !ended {
+		t.Fatalf("%s has no table of settings between its markers", name)
+	}
+	return before, table, after
+}
+
+// defaultCell is a setting's default as its table shows it, with the words for a
+// value that must be given and for none.
+func defaultCell(s environment.Setting, required, none string) string {
+	switch {
+	case s.Required():
+		return "**" + required + "**"
+	case s.Default == "":
+		return none
+	}
+	return "`" + s.Default + "`"
+}
+
 // TestTheReadmeListsTheSettings holds the README's table to the settings.
 func TestTheReadmeListsTheSettings(t *testing.T) {
 	t.Parallel()
 	var want strings.Builder
 	want.WriteString("| key | default | meaning |\n| --- | --- | --- |\n")
 	for _, s := range environment.Settings() {
-		value := "`" + s.Default + "`"
-		switch {
-		case s.Required():
-			value = "**required**"
-		case s.Default == "":
-			value = "none"
-		}
-		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", s.Key, value, s.Meaning)
+		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", s.Key, defaultCell(s, "required", "none"), s.Meaning)
 	}
-	readme := read(t, "README.md")
-	before, rest, found := strings.Cut(readme, tableStart)
-	got, after, ended := strings.Cut(rest, tableEnd)
-	if !found || !ended {
-		t.Fatal("README.md has no table of settings between its markers")
-	}
+	before, got, after := settingsTable(t, "README.md")
 	if *update {
 		if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(before+tableStart+want.String()+tableEnd+after), 0o644); err != nil {
 			t.Fatal(err)
@@ -165,6 +176,58 @@ func TestTheReadmeListsTheSettings(t *testing.T) {
 	}
 	if diff := cmp.Diff(want.String(), got); diff != "" {
 		t.Errorf("README.md's settings (-want +got); run the test with -update:\n%s", diff)
+	}
+}
+
+var (
+	block          = regexp.MustCompile("(?ms)^```([a-z]*)\n.*?^```$")
+	consoleComment = regexp.MustCompile(`(?m) +#.*$`)
+	mermaidNote    = regexp.MustCompile(`(?m)^( *Note [^:\n]+:).*$`)
+	heading        = regexp.MustCompile(`(?m)^#+ `)
+	settingRow     = regexp.MustCompile("(?m)^(\\| `[A-Za-z]+` \\| [^|]+ \\|) [^|]+ \\|$")
+)
+
+// codeBlocks returns a text's code blocks without what is translated in them.
+func codeBlocks(text string) []string {
+	var blocks []string
+	for _, m := range block.FindAllStringSubmatch(text, -1) {
+		switch code := m[0]; m[1] {
+		case "console":
+			blocks = append(blocks, consoleComment.ReplaceAllString(code, ""))
+		case "mermaid":
+			blocks = append(blocks, mermaidNote.ReplaceAllString(code, "$1"))
+		default:
+			blocks = append(blocks, code)
+		}
+	}
+	return blocks
+}
+
+// headingLevels returns the marks of a text's headings, outside its code blocks.
+func headingLevels(text string) []string {
+	return heading.FindAllString(block.ReplaceAllString(text, ""), -1)
+}
+
+// TestTheJapaneseReadmeSaysTheSame holds README.ja.md to README.md in all but
+// prose: settings, headings and code blocks.
+func TestTheJapaneseReadmeSaysTheSame(t *testing.T) {
+	t.Parallel()
+	var want strings.Builder
+	want.WriteString("| キー | デフォルト | 意味 |\n| --- | --- | --- |\n")
+	for _, s := range environment.Settings() {
+		fmt.Fprintf(&want, "| `%s` | %s |\n", s.Key, defaultCell(s, "必須", "なし"))
+	}
+	_, table, _ := settingsTable(t, "README.ja.md")
+	if diff := cmp.Diff(want.String(), settingRow.ReplaceAllString(table, "$1")); diff != "" {
+		t.Errorf("README.ja.md's settings without their meanings (-want +got); change its rows, and write each new key's meaning in Japanese:\n%s", diff)
+	}
+
+	english, japanese := read(t, "README.md"), read(t, "README.ja.md")
+	if diff := cmp.Diff(headingLevels(english), headingLevels(japanese)); diff != "" {
+		t.Errorf("levels of headings (-README.md +README.ja.md); give README.ja.md the sections of README.md, in its order:\n%s", diff)
+	}
+	if diff := cmp.Diff(codeBlocks(english), codeBlocks(japanese)); diff != "" {
+		t.Errorf("code blocks without comments and notes (-README.md +README.ja.md); copy the changed lines into README.ja.md, and translate only comments and the diagram's notes:\n%s", diff)
 	}
 }
 
