@@ -59,7 +59,7 @@ func TestFaultsAreSurvived(t *testing.T) {
 		{"reads time out", false, []string{"google/storage GET: status=408 times=1"}, 2},
 		{"a read refused as of an expired token", true, []string{"google/storage GET: status=401 skip=3 times=1"}, 1},
 		{"reads break before an answer", true, []string{"google/storage GET: drop=0 skip=1 times=4"}, 5},
-		{"reads break off", true, []string{"google/storage GET: cut=4000 times=6"}, 7},
+		{"reads break off", true, []string{"google/storage GET: cut=4000 times=5"}, 6}, // all may hit one part, which is read six times at most
 		{"a read stalls", false, []string{"google/storage GET: stall=1h@50000 times=1"}, 2},
 		{"a read of a part stalls before its first byte", true, []string{"google/storage GET: stall=1h@0 skip=2 times=1"}, 2},
 		{"a read that is delayed without end", false, []string{"google/storage GET: delay=1h times=1"}, 2},

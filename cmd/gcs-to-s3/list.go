@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,15 +21,15 @@ import (
 func newList(getenv func(string) string) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "list",
+		Use:   "list [NAME]",
 		Short: "List all environments in both clouds",
 		Long: `Lists every environment of which one of the clouds has something, by the marks that
 its resources carry: also those that somebody else made, and those whose file or state
 is lost. It looks in the accounts, regions and projects that the environment files of
-this project name.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, err := everywhere(cmd.Context(), getenv)
+this project name; with NAME, in those of that environment alone.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := everywhere(cmd.Context(), args, getenv)
 			if asJSON {
 				return errors.Join(err, writeJSON(cmd.OutOrStdout(), all))
 			}
@@ -49,8 +52,9 @@ type listed struct {
 	place environment.Environment // some environment of the same account, region and project
 }
 
-// everywhere lists the environments of every place that an environment file names.
-func everywhere(ctx context.Context, getenv func(string) string) ([]listed, error) {
+// everywhere lists the environments of every place that an environment file names,
+// or of the one that the argument's does.
+func everywhere(ctx context.Context, args []string, getenv func(string) string) ([]listed, error) {
 	root, err := projectRoot()
 	if err != nil {
 		return nil, err
@@ -59,15 +63,23 @@ func everywhere(ctx context.Context, getenv func(string) string) ([]listed, erro
 	if err != nil {
 		return nil, err
 	}
+	places := slices.SortedFunc(maps.Values(envs), func(a, b environment.Environment) int { return strings.Compare(a.Name, b.Name) })
+	if len(args) > 0 {
+		one, err := environment.Load(root, args[0])
+		if err != nil {
+			return nil, err
+		}
+		places = []environment.Environment{one}
+	}
 	var all []listed
 	var errs []error
-	asked := map[[3]string]bool{}
-	for _, place := range envs {
+	asked := map[[3]string]environment.GoogleAPIs{}
+	for _, place := range places {
 		at := [3]string{place.AWSAccount, place.AWSRegion, place.GoogleProject}
-		if asked[at] {
+		if apis, ok := asked[at]; ok && apis == place.Google {
 			continue
 		}
-		asked[at] = true
+		asked[at] = place.Google
 		both, err := openClouds(ctx, place, getenv)
 		if err != nil {
 			errs = append(errs, err)

@@ -14,15 +14,16 @@ import (
 func newPrune(getenv func(string) string) *cobra.Command {
 	var yes, dry, asJSON bool
 	cmd := &cobra.Command{
-		Use:   "prune",
+		Use:   "prune [NAME]",
 		Short: "Take down the environments whose time is up",
 		Long: `Takes down every environment that gcs-to-s3 list shows as expired. One whose file
 this project has goes as with gcs-to-s3 down; of one whose file is lost the stacks are
-deleted by CloudFormation, and Google's side by its APIs.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+deleted by CloudFormation, and Google's side by its APIs. With NAME, it looks in the
+account, region and project of that environment alone.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			all, err := everywhere(ctx, getenv)
+			all, err := everywhere(ctx, args, getenv)
 			if err != nil {
 				return err // what cannot be seen cannot be taken for expired
 			}

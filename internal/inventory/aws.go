@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -40,7 +43,7 @@ func ofAWS(ctx context.Context, cfg aws.Config, env environment.Environment) ([]
 			continue
 		}
 		items = append(items, Item{Cloud: "AWS", Kind: KindStack, Name: name, State: string(stack.StackStatus), Created: aws.ToTime(stack.CreationTime)})
-		assets, err := assetsOf(ctx, cfg, stacks, name, env)
+		assets, err := assetsOf(ctx, cfg, stacks, stack, env)
 		items = append(items, assets...)
 		errs = append(errs, err)
 		others, err := resourcesOf(ctx, stacks, name)
@@ -148,41 +151,104 @@ func resourcesOf(ctx context.Context, client *cloudformation.Client, stack strin
 	return items, nil
 }
 
-// assetsOf are the files in the CDK's bucket that the stack's present template
-// names: the function's bundle, and the template itself, which the CDK calls by
-// its SHA-256. Those of earlier deployments are not known any more; `cdk gc` is for
-// them.
-func assetsOf(ctx context.Context, cfg aws.Config, client *cloudformation.Client, stack string, env environment.Environment) ([]Item, error) {
-	out, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack})
+// assetsOf are the files that deployments of the stack put into the CDK's bucket:
+// templates, which the CDK calls by their SHA-256, and the bundles that those name.
+// The present template is the stack's own; earlier ones are those in the bucket,
+// not older than the stack, that make the same role or function. A bucket that may
+// not be looked at shows none.
+func assetsOf(ctx context.Context, cfg aws.Config, client *cloudformation.Client, stack *cfntypes.Stack, env environment.Environment) ([]Item, error) {
+	name := aws.ToString(stack.StackName)
+	out, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &name})
 	if err != nil {
-		return nil, fmt.Errorf("reading the template of %s: %w", stack, err)
+		return nil, fmt.Errorf("reading the template of %s: %w", name, err)
 	}
-	body := aws.ToString(out.TemplateBody)
-	var template struct {
-		Resources map[string]struct {
-			Properties struct{ Code struct{ S3Key string } }
-		}
+	present := []byte(aws.ToString(out.TemplateBody))
+	made, bundles, err := readTemplate(present)
+	if err != nil {
+		return nil, fmt.Errorf("reading the template of %s: %w", name, err)
 	}
-	if err := json.Unmarshal([]byte(body), &template); err != nil {
-		return nil, fmt.Errorf("reading the template of %s: %w", stack, err)
-	}
-	sum := sha256.Sum256([]byte(body))
-	keys := []string{hex.EncodeToString(sum[:]) + ".json"}
-	for _, resource := range template.Resources {
-		if key := resource.Properties.Code.S3Key; key != "" {
-			keys = append(keys, key)
-		}
-	}
+	sum := sha256.Sum256(present)
+	keys := append(bundles, hex.EncodeToString(sum[:])+".json")
 	bucket := fmt.Sprintf("cdk-%s-assets-%s-%s", qualifier, env.AWSAccount, env.AWSRegion)
-	var items []Item
-	for _, key := range keys {
-		head, err := s3.NewFromConfig(cfg).HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: &env.AWSAccount})
+	store := s3.NewFromConfig(cfg)
+	stored := map[string]time.Time{}
+	pages := s3.NewListObjectsV2Paginator(store, &s3.ListObjectsV2Input{Bucket: &bucket, ExpectedBucketOwner: &env.AWSAccount})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			continue // no asset of that name, or nobody may look
+			return nil, ctx.Err()
 		}
-		items = append(items, Item{Cloud: "AWS", Kind: KindAsset, Name: bucket + "/" + key, State: "stored", Detail: "of " + stack, Created: aws.ToTime(head.LastModified), asset: asset{bucket, key}})
+		for _, object := range page.Contents {
+			key, at := aws.ToString(object.Key), aws.ToTime(object.LastModified)
+			stored[key] = at
+			if strings.HasSuffix(key, ".json") && at.After(aws.ToTime(stack.CreationTime).Add(-ahead)) && aws.ToInt64(object.Size) <= maxTemplate {
+				if theirs, bundles, err := fetchTemplate(ctx, store, bucket, key); err == nil && theirs != "" && theirs == made {
+					keys = append(append(keys, key), bundles...)
+				}
+			}
+		}
+	}
+	slices.Sort(keys)
+	var items []Item
+	for _, key := range slices.Compact(keys) {
+		if at, ok := stored[key]; ok {
+			items = append(items, Item{Cloud: "AWS", Kind: KindAsset, Name: bucket + "/" + key, State: "stored", Detail: "of " + name, Created: at, asset: asset{bucket, key}})
+		}
 	}
 	return items, nil
+}
+
+// ahead is how long before a stack's creation its first template may have been put.
+const ahead = time.Hour
+
+// maxTemplate is the largest template, in bytes: AWS CloudFormation User Guide,
+// "Understand CloudFormation quotas".
+const maxTemplate = 1 << 20
+
+func fetchTemplate(ctx context.Context, store *s3.Client, bucket, key string) (made string, bundles []string, err error) {
+	out, err := store.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return "", nil, err
+	}
+	defer out.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(out.Body, maxTemplate))
+	if err != nil {
+		return "", nil, err
+	}
+	return readTemplate(body)
+}
+
+// readTemplate tells which role or function a template makes, by which it is known,
+// and which bundles it names.
+func readTemplate(body []byte) (made string, bundles []string, err error) {
+	var template struct {
+		Resources map[string]struct {
+			Type       string
+			Properties map[string]json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(body, &template); err != nil {
+		return "", nil, err
+	}
+	text := func(raw json.RawMessage) (s string) {
+		_ = json.Unmarshal(raw, &s) // what is computed is no name of ours
+		return s
+	}
+	for _, resource := range template.Resources {
+		switch resource.Type {
+		case "AWS::Lambda::Function":
+			made = resource.Type + " " + text(resource.Properties["FunctionName"])
+			var code struct{ S3Key json.RawMessage }
+			if json.Unmarshal(resource.Properties["Code"], &code) == nil && text(code.S3Key) != "" {
+				bundles = append(bundles, text(code.S3Key))
+			}
+		case "AWS::IAM::Role":
+			if name := text(resource.Properties["RoleName"]); name != "" && made == "" {
+				made = resource.Type + " " + name
+			}
+		}
+	}
+	return made, bundles, nil
 }
 
 // qualifier is in the names of what a CDK bootstrap makes: AWS CDK Developer

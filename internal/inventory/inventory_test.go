@@ -1,7 +1,10 @@
 package inventory
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
@@ -212,5 +216,71 @@ func TestAll(t *testing.T) {
 	}
 	if all, err = All(t.Context(), both, c.Env); err != nil || len(all) != 1 || all[0].Standing() || all[0].On("AWS") != "nothing" {
 		t.Errorf("after its removal: %+v, %v", all, err)
+	}
+}
+
+// TestAssets finds the files of the present deployment and of earlier ones, and
+// nobody else's.
+func TestAssets(t *testing.T) {
+	t.Parallel()
+	c := sandboxtest.New(t, sandbox.Options{})
+	both := clients(t, c.Sandbox, c.Env)
+	template := func(role, value string) string {
+		return `{"Resources":{"Role":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"` + role + `","Description":"` + value + `","AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}}}}}`
+	}
+	name, present := c.Env.RoleStack(), template("made", "now")
+	stacks := cloudformation.NewFromConfig(both.AWS)
+	if _, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &present, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}}); err != nil {
+		t.Fatal(err)
+	}
+	waiter := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = time.Millisecond })
+	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	stack, err := Stack(t.Context(), stacks, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	assets := func() []string {
+		t.Helper()
+		items, err := assetsOf(t.Context(), both.AWS, stacks, stack, c.Env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := []string{}
+		for _, i := range items {
+			keys = append(keys, i.asset.key)
+		}
+		return keys
+	}
+	if got := assets(); len(got) > 0 {
+		t.Errorf("without a bucket there are %v", got)
+	}
+	bucket := "cdk-hnb659fds-assets-" + sandbox.Account + "-" + sandbox.Region
+	store := s3.NewFromConfig(both.AWS)
+	if _, err := store.CreateBucket(t.Context(), sandboxtest.Bucket(bucket)); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(present))
+	current := hex.EncodeToString(sum[:]) + ".json"
+	for key, body := range map[string]string{
+		current:         present,
+		"earlier.json":  template("made", "before"),
+		"others.json":   template("other", "now"),
+		"nothing.json":  `{"Resources":{}}`,
+		"broken.json":   `{`,
+		"function.json": `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"made","Code":{"S3Key":"bundle.zip"}}}}}`,
+		"bundle.zip":    "zip",
+	} {
+		if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values([]string{current, "earlier.json"})), assets()); diff != "" {
+		t.Errorf("assets (-want +got):\n%s", diff)
+	}
+	made, bundles, err := readTemplate([]byte(`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":{"Ref":"X"}}},"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"made","Code":{"S3Key":"bundle.zip"}}}}}`))
+	if err != nil || made != "AWS::Lambda::Function made" || len(bundles) != 1 || bundles[0] != "bundle.zip" {
+		t.Errorf("readTemplate() = %q, %v, %v", made, bundles, err)
 	}
 }

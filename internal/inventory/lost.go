@@ -47,7 +47,15 @@ func RemoveLost(ctx context.Context, c Clouds, env environment.Environment, f Fo
 	items := append(bindings, Left(f.Items)...)
 	for _, i := range Left(f.Items) {
 		if i.Kind == KindStack {
-			assets, err := assetsOf(ctx, c.AWS, cloudformation.NewFromConfig(c.AWS), i.Name, env)
+			client := cloudformation.NewFromConfig(c.AWS)
+			stack, err := Stack(ctx, client, i.Name)
+			if err != nil {
+				return err
+			}
+			if stack == nil {
+				continue // it went meanwhile
+			}
+			assets, err := assetsOf(ctx, c.AWS, client, stack, env)
 			if err != nil {
 				return err
 			}

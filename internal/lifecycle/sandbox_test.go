@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -393,10 +396,16 @@ func (p project) interrupt(t *testing.T, step string, args ...string) {
 // names, which Google keeps, with the command line and with the engines' own.
 func testComingBack(t *testing.T, p project) {
 	env := p.add(t, "sandbox-back", map[string]string{"suffix": "-back"})
+	before := p.assets(t)
 	p.must(t, "up", env.Name, "--yes")
 	p.locked(t, env)
+	p.change(t, env, "timeoutSeconds", "60", "61") // a second deployment, with files of its own
+	p.must(t, "up", env.Name, "--yes")
 	p.must(t, "down", env.Name, "--yes")
 	p.is(t, env, down(env))
+	if diff := cmp.Diff(before, p.assets(t)); diff != "" {
+		t.Errorf("files in the CDK's bucket (-before +after):\n%s", diff)
+	}
 	p.must(t, "down", env.Name, "--yes") // nothing is there: that is no mistake
 	p.must(t, "up", env.Name, "--yes")
 	p.is(t, env, standing(env))
@@ -456,7 +465,7 @@ func testManyAtOnce(t *testing.T, p project) {
 		File               bool
 	}
 	var list []listed
-	if err := json.Unmarshal([]byte(p.must(t, "list", "--json")), &list); err != nil {
+	if err := json.Unmarshal([]byte(p.must(t, "list", lasting[0].Name, "--json")), &list); err != nil {
 		t.Fatal(err)
 	}
 	for _, env := range all {
@@ -469,16 +478,16 @@ func testManyAtOnce(t *testing.T, p project) {
 	if err := os.Remove(filepath.Join(p.root, environment.FileName(lost.Name))); err != nil {
 		t.Fatal(err)
 	}
-	if out := p.must(t, "prune", "--dry-run"); !strings.Contains(out, expired.Name) || !strings.Contains(out, lost.Name) || strings.Contains(out, lasting[0].Name) {
+	if out := p.must(t, "prune", lasting[0].Name, "--dry-run"); !strings.Contains(out, expired.Name) || !strings.Contains(out, lost.Name) || strings.Contains(out, lasting[0].Name) {
 		t.Errorf("prune --dry-run prints\n%s", out)
 	}
-	if _, out, err := p.run("prune"); err == nil || !strings.Contains(out, "there is nobody to ask; hint: --yes") {
+	if _, out, err := p.run("prune", lasting[0].Name); err == nil || !strings.Contains(out, "there is nobody to ask; hint: --yes") {
 		t.Errorf("prune without an answer: %v\n%s", err, out)
 	}
-	p.must(t, "prune", "--yes")
+	p.must(t, "prune", lasting[0].Name, "--yes")
 	p.is(t, expired, down(expired))
 	p.is(t, lost, down(lost))
-	if out := p.must(t, "prune", "--yes"); !strings.Contains(out, "No environment has expired.") {
+	if out := p.must(t, "prune", lasting[0].Name, "--yes"); !strings.Contains(out, "No environment has expired.") {
 		t.Errorf("a second time it prints %s", out)
 	}
 	for _, env := range lasting {
@@ -487,6 +496,38 @@ func testManyAtOnce(t *testing.T, p project) {
 	atOnce("down", lasting)
 	for _, env := range lasting {
 		p.is(t, env, down(env))
+	}
+}
+
+// assets are the files in the CDK's bucket.
+func (p project) assets(t *testing.T) []string {
+	t.Helper()
+	client := s3.NewFromConfig(p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin()))
+	out, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("cdk-hnb659fds-assets-123456789012-ap-northeast-1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{}
+	for _, object := range out.Contents {
+		keys = append(keys, *object.Key)
+	}
+	return keys
+}
+
+// change changes a setting in an environment's file.
+func (p project) change(t *testing.T, env environment.Environment, key, from, to string) {
+	t.Helper()
+	file := filepath.Join(p.root, environment.FileName(env.Name))
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := regexp.MustCompile(`(:`+key+`: "?)`+from).ReplaceAll(data, []byte("${1}"+to))
+	if bytes.Equal(changed, data) {
+		t.Fatalf("%s has no %s that is %s:\n%s", file, key, from, data)
+	}
+	if err := os.WriteFile(file, changed, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
