@@ -75,10 +75,10 @@ func TestVerdicts(t *testing.T) {
 			c.Bind(t, "/v1/projects/"+c.Env.GoogleProject, "roles/storage.objectViewer", "serviceAccount:"+c.Env.ServiceAccountEmail())
 		}, Access.Viewer, Granted, "", ""},
 		{"a viewer without a service account", func(t *testing.T, c *sandboxtest.Clouds, a *Access) {
-			a.Direct = true
+			a.Environment.DirectAccess = true
 			c.Call(t, "PUT", bucket(c), binding("roles/storage.objectViewer", c.PrincipalSet(c.Env.AssumedRole()), nil), nil)
 		}, Access.Viewer, Granted, "", assumed},
-		{"no viewer without a service account", func(_ *testing.T, _ *sandboxtest.Clouds, a *Access) { a.Direct = true }, Access.Viewer, Missing, "viewer-missing", assumed},
+		{"no viewer without a service account", func(_ *testing.T, _ *sandboxtest.Clouds, a *Access) { a.Environment.DirectAccess = true }, Access.Viewer, Missing, "viewer-missing", assumed},
 		{"no source bucket", func(_ *testing.T, _ *sandboxtest.Clouds, a *Access) { a.Environment.SourceBucket = "no-such-bucket" }, Access.Viewer, Missing, "source-bucket", ""},
 
 		{"the writer", nil, writer, Granted, "", "allow s3:PutObject"},

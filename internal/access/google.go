@@ -26,9 +26,6 @@ type Access struct {
 	// Number is the project's as the function's credential configuration has it; empty
 	// asks the project.
 	Number string
-	// Direct is that the function reads as the federated principal itself, without a
-	// service account.
-	Direct bool
 }
 
 // State is what the clouds say about what a hop needs.
@@ -202,7 +199,7 @@ func (a Access) members(ctx context.Context) []string {
 // Viewer looks at the policies of the bucket and of the project.
 func (a Access) Viewer(ctx context.Context) Verdict {
 	members, who := a.members(ctx), a.Environment.AssumedRole()
-	if !a.Direct {
+	if !a.Environment.DirectAccess {
 		who = a.Environment.ServiceAccountEmail()
 		members = []string{"serviceAccount:" + who}
 	}

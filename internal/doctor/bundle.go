@@ -3,6 +3,7 @@ package doctor
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,22 +80,6 @@ func member(data []byte, name string) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
-// direct tells whether the function reads without a service account: whether the
-// configuration that it has, or would get, names none.
-func (e *examination) direct(ctx context.Context) bool {
-	data, err := e.local()
-	if err != nil {
-		if _, err := e.identity(ctx); err != nil {
-			return false
-		}
-		if data, err = e.bundled(ctx); err != nil {
-			return false
-		}
-	}
-	c, err := credential.Parse(data)
-	return err == nil && c.ServiceAccountImpersonationURL == ""
-}
-
 // differences say what of a configuration is not as the environment and the clouds
 // have it.
 func (e *examination) differences(ctx context.Context, data []byte) []string {
@@ -108,20 +93,22 @@ func (e *examination) differences(ctx context.Context, data []byte) []string {
 	}
 	var out []string
 	differs := func(what, got, want string) {
-		if got != want && want != "" {
-			out = append(out, fmt.Sprintf("%s %s, not %s", what, got, want))
+		if got != want {
+			out = append(out, fmt.Sprintf("%s %s, not %s", what, cmp.Or(got, "none"), cmp.Or(want, "none")))
 		}
 	}
 	names, err := c.Names()
 	if err != nil {
 		return []string{err.Error()}
 	}
-	differs("it names the project", names.ProjectNumber, e.projectNumber(ctx))
+	if number := e.projectNumber(ctx); number != "" {
+		differs("it names the project", names.ProjectNumber, number)
+	}
 	differs("the pool", names.Pool, env.Pool)
 	differs("the provider", names.Provider, env.Provider)
 	differs("the token URL", c.TokenURL, env.GoogleTokenURL)
+	differs("the service account", names.ServiceAccount, env.ServiceAccountEmail())
 	if c.ServiceAccountImpersonationURL != "" {
-		differs("the service account", names.ServiceAccount, env.ServiceAccountEmail())
 		if !strings.HasPrefix(c.ServiceAccountImpersonationURL, strings.TrimSuffix(env.IAMCredentialsEndpoint, "/")+"/") {
 			differs("the impersonation URL", c.ServiceAccountImpersonationURL, env.IAMCredentialsEndpoint+"/…")
 		}

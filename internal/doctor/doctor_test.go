@@ -24,6 +24,7 @@ import (
 	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
@@ -383,6 +384,18 @@ func TestFindings(t *testing.T) {
 			id: "function-settings", want: Error, seen: `SOURCE_BUCKET is "elsewhere", not "s3-gcs-connect"`, hint: "npx cdk deploy"},
 		{name: "another template of keys", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["KEY_TEMPLATE"] = "{name}" },
 			id: "function-settings", want: Error, seen: `KEY_TEMPLATE is "{name}", not "{object}"`, hint: "npx cdk deploy"},
+		{name: "a key that the environment does not name", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["KMS_KEY"] = "arn:x" },
+			id: "function-settings", want: Error, seen: `KMS_KEY is "arn:x", not ""`, hint: "npx cdk deploy"},
+		{name: "a configuration with a service account, for direct access", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "configuration", want: Error, seen: "the service account gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com, not none"},
+		{name: "a bundle without a service account", spoil: func(t *testing.T, s *stand) {
+			names := s.Names()
+			names.ServiceAccount = ""
+			c, err := credential.New(names, credential.Options{TokenURL: s.Env.GoogleTokenURL, AllowLoopback: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.redeploy(t, string(c.JSON()))
+		}, id: "bundle", want: Error, seen: "the service account none, not gcs-to-s3-service-account@", hint: "pulumi up --stack test && npx cdk deploy"},
 		{name: "direct access, which takes no service account", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "service-account", want: OK, seen: "the role reads as itself"},
 		{name: "direct access, which takes fewer APIs", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "google-apis", want: OK, seen: "4 of 4 enabled"},
 		{name: "another timeout", deploy: func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(3) }, id: "function-settings", want: Error, seen: "timeout is 3, not 300"},

@@ -32,7 +32,9 @@ func lookFunctionSettings(ctx context.Context, e *examination) finding {
 	}
 	var differ []string
 	wanted := env.Variables()
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+	names := maps.Clone(have) // one that is too many is wrong, too
+	maps.Copy(names, wanted)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if have[name] != wanted[name] {
 			differ = append(differ, fmt.Sprintf("%s is %q, not %q", name, have[name], wanted[name]))
 		}
@@ -68,7 +70,7 @@ func lookFunctionRole(ctx context.Context, e *examination) finding {
 }
 
 func (e *examination) access(ctx context.Context) access.Access {
-	return access.Access{Environment: e.Environment, AWS: e.AWS, Google: e.Google, Number: e.projectNumber(ctx), Direct: e.direct(ctx)}
+	return access.Access{Environment: e.Environment, AWS: e.AWS, Google: e.Google, Number: e.projectNumber(ctx)}
 }
 
 // judge makes a finding of what the clouds say is granted.
@@ -90,7 +92,7 @@ func lookTrust(ctx context.Context, e *examination) finding {
 }
 
 func lookBinding(ctx context.Context, e *examination) finding {
-	if e.direct(ctx) {
+	if e.Environment.DirectAccess {
 		return skip("the function reads as itself, without a service account")
 	}
 	_, err := e.account(ctx)
@@ -105,7 +107,7 @@ func lookBinding(ctx context.Context, e *examination) finding {
 
 func lookViewer(ctx context.Context, e *examination) finding {
 	_, err := e.account(ctx)
-	if e.direct(ctx) {
+	if e.Environment.DirectAccess {
 		_, err = e.provider(ctx)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -35,7 +36,7 @@ var hopAPIs = map[string][2]string{
 
 // ask asks the clouds about a failure.
 func (v *verification) ask(ctx context.Context, p problem) verdict {
-	a := access.Access{Environment: v.Environment, AWS: v.AWS, Google: v.Google, Number: v.number(), Direct: v.answer.Trace != nil && v.answer.identity(HopAccount) == "" && p.hop != HopAccount}
+	a := access.Access{Environment: v.Environment, AWS: v.AWS, Google: v.Google, Number: v.number()}
 	asks := symptomOf(p).asks
 	switch asks {
 	case askNothing:
@@ -80,8 +81,9 @@ func (v *verification) disagreed() (verdict, bool) {
 	if principal := v.answer.identity(HopPrincipal); principal != "" && !strings.Contains(principal, "/workloadIdentityPools/"+v.Environment.Pool+"/") {
 		return missed("other-configuration", "the function asks for "+principal+", which is not in the pool "+v.Environment.Pool), true
 	}
-	if email := v.answer.identity(HopAccount); email != "" && email != v.Environment.ServiceAccountEmail() {
-		return missed("other-configuration", "the function asks for "+email+", not for "+v.Environment.ServiceAccountEmail()), true
+	email, wanted := v.answer.identity(HopAccount), v.Environment.ServiceAccountEmail()
+	if passed := email != "" || v.answer.identity(HopRead) != ""; passed && email != wanted {
+		return missed("other-configuration", "the function asks for "+cmp.Or(email, "no service account")+", not for "+cmp.Or(wanted, "none")), true
 	}
 	return verdict{}, false
 }

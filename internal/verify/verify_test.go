@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
@@ -262,6 +263,15 @@ func TestMistakes(t *testing.T) {
 		{name: "a bundle of another environment", set: func(t *testing.T, s *stand) {
 			s.deployWith(t, strings.ReplaceAll(string(s.Configuration(t).JSON()), s.Env.ServiceAccount, "somebody-else"))
 		}, hop: HopAccount, status: 403, cause: "other-configuration", found: "somebody-else@"},
+		{name: "a bundle without a service account", set: func(t *testing.T, s *stand) {
+			names := s.Names()
+			names.ServiceAccount = ""
+			c, err := credential.New(names, credential.Options{TokenURL: s.Env.GoogleTokenURL, AllowLoopback: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.deployWith(t, string(c.JSON()))
+		}, hop: HopRead, status: 403, cause: "other-configuration", found: "no service account, not for gcs-to-s3-service-account@"},
 
 		{name: "no grant", spoil: func(t *testing.T, s *stand) {
 			s.policy(t, "/storage/v1/b/"+s.Env.SourceBucket+"/iam", map[string]any{})
