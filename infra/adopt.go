@@ -113,12 +113,9 @@ func (f finder) ours(what, description, freed string) bool {
 	return false
 }
 
-// stateDeleted is the state of a pool or provider that can be undeleted.
-const stateDeleted = "DELETED"
-
 // back undeletes what is deleted, and tells whether it can be taken over now.
 func (f finder) back(what, state string, undelete func() (*iam.Operation, error)) bool {
-	if state != stateDeleted {
+	if state != clouds.Deleted {
 		return true
 	}
 	if f.preview {

@@ -16,6 +16,7 @@ import (
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/projects"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 )
 
@@ -25,21 +26,8 @@ const (
 	roleObjectViewer         = "roles/storage.objectViewer"
 	roleWorkloadIdentityUser = "roles/iam.workloadIdentityUser"
 
-	impersonationAPI = "iamcredentials.googleapis.com"
-
 	componentType = "gcs-to-s3:infra:Federation"
 )
-
-// requiredAPIs are the services that the federation and the copy call: "Configure
-// Workload Identity Federation with AWS or Azure VMs", before you begin, and
-// Cloud Storage itself.
-var requiredAPIs = []string{
-	"iam.googleapis.com",
-	"sts.googleapis.com",
-	impersonationAPI, // unless the roles have the rights themselves
-	"cloudresourcemanager.googleapis.com",
-	"storage.googleapis.com",
-}
 
 // FederationArgs say who is trusted with what.
 type FederationArgs struct {
@@ -94,10 +82,7 @@ func NewFederation(ctx *pulumi.Context, name string, args *FederationArgs, opts 
 	trusts := args.trusts()
 
 	var apis []pulumi.Resource
-	for _, api := range requiredAPIs {
-		if api == impersonationAPI && args.ServiceAccount == "" {
-			continue
-		}
+	for _, api := range clouds.RequiredAPIs(args.ServiceAccount == "") {
 		service, err := projects.NewService(ctx, name+"-"+strings.TrimSuffix(api, ".googleapis.com"), &projects.ServiceArgs{
 			Project: project,
 			Service: pulumi.String(api),

@@ -59,9 +59,6 @@ func unseen(what string, err error) Verdict {
 	return Verdict{Reason: fmt.Sprintf("looking at %s: %v", what, err), Err: err}
 }
 
-// deleted is the state of a pool or provider that may come back.
-const deleted = "DELETED"
-
 // Provider looks at everything that decides about the exchange of a token.
 func (a Access) Provider(ctx context.Context) Verdict {
 	pools := a.Google.IAM.Projects.Locations.WorkloadIdentityPools
@@ -71,7 +68,7 @@ func (a Access) Provider(ctx context.Context) Verdict {
 		return missing("pool-missing", "there is no pool %s", a.Environment.Pool)
 	case err != nil:
 		return unseen("the pool", err)
-	case pool.State == deleted:
+	case pool.State == clouds.Deleted:
 		return missing("pool-deleted", "the pool %s is deleted, and its id free again at %s", a.Environment.Pool, pool.ExpireTime)
 	case pool.Disabled:
 		return missing("pool-disabled", "the pool %s is disabled", a.Environment.Pool)
@@ -83,7 +80,7 @@ func (a Access) Provider(ctx context.Context) Verdict {
 		return missing("provider-missing", "there is no provider %s", a.Environment.Provider)
 	case err != nil:
 		return unseen("the provider", err)
-	case provider.State == deleted:
+	case provider.State == clouds.Deleted:
 		return missing("provider-deleted", "the provider %s is deleted, and its id free again at %s", a.Environment.Provider, provider.ExpireTime)
 	case provider.Disabled:
 		return missing("provider-disabled", "the provider %s is disabled", a.Environment.Provider)

@@ -95,6 +95,21 @@ func (g *Google) ServiceAccount() string {
 	return "projects/" + g.env.GoogleProject + "/serviceAccounts/" + g.env.ServiceAccountEmail()
 }
 
+// RequiredAPIs are the services that the federation and the copy call: "Configure
+// Workload Identity Federation with AWS or Azure VMs", before you begin, and Cloud
+// Storage itself. With direct access nobody is impersonated.
+func RequiredAPIs(directAccess bool) []string {
+	apis := []string{"iam.googleapis.com", "sts.googleapis.com"}
+	if !directAccess {
+		apis = append(apis, "iamcredentials.googleapis.com")
+	}
+	return append(apis, "cloudresourcemanager.googleapis.com", "storage.googleapis.com")
+}
+
+// Deleted is the state of a pool or provider that can be undeleted, and whose id is
+// taken until it expires: IAM API reference, "projects.locations.workloadIdentityPools".
+const Deleted = "DELETED"
+
 // Missing tells whether an error says that a resource does not exist, or that the
 // project has not enabled the API, so that nothing of it exists.
 func Missing(err error) bool {
@@ -131,11 +146,7 @@ func (g *Google) Wait(ctx context.Context, op *iam.Operation, err error) error {
 			op, err = g.IAM.Projects.Locations.WorkloadIdentityPools.Operations.Get(op.Name).Context(ctx).Do()
 		}
 		if err == nil && !op.Done {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(between):
-			}
+			err = Pause(ctx, between)
 		}
 	}
 }

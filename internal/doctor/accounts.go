@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"google.golang.org/api/googleapi"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
 func lookAWSCredentials(ctx context.Context, e *examination) finding {
@@ -81,15 +83,11 @@ func lookAPIs(ctx context.Context, e *examination) finding {
 	return good("%d of %[1]d enabled", len(services))
 }
 
-// maxSubject is the longest google.subject, in bytes: IAM API reference,
-// "projects.locations.workloadIdentityPools.providers", attributeMapping.
-const maxSubject = 127
-
 func lookSubject(_ context.Context, e *examination) finding {
 	subject := e.Environment.Subject()
-	arithmetic := fmt.Sprintf("%d of %d bytes: %d for the account, %d for the role %s, 1, %d for the function %s", len(subject), maxSubject,
+	arithmetic := fmt.Sprintf("%d of %d bytes: %d for the account, %d for the role %s, 1, %d for the function %s", len(subject), environment.MaxSubject,
 		len(subject)-len(e.Environment.Role)-len(e.Environment.Function)-1, len(e.Environment.Role), e.Environment.Role, len(e.Environment.Function), e.Environment.Function)
-	if len(subject) > maxSubject {
+	if len(subject) > environment.MaxSubject {
 		return wrong("shorten role or function in the environment's file", "%s", arithmetic)
 	}
 	return good("%s", arithmetic)

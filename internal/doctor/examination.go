@@ -126,13 +126,6 @@ func (e *examination) project(ctx context.Context) (*cloudresourcemanager.Projec
 	})
 }
 
-// requiredAPIs are what the federation and the copy call: "Configure Workload
-// Identity Federation with AWS or Azure VMs", before you begin.
-var requiredAPIs = []string{"iam", "sts", impersonationAPI, "cloudresourcemanager", "storage"}
-
-// impersonationAPI is not called where the role reads as itself.
-const impersonationAPI = "iamcredentials"
-
 func (e *examination) services(ctx context.Context) ([]*serviceusage.GoogleApiServiceusageV1Service, error) {
 	return e.facts.services.get(func() ([]*serviceusage.GoogleApiServiceusageV1Service, error) {
 		if e.GoogleProblem != nil {
@@ -140,11 +133,8 @@ func (e *examination) services(ctx context.Context) ([]*serviceusage.GoogleApiSe
 		}
 		parent := "projects/" + e.Environment.GoogleProject
 		var names []string
-		for _, api := range requiredAPIs {
-			if api == impersonationAPI && e.Environment.DirectAccess {
-				continue
-			}
-			names = append(names, parent+"/services/"+api+".googleapis.com")
+		for _, api := range clouds.RequiredAPIs(e.Environment.DirectAccess) {
+			names = append(names, parent+"/services/"+api)
 		}
 		out, err := e.Google.Services.Services.BatchGet(parent).Names(names...).Context(ctx).Do()
 		if err != nil {

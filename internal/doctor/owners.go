@@ -4,11 +4,9 @@ import (
 	"context"
 	"os"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
-
-// deleted is the state of a pool or provider that may come back.
-const deleted = "DELETED"
 
 // other is what to do about a name that is somebody else's.
 const other = "choose another name, or a suffix, in the environment's file"
@@ -109,7 +107,7 @@ func lookProvider(ctx context.Context, e *examination) finding {
 // pooled judges a pool or a provider. A deleted one keeps its id for 30 days.
 func (e *examination) pooled(name, description, state, freed string, disabled bool, enable string) finding {
 	mark, marked := environment.FindMark(description)
-	if state == deleted {
+	if state == clouds.Deleted {
 		if marked && mark.Environment == e.Environment.Name {
 			return warn("pulumi up brings it back and takes it over", "%s is deleted; its id is free again at %s", name, freed)
 		}

@@ -37,9 +37,9 @@ const (
 	// "PutFunctionEventInvokeConfig".
 	DefaultAsyncRetries = 2
 
-	// maxSubject is the longest google.subject, in bytes: IAM API reference,
+	// MaxSubject is the longest google.subject, in bytes: IAM API reference,
 	// "projects.locations.workloadIdentityPools.providers", attributeMapping.
-	maxSubject = 127
+	MaxSubject = 127
 )
 
 var (
@@ -257,14 +257,14 @@ func endpointRule(value func(*Environment) string) check {
 // until the first token is asked for.
 func checkSubject(e *Environment) []Problem {
 	n := len(e.Subject())
-	if n <= maxSubject {
+	if n <= MaxSubject {
 		return nil
 	}
 	return []Problem{{
 		Field: "role",
 		Value: e.Role,
-		Rule:  fmt.Sprintf("must leave google.subject at most %d bytes: %s is %d", maxSubject, e.Subject(), n),
+		Rule:  fmt.Sprintf("must leave google.subject at most %d bytes: %s is %d", MaxSubject, e.Subject(), n),
 		Hint: fmt.Sprintf("%d (arn:aws:sts::%s:assumed-role/) + %d (role) + 1 + %d (function) = %d; shorten role or function by %d",
-			n-len(e.Role)-len(e.Function)-1, e.AWSAccount, len(e.Role), len(e.Function), n, n-maxSubject),
+			n-len(e.Role)-len(e.Function)-1, e.AWSAccount, len(e.Role), len(e.Function), n, n-MaxSubject),
 	}}
 }

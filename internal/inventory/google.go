@@ -77,14 +77,15 @@ func kept(i Item, state string, disabled bool, expires string) Item {
 	if disabled && state == "ACTIVE" {
 		i.State = "DISABLED"
 	}
-	if t, err := time.Parse(time.RFC3339, expires); state == "DELETED" && err == nil {
+	if t, err := time.Parse(time.RFC3339, expires); state == clouds.Deleted && err == nil {
 		i.Freed = t
 	}
 	return i
 }
 
-// grants are those to a service account, if there is one, to what is left of a deleted one, and to
-// the principals of a pool: on buckets, the project and the service account.
+// grants are those to a service account, if there is one, to what is left of a
+// deleted one, and to the principals of a pool: on buckets, the project and the
+// service account.
 type grants struct {
 	g       *clouds.Google
 	project string // its id

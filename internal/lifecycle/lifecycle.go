@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
@@ -139,7 +140,7 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 	}
 	// A process that was killed with its parent may be about to end.
 	for deadline := time.Now().Add(ending); locked.Lock.Here() && !locked.Lock.Abandoned() && time.Now().Before(deadline); {
-		if err := sleep(ctx, soon); err != nil {
+		if err := clouds.Pause(ctx, soon); err != nil {
 			return err
 		}
 	}
@@ -169,13 +170,3 @@ const (
 	soon  = 200 * time.Millisecond
 	later = 5 * time.Second
 )
-
-// sleep waits, unless ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 )
 
@@ -26,7 +27,7 @@ func (l Lifecycle) settled(ctx context.Context, name string) error {
 			return nil
 		}
 		l.Progress.Say(fmt.Sprintf("waiting for the stack %s, which is %s", name, status))
-		if err := sleep(ctx, wait); err != nil {
+		if err := clouds.Pause(ctx, wait); err != nil {
 			return err
 		}
 	}

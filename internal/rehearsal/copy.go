@@ -3,11 +3,9 @@ package rehearsal
 import (
 	"context"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"net/url"
 	"os"
@@ -23,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 )
@@ -76,7 +75,7 @@ func invoke(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 		if err == nil || left < 0 {
 			return answer, err
 		}
-		if interrupted := wait(ctx, min(left+time.Millisecond, retry)); interrupted != nil {
+		if interrupted := clouds.Pause(ctx, min(left+time.Millisecond, retry)); interrupted != nil {
 			return "", errors.Join(err, interrupted)
 		}
 	}
@@ -103,16 +102,10 @@ func (s *Stand) invoke(ctx context.Context) (string, error) {
 	if err := json.Unmarshal(out.Payload, &got); err != nil {
 		return "", fmt.Errorf("the function answered %s: %w", out.Payload, err)
 	}
-	if got.StatusCode != 200 || got.Body != "File transferred successfully" || got.Bytes != int64(len(sample)) || got.CRC32C != checksum([]byte(sample)) {
+	if got.StatusCode != 200 || got.Body != "File transferred successfully" || got.Bytes != int64(len(sample)) || got.CRC32C != clouds.CRC32C([]byte(sample)) {
 		return "", fmt.Errorf("the function answered %s", out.Payload)
 	}
 	return string(out.Payload), nil
-}
-
-// checksum is CRC32C as both clouds write it.
-func checksum(data []byte) string {
-	sum := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
-	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
 }
 
 // prove writes a claim down, with what was seen.
@@ -160,8 +153,8 @@ func proveCopy(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 	summary.prove("the copy has the object's bytes", fmt.Sprintf("%q", data), string(data) == sample)
 	summary.prove("both clouds report the same size", fmt.Sprintf("Cloud Storage %s, S3 %d", source.Size, aws.ToInt64(out.ContentLength)), source.Size == fmt.Sprint(aws.ToInt64(out.ContentLength)))
 	summary.prove("both clouds report the same CRC32C, and it is the bytes' own",
-		fmt.Sprintf("Cloud Storage %s, S3 %s, computed %s", source.Crc32c, aws.ToString(out.ChecksumCRC32C), checksum(data)),
-		source.Crc32c == aws.ToString(out.ChecksumCRC32C) && source.Crc32c == checksum(data))
+		fmt.Sprintf("Cloud Storage %s, S3 %s, computed %s", source.Crc32c, aws.ToString(out.ChecksumCRC32C), clouds.CRC32C(data)),
+		source.Crc32c == aws.ToString(out.ChecksumCRC32C) && source.Crc32c == clouds.CRC32C(data))
 	summary.prove("the copy names the generation that was read", out.Metadata["gcs-generation"], out.Metadata["gcs-generation"] == source.Generation)
 
 	entries := s.Sandbox.Journal.Entries()

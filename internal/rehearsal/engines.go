@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -54,7 +53,7 @@ func bootstrap(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 		return target, err
 	}
 	// The first deployment assumes the roles that were made just now.
-	return target, wait(ctx, s.delay)
+	return target, clouds.Pause(ctx, s.delay)
 }
 
 // up brings the environment up as `gcs-to-s3 up` does.
@@ -87,14 +86,4 @@ func (s *Stand) getenv(name string) string {
 		}
 	}
 	return ""
-}
-
-// wait waits, unless it is interrupted.
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
 // proveGone asks both clouds for everything that the engines made.
@@ -129,7 +131,7 @@ func (s *Stand) goneFromGoogle(ctx context.Context, summary *Summary) error {
 			return err
 		}
 		summary.prove(resource.what+" is deleted, as Google deletes: its id is free again after 30 days",
-			fmt.Sprintf("%s, freed at %s", got.State, got.ExpireTime), got.State == "DELETED" && got.ExpireTime != "")
+			fmt.Sprintf("%s, freed at %s", got.State, got.ExpireTime), got.State == clouds.Deleted && got.ExpireTime != "")
 	}
 	return nil
 }

@@ -3,11 +3,8 @@ package verify
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"net/http"
 	"strconv"
@@ -78,7 +75,7 @@ func (v *verification) check(ctx context.Context) bool {
 		}
 		same("size", strconv.FormatInt(size, 10), strconv.FormatInt(v.answer.Bytes, 10))
 		if body != nil {
-			computed := checksum(body)
+			computed := clouds.CRC32C(body)
 			same("CRC32C of the bytes", computed, v.answer.CRC32C)
 			if sum == "" {
 				sum = computed
@@ -97,12 +94,6 @@ func (v *verification) check(ctx context.Context) bool {
 type mismatch struct{ what, got, want string }
 
 func (m *mismatch) Error() string { return fmt.Sprintf("%s: %q, want %q", m.what, m.got, m.want) }
-
-// checksum is CRC32C as both clouds write it.
-func checksum(data []byte) string {
-	sum := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
-	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
-}
 
 // tidy removes the probe and its copy, also when ctx has ended. What was never made
 // is no failure.

@@ -108,7 +108,7 @@ func (o Options) complete() Options {
 		o.Now = time.Now
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = clouds.Pause
 	}
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
@@ -120,17 +120,6 @@ func (o Options) complete() Options {
 const Prefix = "gcs-to-s3-probe-"
 
 func probeName() string { return Prefix + strings.ToLower(rand.Text()[:16]) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
 
 // step runs one step of the person's own and writes it down as a hop. It tells
 // whether the step succeeded.
