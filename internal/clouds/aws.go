@@ -41,6 +41,19 @@ func CheckAccount(ctx context.Context, cfg aws.Config, env environment.Environme
 	return nil
 }
 
+// qualifier is in the names of what a CDK bootstrap makes: AWS CDK Developer
+// Guide, "Customize AWS CDK bootstrapping".
+const qualifier = "hnb659fds"
+
+// BootstrapVersion is the parameter that holds the version of the bootstrap: AWS
+// CDK Developer Guide, "AWS CDK bootstrapping".
+const BootstrapVersion = "/cdk-bootstrap/" + qualifier + "/version"
+
+// AssetBucket is where the CDK puts templates and bundles.
+func AssetBucket(env environment.Environment) string {
+	return fmt.Sprintf("cdk-%s-assets-%s-%s", qualifier, env.AWSAccount, env.AWSRegion)
+}
+
 // Code is the error code that AWS answered, or empty.
 func Code(err error) string {
 	var answer smithy.APIError

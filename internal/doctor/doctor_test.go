@@ -59,7 +59,7 @@ func newStand(t *testing.T) *stand {
 	}
 	s.as(t, s.Google.AdminToken())
 	_, err := ssm.NewFromConfig(s.options.AWS).PutParameter(context.Background(), &ssm.PutParameterInput{
-		Name: aws.String(versionParameter), Value: aws.String("33"), Type: ssmtypes.ParameterTypeString})
+		Name: aws.String(clouds.BootstrapVersion), Value: aws.String("33"), Type: ssmtypes.ParameterTypeString})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func (s *stand) makeStack(t *testing.T, name, want string) {
 	t.Helper()
 	parameter := name
 	if want != "CREATE_COMPLETE" {
-		parameter = versionParameter
+		parameter = clouds.BootstrapVersion
 	}
 	client := cloudformation.NewFromConfig(s.options.AWS)
 	template := fmt.Sprintf(`{"Resources":{"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x","Name":%q}}}}`, parameter)
@@ -352,7 +352,7 @@ func TestFindings(t *testing.T) {
 		{name: "a deleted provider without a mark", bare: true, spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.providerPath(), nil, nil) }, id: "provider", want: Error, seen: "was not this environment's"},
 
 		{name: "no bootstrap", spoil: func(t *testing.T, s *stand) {
-			if _, err := ssm.NewFromConfig(s.options.AWS).DeleteParameter(context.Background(), &ssm.DeleteParameterInput{Name: aws.String(versionParameter)}); err != nil {
+			if _, err := ssm.NewFromConfig(s.options.AWS).DeleteParameter(context.Background(), &ssm.DeleteParameterInput{Name: aws.String(clouds.BootstrapVersion)}); err != nil {
 				t.Fatal(err)
 			}
 		}, id: "bootstrap", want: Error, seen: "not bootstrapped", hint: "npx cdk bootstrap aws://123456789012/ap-northeast-1"},
@@ -462,7 +462,7 @@ const s3role = "npx cdk deploy -c environment=test gcs-to-s3-test-role"
 func (s *stand) setBootstrap(t *testing.T, version string) {
 	t.Helper()
 	if _, err := ssm.NewFromConfig(s.options.AWS).PutParameter(context.Background(), &ssm.PutParameterInput{
-		Name: aws.String(versionParameter), Value: &version, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)}); err != nil {
+		Name: aws.String(clouds.BootstrapVersion), Value: &version, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/api/serviceusage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 )
 
 // fact is something that several checks ask for, and that is asked of a cloud once.
@@ -103,17 +104,11 @@ func (e *examination) function(ctx context.Context) (*lambda.GetFunctionOutput, 
 
 func (e *examination) stack(ctx context.Context, name string) (*cloudformationtypes.Stack, error) {
 	return e.facts.stacks[name].get(func() (*cloudformationtypes.Stack, error) {
-		out, err := cloudformation.NewFromConfig(e.AWS).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
-		if clouds.Code(err) == "ValidationError" && strings.Contains(err.Error(), "does not exist") {
-			return nil, errMissing
+		stack, err := inventory.Stack(ctx, cloudformation.NewFromConfig(e.AWS), name)
+		if err == nil && stack == nil {
+			err = errMissing
 		}
-		if err != nil {
-			return nil, err
-		}
-		if len(out.Stacks) != 1 {
-			return nil, fmt.Errorf("describing the stack %s: %d are answered", name, len(out.Stacks))
-		}
-		return &out.Stacks[0], nil
+		return stack, err
 	})
 }
 

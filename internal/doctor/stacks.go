@@ -15,10 +15,6 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// versionParameter holds the version of the bootstrap: AWS CDK Developer Guide,
-// "AWS CDK bootstrapping". hnb659fds is the qualifier that the CDK has by default.
-const versionParameter = "/cdk-bootstrap/hnb659fds/version"
-
 // minBootstrap is the oldest bootstrap that the modern synthesizer works with: the
 // rule that the CDK puts into every template, CheckBootstrapVersion.
 const minBootstrap = 6
@@ -39,10 +35,10 @@ func (e *examination) newestBootstrap() int {
 
 func lookBootstrap(ctx context.Context, e *examination) finding {
 	run := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", e.Environment.AWSAccount, e.Environment.AWSRegion)
-	out, err := ssm.NewFromConfig(e.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(versionParameter)})
+	out, err := ssm.NewFromConfig(e.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(clouds.BootstrapVersion)})
 	switch {
 	case clouds.Code(err) == "ParameterNotFound":
-		return wrong(run, "the account's region is not bootstrapped: there is no parameter %s", versionParameter)
+		return wrong(run, "the account's region is not bootstrapped: there is no parameter %s", clouds.BootstrapVersion)
 	case err != nil:
 		return unseen(err)
 	}
@@ -51,7 +47,7 @@ func lookBootstrap(ctx context.Context, e *examination) finding {
 	newest := e.newestBootstrap()
 	switch {
 	case err != nil:
-		return wrong(run, "the parameter %s is %q, which is no version", versionParameter, text)
+		return wrong(run, "the parameter %s is %q, which is no version", clouds.BootstrapVersion, text)
 	case have < minBootstrap:
 		return wrong(run, "version %d; the CDK needs %d or newer", have, minBootstrap)
 	case have < newest:

@@ -2,15 +2,10 @@ package inventory
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -18,14 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
-
-// asset is a file that the CDK put into its bucket.
-type asset struct{ bucket, key string }
 
 // ofAWS asks AWS. A role or function of the environment's names that is marked as
 // another environment's is not listed.
@@ -33,17 +24,20 @@ func ofAWS(ctx context.Context, cfg aws.Config, env environment.Environment) ([]
 	var items []Item
 	var errs []error
 	stacks := cloudformation.NewFromConfig(cfg)
+	var present []cfntypes.Stack
 	for _, name := range []string{env.FunctionStack(), env.RoleStack()} {
 		stack, err := Stack(ctx, stacks, name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		if stack != nil {
+			present = append(present, *stack)
 		}
-		if stack == nil {
-			continue
-		}
+		errs = append(errs, err)
+	}
+	files, err := readAssets(ctx, cfg, env, present)
+	errs = append(errs, err)
+	for _, stack := range present {
+		name := aws.ToString(stack.StackName)
 		items = append(items, Item{Cloud: "AWS", Kind: KindStack, Name: name, State: string(stack.StackStatus), Created: aws.ToTime(stack.CreationTime)})
-		assets, err := assetsOf(ctx, cfg, stacks, stack, env)
+		assets, err := files.of(ctx, stacks, stack)
 		items = append(items, assets...)
 		errs = append(errs, err)
 		others, err := resourcesOf(ctx, stacks, name)
@@ -64,13 +58,13 @@ func ofAWS(ctx context.Context, cfg aws.Config, env environment.Environment) ([]
 func Stack(ctx context.Context, client *cloudformation.Client, name string) (*cfntypes.Stack, error) {
 	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if err != nil {
-		if clouds.Code(err) == "ValidationError" { // CloudFormation's way to say that it does not exist
+		if clouds.Code(err) == "ValidationError" && strings.Contains(err.Error(), "does not exist") {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("asking for the stack %s: %w", name, err)
 	}
-	if len(out.Stacks) == 0 {
-		return nil, nil
+	if len(out.Stacks) != 1 {
+		return nil, fmt.Errorf("asking for the stack %s: %d are answered", name, len(out.Stacks))
 	}
 	return &out.Stacks[0], nil
 }
@@ -150,107 +144,3 @@ func resourcesOf(ctx context.Context, client *cloudformation.Client, stack strin
 	}
 	return items, nil
 }
-
-// assetsOf are the files that deployments of the stack put into the CDK's bucket:
-// templates, which the CDK calls by their SHA-256, and the bundles that those name.
-// The present template is the stack's own; earlier ones are those in the bucket,
-// not older than the stack, that make the same role or function. A bucket that may
-// not be looked at shows none.
-func assetsOf(ctx context.Context, cfg aws.Config, client *cloudformation.Client, stack *cfntypes.Stack, env environment.Environment) ([]Item, error) {
-	name := aws.ToString(stack.StackName)
-	out, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &name})
-	if err != nil {
-		return nil, fmt.Errorf("reading the template of %s: %w", name, err)
-	}
-	present := []byte(aws.ToString(out.TemplateBody))
-	made, bundles, err := readTemplate(present)
-	if err != nil {
-		return nil, fmt.Errorf("reading the template of %s: %w", name, err)
-	}
-	sum := sha256.Sum256(present)
-	keys := append(bundles, hex.EncodeToString(sum[:])+".json")
-	bucket := fmt.Sprintf("cdk-%s-assets-%s-%s", qualifier, env.AWSAccount, env.AWSRegion)
-	store := s3.NewFromConfig(cfg)
-	stored := map[string]time.Time{}
-	pages := s3.NewListObjectsV2Paginator(store, &s3.ListObjectsV2Input{Bucket: &bucket, ExpectedBucketOwner: &env.AWSAccount})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, ctx.Err()
-		}
-		for _, object := range page.Contents {
-			key, at := aws.ToString(object.Key), aws.ToTime(object.LastModified)
-			stored[key] = at
-			if strings.HasSuffix(key, ".json") && at.After(aws.ToTime(stack.CreationTime).Add(-ahead)) && aws.ToInt64(object.Size) <= maxTemplate {
-				if theirs, bundles, err := fetchTemplate(ctx, store, bucket, key); err == nil && theirs != "" && theirs == made {
-					keys = append(append(keys, key), bundles...)
-				}
-			}
-		}
-	}
-	slices.Sort(keys)
-	var items []Item
-	for _, key := range slices.Compact(keys) {
-		if at, ok := stored[key]; ok {
-			items = append(items, Item{Cloud: "AWS", Kind: KindAsset, Name: bucket + "/" + key, State: "stored", Detail: "of " + name, Created: at, asset: asset{bucket, key}})
-		}
-	}
-	return items, nil
-}
-
-// ahead is how long before a stack's creation its first template may have been put.
-const ahead = time.Hour
-
-// maxTemplate is the largest template, in bytes: AWS CloudFormation User Guide,
-// "Understand CloudFormation quotas".
-const maxTemplate = 1 << 20
-
-func fetchTemplate(ctx context.Context, store *s3.Client, bucket, key string) (made string, bundles []string, err error) {
-	out, err := store.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
-	if err != nil {
-		return "", nil, err
-	}
-	defer out.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(out.Body, maxTemplate))
-	if err != nil {
-		return "", nil, err
-	}
-	return readTemplate(body)
-}
-
-// readTemplate tells which role or function a template makes, by which it is known,
-// and which bundles it names.
-func readTemplate(body []byte) (made string, bundles []string, err error) {
-	var template struct {
-		Resources map[string]struct {
-			Type       string
-			Properties map[string]json.RawMessage
-		}
-	}
-	if err := json.Unmarshal(body, &template); err != nil {
-		return "", nil, err
-	}
-	text := func(raw json.RawMessage) (s string) {
-		_ = json.Unmarshal(raw, &s) // what is computed is no name of ours
-		return s
-	}
-	for _, resource := range template.Resources {
-		switch resource.Type {
-		case "AWS::Lambda::Function":
-			made = resource.Type + " " + text(resource.Properties["FunctionName"])
-			var code struct{ S3Key json.RawMessage }
-			if json.Unmarshal(resource.Properties["Code"], &code) == nil && text(code.S3Key) != "" {
-				bundles = append(bundles, text(code.S3Key))
-			}
-		case "AWS::IAM::Role":
-			if name := text(resource.Properties["RoleName"]); name != "" && made == "" {
-				made = resource.Type + " " + name
-			}
-		}
-	}
-	return made, bundles, nil
-}
-
-// qualifier is in the names of what a CDK bootstrap makes: AWS CDK Developer
-// Guide, "Customize AWS CDK bootstrapping".
-const qualifier = "hnb659fds"

@@ -53,6 +53,11 @@ type Item struct {
 // Deleted tells whether an item is only a name that Google still keeps.
 func (i Item) Deleted() bool { return !i.Freed.IsZero() }
 
+// OfStack tells whether an item is part of a stack, and goes with it alone.
+func (i Item) OfStack() bool {
+	return i.Kind == KindRole || i.Kind == KindFunction || i.Kind == KindResource
+}
+
 func (i Item) String() string {
 	s := fmt.Sprintf("%s %s %s", i.Cloud, i.Kind, i.short())
 	if i.Detail != "" {

@@ -243,7 +243,11 @@ func TestAssets(t *testing.T) {
 	}
 	assets := func() []string {
 		t.Helper()
-		items, err := assetsOf(t.Context(), both.AWS, stacks, stack, c.Env)
+		files, err := readAssets(t.Context(), both.AWS, c.Env, []cfntypes.Stack{*stack})
+		if err != nil {
+			t.Fatal(err)
+		}
+		items, err := files.of(t.Context(), stacks, *stack)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,8 +283,8 @@ func TestAssets(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(slices.Values([]string{current, "earlier.json"})), assets()); diff != "" {
 		t.Errorf("assets (-want +got):\n%s", diff)
 	}
-	made, bundles, err := readTemplate([]byte(`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":{"Ref":"X"}}},"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"made","Code":{"S3Key":"bundle.zip"}}}}}`))
-	if err != nil || made != "AWS::Lambda::Function made" || len(bundles) != 1 || bundles[0] != "bundle.zip" {
-		t.Errorf("readTemplate() = %q, %v, %v", made, bundles, err)
+	read, err := readTemplate([]byte(`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":{"Ref":"X"}}},"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"made","Code":{"S3Key":"bundle.zip"}}}}}`))
+	if err != nil || read.made != "AWS::Lambda::Function made" || len(read.bundles) != 1 || read.bundles[0] != "bundle.zip" {
+		t.Errorf("readTemplate() = %+v, %v", read, err)
 	}
 }

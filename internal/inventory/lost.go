@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -45,22 +46,30 @@ func RemoveLost(ctx context.Context, c Clouds, env environment.Environment, f Fo
 		return err
 	}
 	items := append(bindings, Left(f.Items)...)
+	client := cloudformation.NewFromConfig(c.AWS)
+	var stacks []cfntypes.Stack
 	for _, i := range Left(f.Items) {
-		if i.Kind == KindStack {
-			client := cloudformation.NewFromConfig(c.AWS)
-			stack, err := Stack(ctx, client, i.Name)
-			if err != nil {
-				return err
-			}
-			if stack == nil {
-				continue // it went meanwhile
-			}
-			assets, err := assetsOf(ctx, c.AWS, client, stack, env)
-			if err != nil {
-				return err
-			}
-			items = append(items, assets...)
+		if i.Kind != KindStack {
+			continue
 		}
+		stack, err := Stack(ctx, client, i.Name)
+		if err != nil {
+			return err
+		}
+		if stack != nil { // or it went meanwhile
+			stacks = append(stacks, *stack)
+		}
+	}
+	files, err := readAssets(ctx, c.AWS, env, stacks)
+	if err != nil {
+		return err
+	}
+	for _, stack := range stacks {
+		assets, err := files.of(ctx, client, stack)
+		if err != nil {
+			return err
+		}
+		items = append(items, assets...)
 	}
 	slices.SortStableFunc(items, func(a, b Item) int { return lostRank(a) - lostRank(b) })
 	var errs []error

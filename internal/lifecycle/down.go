@@ -99,8 +99,8 @@ func (l Lifecycle) sweep(ctx context.Context, found []inventory.Item) (string, e
 	removed := 0
 	var errs []error
 	for _, i := range inventory.Left(left) {
-		if i.Kind == inventory.KindRole || i.Kind == inventory.KindFunction || i.Kind == inventory.KindResource || l.Keeps(i) {
-			continue // a stack's, or kept on purpose
+		if i.OfStack() || l.Keeps(i) {
+			continue
 		}
 		l.Progress.Say("removing the " + i.String())
 		if err := inventory.Remove(ctx, l.Clouds, i); err != nil {
