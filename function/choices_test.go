@@ -12,14 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // TestDirectAccess: without a service account, a cold invocation makes three requests.
 func TestDirectAccess(t *testing.T) {
 	l := newInvocation(t)
-	names := l.Names()
+	names := l.CredentialNames()
 	names.ServiceAccount = ""
 	c, err := credential.New(names, credential.Options{TokenURL: l.Env.GoogleTokenURL, AllowLoopback: true})
 	if err != nil {

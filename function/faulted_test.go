@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
 
 var (
@@ -316,7 +316,7 @@ func leaked(before map[string]string) string {
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
 		left = nil
 		for number, stack := range goroutines() {
-			if _, old := before[number]; !old && !strings.Contains(stack, "/internal/sandbox") && !strings.Contains(stack, "http.(*conn).serve") {
+			if _, old := before[number]; !old && !strings.Contains(stack, "/gcs-to-s3/sandbox") && !strings.Contains(stack, "http.(*conn).serve") {
 				left = append(left, stack)
 			}
 		}

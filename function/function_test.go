@@ -28,22 +28,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // invocation is the function as it starts in an execution environment.
 type invocation struct {
-	*sandboxtest.Clouds
+	*integration.Clouds
 	env map[string]string
 	log bytes.Buffer
 }
 
 func newInvocation(t *testing.T) *invocation {
 	t.Helper()
-	c := sandboxtest.New(t, sandbox.Options{MinPart: 1})
+	c := integration.New(t, sandbox.Options{MinPart: 1})
 	file := filepath.Join(t.TempDir(), c.Env.CredentialFileName())
 	if err := os.WriteFile(file, c.Configuration(t).JSON(), 0o644); err != nil {
 		t.Fatal(err)

@@ -9,13 +9,14 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // found looks for what exists, and returns what is said of it.
-func found(t *testing.T, c *sandboxtest.Clouds, env environment.Environment, preview bool) (Existing, string) {
+func found(t *testing.T, c *integration.Clouds, env environment.Environment, preview bool) (Existing, string) {
 	t.Helper()
 	env.Google = environment.GoogleAPIs{IAM: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken()}
 	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
@@ -28,7 +29,7 @@ func found(t *testing.T, c *sandboxtest.Clouds, env environment.Environment, pre
 }
 
 // mark describes what sandboxtest made as an environment's.
-func mark(t *testing.T, c *sandboxtest.Clouds, name string) {
+func mark(t *testing.T, c *integration.Clouds, name string) {
 	t.Helper()
 	text := map[string]any{"description": "made by a test [gcs-to-s3 " + name + "]"}
 	c.Call(t, "PATCH", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), map[string]any{"serviceAccount": text, "updateMask": "description"}, nil)
@@ -38,7 +39,7 @@ func mark(t *testing.T, c *sandboxtest.Clouds, name string) {
 
 func TestFind(t *testing.T) {
 	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := integration.New(t, sandbox.Options{})
 	parent := "projects/" + c.Env.GoogleProject
 	pool := parent + "/locations/global/workloadIdentityPools/" + c.Env.Pool
 	whole := Existing{ServiceAccount: parent + "/serviceAccounts/" + c.Env.ServiceAccountEmail(), Pool: pool, Provider: pool + "/providers/" + c.Env.Provider}
@@ -86,7 +87,7 @@ func TestFind(t *testing.T) {
 // service account none is looked for.
 func TestFindFurtherProviders(t *testing.T) {
 	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := integration.New(t, sandbox.Options{})
 	mark(t, c, c.Env.Name)
 	c.Env.DirectAccess, c.Env.TrustedRoles = true, "210987654321:theirs,210987654321:more,reader"
 	text := map[string]any{"description": "made by a test [gcs-to-s3 " + c.Env.Name + "]", "aws": map[string]any{"accountId": "210987654321"}}
@@ -111,7 +112,7 @@ func TestFindInANewProject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &sandboxtest.Clouds{Sandbox: s, Env: env}
+	c := &integration.Clouds{Clouds: &sandboxtest.Clouds{Sandbox: s}, Env: env}
 	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || said != "" {
 		t.Errorf("with no API enabled: %+v, %q", got, said)
 	}

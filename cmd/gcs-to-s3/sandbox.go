@@ -14,9 +14,9 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
 func newSandbox(getenv func(string) string) *cobra.Command {

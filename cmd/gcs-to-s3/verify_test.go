@@ -12,14 +12,14 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/doctor"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/verify"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
 // inProject makes a project's folder with an environment of local clouds the
 // working directory, and their credentials those of the shell.
-func inProject(t *testing.T, c *sandboxtest.Clouds) {
+func inProject(t *testing.T, c *integration.Clouds) {
 	t.Helper()
 	root := t.TempDir()
 	var file strings.Builder
@@ -60,7 +60,7 @@ func execute(args ...string) (string, error) {
 // TestVerifyAndDoctor runs both commands on an environment that copies, and on one
 // whose service account is disabled.
 func TestVerifyAndDoctor(t *testing.T) {
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := integration.New(t, sandbox.Options{})
 	c.Deploy(t) // from here: the function is this module's
 	inProject(t, c)
 

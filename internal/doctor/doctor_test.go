@@ -26,15 +26,15 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
 
 // stand is an environment in local clouds with what an examination of it takes:
 // a project's folder, and tools that say their versions.
 type stand struct {
-	*sandboxtest.Clouds
+	*integration.Clouds
 	options Options
 	tools   map[string]string
 }
@@ -43,10 +43,10 @@ type stand struct {
 func newStand(t *testing.T) *stand {
 	t.Helper()
 	t.Parallel()
-	s := &stand{Clouds: sandboxtest.New(t, sandbox.Options{}), tools: map[string]string{
+	s := &stand{Clouds: integration.New(t, sandbox.Options{}), tools: map[string]string{
 		"go": "go version go1.26.8 linux/amd64", "node": "v20.20.2", "npm": "10.8.2", "pulumi": "v3.217.0",
 	}}
-	s.Env.Architecture = sandboxtest.Architecture()
+	s.Env.Architecture = integration.Architecture()
 	s.options = Options{
 		Environment: s.Env, Root: projectFolder(t), AWS: s.AWSConfig(s.AWS.Admin()),
 		Command: func(_ context.Context, name string, _ ...string) (string, error) {
@@ -388,7 +388,7 @@ func TestFindings(t *testing.T) {
 			id: "function-settings", want: Error, seen: `KMS_KEY is "arn:x", not ""`, hint: "npx cdk deploy"},
 		{name: "a configuration with a service account, for direct access", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "configuration", want: Error, seen: "the service account gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com, not none"},
 		{name: "a bundle without a service account", spoil: func(t *testing.T, s *stand) {
-			names := s.Names()
+			names := s.CredentialNames()
 			names.ServiceAccount = ""
 			c, err := credential.New(names, credential.Options{TokenURL: s.Env.GoogleTokenURL, AllowLoopback: true})
 			if err != nil {
@@ -486,7 +486,7 @@ func (s *stand) bundle(t *testing.T, configuration string) []byte {
 	if configuration != "" {
 		files[s.Env.CredentialFileName()] = []byte(configuration)
 	}
-	return sandboxtest.Bundle(t, files)
+	return integration.Bundle(t, files)
 }
 
 func (s *stand) redeploy(t *testing.T, configuration string) {

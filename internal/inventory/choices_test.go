@@ -5,15 +5,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
 // TestOfDirectAccess: without a service account none is asked for, and every
 // account's provider is listed.
 func TestOfDirectAccess(t *testing.T) {
 	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := integration.New(t, sandbox.Options{})
 	c.Call(t, "DELETE", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), nil, nil)
 	c.Env.DirectAccess, c.Env.TrustedRoles = true, "210987654321:theirs,reader"
 	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321", map[string]any{"aws": map[string]any{"accountId": "210987654321"}}, nil)

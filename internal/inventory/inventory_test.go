@@ -19,9 +19,10 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // clients are the administrators' clients of both local clouds.
@@ -48,7 +49,7 @@ func shown(items []Item) []string {
 
 func TestOf(t *testing.T) {
 	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := integration.New(t, sandbox.Options{})
 	both := clients(t, c.Sandbox, c.Env)
 	items := func() []Item {
 		t.Helper()
@@ -125,7 +126,7 @@ func TestOf(t *testing.T) {
 // TestOthersAreLeftAlone: a mark of another environment counts more than a name.
 func TestOthersAreLeftAlone(t *testing.T) {
 	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := integration.New(t, sandbox.Options{})
 	both := clients(t, c.Sandbox, c.Env)
 	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "[gcs-to-s3 other]"}, nil)
 	if _, err := iam.NewFromConfig(both.AWS).TagRole(t.Context(), &iam.TagRoleInput{RoleName: &c.Env.Role, Tags: []iamtypes.Tag{{Key: aws.String(environment.TagEnvironment), Value: aws.String("other")}}}); err != nil {
@@ -172,7 +173,7 @@ func TestOfNothing(t *testing.T) {
 // TestAll finds environments by their marks, and removes one whose file is lost.
 func TestAll(t *testing.T) {
 	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := integration.New(t, sandbox.Options{})
 	both := clients(t, c.Sandbox, c.Env)
 	mark := environment.Mark{Environment: "pr-7", Owner: "alice", Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
 	var tags []cfntypes.Tag
@@ -223,7 +224,7 @@ func TestAll(t *testing.T) {
 // nobody else's.
 func TestAssets(t *testing.T) {
 	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := integration.New(t, sandbox.Options{})
 	both := clients(t, c.Sandbox, c.Env)
 	template := func(role, value string) string {
 		return `{"Resources":{"Role":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"` + role + `","Description":"` + value + `","AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}}}}}`

@@ -24,8 +24,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
 var (

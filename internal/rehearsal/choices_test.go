@@ -32,16 +32,16 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
 // choices is an environment with everything on AWS's side that is off by default,
 // deployed by the CDK command line. Google's side stands already.
 type choices struct {
-	*sandboxtest.Clouds
+	*integration.Clouds
 	env     environment.Environment
 	root    string
 	cdk     string
@@ -55,7 +55,7 @@ func ptr[T any](v T) *T { return &v }
 
 func newChoices(t *testing.T) *choices {
 	t.Helper()
-	c := &choices{Clouds: sandboxtest.New(t, sandbox.Options{})}
+	c := &choices{Clouds: integration.New(t, sandbox.Options{})}
 	c.admin = c.AWSConfig(c.AWS.Admin())
 	working, err := os.Getwd()
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
 // sample is the content of the object that is copied.

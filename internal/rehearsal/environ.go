@@ -12,8 +12,8 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
 // nowhere is a loopback port on which nothing listens: where children's requests

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
 func TestSandboxesAtTheSameTimeHaveTheirOwnEnvironments(t *testing.T) {

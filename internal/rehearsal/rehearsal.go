@@ -19,10 +19,10 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/google"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/journal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
 // Rehearsal is one run. Root and Progress must be given.

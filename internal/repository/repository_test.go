@@ -77,7 +77,7 @@ func TestTheFunctionLinksNothingElse(t *testing.T) {
 	}
 	var own []string
 	for _, path := range goList(t, "-deps", "-tags", "lambda.norpc", "./function") {
-		if rest, ok := strings.CutPrefix(path, "github.com/gcs-to-s3/gcs-to-s3/"); ok {
+		if rest, ok := strings.CutPrefix(path, module); ok {
 			own = append(own, rest)
 		}
 	}
@@ -87,13 +87,49 @@ func TestTheFunctionLinksNothingElse(t *testing.T) {
 	}
 }
 
+const module = "github.com/gcs-to-s3/gcs-to-s3/"
+
 // TestTheProductKnowsNoSandbox keeps the fakes out of what is deployed.
 func TestTheProductKnowsNoSandbox(t *testing.T) {
 	t.Parallel()
-	for _, path := range goList(t, "-deps", "./stacks", "./infra", "./function", "./cmd/stacks", "./cmd/infra", "./internal/environment", "./internal/credential") {
-		if strings.Contains(path, "/internal/sandbox") || strings.Contains(path, "/internal/rehearsal") {
-			t.Errorf("the product depends on %s", path)
+	for _, path := range goList(t, "-deps", "./stacks/...", "./infra/...", "./function", "./cmd/stacks", "./cmd/infra", "./internal/environment", "./internal/credential") {
+		for _, not := range []string{"sandbox", "internal/rehearsal", "internal/integration"} {
+			if path == module+not || strings.HasPrefix(path, module+not+"/") {
+				t.Errorf("the product depends on %s", path)
+			}
 		}
+	}
+}
+
+// TestTheSandboxKnowsNoProduct keeps the local clouds usable by other projects, and
+// honest: what they answer does not come from the code that they judge. It holds for
+// their tests, too.
+func TestTheSandboxKnowsNoProduct(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, path := range goList(t, "-deps", "-test", "./sandbox/...") {
+		path, _, _ = strings.Cut(path, " ") // without the test that it is built for
+		rest, own := strings.CutPrefix(path, module)
+		if !own {
+			continue
+		}
+		seen++
+		if rest != "sandbox" && rest != "sandbox.test" && !strings.HasPrefix(rest, "sandbox/") && rest != "sandbox_test" {
+			t.Errorf("the sandbox depends on %s", path)
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d packages of the sandbox were seen", seen)
+	}
+}
+
+// TestTheSandboxesExampleIsCompiled holds the example of docs/sandbox.md to the test
+// that runs it.
+func TestTheSandboxesExampleIsCompiled(t *testing.T) {
+	t.Parallel()
+	_, code, found := strings.Cut(read(t, "sandbox/sandboxtest/example_test.go"), "func Test")
+	if !found || !strings.Contains(read(t, "docs/sandbox.md"), "```go\nfunc Test"+code+"```\n") {
+		t.Error("docs/sandbox.md does not show the test of sandbox/sandboxtest/example_test.go as it is")
 	}
 }
 

@@ -18,16 +18,16 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/faults"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/sandbox/sandboxtest"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
 
 // stand is an environment in local clouds, with what a verification of it takes.
 // The verification waits on the clouds' clock.
 type stand struct {
-	*sandboxtest.Clouds
+	*integration.Clouds
 	options Options
 	shown   bytes.Buffer
 	slept   time.Duration
@@ -36,7 +36,7 @@ type stand struct {
 func newStand(t *testing.T, opts sandbox.Options) *stand {
 	t.Helper()
 	t.Parallel()
-	s := &stand{Clouds: sandboxtest.New(t, opts)}
+	s := &stand{Clouds: integration.New(t, opts)}
 	s.options = Options{
 		Environment: s.Env, AWS: s.AWSConfig(s.AWS.Admin()), Google: s.google(t, s.Google.AdminToken()),
 		Progress: progress.Plain(&s.shown), Now: s.Now,
@@ -207,12 +207,12 @@ func TestMistakes(t *testing.T) {
 		}, hop: HopFunction, status: 200, cause: "did-not-start"},
 		{name: "an older function", set: func(t *testing.T, s *stand) {
 			s.Deploy(t, func(in *lambda.CreateFunctionInput) {
-				in.Code.ZipFile = sandboxtest.Bundle(t, map[string][]byte{"bootstrap": []byte(older)})
+				in.Code.ZipFile = integration.Bundle(t, map[string][]byte{"bootstrap": []byte(older)})
 			})
 		}, hop: HopFunction, status: 200, cause: "old-function"},
 		{name: "a function that takes too long", set: func(t *testing.T, s *stand) {
 			s.Deploy(t, func(in *lambda.CreateFunctionInput) {
-				in.Code.ZipFile = sandboxtest.Bundle(t, map[string][]byte{"bootstrap": []byte(silent)})
+				in.Code.ZipFile = integration.Bundle(t, map[string][]byte{"bootstrap": []byte(silent)})
 				in.Timeout = aws.Int32(1)
 			})
 		}, hop: HopFunction, status: 200, cause: "timeout"},
@@ -264,7 +264,7 @@ func TestMistakes(t *testing.T) {
 			s.deployWith(t, strings.ReplaceAll(string(s.Configuration(t).JSON()), s.Env.ServiceAccount, "somebody-else"))
 		}, hop: HopAccount, status: 403, cause: "other-configuration", found: "somebody-else@"},
 		{name: "a bundle without a service account", set: func(t *testing.T, s *stand) {
-			names := s.Names()
+			names := s.CredentialNames()
 			names.ServiceAccount = ""
 			c, err := credential.New(names, credential.Options{TokenURL: s.Env.GoogleTokenURL, AllowLoopback: true})
 			if err != nil {
@@ -362,7 +362,7 @@ done
 func (s *stand) deployWith(t *testing.T, configuration string) {
 	t.Helper()
 	s.Deploy(t, func(in *lambda.CreateFunctionInput) {
-		in.Code.ZipFile = sandboxtest.Replace(t, in.Code.ZipFile, s.Env.CredentialFileName(), []byte(configuration))
+		in.Code.ZipFile = integration.Replace(t, in.Code.ZipFile, s.Env.CredentialFileName(), []byte(configuration))
 	})
 }
 

@@ -1,0 +1,214 @@
+// Package aws is the local AWS: one HTTP handler for all its services. It finds
+// the service in the credential scope of a request's signature, verifies the
+// signature, lets the service answer and writes a journal of both.
+//
+// It models one account in one region. What each service models stands in its
+// own package. Throttling and latency are not modelled, and of eventual
+// consistency only the delay of IAM; and neither are TLS (the loopback listener stands for AWS's TLS endpoints, so
+// aws:SecureTransport is true) and other accounts.
+package aws
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudwatch"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/ecr"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/kms"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/lambda"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/logs"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/policy"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/s3"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/scheduler"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sigv4"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sqs"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/ssm"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sts"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
+)
+
+// AdminUser is the name of the user that the cloud begins with.
+const AdminUser = "sandbox-admin"
+
+// The region that IAM and the global endpoint of STS are in.
+const globalRegion = "us-east-1"
+
+// Options are what a cloud is made with.
+type Options struct {
+	Account string           // 12 digits
+	Region  string           // us-east-1
+	Now     func() time.Time // nil is time.Now
+	Random  io.Reader        // nil is crypto/rand
+	Journal *journal.Journal // nil keeps none
+	Dir     string           // where objects are stored; the cloud makes and removes its own folder in it
+	URL     string           // where the cloud is served, as clients reach it
+	// IAMDelay is how long a change of a policy takes to have effect: the real
+	// IAM's takes seconds, and minutes at worst. Zero is at once.
+	IAMDelay time.Duration
+	// Pause waits on the cloud's clock where a service waits for such a change;
+	// nil waits on the machine's.
+	Pause func(context.Context, time.Duration) error
+	// BodyIdle is how long a client may stop within a body; zero is what S3 allows.
+	BodyIdle time.Duration
+	// MinPart is the smallest part of an S3 upload but the last, in bytes; zero is
+	// what S3 allows.
+	MinPart int64
+}
+
+// Cloud is a local AWS. Make it with New.
+type Cloud struct {
+	options  Options
+	verifier sigv4.Verifier
+	admin    api.Credentials
+
+	store *blob.Store
+	iam   *iam.IAM
+	sts   *sts.STS
+	s3    *s3.S3
+	kms   *kms.KMS
+
+	cloudformation *cloudformation.Server
+	lambda         *lambda.Server
+	scheduler      *scheduler.Server
+
+	mu       sync.RWMutex
+	services map[string]api.Service
+}
+
+var (
+	accountRule = regexp.MustCompile(`^\d{12}$`)
+	regionRule  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+)
+
+// New returns a cloud with nothing in it but its administrator.
+func New(o Options) (*Cloud, error) {
+	if !accountRule.MatchString(o.Account) {
+		return nil, fmt.Errorf("making the local AWS: account %q is not 12 digits", o.Account)
+	}
+	if !regionRule.MatchString(o.Region) {
+		return nil, fmt.Errorf("making the local AWS: %q is not a region's name", o.Region)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Pause == nil && o.IAMDelay > 0 {
+		o.Pause = pause
+	}
+	if o.BodyIdle == 0 {
+		o.BodyIdle = maxBodyIdle
+	}
+	c := &Cloud{options: o, services: map[string]api.Service{}}
+	c.verifier = sigv4.Verifier{Now: o.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}
+	var err error
+	if c.iam, err = iam.New(iam.Options{Account: o.Account, Now: o.Now, Random: o.Random, Delay: o.IAMDelay, Journal: o.Journal}); err != nil {
+		return nil, err
+	}
+	if c.admin, err = c.iam.CreateAdministrator(AdminUser); err != nil {
+		return nil, fmt.Errorf("making the administrator: %w", err)
+	}
+	if c.store, err = blob.Open(o.Dir); err != nil {
+		return nil, err
+	}
+	c.sts = sts.New(c.iam)
+	c.kms = kms.New(kms.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random})
+	c.Register("kms", c.kms)
+	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Form: c.form, Delay: o.IAMDelay, MinPart: o.MinPart})
+	c.Register("iam", c.iam)
+	c.Register("sts", c.sts)
+	c.Register("s3", c.s3)
+	c.Register("ssm", ssm.New(ssm.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
+	c.Register("logs", logs.New(logs.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
+	c.Register("ecr", ecr.New(ecr.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
+	c.Register("sqs", sqs.New(sqs.Options{Account: o.Account, Region: o.Region, URL: o.URL, Now: o.Now, Random: o.Random}))
+	c.Register("monitoring", cloudwatch.New(cloudwatch.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
+	if c.lambda, err = lambda.New(lambda.Options{Account: o.Account, Region: o.Region, URL: o.URL, Dir: o.Dir, Sessions: c.iam, May: c.may, Now: o.Now, Random: o.Random}); err != nil {
+		return nil, err
+	}
+	c.Register("lambda", c.lambda)
+	c.scheduler = scheduler.New(scheduler.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random})
+	c.Register("scheduler", c.scheduler)
+	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random, Pause: o.Pause})
+	c.Register("cloudformation", c.cloudformation)
+	return c, nil
+}
+
+// may tells whether the identity of a key may do something, without its doing it.
+func (c *Cloud) may(accessKeyID, action, resource string) bool {
+	principal, ok := c.iam.Principal(accessKeyID)
+	return ok && c.iam.Evaluate(principal, action, resource, nil, policy.Set{}).Allowed
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Register adds a service under its name in credential scopes, or replaces it.
+func (c *Cloud) Register(name string, s api.Service) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.services[name] = s
+}
+
+// Close stops what still runs, stack operations and schedules before the functions
+// that they may be making or invoking, and removes what the cloud stored.
+func (c *Cloud) Close() error {
+	return errors.Join(c.cloudformation.Close(), c.scheduler.Close(), c.lambda.Close(), c.store.Close())
+}
+
+// Admin is the long-lived key of the user AdminUser, who may do everything.
+func (c *Cloud) Admin() api.Credentials { return c.admin }
+
+// IAM is the cloud's IAM.
+func (c *Cloud) IAM() *iam.IAM { return c.iam }
+
+// STS is the cloud's STS.
+func (c *Cloud) STS() *sts.STS { return c.sts }
+
+// CloudFormation is the cloud's CloudFormation.
+func (c *Cloud) CloudFormation() *cloudformation.Server { return c.cloudformation }
+
+// Lambda is the cloud's Lambda.
+func (c *Cloud) Lambda() *lambda.Server { return c.lambda }
+
+// Scheduler is the cloud's EventBridge Scheduler.
+func (c *Cloud) Scheduler() *scheduler.Server { return c.scheduler }
+
+// S3 is the cloud's S3.
+func (c *Cloud) S3() *s3.S3 { return c.s3 }
+
+// Account is the cloud's account id.
+func (c *Cloud) Account() string { return c.options.Account }
+
+// Region is the cloud's region.
+func (c *Cloud) Region() string { return c.options.Region }
+
+// URL is where the cloud is served.
+func (c *Cloud) URL() string { return c.options.URL }
+
+// region accepts the cloud's own region, and for the global services theirs.
+func (c *Cloud) region(service, region string) (expected string, ok bool) {
+	if region == c.options.Region || (service == "iam" || service == "sts") && region == globalRegion {
+		return region, true
+	}
+	return c.options.Region, false
+}

@@ -1,0 +1,152 @@
+package iam
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+)
+
+// Quotas and name rules; see "IAM and AWS STS quotas".
+const (
+	maxRoleName           = 64
+	maxUserName           = 64
+	maxPolicyName         = 128
+	maxPath               = 512
+	maxDescription        = 1000
+	maxTags               = 50
+	maxTagKey             = 128
+	maxTagValue           = 256
+	maxTrustPolicy        = 2048
+	maxRoleInlinePolicies = 10240
+	maxUserInlinePolicies = 2048
+	maxManagedPolicy      = 6144
+	maxAttachedPolicies   = 10
+	maxPolicyVersions     = 5
+	maxAccessKeys         = 2
+	defaultPage           = 100
+	maxPage               = 1000
+	minSessionDuration    = 3600
+	maxSessionDuration    = 43200
+)
+
+var (
+	nameRule = regexp.MustCompile(`^[\w+=,.@-]+$`)
+	pathRule = regexp.MustCompile(`^(/|/[!-~]+/)$`)
+)
+
+func checkName(name, member string, limit int) error {
+	switch {
+	case name == "":
+		return api.Invalid(name, member, "Member must have length greater than or equal to 1")
+	case len(name) > limit:
+		return api.Invalid(name, member, "Member must have length less than or equal to "+strconv.Itoa(limit))
+	case !nameRule.MatchString(name):
+		return api.Errorf(http.StatusBadRequest, "ValidationError", "The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-", member)
+	}
+	return nil
+}
+
+func checkPath(path string) (string, error) {
+	switch {
+	case path == "":
+		return "/", nil
+	case len(path) > maxPath:
+		return "", api.Invalid(path, "path", "Member must have length less than or equal to "+strconv.Itoa(maxPath))
+	case !pathRule.MatchString(path):
+		return "", api.Errorf(http.StatusBadRequest, "ValidationError", "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
+	}
+	return path, nil
+}
+
+// Tag is a tag of a role, user or policy.
+type Tag struct {
+	Key   string
+	Value string
+}
+
+// mergeTags sets tags in old and checks their rules.
+func mergeTags(old, tags []Tag) ([]Tag, error) {
+	out := append([]Tag(nil), old...)
+	seen := map[string]bool{}
+	for _, t := range tags {
+		switch {
+		case t.Key == "" || len(t.Key) > maxTagKey:
+			return nil, api.Invalid(t.Key, "tags.1.member.key", "Member must have length between 1 and "+strconv.Itoa(maxTagKey))
+		case len(t.Value) > maxTagValue:
+			return nil, api.Invalid(t.Value, "tags.1.member.value", "Member must have length less than or equal to "+strconv.Itoa(maxTagValue))
+		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
+			return nil, api.Errorf(http.StatusBadRequest, "InvalidInput", "Tag keys that start with aws: are reserved")
+		case seen[strings.ToLower(t.Key)]:
+			return nil, api.Errorf(http.StatusBadRequest, "InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+		}
+		seen[strings.ToLower(t.Key)] = true
+		out = append(removeTags(out, []string{t.Key}), t)
+	}
+	if len(out) > maxTags {
+		return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "The number of tags has reached the maximum limit.")
+	}
+	return out, nil
+}
+
+func removeTags(tags []Tag, keys []string) []Tag {
+	var out []Tag
+	for _, t := range tags {
+		keep := true
+		for _, k := range keys {
+			keep = keep && !strings.EqualFold(k, t.Key)
+		}
+		if keep {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// tagKeys is the condition context of a request that sets tags.
+func tagKeys(tags []Tag) map[string][]string {
+	if len(tags) == 0 {
+		return nil
+	}
+	keys := map[string][]string{}
+	for _, t := range tags {
+		keys["aws:RequestTag/"+t.Key] = []string{t.Value}
+		keys["aws:TagKeys"] = append(keys["aws:TagKeys"], t.Key)
+	}
+	return keys
+}
+
+// pageOutput tells where the next page begins.
+type pageOutput struct {
+	IsTruncated bool
+	Marker      string `xml:",omitempty" json:",omitempty"`
+}
+
+// page cuts one page out of items; a marker is the index of its first item.
+func page[T any](items []T, marker string, maxItems *int) ([]T, pageOutput, error) {
+	size, from := defaultPage, 0
+	if maxItems != nil {
+		if size = *maxItems; size < 1 || size > maxPage {
+			return nil, pageOutput{}, api.Invalid(size, "maxItems", "Member must have value between 1 and "+strconv.Itoa(maxPage))
+		}
+	}
+	if marker != "" {
+		n, err := strconv.Atoi(marker)
+		if err != nil || n < 0 || n > len(items) {
+			return nil, pageOutput{}, api.Errorf(http.StatusBadRequest, "ValidationError", "Invalid Marker.")
+		}
+		from = n
+	}
+	if end := from + size; end < len(items) {
+		return items[from:end], pageOutput{IsTruncated: true, Marker: strconv.Itoa(end)}, nil
+	}
+	return items[from:], pageOutput{}, nil
+}
+
+// encodeDocument is how IAM shows a policy document: percent-encoded.
+func encodeDocument(text string) string {
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
+}

@@ -1,0 +1,170 @@
+package lambda
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/lambda/runner"
+)
+
+const (
+	maxEvent   = 1 << 20 // an asynchronous payload, "Lambda quotas"
+	maxLogTail = 4 << 10 // X-Amz-Log-Result, "Invoke"
+	maxRetries = 2       // of a failed asynchronous invocation, by default
+)
+
+func (s *Server) invoke(c *call) (int, any, error) {
+	s.mu.Lock()
+	f, qualifier, err := s.qualified(c, "InvokeFunction")
+	s.mu.Unlock()
+	if err != nil {
+		return 0, nil, err
+	}
+	kind := c.Header.Get("X-Amz-Invocation-Type")
+	limit := runner.MaxPayload
+	if kind == "Event" {
+		limit = maxEvent
+	}
+	payload, err := io.ReadAll(io.LimitReader(c.Body, int64(limit)+1))
+	if err != nil {
+		return 0, nil, fmt.Errorf("reading the payload: %w", err)
+	}
+	if len(payload) > limit {
+		return 0, nil, api.Errorf(http.StatusRequestEntityTooLarge, "RequestTooLargeException", "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
+	}
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	}
+	if !json.Valid(payload) {
+		return 0, nil, api.Errorf(http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json: Could not parse payload into json")
+	}
+	clientContext, err := base64.StdEncoding.DecodeString(c.Header.Get("X-Amz-Client-Context"))
+	if err != nil {
+		return 0, nil, api.Errorf(http.StatusBadRequest, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
+	}
+	in := runner.Invocation{RequestID: c.ID, TraceID: s.trace(), Payload: payload, ClientContext: string(clientContext)}
+	if qualifier != "" {
+		in.ARN = s.arn(f.name) + ":" + qualifier
+	}
+	switch kind {
+	case "", "RequestResponse":
+		return s.invokeNow(c, f, in)
+	case "Event":
+		s.events.Go(func() { s.invokeLater(f, in) })
+		return http.StatusAccepted, nil, nil
+	case "DryRun":
+		return http.StatusNoContent, nil, nil
+	}
+	return 0, nil, constraint(kind, "invocationType", "satisfy enum value set: [Event, RequestResponse, DryRun]")
+}
+
+func (s *Server) invokeNow(c *call, f *function, in runner.Invocation) (int, any, error) {
+	result, err := s.run(f, in)
+	if err != nil {
+		return 0, nil, err
+	}
+	h := c.w.Header()
+	h.Set("X-Amz-Executed-Version", cmp.Or(f.version, latest))
+	if result.Failed {
+		h.Set("X-Amz-Function-Error", "Unhandled")
+		c.Entry.Code = result.ErrorType
+	}
+	if c.Header.Get("X-Amz-Log-Type") == "Tail" {
+		tail := result.Log
+		if len(tail) > maxLogTail {
+			tail = tail[len(tail)-maxLogTail:]
+		}
+		h.Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString([]byte(tail)))
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(result.Payload)))
+	h.Set("X-Amzn-Requestid", c.ID)
+	h.Set("X-Amzn-Trace-Id", in.TraceID)
+	c.w.WriteHeader(http.StatusOK)
+	_, _ = c.w.Write(result.Payload) // a caller that is gone needs no answer
+	return 0, nil, nil
+}
+
+// run runs one invocation within the function's concurrency.
+func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
+	whole := f.main()
+	for {
+		s.mu.Lock()
+		if whole.reserved != nil && whole.running >= *whole.reserved {
+			s.mu.Unlock()
+			return runner.Result{}, &api.Error{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded.",
+				Members: map[string]string{"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded"}}
+		}
+		pool, err := s.ready(f)
+		if err != nil {
+			s.mu.Unlock()
+			return runner.Result{}, err
+		}
+		whole.running++
+		s.mu.Unlock()
+		result, err := pool.Invoke(in)
+		s.mu.Lock()
+		whole.running--
+		again := errors.Is(err, runner.ErrClosed) && s.functions[f.name] == whole && !s.closed
+		s.mu.Unlock()
+		if again { // it was changed meanwhile, and has a new pool
+			continue
+		}
+		if _, refused := errors.AsType[*api.Error](err); refused { // by IAM, for the role
+			return result, api.Errorf(http.StatusForbidden, "AccessDeniedException", "The role defined for the function cannot be assumed by Lambda.")
+		}
+		return result, err
+	}
+}
+
+// invokeLater runs an asynchronous invocation, again if it fails, and sends what
+// failed for good to the dead-letter queue. Other results go nowhere: destinations
+// are not modelled.
+func (s *Server) invokeLater(f *function, in runner.Invocation) {
+	retries := maxRetries
+	s.mu.Lock()
+	if a := f.main().asynchronous; f.of == nil && a != nil && a.MaximumRetryAttempts != nil {
+		retries = *a.MaximumRetryAttempts
+	}
+	s.mu.Unlock()
+	var result runner.Result
+	var err error
+	for range retries + 1 {
+		if s.ctx.Err() != nil {
+			return
+		}
+		if result, err = s.run(f, in); err == nil && !result.Failed {
+			return
+		}
+	}
+	s.bury(f, in, result, err)
+}
+
+// trace makes a trace id that is not sampled.
+func (s *Server) trace() string {
+	id := s.uuid()
+	return fmt.Sprintf("Root=1-%08x-%s%s%s;Parent=%s%s;Sampled=0", s.opts.Now().Unix(), id[:8], id[9:13], id[24:36], id[14:18], id[24:36])
+}
+
+// Settle waits until no asynchronous invocation is under way; it is for tests.
+func (s *Server) Settle(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		s.events.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,58 @@
+package aws
+
+import (
+	"cmp"
+	"net/http"
+	"strconv"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sigv4"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
+)
+
+// Service names the service that a request is for.
+func (c *Cloud) Service(r *http.Request) string { return "aws/" + sigv4.Service(r) }
+
+type problem struct{ code, message string }
+
+// unavailable are the errors of a service that cannot now, by HTTP status; those
+// of no service stand for the others. Amazon S3 API Reference, "Error responses";
+// AWS Lambda API Reference, "Invoke"; "Common errors" of the query services.
+var unavailable = map[string]map[int]problem{
+	"s3": {
+		http.StatusOK:                  {"InternalError", "We encountered an internal error. Please try again."},
+		http.StatusBadRequest:          {"RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed."},
+		http.StatusInternalServerError: {"InternalError", "We encountered an internal error. Please try again."},
+		http.StatusServiceUnavailable:  {"SlowDown", "Please reduce your request rate."},
+	},
+	"lambda": {
+		http.StatusTooManyRequests:     {"TooManyRequestsException", "Rate Exceeded."},
+		http.StatusInternalServerError: {"ServiceException", "An error occurred and the request cannot be processed."},
+	},
+	"": {
+		http.StatusBadRequest:          {"Throttling", "Rate exceeded"},
+		http.StatusTooManyRequests:     {"Throttling", "Rate exceeded"},
+		http.StatusInternalServerError: {"InternalFailure", "The request processing has failed because of an unknown error, exception or failure."},
+		http.StatusServiceUnavailable:  {"ServiceUnavailable", "The request has failed due to a temporary failure of the server."},
+	},
+}
+
+// Refuse answers a refusal that was asked for, in the form of the service.
+func (c *Cloud) Refuse(w http.ResponseWriter, hr *http.Request, f faults.Refusal) {
+	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws", Service: sigv4.Service(hr), Operation: hr.Method + " " + hr.URL.Path, Injected: true}
+	r := c.request(hr, &entry)
+	r.Service = entry.Service
+	p, known := unavailable[r.Service][f.Status]
+	if !known {
+		if p, known = unavailable[""][f.Status]; !known {
+			p = unavailable[""][http.StatusServiceUnavailable]
+		}
+	}
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
+	}
+	answer := c.options.Journal.Answer(w, &entry)
+	defer answer.End()
+	api.WriteError(answer, r, api.Errorf(f.Status, cmp.Or(f.Code, p.code), "%s", cmp.Or(f.Message, p.message)))
+}

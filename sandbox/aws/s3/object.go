@@ -1,0 +1,224 @@
+package s3
+
+import (
+	"encoding/hex"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
+)
+
+// object is one version of a key.
+type object struct {
+	key          string
+	version      string // nullVersion outside of versioned buckets
+	deleteMarker bool
+	modified     time.Time
+	etag         string // without quotes
+	headers      map[string]string
+	checksum     checksum
+	blob         *blob.Blob
+	parts        []partXML // of a multipart upload
+}
+
+const metadataPrefix = "x-amz-meta-"
+
+func (o *object) metadata() map[string]string {
+	out := map[string]string{}
+	for k, v := range o.headers {
+		if name, ok := strings.CutPrefix(k, metadataPrefix); ok {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// current is the newest version of a key, which may be a delete marker; nil
+// when there is none.
+func (b *bucket) current(key string) *object {
+	v := b.versions[key]
+	if len(v) == 0 {
+		return nil
+	}
+	return v[len(v)-1]
+}
+
+// live is the current version unless that is a delete marker.
+func (b *bucket) live(key string) *object {
+	if o := b.current(key); o != nil && !o.deleteMarker {
+		return o
+	}
+	return nil
+}
+
+func (b *bucket) version(key, id string) *object {
+	for _, o := range b.versions[key] {
+		if o.version == id {
+			return o
+		}
+	}
+	return nil
+}
+
+// add makes o the current version. Outside of an enabled versioning it takes
+// the place of the null version.
+func (b *bucket) add(o *object, newVersion string) {
+	o.version = nullVersion
+	if b.versioning == "Enabled" {
+		o.version = newVersion
+	} else {
+		b.drop(o.key, nullVersion)
+	}
+	if len(b.versions[o.key]) == 0 {
+		at, _ := slices.BinarySearch(b.keys, o.key)
+		b.keys = slices.Insert(b.keys, at, o.key)
+	}
+	b.versions[o.key] = append(b.versions[o.key], o)
+}
+
+// drop removes one version for good and returns it.
+func (b *bucket) drop(key, id string) *object {
+	at := slices.IndexFunc(b.versions[key], func(o *object) bool { return o.version == id })
+	if at < 0 {
+		return nil
+	}
+	o := b.versions[key][at]
+	b.versions[key] = slices.Delete(b.versions[key], at, at+1)
+	if len(b.versions[key]) == 0 {
+		delete(b.versions, key)
+		if i, ok := slices.BinarySearch(b.keys, key); ok {
+			b.keys = slices.Delete(b.keys, i, i+1)
+		}
+	}
+	if o.blob != nil {
+		o.blob.Release()
+	}
+	return o
+}
+
+// objectHeaders reads what is kept with an object: the system metadata, the
+// user metadata and the labels of encryption.
+func (c *call) objectHeaders() (map[string]string, error) {
+	h := map[string]string{}
+	for _, name := range []string{"Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires"} {
+		if v := c.Header.Get(name); v != "" {
+			h[name] = v
+		}
+	}
+	if h["Content-Type"] == "" {
+		h["Content-Type"] = "binary/octet-stream"
+	}
+	size := 0
+	for name, values := range c.Header {
+		if name = strings.ToLower(name); strings.HasPrefix(name, metadataPrefix) {
+			h[name] = strings.Join(values, ",")
+			size += len(name) - len(metadataPrefix) + len(h[name])
+		}
+	}
+	if size > maxMetadata {
+		e := api.Errorf(http.StatusBadRequest, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
+		e.Members = map[string]string{"Size": strconv.Itoa(size), "MaxSizeAllowed": strconv.Itoa(maxMetadata)}
+		return nil, e
+	}
+	encryption, err := c.encryption()
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(h, encryption)
+	switch c.Header.Get("x-amz-acl") {
+	case "", "private", "bucket-owner-full-control":
+	default:
+		return nil, api.Errorf(http.StatusBadRequest, "AccessControlListNotSupported", "The bucket does not allow ACLs")
+	}
+	if v := c.Header.Get("x-amz-storage-class"); v != "" && v != standardClass {
+		return nil, notImplemented("Header", "x-amz-storage-class")
+	}
+	return h, nil
+}
+
+const encryptionHeader = "x-amz-server-side-encryption"
+
+// encryption reads the labels of encryption; without any, new objects are
+// encrypted with S3's own keys.
+func (c *call) encryption() (map[string]string, error) {
+	out := map[string]string{encryptionHeader: defaultEncrypt}
+	switch v := c.Header.Get(encryptionHeader); v {
+	case "", defaultEncrypt:
+	case "aws:kms":
+		out[encryptionHeader] = v
+	default:
+		return nil, invalidArgument(encryptionHeader, v, "The encryption method specified is not supported")
+	}
+	for name := range c.Header {
+		name = strings.ToLower(name)
+		if !strings.HasPrefix(name, encryptionHeader+"-") {
+			continue
+		}
+		switch strings.TrimPrefix(name, encryptionHeader+"-") {
+		case "aws-kms-key-id", "bucket-key-enabled":
+			if out[encryptionHeader] != "aws:kms" {
+				return nil, invalidArgument(encryptionHeader, c.Header.Get(encryptionHeader), "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms")
+			}
+			out[name] = c.Header.Get(name)
+		default:
+			return nil, notImplemented("Header", name) // customer keys and encryption contexts
+		}
+	}
+	if id := out[keyHeader]; id != "" {
+		arn, err := c.useKey("GenerateDataKey", id)
+		if err != nil {
+			return nil, err
+		}
+		out[keyHeader] = arn
+	}
+	return out, nil
+}
+
+const keyHeader = encryptionHeader + "-aws-kms-key-id"
+
+// useKey has KMS decide whether the caller may use a key for the call's object.
+func (c *call) useKey(action, id string) (arn string, err error) {
+	if c.s.options.UseKey == nil {
+		return "", notImplemented("Header", keyHeader)
+	}
+	return c.s.options.UseKey(c.Request, action, id, "s3", map[string]string{"aws:s3:arn": objectARN(c.bucket, c.key)})
+}
+
+// decrypt checks that the caller may use the key with which something is
+// encrypted, by its labels. Keys of S3's own, and that of the account, are
+// everybody's who may read.
+func (c *call) decrypt(labels map[string]string) error {
+	id := labels[keyHeader]
+	if id == "" {
+		return nil
+	}
+	_, err := c.useKey("Decrypt", id)
+	return err
+}
+
+// etag is an object's entity tag: of what is encrypted with a key of KMS it is not
+// the sum of the bytes ("Object", Amazon S3 API Reference).
+func (c *call) etag(labels map[string]string, sum []byte) (string, error) {
+	if labels[encryptionHeader] == "aws:kms" {
+		sum = make([]byte, len(sum))
+		if _, err := io.ReadFull(c.s.options.Random, sum); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum), nil
+}
+
+// showEncryption answers with the labels of encryption.
+func showEncryption(h http.Header, labels map[string]string) {
+	for name, value := range labels {
+		if strings.HasPrefix(name, encryptionHeader) {
+			h.Set(name, value)
+		}
+	}
+}

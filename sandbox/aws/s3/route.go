@@ -1,0 +1,224 @@
+package s3
+
+import (
+	"errors"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+)
+
+// level is what a request's path names.
+type level int
+
+const (
+	serviceLevel level = iota
+	bucketLevel
+	objectLevel
+)
+
+// route is one operation and how a request for it looks.
+type route struct {
+	operation string
+	method    string
+	level     level
+	selectors []string // the query parameters that select it; all must be there
+	copies    bool     // x-amz-copy-source must be there
+	query     []string // further query parameters that it knows
+	headers   []string // further x-amz- headers that it knows; a trailing * is a prefix
+	handle    func(*call) error
+}
+
+// call is one request on its way through an operation.
+type call struct {
+	*api.Request
+	s      *S3
+	w      http.ResponseWriter
+	route  route
+	bucket string
+	key    string
+	query  url.Values
+}
+
+// The query parameters and headers that every operation knows.
+func globalQuery() []string {
+	return []string{"x-id", "AWSAccessKeyId", "Signature", "Expires", "x-amz-security-token", "content-md5", "content-type"}
+}
+
+func globalHeaders() []string {
+	return []string{
+		"x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent", "x-amz-te",
+		"x-amz-expected-bucket-owner", "x-amz-decoded-content-length", "x-amz-trailer", "x-amz-sdk-checksum-algorithm",
+		"x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256",
+		"x-amz-checksum-mode", "x-amz-optional-object-attributes",
+	}
+}
+
+func objectHeaders() []string {
+	return []string{"x-amz-meta-*", "x-amz-acl", "x-amz-storage-class", "x-amz-server-side-encryption*", "x-amz-checksum-type", "x-amz-checksum-algorithm"}
+}
+
+func copyHeaders() []string {
+	return []string{"x-amz-copy-source", "x-amz-copy-source-if-*", "x-amz-source-expected-bucket-owner"}
+}
+
+// table is every operation there is. Of those that match, the first wins.
+func (s *S3) table() []route {
+	responses := []string{"response-content-type", "response-content-language", "response-expires", "response-cache-control", "response-content-disposition", "response-content-encoding"}
+	reading := append([]string{"versionId", "partNumber"}, responses...)
+	routes := []route{
+		{operation: "ListBuckets", method: "GET", query: []string{"max-buckets", "prefix", "continuation-token", "bucket-region"}, handle: (*call).listBuckets},
+
+		{operation: "GetBucketLocation", method: "GET", level: bucketLevel, selectors: []string{"location"}, handle: (*call).getBucketLocation},
+		{operation: "ListObjectVersions", method: "GET", level: bucketLevel, selectors: []string{"versions"}, query: []string{"prefix", "delimiter", "max-keys", "key-marker", "version-id-marker", "encoding-type"}, handle: (*call).listObjectVersions},
+		{operation: "ListMultipartUploads", method: "GET", level: bucketLevel, selectors: []string{"uploads"}, query: []string{"prefix", "delimiter", "max-uploads", "key-marker", "upload-id-marker", "encoding-type"}, handle: (*call).listMultipartUploads},
+		{operation: "DeleteObjects", method: "POST", level: bucketLevel, selectors: []string{"delete"}, handle: (*call).deleteObjects},
+
+		{operation: "UploadPartCopy", method: "PUT", level: objectLevel, selectors: []string{"partNumber", "uploadId"}, copies: true, headers: append(copyHeaders(), "x-amz-copy-source-range"), handle: (*call).uploadPartCopy},
+		{operation: "UploadPart", method: "PUT", level: objectLevel, selectors: []string{"partNumber", "uploadId"}, handle: (*call).uploadPart},
+		{operation: "CreateMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploads"}, headers: objectHeaders(), handle: (*call).createMultipartUpload},
+		{operation: "CompleteMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploadId"}, headers: []string{"x-amz-checksum-type", "x-amz-mp-object-size"}, handle: (*call).completeMultipartUpload},
+		{operation: "AbortMultipartUpload", method: "DELETE", level: objectLevel, selectors: []string{"uploadId"}, handle: (*call).abortMultipartUpload},
+		{operation: "ListParts", method: "GET", level: objectLevel, selectors: []string{"uploadId"}, query: []string{"max-parts", "part-number-marker", "encoding-type"}, handle: (*call).listParts},
+		{operation: "GetObjectAttributes", method: "GET", level: objectLevel, selectors: []string{"attributes"}, query: []string{"versionId"}, headers: []string{"x-amz-object-attributes", "x-amz-max-parts", "x-amz-part-number-marker"}, handle: (*call).getObjectAttributes},
+	}
+	routes = append(routes, configRoutes()...)
+	return append(routes, []route{
+		{operation: "ListObjectsV2", method: "GET", level: bucketLevel, selectors: []string{"list-type"}, query: []string{"prefix", "delimiter", "max-keys", "continuation-token", "start-after", "fetch-owner", "encoding-type"}, handle: (*call).listObjectsV2},
+		{operation: "ListObjects", method: "GET", level: bucketLevel, query: []string{"prefix", "delimiter", "max-keys", "marker", "encoding-type"}, handle: (*call).listObjects},
+		{operation: "CreateBucket", method: "PUT", level: bucketLevel, headers: []string{"x-amz-object-ownership", "x-amz-acl"}, handle: (*call).createBucket},
+		{operation: "PostObject", method: "POST", level: bucketLevel, handle: (*call).postObject},
+		{operation: "HeadBucket", method: "HEAD", level: bucketLevel, handle: (*call).headBucket},
+		{operation: "DeleteBucket", method: "DELETE", level: bucketLevel, handle: (*call).deleteBucket},
+		{operation: "CopyObject", method: "PUT", level: objectLevel, copies: true, headers: append(append(copyHeaders(), "x-amz-metadata-directive", "x-amz-tagging-directive"), objectHeaders()...), handle: (*call).copyObject},
+		{operation: "PutObject", method: "PUT", level: objectLevel, headers: objectHeaders(), handle: (*call).putObject},
+		{operation: "GetObject", method: "GET", level: objectLevel, query: reading, handle: (*call).getObject},
+		{operation: "HeadObject", method: "HEAD", level: objectLevel, query: reading, handle: (*call).getObject},
+		{operation: "DeleteObject", method: "DELETE", level: objectLevel, query: []string{"versionId"}, handle: (*call).deleteObject},
+	}...)
+}
+
+// call finds the operation of a request. It returns a call with an error too.
+func (s *S3) call(w http.ResponseWriter, r *api.Request) (*call, error) {
+	c := &call{Request: r, s: s, w: w, query: r.URL.Query()}
+	c.bucket, c.key = names(r.Request)
+	at := objectLevel
+	switch {
+	case c.bucket == "":
+		at = serviceLevel
+	case c.key == "":
+		at = bucketLevel
+	}
+	for _, route := range s.routes {
+		if route.method == r.Method && route.level == at && c.selects(route) {
+			c.route = route
+			r.Entry.Operation = route.operation
+			return c, errors.Join(c.known(), c.owner())
+		}
+	}
+	return c, api.Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+}
+
+func (c *call) selects(r route) bool {
+	if r.copies && c.Header.Get("x-amz-copy-source") == "" {
+		return false
+	}
+	return !slices.ContainsFunc(r.selectors, func(q string) bool { return !c.query.Has(q) })
+}
+
+// known refuses query parameters and x-amz- headers that the operation does
+// not know: they would mean something else than what is done.
+func (c *call) known() error {
+	for _, q := range slices.Sorted(maps.Keys(c.query)) {
+		if !strings.HasPrefix(q, "X-Amz-") && !slices.Contains(c.route.selectors, q) && !slices.Contains(c.route.query, q) && !slices.Contains(globalQuery(), q) {
+			return notImplemented("Parameter", q)
+		}
+	}
+	allowed := append(globalHeaders(), c.route.headers...)
+	for _, h := range slices.Sorted(maps.Keys(c.Header)) {
+		h = strings.ToLower(h)
+		if strings.HasPrefix(h, "x-amz-") && !slices.ContainsFunc(allowed, func(a string) bool {
+			prefix, wild := strings.CutSuffix(a, "*")
+			return h == a || wild && strings.HasPrefix(h, prefix)
+		}) {
+			return notImplemented("Header", h)
+		}
+	}
+	return nil
+}
+
+// notImplemented is S3's own answer to what it does not do, with the name.
+func notImplemented(what, name string) error {
+	e := api.Errorf(http.StatusNotImplemented, "NotImplemented", "A %s you provided implies functionality that is not implemented: %s", strings.ToLower(what), name)
+	e.Members = map[string]string{what: name}
+	return e
+}
+
+// owner checks x-amz-expected-bucket-owner.
+func (c *call) owner() error {
+	for _, h := range []string{"x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"} {
+		if v := c.Header.Get(h); v != "" && v != c.Account {
+			return api.Errorf(http.StatusForbidden, "AccessDenied", "Access Denied")
+		}
+	}
+	return nil
+}
+
+// names reads the bucket and key out of the host and path.
+func names(r *http.Request) (bucketName, key string) {
+	path := strings.TrimPrefix(r.URL.Path, "/")
+	if b := hostBucket(r.Host); b != "" {
+		return b, path
+	}
+	bucketName, key, _ = strings.Cut(path, "/")
+	return bucketName, key
+}
+
+// hostBucket is the bucket of a virtual-hosted request: bucket.localhost,
+// bucket.s3.amazonaws.com, bucket.s3.us-east-1.amazonaws.com.
+func hostBucket(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if name, ok := strings.CutSuffix(host, ".localhost"); ok {
+		name = strings.TrimSuffix(name, ".s3")
+		if name == "s3" {
+			return ""
+		}
+		return name
+	}
+	name, ok := strings.CutSuffix(host, ".amazonaws.com")
+	if !ok {
+		return ""
+	}
+	labels := strings.Split(name, ".")
+	at := slices.Index(labels, "s3")
+	if at <= 0 {
+		return ""
+	}
+	return strings.Join(labels[:at], ".")
+}
+
+// explain adds to an error what S3 says about the resource.
+func (c *call) explain(err error) error {
+	e := api.AsError(err)
+	members := map[string]string{"Resource": c.URL.Path}
+	switch e.Code {
+	case "NoSuchKey":
+		members = map[string]string{"Key": c.key}
+	case "NoSuchUpload":
+		members = map[string]string{"UploadId": c.query.Get("uploadId")}
+	case "AccessDenied", "NotModified", "PreconditionFailed", "BadDigest", "InvalidRange":
+		members = map[string]string{}
+	}
+	if strings.Contains(e.Code, "Bucket") {
+		members = map[string]string{"BucketName": c.bucket}
+	}
+	maps.Copy(members, e.Members)
+	e.Members = members
+	return e
+}

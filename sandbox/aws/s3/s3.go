@@ -1,0 +1,195 @@
+// Package s3 models Amazon S3: buckets with the configuration that
+// AWS::S3::Bucket needs, objects with metadata, ranges, conditions, checksums
+// in every form that clients send them, copies, multipart uploads, uploads by
+// browsers' forms, versions and bucket policies. Every byte that arrives is checked against every digest that
+// came with it.
+//
+// Lifecycle and CORS rules, encryption and logging settings, tags and ownership controls of
+// buckets are kept and given back, but have no effect. It does not model ACLs (buckets
+// enforce the owner, as new ones do), object tags, object lock, replication,
+// inventory, notifications, website hosting, storage classes but STANDARD,
+// requester pays, access points and S3 Select. Parameters and headers for them are
+// refused by name. With a key of KMS, who writes and reads must have the right to
+// use it; nothing is really encrypted, the account's own key aws/s3 is a label, and
+// so is a bucket's default encryption.
+package s3
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
+)
+
+// Quotas; see "Amazon S3 multipart upload limits", "Naming objects" and "Bucket
+// quotas, limitations, and restrictions".
+const (
+	maxPutSize     = 5 << 30
+	minPartSize    = 5 << 20
+	maxParts       = 10_000
+	maxKeyLength   = 1024
+	maxMetadata    = 2 << 10
+	maxListKeys    = 1000
+	maxDeleteKeys  = 1000
+	maxPolicySize  = 20 << 10
+	maxRequestXML  = 2 << 20
+	nullVersion    = "null"
+	timestampXML   = "2006-01-02T15:04:05.000Z"
+	namespaceXML   = "http://s3.amazonaws.com/doc/2006-03-01/"
+	standardClass  = "STANDARD"
+	defaultEncrypt = "AES256"
+)
+
+// Options are what S3 needs to know of its cloud.
+type Options struct {
+	Account string
+	Region  string
+	Now     func() time.Time // nil is time.Now
+	Random  io.Reader        // nil is crypto/rand
+	Store   *blob.Store
+	// PrincipalExists says whether an ARN that a bucket policy names exists; nil
+	// accepts every one.
+	PrincipalExists func(arn string) bool
+	// UseKey has KMS decide whether a caller may use a key; nil knows no keys.
+	UseKey func(r *api.Request, action, key, service string, context map[string]string) (arn string, err error)
+	// Form verifies the signature in the form of an upload by a browser and tells
+	// who made it; nil refuses such uploads.
+	Form func(r *api.Request, field func(name string) string) (api.Principal, error)
+	// Delay is how long a change of a bucket's policy takes to have effect.
+	Delay time.Duration
+	// MinPart is the smallest part but the last, in bytes; zero is what S3 allows.
+	MinPart int64
+}
+
+// S3 is the service. Make it with New.
+type S3 struct {
+	options Options
+	routes  []route
+
+	mu      sync.RWMutex
+	buckets map[string]*bucket
+	uploads map[string]*upload // by upload id
+}
+
+// New returns an S3 without buckets.
+func New(o Options) *S3 {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.MinPart == 0 {
+		o.MinPart = minPartSize
+	}
+	s := &S3{options: o, buckets: map[string]*bucket{}, uploads: map[string]*upload{}}
+	s.routes = s.table()
+	return s
+}
+
+func (s *S3) now() time.Time { return s.options.Now().UTC().Truncate(time.Second) }
+
+// token makes a random id that is safe in URLs.
+func (s *S3) token() (string, error) {
+	b := make([]byte, 24)
+	if _, err := io.ReadFull(s.options.Random, b); err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// Object is an object as tests and proofs look at it.
+type Object struct {
+	Key               string
+	Size              int64
+	ETag              string // without quotes
+	ChecksumAlgorithm string // crc32c
+	Checksum          string // base64, of multipart uploads perhaps with -N
+	ChecksumType      string // FULL_OBJECT or COMPOSITE
+	Metadata          map[string]string
+}
+
+// Objects returns the current objects of a bucket in the order of their keys,
+// without asking for anybody's permission.
+func (s *S3) Objects(bucketName string) []Object {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	b, ok := s.buckets[bucketName]
+	if !ok {
+		return nil
+	}
+	var out []Object
+	for _, key := range b.keys {
+		if o := b.current(key); o != nil && !o.deleteMarker {
+			out = append(out, Object{
+				Key: key, Size: o.blob.Size, ETag: o.etag,
+				ChecksumAlgorithm: string(o.checksum.algorithm), Checksum: o.checksum.value, ChecksumType: o.checksum.kind,
+				Metadata: o.metadata(),
+			})
+		}
+	}
+	return out
+}
+
+// Uploads returns the ids of the multipart uploads of a bucket that are neither
+// complete nor aborted.
+func (s *S3) Uploads(bucketName string) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var ids []string
+	for id, u := range s.uploads {
+		if u.bucket == bucketName {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Read opens an object's contents, without asking for anybody's permission.
+func (s *S3) Read(bucketName, key string) (io.ReadCloser, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	b, ok := s.buckets[bucketName]
+	if !ok {
+		return nil, false
+	}
+	o := b.current(key)
+	if o == nil || o.deleteMarker {
+		return nil, false
+	}
+	shared := o.blob.Share()
+	return releasing{shared.Reader(0, shared.Size), shared}, true
+}
+
+// releasing gives a blob up when its reader is closed.
+type releasing struct {
+	io.ReadCloser
+	blob *blob.Blob
+}
+
+func (r releasing) Close() error {
+	err := r.ReadCloser.Close()
+	r.blob.Release()
+	return err
+}
+
+// ServeAWS answers the S3 API.
+func (s *S3) ServeAWS(w http.ResponseWriter, r *api.Request) {
+	w.Header().Set("x-amz-request-id", r.ID)
+	w.Header().Set("x-amz-id-2", r.ID)
+	w.Header().Set("Server", "AmazonS3")
+	c, err := s.call(w, r)
+	if err == nil {
+		err = c.route.handle(c)
+	}
+	if err != nil {
+		api.WriteS3Error(w, r, c.explain(err))
+	}
+}

@@ -1,0 +1,181 @@
+package s3
+
+import (
+	"encoding/xml"
+	"net/http"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+)
+
+// concerns says whether a policy's resource is the bucket or inside it.
+func concerns(resource, name string) bool {
+	arn := bucketARN(name)
+	return resource == arn || strings.HasPrefix(resource, arn+"/") || resource == arn+"*"
+}
+
+// publicAccess is a bucket's PublicAccessBlockConfiguration.
+type publicAccess struct {
+	XMLName               xml.Name `xml:"PublicAccessBlockConfiguration"`
+	BlockPublicAcls       bool
+	IgnorePublicAcls      bool
+	BlockPublicPolicy     bool
+	RestrictPublicBuckets bool
+}
+
+// publicAccessXML is what buckets have had from the start since April 2023.
+func publicAccessXML() []byte {
+	return []byte(`<PublicAccessBlockConfiguration xmlns="` + namespaceXML + `"><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>` +
+		`<BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>`)
+}
+
+func (b *bucket) publicAccess() publicAccess {
+	body, ok := b.config["publicAccessBlock"]
+	if !ok {
+		body = publicAccessXML()
+	}
+	var p publicAccess
+	_ = xml.Unmarshal(body, &p) // it was checked when it was put; a removed one blocks nothing
+	return p
+}
+
+func checkPublicAccess(_ *call, body []byte) (func(*bucket), error) {
+	var in publicAccess
+	return nil, read(body, &in)
+}
+
+func ownershipXML(ownership string) []byte {
+	return []byte(`<OwnershipControls xmlns="` + namespaceXML + `"><Rule><ObjectOwnership>` + ownership + `</ObjectOwnership></Rule></OwnershipControls>`)
+}
+
+func checkOwnership(_ *call, body []byte) (func(*bucket), error) {
+	var in struct {
+		XMLName xml.Name `xml:"OwnershipControls"`
+		Rules   []string `xml:"Rule>ObjectOwnership"`
+	}
+	if err := read(body, &in); err != nil {
+		return nil, err
+	}
+	if len(in.Rules) != 1 {
+		return nil, malformedXML()
+	}
+	switch in.Rules[0] {
+	case "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter":
+		return nil, nil
+	}
+	return nil, malformedXML()
+}
+
+func checkLifecycle(_ *call, body []byte) (func(*bucket), error) {
+	var in struct {
+		XMLName xml.Name `xml:"LifecycleConfiguration"`
+		Rules   []struct {
+			Status string
+			Action []struct {
+				XMLName xml.Name
+			} `xml:",any"`
+		} `xml:"Rule"`
+	}
+	if err := read(body, &in); err != nil {
+		return nil, err
+	}
+	if len(in.Rules) == 0 {
+		return nil, malformedXML()
+	}
+	for _, r := range in.Rules {
+		if r.Status != "Enabled" && r.Status != "Disabled" {
+			return nil, malformedXML()
+		}
+		acts := false
+		for _, a := range r.Action {
+			switch a.XMLName.Local {
+			case "Expiration", "Transition", "NoncurrentVersionExpiration", "NoncurrentVersionTransition", "AbortIncompleteMultipartUpload":
+				acts = true
+			}
+		}
+		if !acts {
+			return nil, api.Errorf(http.StatusBadRequest, "InvalidRequest", "At least one action needs to be specified in a rule")
+		}
+	}
+	return nil, nil
+}
+
+func checkLogging(c *call, body []byte) (func(*bucket), error) {
+	var in struct {
+		XMLName xml.Name `xml:"BucketLoggingStatus"`
+		Enabled *struct {
+			TargetBucket string
+			TargetPrefix string
+		} `xml:"LoggingEnabled"`
+	}
+	if err := read(body, &in); err != nil {
+		return nil, err
+	}
+	if in.Enabled != nil && c.exists(in.Enabled.TargetBucket) != nil {
+		return nil, api.Errorf(http.StatusBadRequest, "InvalidTargetBucketForLogging",
+			"The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants for the log-delivery group.")
+	}
+	return nil, nil
+}
+
+// maxCORSRules; see "Elements of a CORS configuration".
+const maxCORSRules = 100
+
+func checkCORS(_ *call, body []byte) (func(*bucket), error) {
+	var in struct {
+		XMLName xml.Name `xml:"CORSConfiguration"`
+		Rules   []struct {
+			Methods []string `xml:"AllowedMethod"`
+			Origins []string `xml:"AllowedOrigin"`
+		} `xml:"CORSRule"`
+	}
+	if err := read(body, &in); err != nil {
+		return nil, err
+	}
+	if len(in.Rules) == 0 || len(in.Rules) > maxCORSRules {
+		return nil, malformedXML()
+	}
+	for _, r := range in.Rules {
+		if len(r.Methods) == 0 || len(r.Origins) == 0 {
+			return nil, malformedXML()
+		}
+		for _, m := range r.Methods {
+			switch m {
+			case "GET", "PUT", "HEAD", "POST", "DELETE":
+			default:
+				return nil, api.Errorf(http.StatusBadRequest, "InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is %s", m)
+			}
+		}
+	}
+	return nil, nil
+}
+
+// maxBucketTags; see "Using cost allocation S3 bucket tags".
+const maxBucketTags = 50
+
+func checkTagging(_ *call, body []byte) (func(*bucket), error) {
+	var in struct {
+		XMLName xml.Name `xml:"Tagging"`
+		Tags    []struct {
+			Key   string
+			Value string
+		} `xml:"TagSet>Tag"`
+	}
+	if err := read(body, &in); err != nil {
+		return nil, err
+	}
+	if len(in.Tags) > maxBucketTags {
+		return nil, api.Errorf(http.StatusBadRequest, "InvalidTag", "Bucket tag count cannot be greater than %d", maxBucketTags)
+	}
+	seen := map[string]bool{}
+	for _, t := range in.Tags {
+		if t.Key == "" || strings.HasPrefix(strings.ToLower(t.Key), "aws:") && !strings.HasPrefix(t.Key, "aws:cloudformation:") {
+			return nil, api.Errorf(http.StatusBadRequest, "InvalidTag", "The TagKey you have provided is invalid")
+		}
+		if seen[t.Key] {
+			return nil, api.Errorf(http.StatusBadRequest, "InvalidTag", "Cannot provide multiple Tags with the same key")
+		}
+		seen[t.Key] = true
+	}
+	return nil, nil
+}

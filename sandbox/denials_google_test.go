@@ -1,0 +1,557 @@
+package sandbox_test
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/api/iam/v1"
+	"google.golang.org/api/iamcredentials/v1"
+	"google.golang.org/api/option"
+	gcs "google.golang.org/api/storage/v1"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
+)
+
+// Where Google's answers were seen.
+const (
+	troubleshooting = "Troubleshoot Workload Identity Federation (IAM documentation)"
+	iamErrors       = "google.rpc.ErrorInfo IAM_PERMISSION_DENIED, as google-github-actions/auth, docs/TROUBLESHOOTING.md, shows it"
+	invalidTargets  = "google-github-actions/auth, issue 202"
+	rejections      = "google-github-actions/auth, docs/TROUBLESHOOTING.md"
+	badFormats      = "AWS request has invalid format (Google Developer forums, topic 244519)"
+	storageErrors   = "HTTP status and error codes for JSON (Cloud Storage documentation); spaceml-org/STARCOP, issue 6"
+	credentialsAPI  = "Method: projects.serviceAccounts.generateAccessToken (Service Account Credentials API)"
+)
+
+// What Google answers in more than one row.
+const (
+	badFormat     = "AWS request has invalid format."
+	badTarget     = "The value of the header x-goog-cloud-target-resource must be the audience of the token exchange."
+	rejected      = "The given credential is rejected by the attribute condition."
+	invalidTarget = `The target service indicated by the "audience" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn't exist.`
+	tooLong       = "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping or the incoming assertion to produce a mapped attribute that is less than 127 bytes."
+	noGetToken    = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
+	badToken      = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+)
+
+func googleDenials() []denial {
+	var rows []denial
+	for _, part := range [][]denial{fromAWS(), subjectTokens(), providers(), pools(), bindings(), accessTokens(), objects(), administration()} {
+		rows = append(rows, part...)
+	}
+	return rows
+}
+
+// exchange is a row whose token is refused.
+func exchange(section, name string, set func(t *testing.T, c *sandboxtest.Clouds) login, status int, code, message, source string) denial {
+	return denial{section, name, func(t *testing.T, c *sandboxtest.Clouds) error { return set(t, c).denied(t, c) }, status, code, message, source}
+}
+
+// fromAWS are exchanges that AWS's own answer refuses.
+func fromAWS() []denial {
+	const section = "Token exchange: what AWS says of the signature"
+	refused := func(code, message string) string {
+		return "Received invalid AWS response of type " + code + " with error message: " + message
+	}
+	mismatch := refused("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+	row := func(name string, set func(t *testing.T, c *sandboxtest.Clouds) login, message string) denial {
+		return exchange(section, name, set, 400, "invalid_grant", message, "AWS's part: Common errors (AWS STS API Reference); Google's: googleapis/google-api-dotnet-client, issue 2250")
+	}
+	authorization := func(change func(string) string) func(*testing.T, *sandboxtest.Clouds) login {
+		return func(*testing.T, *sandboxtest.Clouds) login {
+			return login{request: func(s *signed) { h := s.header("Authorization"); h.Value = change(h.Value) }}
+		}
+	}
+	credentials := func(change func(*api.Credentials)) func(*testing.T, *sandboxtest.Clouds) login {
+		return func(t *testing.T, c *sandboxtest.Clouds) login {
+			creds := c.Session(t, c.Names.Role)
+			change(&creds)
+			return login{creds: creds}
+		}
+	}
+	later := func(d time.Duration) func(*testing.T, *sandboxtest.Clouds) login {
+		return func(t *testing.T, c *sandboxtest.Clouds) login {
+			creds := c.Session(t, c.Names.Role)
+			c.Advance(d)
+			return login{creds: creds}
+		}
+	}
+	return []denial{
+		row("a tampered signature", authorization(func(a string) string { return a[:len(a)-1] + string("01"[(a[len(a)-1]&1)^1]) }), mismatch),
+		row("another secret", credentials(func(k *api.Credentials) { k.SecretAccessKey = strings.Repeat("x", 40) }), mismatch),
+		row("an unknown key", credentials(func(k *api.Credentials) { k.AccessKeyID = "ASIAIOSFODNN7EXAMPLE" }), refused("InvalidClientTokenId", "The security token included in the request is invalid.")),
+		row("another session's token", credentials(func(k *api.Credentials) { k.SessionToken += "x" }), refused("InvalidClientTokenId", "The security token included in the request is invalid.")),
+		row("no session token", credentials(func(k *api.Credentials) { k.SessionToken = "" }), refused("InvalidClientTokenId", "The security token included in the request is invalid.")),
+		row("an expired session", func(t *testing.T, c *sandboxtest.Clouds) login {
+			c.Advance(-61 * time.Minute)
+			creds := c.Session(t, c.Names.Role)
+			c.Advance(61 * time.Minute)
+			return login{creds: creds}
+		}, refused("ExpiredToken", "The security token included in the request is expired")),
+		row("signed 16 minutes ago", later(16*time.Minute), refused("SignatureDoesNotMatch", "Signature expired: … is now earlier than … (… - 15 min.)")),
+		row("signed 16 minutes ahead", later(-16*time.Minute), refused("SignatureDoesNotMatch", "Signature not yet current: … is still later than … (… + 15 min.)")),
+		row("a scope of another region", authorization(func(a string) string { return strings.Replace(a, sandbox.Region, "us-west-2", 1) }), refused("SignatureDoesNotMatch", "Credential should be scoped to a valid region.…")),
+		row("a scope of another service", authorization(func(a string) string { return strings.Replace(a, "/sts/", "/s3/", 1) }), refused("SignatureDoesNotMatch", "Credential should be scoped to correct service: 'sts'.…")),
+		row("a header changed after it was signed", func(t *testing.T, c *sandboxtest.Clouds) login {
+			return login{request: func(s *signed) {
+				h := s.header("x-amz-date")
+				h.Value = time.Now().Add(-time.Minute).UTC().Format("20060102T150405Z")
+			}}
+		}, mismatch),
+	}
+}
+
+// subjectTokens are exchanges of what is no subject token.
+func subjectTokens() []denial {
+	const section = "Token exchange: the subject token"
+	row := func(name string, change func(*signed), message, source string) denial {
+		return exchange(section, name, func(*testing.T, *sandboxtest.Clouds) login { return login{request: change} }, 400, "invalid_grant", message, source)
+	}
+	text := func(name string, change func(string) string, message, source string) denial {
+		return exchange(section, name, func(*testing.T, *sandboxtest.Clouds) login { return login{subject: change} }, 400, "invalid_grant", message, source)
+	}
+	const host = "sts." + sandbox.Region + ".amazonaws.com"
+	return []denial{
+		text("not JSON", func(string) string { return "not-json" }, "Invalid format of AWS credentials:…", "googleapis/google-api-python-client, issue 1136"),
+		text("a list", func(string) string { return "%5B%5D" }, "Invalid format of AWS credentials:…", "googleapis/google-api-python-client, issue 1136"),
+		text("encoded twice", url.QueryEscape, "Invalid format of AWS credentials:…", "googleapis/google-api-python-client, issue 1136"),
+		text("two tokens", func(s string) string { return s + s }, badFormat, believed),
+		exchange(section, "over 64 KiB", func(*testing.T, *sandboxtest.Clouds) login {
+			return login{subject: func(s string) string { return s + strings.Repeat("%20", 64<<10) }}
+		}, 400, "invalid_request", "The request is too large.", believed),
+		row("another method", func(s *signed) { s.Method = "GET" }, badFormat, badFormats),
+		row("http", func(s *signed) { s.URL = strings.Replace(s.URL, "https:", "http:", 1) }, badFormat, badFormats),
+		row("another host", func(s *signed) {
+			s.URL = strings.Replace(s.URL, host, host+".evil.example", 1)
+			s.header("host").Value += ".evil.example"
+		}, badFormat, badFormats),
+		row("a host that is not the URL's", func(s *signed) { s.header("host").Value = "sts.amazonaws.com" }, badFormat, badFormats),
+		row("a port", func(s *signed) { s.URL = strings.Replace(s.URL, host, host+":8443", 1) }, badFormat, badFormats),
+		row("a path", func(s *signed) { s.URL = strings.Replace(s.URL, host, host+"/x", 1) }, badFormat, badFormats),
+		row("another action", func(s *signed) { s.URL = strings.Replace(s.URL, "GetCallerIdentity", "GetSessionToken", 1) }, badFormat, badFormats),
+		row("a further parameter", func(s *signed) { s.URL += "&Extra=1" }, badFormat, badFormats),
+		row("an action twice", func(s *signed) { s.URL += "&Action=GetSessionToken" }, badFormat, badFormats),
+		row("a body", func(s *signed) { s.Body = "Action=GetSessionToken" }, badFormat, badFormats),
+		row("no Authorization", func(s *signed) { s.without("Authorization") }, badFormat, badFormats),
+		row("no date", func(s *signed) { s.without("x-amz-date") }, badFormat, badFormats),
+		row("a header twice", func(s *signed) { s.Headers = append(s.Headers, *s.header("x-amz-date")) }, badFormat, badFormats),
+		row("no target resource", func(s *signed) { s.without("x-goog-cloud-target-resource") }, badTarget, believed),
+		row("another target resource", func(s *signed) { s.header("x-goog-cloud-target-resource").Value += "x" }, badTarget, believed),
+		exchange(section, "a replay at another provider", func(t *testing.T, c *sandboxtest.Clouds) login {
+			second := addProvider(t, c, "second", nil)
+			return login{form: func(f url.Values) { f.Set("audience", second) }}
+		}, 400, "invalid_grant", badTarget, believed),
+		exchange(section, "of another type", func(*testing.T, *sandboxtest.Clouds) login {
+			return login{form: func(f url.Values) { f.Set("subject_token_type", "urn:ietf:params:oauth:token-type:jwt") }}
+		}, 400, "invalid_request", `Invalid value for "subject_token_type".`, believed),
+		exchange(section, "no scope", func(*testing.T, *sandboxtest.Clouds) login {
+			return login{form: func(f url.Values) { f.Del("scope") }}
+		}, 400, "invalid_scope", "Missing required parameter: scope", believed),
+		exchange(section, "another grant", func(*testing.T, *sandboxtest.Clouds) login {
+			return login{form: func(f url.Values) { f.Set("grant_type", "client_credentials") }}
+		}, 400, "unsupported_grant_type", "Bad Request", believed),
+	}
+}
+
+// addProvider makes another provider of the pool, and returns its audience.
+func addProvider(t *testing.T, c *sandboxtest.Clouds, id string, settings map[string]any) string {
+	t.Helper()
+	body := map[string]any{"aws": map[string]any{"accountId": sandbox.Account}}
+	for k, v := range settings {
+		body[k] = v
+	}
+	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId="+id, body, nil)
+	names := c.Names
+	names.Provider = id
+	return names.Audience()
+}
+
+// patch changes one field of the pool or, with a path behind it, its provider.
+func patch(field string, value any, path func(c *sandboxtest.Clouds) string) func(t *testing.T, c *sandboxtest.Clouds) login {
+	return func(t *testing.T, c *sandboxtest.Clouds) login {
+		c.Call(t, "PATCH", path(c)+"?updateMask="+field, map[string]any{field: value}, nil)
+		return login{}
+	}
+}
+
+func thePool(c *sandboxtest.Clouds) string { return c.PoolPath() }
+func theProvider(c *sandboxtest.Clouds) string {
+	return c.PoolPath() + "/providers/" + c.Names.Provider
+}
+
+// remove deletes what stands at a path.
+func remove(path func(c *sandboxtest.Clouds) string) func(t *testing.T, c *sandboxtest.Clouds) login {
+	return func(t *testing.T, c *sandboxtest.Clouds) login {
+		c.Call(t, "DELETE", path(c), nil, nil)
+		return login{}
+	}
+}
+
+// at exchanges at a changed audience.
+func at(change func(audience string) string) func(t *testing.T, c *sandboxtest.Clouds) login {
+	return func(_ *testing.T, c *sandboxtest.Clouds) login {
+		return login{audience: change(c.Names.Audience())}
+	}
+}
+
+// providers are exchanges that the provider refuses.
+func providers() []denial {
+	const section = "Token exchange: the provider"
+	mapped := func(mapping map[string]string) func(*testing.T, *sandboxtest.Clouds) login {
+		return func(t *testing.T, c *sandboxtest.Clouds) login {
+			return login{audience: addProvider(t, c, "mapped", map[string]any{"attributeMapping": mapping})}
+		}
+	}
+	role := func(name string) func(*testing.T, *sandboxtest.Clouds) login {
+		return func(t *testing.T, c *sandboxtest.Clouds) login {
+			c.MakeRole(t, name, "")
+			return login{creds: c.Session(t, name)}
+		}
+	}
+	const audienceForm = `Invalid value for "audience". This value should be the full resource name of the Identity Provider. See https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token for the list of possible formats.`
+	return []denial{
+		exchange(section, "disabled", patch("disabled", true, theProvider), 400, "invalid_target", invalidTarget, invalidTargets),
+		exchange(section, "deleted", remove(theProvider), 400, "invalid_target", invalidTarget, invalidTargets),
+		exchange(section, "not there", at(func(a string) string { return a + "x" }), 400, "invalid_target", invalidTarget, invalidTargets),
+		exchange(section, "named without its prefix", at(func(a string) string { return strings.TrimPrefix(a, "//iam.googleapis.com/") }), 400, "invalid_request", audienceForm, "Method: token (Security Token Service API)"),
+		exchange(section, "named by the project's id", at(func(a string) string { return strings.Replace(a, sandbox.ProjectNumber, sandbox.Project, 1) }), 400, "invalid_request", audienceForm, "Method: token (Security Token Service API)"),
+		exchange(section, "of another account", patch("aws", map[string]any{"accountId": "999999999999"}, theProvider), 400, "invalid_grant", "The AWS account of the given credential (123456789012) is not the account that the provider trusts.", believed),
+		exchange(section, "another role than the condition's", role("other-role"), 400, "unauthorized_client", rejected, rejections),
+		exchange(section, "a role whose name begins like the condition's", role("gcs-to-s3-role-evil"), 400, "unauthorized_client", rejected, rejections),
+		exchange(section, "a condition that is false", patch("attributeCondition", "assertion.account == '000000000000'", theProvider), 400, "unauthorized_client", rejected, rejections),
+		exchange(section, "a condition that fails", patch("attributeCondition", "assertion.missing == 'x'", theProvider), 400, "unauthorized_client", rejected, rejections),
+		exchange(section, "a mapping to an empty subject", mapped(map[string]string{"google.subject": "assertion.arn.extract('user/{name}')"}), 400, "invalid_grant", "The mapped attribute google.subject must not be empty.", believed),
+		exchange(section, "a mapping of what is not there", mapped(map[string]string{"google.subject": "assertion.sub"}), 400, "invalid_grant", "Error evaluating the mapping of google.subject: no such key: sub", believed),
+		exchange(section, "a subject of over 127 bytes", mapped(map[string]string{"google.subject": "assertion.arn + assertion.arn + assertion.arn"}), 400, "invalid_request", tooLong, troubleshooting),
+		exchange(section, "an attribute that is no string", mapped(map[string]string{"google.subject": "assertion.arn", "attribute.parts": "assertion.arn.split('/')"}), 400, "invalid_grant", "The mapped attribute attribute.parts must be a string.", believed),
+	}
+}
+
+// pools are exchanges that the pool refuses.
+func pools() []denial {
+	const section = "Token exchange: the pool"
+	return []denial{
+		exchange(section, "disabled", patch("disabled", true, thePool), 400, "invalid_target", invalidTarget, invalidTargets),
+		exchange(section, "deleted", remove(thePool), 400, "invalid_target", invalidTarget, invalidTargets),
+		exchange(section, "not there", at(func(a string) string { return strings.Replace(a, "Pools/aws-connect", "Pools/other-pool", 1) }), 400, "invalid_target", invalidTarget, invalidTargets),
+		exchange(section, "of another project", at(func(a string) string { return strings.Replace(a, sandbox.ProjectNumber, "123", 1) }), 400, "invalid_target", invalidTarget, invalidTargets),
+	}
+}
+
+// bindings are impersonations that the service account's policy refuses.
+func bindings() []denial {
+	const section = "generateAccessToken: the binding"
+	row := func(name string, binding func(c *sandboxtest.Clouds) map[string]any) denial {
+		return exchange(section, name, func(t *testing.T, c *sandboxtest.Clouds) login {
+			var list []any
+			if b := binding(c); b != nil {
+				list = append(list, b)
+			}
+			c.Call(t, "POST", accountPath(c)+":setIamPolicy", map[string]any{"policy": map[string]any{"version": 3, "bindings": list}}, nil)
+			return login{}
+		}, 403, "PERMISSION_DENIED", noGetToken, iamErrors)
+	}
+	const user = "roles/iam.workloadIdentityUser"
+	member := func(role, member string) map[string]any {
+		return map[string]any{"role": role, "members": []string{member}}
+	}
+	right := func(c *sandboxtest.Clouds) string { return c.PrincipalSet(c.Names.AssumedRole()) }
+	return []denial{
+		row("none", func(*sandboxtest.Clouds) map[string]any { return nil }),
+		row("of another role", func(c *sandboxtest.Clouds) map[string]any {
+			return member(user, c.PrincipalSet("arn:aws:sts::123456789012:assumed-role/other-role"))
+		}),
+		row("of a role that begins with this one's name", func(c *sandboxtest.Clouds) map[string]any { return member(user, right(c)+"-evil") }),
+		row("of a role that this one's name begins with", func(c *sandboxtest.Clouds) map[string]any { return member(user, strings.TrimSuffix(right(c), "-role")) }),
+		row("of another pool", func(c *sandboxtest.Clouds) map[string]any {
+			return member(user, strings.Replace(right(c), "aws-connect", "other-pool", 1))
+		}),
+		row("of another project's number", func(c *sandboxtest.Clouds) map[string]any {
+			return member(user, strings.Replace(right(c), sandbox.ProjectNumber, "123", 1))
+		}),
+		row("of another attribute", func(c *sandboxtest.Clouds) map[string]any {
+			return member(user, strings.Replace(right(c), "attribute.aws_role", "attribute.role", 1))
+		}),
+		row("of another session's subject", func(c *sandboxtest.Clouds) map[string]any {
+			set := strings.Replace(right(c), "principalSet:", "principal:", 1)
+			return member(user, set[:strings.Index(set, "/attribute.")]+"/subject/"+c.Names.AssumedRole()+"/other-function")
+		}),
+		row("of the wrong role", func(c *sandboxtest.Clouds) map[string]any { return member("roles/iam.serviceAccountUser", right(c)) }),
+		row("under a condition that is false", func(c *sandboxtest.Clouds) map[string]any {
+			b := member(user, right(c))
+			b["condition"] = map[string]any{"title": "past", "expression": "request.time < timestamp('2020-01-01T00:00:00Z')"}
+			return b
+		}),
+	}
+}
+
+func accountPath(c *sandboxtest.Clouds) string {
+	return "/v1/projects/" + sandbox.Project + "/serviceAccounts/" + c.Names.ServiceAccountEmail()
+}
+
+// disabledAPI is the refusal of an API that the project has not enabled.
+func disabledAPI(title, name string) string {
+	return title + " has not been used in project " + sandbox.ProjectNumber + " before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/" + name + "/overview?project=" + sandbox.ProjectNumber + " then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
+}
+
+// accessTokens are impersonations that the Service Account Credentials API refuses.
+func accessTokens() []denial {
+	const section = "generateAccessToken"
+	// generate calls the API with the federated principal's token.
+	generate := func(l login, account string, in *iamcredentials.GenerateAccessTokenRequest) func(*testing.T, *sandboxtest.Clouds) error {
+		return func(t *testing.T, c *sandboxtest.Clouds) error {
+			l.alone = true
+			if len(l.scopes) == 0 {
+				l.scopes = []string{"https://www.googleapis.com/auth/cloud-platform"}
+			}
+			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(l.credentials(t, c)), option.WithEndpoint(c.GoogleURL))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if account == "" {
+				account = c.Names.ServiceAccountEmail()
+			}
+			_, err = service.Projects.ServiceAccounts.GenerateAccessToken("projects/-/serviceAccounts/"+account, in).Do()
+			return err
+		}
+	}
+	after := func(change func(t *testing.T, c *sandboxtest.Clouds)) func(*testing.T, *sandboxtest.Clouds) error {
+		return func(t *testing.T, c *sandboxtest.Clouds) error {
+			change(t, c)
+			return login{}.denied(t, c)
+		}
+	}
+	scope := []string{readOnly}
+	const invalid = "Request contains an invalid argument."
+	return []denial{
+		{section, "no scope", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{}), 400, "INVALID_ARGUMENT", "Scope required.", believed},
+		{section, "a lifetime over an hour", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "3601s"}), 400, "INVALID_ARGUMENT", invalid, "googleapis/google-cloud-python, issue 15186; " + credentialsAPI},
+		{section, "a lifetime of nothing", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "0s"}), 400, "INVALID_ARGUMENT", invalid, believed},
+		{section, "a lifetime in hours", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "1h"}), 400, "INVALID_ARGUMENT", "Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), …", believed},
+		{section, "through a delegate that may not", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Delegates: []string{"projects/-/serviceAccounts/gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"}}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist).", believed},
+		{section, "an account that is not there", generate(login{}, "nobody@demo-project.iam.gserviceaccount.com", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 403, "PERMISSION_DENIED", noGetToken, iamErrors},
+		{section, "the API is not enabled", after(func(t *testing.T, c *sandboxtest.Clouds) {
+			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/services/iamcredentials.googleapis.com:disable", nil, nil)
+		}), 403, "PERMISSION_DENIED", disabledAPI("IAM Service Account Credentials API", "iamcredentials.googleapis.com"), "Enable and disable services (Service Usage documentation); google-github-actions/auth, docs/TROUBLESHOOTING.md"},
+		{section, "a token of another scope", generate(login{scopes: scope}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.", "google.rpc.ErrorInfo ACCESS_TOKEN_SCOPE_INSUFFICIENT (API design guide, Errors)"},
+		{section, "a garbage token", func(t *testing.T, c *sandboxtest.Clouds) error {
+			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(fixed("ya29.garbage")), option.WithEndpoint(c.GoogleURL))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = service.Projects.ServiceAccounts.GenerateAccessToken("projects/-/serviceAccounts/"+c.Names.ServiceAccountEmail(), &iamcredentials.GenerateAccessTokenRequest{Scope: scope}).Do()
+			return err
+		}, 401, "UNAUTHENTICATED", badToken, troubleshooting},
+		{section, "a disabled service account", after(func(t *testing.T, c *sandboxtest.Clouds) { c.Call(t, "POST", accountPath(c)+":disable", nil, nil) }), 400, "FAILED_PRECONDITION", "Service account is disabled.", believed},
+		{section, "a deleted service account", after(func(t *testing.T, c *sandboxtest.Clouds) { c.Call(t, "DELETE", accountPath(c), nil, nil) }), 403, "PERMISSION_DENIED", noGetToken, believed},
+		{section, "a service account made anew without its binding", after(func(t *testing.T, c *sandboxtest.Clouds) {
+			c.Call(t, "DELETE", accountPath(c), nil, nil)
+			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/serviceAccounts", map[string]any{"accountId": c.Names.ServiceAccount}, nil)
+		}), 403, "PERMISSION_DENIED", noGetToken, "Delete and undelete service accounts (IAM documentation)"},
+	}
+}
+
+// objects are calls of Cloud Storage.
+func objects() []denial {
+	const section = "Cloud Storage"
+	const account = "gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"
+	denied := func(permission, thing string) string {
+		return account + " does not have " + permission + " access to the Google Cloud Storage " + thing + ". Permission '" + permission + "' denied on resource (or it may not exist)."
+	}
+	policy := func(t *testing.T, c *sandboxtest.Clouds, p map[string]any) {
+		c.Call(t, "PUT", "/storage/v1/b/"+c.Names.SourceBucket+"/iam", p, nil)
+	}
+	get := func(t *testing.T, c *sandboxtest.Clouds) error {
+		_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
+		return err
+	}
+	token := func(t *testing.T, c *sandboxtest.Clouds, token string) error {
+		_, err := storageAs(t, c, nil, token).Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
+		return err
+	}
+	insert := func(t *testing.T, c *sandboxtest.Clouds, l login) error {
+		_, err := storageAs(t, c, &l, "").Objects.Insert(c.Names.SourceBucket, &gcs.Object{Name: "new.txt"}).Media(strings.NewReader("x")).Do()
+		return err
+	}
+	return []denial{
+		{section, "no grant", func(t *testing.T, c *sandboxtest.Clouds) error {
+			policy(t, c, map[string]any{})
+			return get(t, c)
+		}, 403, "forbidden", denied("storage.objects.get", "object"), storageErrors},
+		{section, "a grant on another bucket", func(t *testing.T, c *sandboxtest.Clouds) error {
+			policy(t, c, map[string]any{})
+			c.Call(t, "POST", "/storage/v1/b?project="+sandbox.Project, map[string]any{"name": "other-bucket"}, nil)
+			c.BindBucket(t, "other-bucket", "roles/storage.objectViewer", "serviceAccount:"+account)
+			return get(t, c)
+		}, 403, "forbidden", denied("storage.objects.get", "object"), storageErrors},
+		{section, "a grant under another prefix", func(t *testing.T, c *sandboxtest.Clouds) error {
+			policy(t, c, map[string]any{"version": 3, "bindings": []any{map[string]any{
+				"role": "roles/storage.objectViewer", "members": []string{"serviceAccount:" + account},
+				"condition": map[string]any{"title": "reports", "expression": "resource.name.startsWith('projects/_/buckets/s3-gcs-connect/objects/reports/')"},
+			}}})
+			return get(t, c)
+		}, 403, "forbidden", denied("storage.objects.get", "object"), "Overview of IAM Conditions (IAM documentation); " + storageErrors},
+		{section, "a viewer writes", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return insert(t, c, login{scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}})
+		}, 403, "forbidden", denied("storage.objects.create", "object"), storageErrors},
+		{section, "a viewer deletes", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return storageAs(t, c, &login{scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}}, "").Objects.Delete(c.Names.SourceBucket, c.Names.Object).Do()
+		}, 403, "forbidden", denied("storage.objects.delete", "object"), storageErrors},
+		{section, "a token to read writes", func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.BindBucket(t, c.Names.SourceBucket, "roles/storage.objectAdmin", "serviceAccount:"+account)
+			return insert(t, c, login{})
+		}, 403, "forbidden", "Provided scope(s) are not authorized", "googleapis/google-cloud-cpp, issue 7334"},
+		{section, "an object that is not there, to a viewer", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, "missing.txt").Do()
+			return err
+		}, 404, "notFound", "No such object: s3-gcs-connect/missing.txt", storageErrors},
+		{section, "an object that is not there, to who may not list", func(t *testing.T, c *sandboxtest.Clouds) error {
+			policy(t, c, map[string]any{"bindings": []any{map[string]any{"role": "roles/storage.legacyObjectReader", "members": []string{"serviceAccount:" + account}}}})
+			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, "missing.txt").Do()
+			return err
+		}, 403, "forbidden", denied("storage.objects.list", "bucket"), storageErrors},
+		{section, "a bucket that is not there", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := storageAs(t, c, &login{}, "").Objects.Get("missing-bucket", c.Names.Object).Do()
+			return err
+		}, 404, "notFound", "The specified bucket does not exist.", storageErrors},
+		{section, "an expired token", func(t *testing.T, c *sandboxtest.Clouds) error {
+			held, err := login{}.token(t, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Advance(time.Hour)
+			return token(t, c, held)
+		}, 401, "authError", "Invalid Credentials", storageErrors},
+		{section, "a token of an account that was deleted since", func(t *testing.T, c *sandboxtest.Clouds) error {
+			held, err := login{}.token(t, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Call(t, "DELETE", accountPath(c), nil, nil)
+			return token(t, c, held)
+		}, 401, "authError", "Invalid Credentials", storageErrors},
+		{section, "a garbage token", func(t *testing.T, c *sandboxtest.Clouds) error { return token(t, c, "ya29.garbage") }, 401, "authError", "Invalid Credentials", storageErrors},
+		{section, "no token", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := storageAs(t, c, nil, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
+			return err
+		}, 401, "required", "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).", storageErrors},
+		{section, "the API is not enabled", func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/services/storage.googleapis.com:disable", nil, nil)
+			return get(t, c)
+		}, 403, "accessNotConfigured", disabledAPI("Cloud Storage API", "storage.googleapis.com"), believed},
+		{section, "the federated principal without a grant of its own", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := storageAs(t, c, &login{alone: true}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
+			return err
+		}, 403, "forbidden", "principal://iam.googleapis.com/projects/987654321098/locations/global/workloadIdentityPools/aws-connect/subject/arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role/gcs-to-s3 does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).", believed},
+	}
+}
+
+// administration are calls of IAM that would build or change a federation.
+func administration() []denial {
+	const section = "IAM"
+	call := func(do func(s *iam.Service, c *sandboxtest.Clouds) error) func(*testing.T, *sandboxtest.Clouds) error {
+		return func(t *testing.T, c *sandboxtest.Clouds) error {
+			service, err := iam.NewService(context.Background(), option.WithAuthCredentials(fixed(c.Google.AdminToken())), option.WithEndpoint(c.GoogleURL))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return do(service, c)
+		}
+	}
+	project := "projects/" + sandbox.Project
+	pools := project + "/locations/global/workloadIdentityPools"
+	createPool := func(s *iam.Service, id string) error {
+		_, err := s.Projects.Locations.WorkloadIdentityPools.Create(project+"/locations/global", &iam.WorkloadIdentityPool{}).WorkloadIdentityPoolId(id).Do()
+		return err
+	}
+	setPolicy := func(s *iam.Service, c *sandboxtest.Clouds, p *iam.Policy) error {
+		_, err := s.Projects.ServiceAccounts.SetIamPolicy(strings.TrimPrefix(accountPath(c), "/v1/"), &iam.SetIamPolicyRequest{Policy: p}).Do()
+		return err
+	}
+	createProvider := func(p *iam.WorkloadIdentityPoolProvider) func(*testing.T, *sandboxtest.Clouds) error {
+		return call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			_, err := s.Projects.Locations.WorkloadIdentityPools.Providers.Create(pools+"/"+c.Names.Pool, p).WorkloadIdentityPoolProviderId("another").Do()
+			return err
+		})
+	}
+	account := &iam.Aws{AccountId: sandbox.Account}
+	// allowed has the organization allow one value alone of a constraint.
+	allowed := func(constraint, value string) func(*testing.T, *sandboxtest.Clouds) error {
+		return func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.Call(t, "PATCH", "/v2/"+project+"/policies/"+constraint, map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": []string{value}}}}}}, nil)
+			return createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account})(t, c)
+		}
+	}
+	const orgPolicies = "google-github-actions/auth, issue 201"
+	const lifeOfPools = "Manage workload identity pools and providers (IAM documentation)"
+	const policies = "Policy (IAM API reference)"
+	return []denial{
+		{section, "a pool that is there", call(func(s *iam.Service, c *sandboxtest.Clouds) error { return createPool(s, c.Names.Pool) }), 409, "ALREADY_EXISTS", "Requested entity already exists", "terraform-google-modules/terraform-google-github-actions-runners, issue 49"},
+		{section, "a pool whose name is that of a deleted one", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Names.Pool).Do(); err != nil {
+				return err
+			}
+			return createPool(s, c.Names.Pool)
+		}), 409, "ALREADY_EXISTS", "Requested entity already exists", lifeOfPools},
+		{section, "a provider where the organization allows others", allowed("iam.workloadIdentityPoolProviders", "https://token.actions.githubusercontent.com"), 400, "FAILED_PRECONDITION", "Precondition check failed.", orgPolicies},
+		{section, "a provider where the organization allows other accounts", allowed("iam.workloadIdentityPoolAwsAccounts", "999999999999"), 400, "FAILED_PRECONDITION", "Precondition check failed.", orgPolicies},
+		{section, "a pool deleted twice", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Names.Pool).Do(); err != nil {
+				return err
+			}
+			_, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Names.Pool).Do()
+			return err
+		}), 404, "NOT_FOUND", "Requested entity was not found.", believed},
+		{section, "a deleted pool after thirty days", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Names.Pool).Do(); err != nil {
+				return err
+			}
+			c.Advance(30 * 24 * time.Hour)
+			_, err := s.Projects.Locations.WorkloadIdentityPools.Undelete(pools+"/"+c.Names.Pool, &iam.UndeleteWorkloadIdentityPoolRequest{}).Do()
+			return err
+		}), 404, "NOT_FOUND", "Requested entity was not found.", lifeOfPools},
+		{section, "a pool that is not there", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
+			_, err := s.Projects.Locations.WorkloadIdentityPools.Get(pools + "/missing").Do()
+			return err
+		}), 404, "NOT_FOUND", "Requested entity was not found.", believed},
+		{section, "a provider without an account", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: &iam.Aws{}}), 400, "INVALID_ARGUMENT", "aws.account_id must be 12 digits.", believed},
+		{section, "a provider whose mapping has no subject", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, AttributeMapping: map[string]string{"attribute.aws_role": "assertion.arn"}}), 400, "INVALID_ARGUMENT", "The attribute mapping must map google.subject.", believed},
+		{section, "a provider whose condition does not parse", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, AttributeCondition: "assertion.arn =="}), 400, "INVALID_ARGUMENT", "…", believed},
+		{section, "a service account that is there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Create(project, &iam.CreateServiceAccountRequest{AccountId: c.Names.ServiceAccount}).Do()
+			return err
+		}), 409, "ALREADY_EXISTS", "Service account gcs-to-s3-service-account already exists within project projects/demo-project.", "hashicorp/terraform-provider-google, issue 19112"},
+		{section, "a service account whose name is too short", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Create(project, &iam.CreateServiceAccountRequest{AccountId: "short"}).Do()
+			return err
+		}), 400, "INVALID_ARGUMENT", `The account ID "short" does not have a length between 6 and 30.`, "projects.serviceAccounts.create (IAM API reference)"},
+		{section, "a policy with an etag that is stale", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			return setPolicy(s, c, &iam.Policy{Etag: "BwAAAAAAAAA="})
+		}), 409, "ABORTED", "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag '…' did not match the current policy's ETag '…'.", "pulumi/pulumi-gcp, issue 1028"},
+		{section, "a condition in a policy of version 1", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			return setPolicy(s, c, &iam.Policy{Version: 1, Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"allUsers"}, Condition: &iam.Expr{Title: "x", Expression: "true"}}}})
+		}), 400, "INVALID_ARGUMENT", "Specified policy version (1) cannot contain conditions.", policies},
+		{section, "a member of no kind", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"someone@example.com"}}}})
+		}), 400, "INVALID_ARGUMENT", "The member someone@example.com is of an unknown type. Please set a valid type prefix for the member.", policies},
+		{section, "a service account as a member that is not there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"serviceAccount:nobody@demo-project.iam.gserviceaccount.com"}}}})
+		}), 400, "INVALID_ARGUMENT", "Service account nobody@demo-project.iam.gserviceaccount.com does not exist.", "GoogleCloudPlatform/generative-ai, issue 944"},
+		{section, "the API is not enabled", func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/services/iam.googleapis.com:disable", nil, nil)
+			return call(func(s *iam.Service, _ *sandboxtest.Clouds) error { return createPool(s, "mine") })(t, c)
+		}, 403, "PERMISSION_DENIED", disabledAPI("Identity and Access Management (IAM) API", "iam.googleapis.com"), "Enable and disable services (Service Usage documentation)"},
+		{section, "the service account makes a pool", func(t *testing.T, c *sandboxtest.Clouds) error {
+			service, err := iam.NewService(context.Background(), option.WithAuthCredentials(login{scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}}.credentials(t, c)), option.WithEndpoint(c.GoogleURL))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return createPool(service, "mine")
+		}, 403, "PERMISSION_DENIED", "Permission 'iam.workloadIdentityPools.create' denied on resource '//iam.googleapis.com/projects/demo-project/locations/global' (or it may not exist).", "fullsend-ai/fullsend, issue 644"},
+	}
+}

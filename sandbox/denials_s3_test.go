@@ -1,0 +1,152 @@
+package sandbox_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
+)
+
+func putObject(t *testing.T, cfg aws.Config, bucket, key string) error {
+	t.Helper()
+	_, err := s3.NewFromConfig(cfg).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("x")})
+	return err
+}
+
+func getObject(t *testing.T, cfg aws.Config, bucket, key string) error {
+	t.Helper()
+	_, err := s3.NewFromConfig(cfg).GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	return err
+}
+
+func s3Denials() []denial {
+	const (
+		section  = "S3"
+		bucket   = "arn:aws:s3:::s3-gcs-connect"
+		explicit = "with an explicit deny in an identity-based policy"
+	)
+	row := func(name string, do func(t *testing.T, c *sandboxtest.Clouds) error, status int, code, message, source string) denial {
+		return denial{section, name, do, status, code, message, source}
+	}
+	session := func(t *testing.T, c *sandboxtest.Clouds, policy string) aws.Config {
+		t.Helper()
+		role := must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{
+			RoleName: aws.String("worker"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + sandbox.Account + `"},"Action":"sts:AssumeRole"}]}`),
+		})).Role
+		must[*iam.PutRolePolicyOutput](t)(iam.NewFromConfig(admin(c)).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: role.RoleName, PolicyName: aws.String("all"), PolicyDocument: aws.String(document(allowing("s3:*", "*")))}))
+		out := must[*sts.AssumeRoleOutput](t)(sts.NewFromConfig(admin(c)).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: role.Arn, RoleSessionName: aws.String("narrow"), Policy: &policy}))
+		return c.AWSConfig(api.Credentials{AccessKeyID: *out.Credentials.AccessKeyId, SecretAccessKey: *out.Credentials.SecretAccessKey, SessionToken: *out.Credentials.SessionToken})
+	}
+	bucketPolicy := func(t *testing.T, c *sandboxtest.Clouds, text string) error {
+		t.Helper()
+		_, err := s3.NewFromConfig(admin(c)).PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &c.Names.DestinationBucket, Policy: &text})
+		return err
+	}
+	malformed := func(name, text, message, source string) denial {
+		return row(name, func(t *testing.T, c *sandboxtest.Clouds) error { return bucketPolicy(t, c, text) }, 400, "MalformedPolicy", message, source)
+	}
+	everybody := func(action, resource string) string {
+		return document(effect("Allow", action, resource, `,"Principal":"*"`))
+	}
+	return []denial{
+		row("no policy", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, as(t, c), c.Names.DestinationBucket, "k")
+		},
+			403, "AccessDenied", noIdentity("s3:PutObject", `"`+bucket+`/k"`), accessDenied),
+		row("another action", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, as(t, c, allowing("s3:GetObject", "*")), c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", noIdentity("s3:PutObject", `"`+bucket+`/k"`), accessDenied),
+		row("another bucket", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, as(t, c, allowing("s3:*", "arn:aws:s3:::other/*")), c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", noIdentity("s3:PutObject", `"`+bucket+`/k"`), accessDenied),
+		row("another prefix", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, as(t, c, allowing("s3:*", bucket+"/in/*")), c.Names.DestinationBucket, "out/k")
+		}, 403, "AccessDenied", noIdentity("s3:PutObject", `"`+bucket+`/out/k"`), accessDenied),
+		row("the bucket's ARN for its objects", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, as(t, c, allowing("s3:*", bucket)), c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", noIdentity("s3:PutObject", `"`+bucket+`/k"`), accessDenied),
+		row("an explicit deny beside an allow", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, as(t, c, allowing("*", "*"), denying("s3:PutObject", bucket+"/locked/*")), c.Names.DestinationBucket, "locked/k")
+		}, 403, "AccessDenied", notAllowed("s3:PutObject", `"`+bucket+`/locked/k"`, explicit), evaluationLogic),
+		row("an explicit deny in a managed policy", func(t *testing.T, c *sandboxtest.Clouds) error {
+			cfg, client := as(t, c, allowing("*", "*")), iam.NewFromConfig(admin(c))
+			p := must[*iam.CreatePolicyOutput](t)(client.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("no"), PolicyDocument: aws.String(document(denying("s3:*", "*")))})).Policy
+			must[*iam.AttachRolePolicyOutput](t)(client.AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: aws.String("worker"), PolicyArn: p.Arn}))
+			return putObject(t, cfg, c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", notAllowed("s3:PutObject", `"`+bucket+`/k"`, explicit+": "+arnPrefix+"policy/no"), policyARNs),
+		row("a condition on the prefix", func(t *testing.T, c *sandboxtest.Clouds) error {
+			cfg := as(t, c, effect("Allow", "s3:ListBucket", bucket, `,"Condition":{"StringLike":{"s3:prefix":"in/*"}}`))
+			_, err := s3.NewFromConfig(cfg).ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &c.Names.DestinationBucket, Prefix: aws.String("out/")})
+			return err
+		}, 403, "AccessDenied", noIdentity("s3:ListBucket", `"`+bucket+`"`), accessDenied),
+		row("a condition on encrypted transport that fails", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, as(t, c, effect("Allow", "s3:*", "*", `,"Condition":{"Bool":{"aws:SecureTransport":"false"}}`)), c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", noIdentity("s3:PutObject", `"`+bucket+`/k"`), accessDenied),
+		row("a bucket policy that denies", func(t *testing.T, c *sandboxtest.Clouds) error {
+			if err := bucketPolicy(t, c, document(effect("Deny", "s3:PutObject", bucket+"/*", `,"Principal":"*"`))); err != nil {
+				t.Fatal(err)
+			}
+			return putObject(t, as(t, c, allowing("*", "*")), c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", notAllowed("s3:PutObject", `"`+bucket+`/k"`, "with an explicit deny in a resource-based policy"), grantsS3),
+		row("a bucket policy that denies all but another", func(t *testing.T, c *sandboxtest.Clouds) error {
+			if err := bucketPolicy(t, c, document(effect("Deny", "s3:*", bucket+"/*", `,"NotPrincipal":{"AWS":"`+arnPrefix+`user/sandbox-admin"}`))); err != nil {
+				t.Fatal(err)
+			}
+			return putObject(t, as(t, c, allowing("*", "*")), c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", notAllowed("s3:PutObject", `"`+bucket+`/k"`, "with an explicit deny in a resource-based policy"), accessDenied),
+		row("a session policy that narrows", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, session(t, c, document(allowing("s3:GetObject", "*"))), c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", notAllowed("s3:PutObject", `"`+bucket+`/k"`, "because no session policy allows the s3:PutObject action"), accessDenied),
+		row("a session policy that denies", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putObject(t, session(t, c, document(allowing("s3:*", "*"), denying("s3:PutObject", "*"))), c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", notAllowed("s3:PutObject", `"`+bucket+`/k"`, "with an explicit deny in a session policy"), accessDenied),
+		row("a key that is not there, to who may list", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return getObject(t, as(t, c, allowing("s3:*", "*")), c.Names.DestinationBucket, "none")
+		}, 404, "NoSuchKey", "The specified key does not exist.", s3Errors),
+		row("a key that is not there, to who may not", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return getObject(t, as(t, c, allowing("s3:GetObject", "*")), c.Names.DestinationBucket, "none")
+		}, 403, "AccessDenied", noIdentity("s3:ListBucket", `"`+bucket+`"`), "GetObject (Amazon S3 API Reference), for the status; "+accessDenied),
+		row("a bucket that is not there", func(t *testing.T, c *sandboxtest.Clouds) error { return getObject(t, as(t, c), "none-such", "k") },
+			404, "NoSuchBucket", "The specified bucket does not exist", s3Errors),
+		row("another owner than expected", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := s3.NewFromConfig(admin(c)).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), ExpectedBucketOwner: aws.String("444455556666")})
+			return err
+		}, 403, "AccessDenied", "Access Denied", "Verifying bucket ownership with bucket owner condition (Amazon S3 User Guide)"),
+		row("nobody's request", func(t *testing.T, c *sandboxtest.Clouds) error {
+			r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), "GET", c.AWSURL+"/"+c.Names.DestinationBucket+"/k", nil))
+			return send(t, r)
+		}, 403, "AccessDenied", "Access Denied", s3Errors),
+		row("a copy of what may not be read", func(t *testing.T, c *sandboxtest.Clouds) error {
+			cfg := as(t, c, allowing("s3:PutObject", "*"))
+			if err := putObject(t, cfg, c.Names.DestinationBucket, "k"); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s3.NewFromConfig(cfg).CopyObject(t.Context(), &s3.CopyObjectInput{Bucket: &c.Names.DestinationBucket, Key: aws.String("l"), CopySource: aws.String(c.Names.DestinationBucket + "/k")})
+			return err
+		}, 403, "AccessDenied", noIdentity("s3:GetObject", `"`+bucket+`/k"`), "CopyObject (Amazon S3 API Reference), for the action"),
+		row("a conditional write over what is there", func(t *testing.T, c *sandboxtest.Clouds) error {
+			if err := putObject(t, admin(c), c.Names.DestinationBucket, "k"); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s3.NewFromConfig(admin(c)).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), IfNoneMatch: aws.String("*")})
+			return err
+		}, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", s3Errors),
+		malformed("a policy that is not JSON", "<", "Policies must be valid JSON and the first byte must be '{'", reported),
+		malformed("a policy without a principal", document(allowing("s3:*", bucket)), "Missing required field Principal", bucketPolicies),
+		malformed("a policy of any resource", everybody("s3:*", "*"), "Policy has invalid resource", bucketPolicies),
+		malformed("a policy of another service's action", everybody("sqs:*", bucket), "Policy has invalid action", reported),
+		malformed("a policy whose action is not of its resource", everybody("s3:GetObject", bucket), "Action does not apply to any resource(s) in statement", "humanmade/S3-Uploads, issue 239"),
+		malformed("a policy for a principal that does not exist", document(effect("Allow", "s3:*", bucket, `,"Principal":{"AWS":"`+arnPrefix+`role/none"}`)), "Invalid principal in policy", "ministryofjustice/modernisation-platform-environments, pull request 590"),
+		row("a public policy", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return bucketPolicy(t, c, everybody("s3:GetObject", bucket+"/*"))
+		}, 403, "AccessDenied", `User: `+arnPrefix+`user/sandbox-admin is not authorized to perform: s3:PutBucketPolicy on resource: "`+bucket+`" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.`, reported),
+	}
+}

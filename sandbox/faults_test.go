@@ -1,0 +1,92 @@
+package sandbox_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"google.golang.org/api/iamcredentials/v1"
+	"google.golang.org/api/option"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
+)
+
+// TestInjectedRefusals asks services, through their SDKs, that are told to refuse:
+// each does so in its own form and, where nothing else is said, its own words.
+func TestInjectedRefusals(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, tt := range []struct {
+		name, rule string
+		do         func(t *testing.T, c *sandboxtest.Clouds) error
+		want       refusal
+	}{
+		{"S3", "aws/s3 HEAD: status=503", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := s3.NewFromConfig(c.AWSConfig(c.AWS.Admin())).HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &c.Names.DestinationBucket})
+			return err
+		}, refusal{503, "ServiceUnavailable", "Service Unavailable"}}, // a HEAD has no body to say more
+		{"S3, with a body", "s3 GET /s3-gcs-connect*: status=503 retry-after=1s", func(t *testing.T, c *sandboxtest.Clouds) error {
+			client := s3.NewFromConfig(c.AWSConfig(c.AWS.Admin()), func(o *s3.Options) { o.UsePathStyle = true })
+			_, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &c.Names.DestinationBucket})
+			return err
+		}, refusal{503, "SlowDown", "Please reduce your request rate."}},
+		{"IAM", "aws/iam: status=400", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := iam.NewFromConfig(c.AWSConfig(c.AWS.Admin())).GetRole(ctx, &iam.GetRoleInput{RoleName: &c.Names.Role})
+			return err
+		}, refusal{400, "Throttling", "Rate exceeded"}},
+		{"Lambda", "lambda: status=429", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := lambda.NewFromConfig(c.AWSConfig(c.AWS.Admin())).ListFunctions(ctx, &lambda.ListFunctionsInput{})
+			return err
+		}, refusal{429, "TooManyRequestsException", "Rate Exceeded."}},
+		// Its client would try again, and wait in between.
+		{"the token exchange", "google/sts: status=429", func(t *testing.T, c *sandboxtest.Clouds) error {
+			resp, err := http.PostForm(c.GoogleURL+"/v1/token", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := readGoogle(resp.StatusCode, body)
+			return &got
+		}, refusal{429, "quota_exceeded", "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few seconds."}},
+		{"Service Account Credentials", "iamcredentials: status=403 code=PERMISSION_DENIED", func(t *testing.T, c *sandboxtest.Clouds) error {
+			service, err := iamcredentials.NewService(ctx, option.WithAuthCredentials(fixed(c.Google.AdminToken())), option.WithEndpoint(c.GoogleURL))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = service.Projects.ServiceAccounts.GenerateAccessToken("projects/-/serviceAccounts/"+c.Names.ServiceAccountEmail(), &iamcredentials.GenerateAccessTokenRequest{Scope: []string{readOnly}}).Do()
+			return err
+		}, refusal{403, "PERMISSION_DENIED", "The service is currently unavailable."}},
+		{"Cloud Storage", "google/storage GET: status=412 code=conditionNotMet", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := storageAs(t, c, nil, c.Google.AdminToken()).Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
+			return err
+		}, refusal{412, "conditionNotMet", "Backend Error"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			rule, err := faults.Parse(tt.rule)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := sandboxtest.New(t, sandbox.Options{})
+			c.Fail(rule)
+			got, ok := refusalOf(tt.do(t, c))
+			if !ok || got != tt.want {
+				t.Errorf("answered %v, want %v", got, tt.want)
+			}
+			entries := c.Journal.Entries()
+			if last := entries[len(entries)-1]; !last.Injected || last.Status != tt.want.status {
+				t.Errorf("the journal ends with %+v, which is not said to be injected", last)
+			}
+		})
+	}
+}

@@ -1,0 +1,89 @@
+// Package api is what the local Google services share: the authenticated request
+// they receive and the error they answer (google.rpc.Status in JSON), their
+// bodies, their query parameters, pages and partial answers. It knows no service
+// and decides nothing; tokens are looked up by the cloud, and policies are
+// evaluated by policy.
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
+)
+
+// Principal is who a bearer token stands for.
+type Principal struct {
+	// Member is the principal as policies write it: user:…, serviceAccount:…, or
+	// principal://iam.googleapis.com/…/subject/…; empty for an anonymous caller.
+	Member string
+	// Sets are what else a policy may write for it: the principal sets of a
+	// federated principal, and projectOwner:… and its like.
+	Sets []string
+	// UniqueID is a service account's; a re-created account is another principal.
+	UniqueID string
+	// Through are the identities that obtained this one, nearest first.
+	Through []string
+	// Scopes are the OAuth scopes of the token. A token without any is one that the
+	// sandbox gave to its administrator, and unlimited.
+	Scopes []string
+}
+
+// Request is one authenticated call of one service.
+type Request struct {
+	*http.Request
+	ID        string
+	Service   string // iam, sts, iamcredentials, cloudresourcemanager, storage
+	Time      time.Time
+	Principal Principal
+
+	// Decide evaluates a resource's own policies and then those of what it belongs
+	// to; Authorize calls it. The cloud sets it.
+	Decide func(who Principal, permission, resource string, own []Granter) journal.Decision
+	// Entry is the journal's line for this request; a service may name its operation in it.
+	Entry *journal.Entry
+}
+
+// Attributes are what the condition of a binding may look at: IAM documentation,
+// "Attribute reference for IAM Conditions".
+type Attributes struct {
+	Time    time.Time
+	Name    string // projects/_/buckets/BUCKET/objects/OBJECT
+	Type    string // storage.googleapis.com/Object
+	Service string // storage.googleapis.com
+}
+
+// Granter is an allow policy. It tells whether it gives the principal the
+// permission, and by which binding; or else what it would take.
+type Granter interface {
+	Grants(who Principal, permission string, attrs Attributes) (reason string, ok bool)
+}
+
+// Allowed asks for one permission on one resource, named by its full resource
+// name and with its own policies, and records the decision.
+func (r *Request) Allowed(permission, resource string, own ...Granter) bool {
+	return r.AllowedTo(r.Principal, permission, resource, own...)
+}
+
+// AllowedTo is Allowed of another principal, whom the caller acts for.
+func (r *Request) AllowedTo(who Principal, permission, resource string, own ...Granter) bool {
+	d := r.Decide(who, permission, resource, own)
+	r.Entry.Decisions = append(r.Entry.Decisions, d)
+	return d.Allowed
+}
+
+// Authorize is Allowed with the refusal that Google's IAM-based services answer.
+func (r *Request) Authorize(permission, resource string, own ...Granter) error {
+	if r.Allowed(permission, resource, own...) {
+		return nil
+	}
+	return PermissionDenied(permission, resource)
+}
+
+// Service answers the authenticated requests of one Google service.
+type Service interface {
+	ServeGoogle(w http.ResponseWriter, r *Request)
+}
+
+// Timestamp writes a time as Google's JSON does, without fractions.
+func Timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

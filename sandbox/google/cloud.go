@@ -1,0 +1,179 @@
+// Package google is a local Google Cloud of one project: IAM with service
+// accounts and workload identity pools, the Security Token Service, IAM Service
+// Account Credentials, Cloud Resource Manager, Service Usage, Organization Policy
+// and Cloud Storage, on one address. What each models and what it does not stands in its package.
+//
+// Every request but a token exchange carries a bearer token that this cloud
+// issued; its scopes, and the policies of the resource and of its project decide.
+// Services are built alike, and like those of the aws package: New(Options), state
+// behind a mutex, a table of routes. A service that holds its mutex may call those
+// after it in this order: iam, storage, orgpolicy, projects.
+package google
+
+import (
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/credentials"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/orgpolicy"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/projects"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/storage"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/sts"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/token"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
+)
+
+// admin is the owner of the project.
+const admin = "user:sandbox-admin@example.com"
+
+// adminLifetime outlives every sandbox.
+const adminLifetime = 365 * 24 * time.Hour
+
+// Options configure a cloud. ProjectID, ProjectNumber and URL must be given.
+type Options struct {
+	ProjectID     string
+	ProjectNumber string // digits
+	URL           string // where the cloud is served, for links in its answers
+	Dir           string // parent of the folder for contents; default: the system's
+	Now           func() time.Time
+	Journal       *journal.Journal
+	// Services are the APIs that are enabled from the start, such as NewProject; nil is
+	// all that there are.
+	Services []string
+	// IAMDelay is how long a change of an allow policy takes to have effect: the
+	// service's is some two minutes, seven or more at worst (IAM documentation,
+	// "Access change propagation"). Zero is at once.
+	IAMDelay time.Duration
+	// AWS sends signed requests of AWS hosts to the AWS cloud that subject tokens
+	// are made for. Without it every token exchange fails.
+	AWS http.RoundTripper
+}
+
+// Cloud is the local Google Cloud; it is an http.Handler.
+type Cloud struct {
+	opts     Options
+	blobs    *blob.Store
+	tokens   *token.Store
+	iam      *iam.IAM
+	projects *projects.Projects
+	storage  *storage.Storage
+	services map[string]api.Service
+	admin    string
+}
+
+// New makes a cloud with an empty project.
+func New(opts Options) (*Cloud, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.AWS == nil {
+		opts.AWS = noAWS{}
+	}
+	if opts.Services == nil {
+		opts.Services = slices.Collect(maps.Values(apis))
+	}
+	blobs, err := blob.Open(opts.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("starting local Google Cloud: %w", err)
+	}
+	c := &Cloud{opts: opts, blobs: blobs, tokens: &token.Store{Now: opts.Now}}
+	policies := orgpolicy.New(orgpolicy.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Resource: "//cloudresourcemanager.googleapis.com/projects/" + opts.ProjectID})
+	c.iam = iam.New(iam.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Delay: opts.IAMDelay, Policies: policies, Renamed: c.renamed})
+	c.projects = projects.New(projects.Options{ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Now: opts.Now, Delay: opts.IAMDelay})
+	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay})
+	c.services = map[string]api.Service{
+		"sts":                  sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}),
+		"iamcredentials":       credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens, Policies: policies}),
+		"iam":                  c.iam,
+		"cloudresourcemanager": c.projects,
+		"orgpolicy":            policies,
+		"storage":              c.storage,
+	}
+	c.admin, _ = c.tokens.Issue(api.Principal{Member: admin}, adminLifetime)
+	return c, nil
+}
+
+// noAWS is the AWS of a cloud that was given none.
+type noAWS struct{}
+
+func (noAWS) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, fmt.Errorf("no AWS cloud is connected")
+}
+
+// renamed changes a member in the policies outside IAM.
+func (c *Cloud) renamed(from, to string) {
+	c.projects.Rename(from, to)
+	c.storage.Rename(from, to)
+}
+
+// AdminToken is an access token of the project's owner.
+func (c *Cloud) AdminToken() string { return c.admin }
+
+// Close removes what the cloud stored.
+func (c *Cloud) Close() error { return c.blobs.Close() }
+
+// service names the service that a path belongs to, as its host would do on
+// Google's own addresses.
+func service(path string) string {
+	switch {
+	case path == "/v1/token":
+		return "sts"
+	case credentials.Path.MatchString(path) && strings.HasPrefix(path[strings.LastIndex(path, ":"):], ":generate"):
+		return "iamcredentials"
+	case orgpolicy.Matches(path):
+		return "orgpolicy"
+	case projects.Matches(path):
+		return "cloudresourcemanager"
+	case strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v1beta/") || strings.HasPrefix(path, "/v3/"):
+		return "iam"
+	default:
+		return "storage"
+	}
+}
+
+// ServeHTTP authenticates a request, lets its service answer, and records both.
+func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name := service(r.URL.Path)
+	entry := c.entry(r)
+	req := &api.Request{Request: r, ID: entry.RequestID, Service: name, Time: entry.Time, Entry: &entry}
+	out := c.opts.Journal.Answer(w, &entry)
+	defer out.End()
+	if name != "sts" {
+		if err := c.authenticate(req); err != nil {
+			writeError(out, req, err)
+			return
+		}
+	}
+	if err := c.enabled(req); err != nil {
+		writeError(out, req, err)
+		return
+	}
+	if entry.Principal == "" {
+		entry.Principal, entry.Through = req.Principal.Member, req.Principal.Through
+	}
+	req.Decide = func(who api.Principal, permission, resource string, own []api.Granter) journal.Decision {
+		return c.decide(who, permission, resource, own, req.Time)
+	}
+	c.services[name].ServeGoogle(out, req)
+}
+
+// writeError answers for a service before it is asked.
+func writeError(w http.ResponseWriter, r *api.Request, err error) {
+	if r.Service == "storage" {
+		storage.WriteError(w, r, err)
+		return
+	}
+	api.WriteError(w, r, err)
+}
+
+func (c *Cloud) entry(r *http.Request) journal.Entry {
+	return journal.Entry{Time: c.opts.Now(), Cloud: "google", Service: service(r.URL.Path), Operation: r.Method + " " + r.URL.Path, RequestID: rand.Text()}
+}

@@ -1,0 +1,135 @@
+// Package credentials is Google's IAM Service Account Credentials API:
+// generateAccessToken, by which a principal becomes a service account for an
+// hour at most, by itself or through a chain of delegates. ID tokens and signing
+// are not modelled and refused by name.
+package credentials
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/iam"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/orgpolicy"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/token"
+)
+
+// The longest life of a token without and with an organization policy: Service
+// Account Credentials API reference, "generateAccessToken".
+const (
+	maxLifetime = time.Hour
+	maxExtended = 12 * time.Hour
+)
+
+// durationPattern is a duration as JSON writes google.protobuf.Duration.
+var durationPattern = regexp.MustCompile(`^-?[0-9]+(\.[0-9]{1,9})?s$`)
+
+// Options configure the service.
+type Options struct {
+	IAM      *iam.IAM
+	Tokens   *token.Store
+	Policies *orgpolicy.OrgPolicy
+}
+
+// Credentials is the service.
+type Credentials struct{ opts Options }
+
+// New makes the service.
+func New(opts Options) *Credentials { return &Credentials{opts} }
+
+// Path is what the service's requests look like; the project is always "-".
+var Path = regexp.MustCompile(`^/v1/projects/-/serviceAccounts/([^/:]+):([a-zA-Z]+)$`)
+
+// ServeGoogle answers one request.
+func (s *Credentials) ServeGoogle(w http.ResponseWriter, r *api.Request) {
+	m := Path.FindStringSubmatch(r.URL.Path)
+	if m == nil || r.Method != http.MethodPost || m[2] != "generateAccessToken" {
+		api.WriteError(w, r, api.Unknown(r.Request))
+		return
+	}
+	out, err := s.generate(r, m[1])
+	if err != nil {
+		api.WriteError(w, r, err)
+		return
+	}
+	api.WriteJSON(w, http.StatusOK, out)
+}
+
+// become finds the service account that who may act as with the permission, and
+// makes its principal. An account that does not exist is told of to those alone
+// who could act as any of the project.
+func (s *Credentials) become(r *api.Request, who api.Principal, permission, name string) (api.Principal, iam.Account, error) {
+	account, exists := s.opts.IAM.Account(name)
+	resource, own := s.opts.IAM.ProjectResource(), []api.Granter(nil)
+	if exists {
+		resource, own = account.Resource, []api.Granter{account.Policy}
+	}
+	if !r.AllowedTo(who, permission, resource, own...) {
+		return api.Principal{}, account, api.PermissionDenied(permission, "")
+	}
+	if !exists {
+		return api.Principal{}, account, api.NotFound("Not found; Gaia id not found for email %s", name)
+	}
+	return api.Principal{
+		Member:   "serviceAccount:" + account.Email,
+		UniqueID: account.UniqueID,
+		Through:  append([]string{who.Member}, who.Through...),
+	}, account, nil
+}
+
+// delegatePattern is a service account as a chain of delegates names it.
+var delegatePattern = regexp.MustCompile(`^projects/-/serviceAccounts/([^/:]+)$`)
+
+func (s *Credentials) generate(r *api.Request, name string) (any, error) {
+	if err := api.CheckQuery(r); err != nil {
+		return nil, err
+	}
+	var in struct {
+		Scope     []string `json:"scope"`
+		Lifetime  string   `json:"lifetime"`
+		Delegates []string `json:"delegates"`
+	}
+	if err := api.ReadJSON(r, &in); err != nil {
+		return nil, err
+	}
+	who := r.Principal
+	for _, delegate := range in.Delegates {
+		m := delegatePattern.FindStringSubmatch(delegate)
+		if m == nil {
+			return nil, api.InvalidArgument("Invalid form of account ID %s. Should be [Gaia ID |Email |Unique ID |] of the account", delegate)
+		}
+		var err error
+		if who, _, err = s.become(r, who, "iam.serviceAccounts.implicitDelegation", m[1]); err != nil {
+			return nil, err
+		}
+	}
+	principal, account, err := s.become(r, who, "iam.serviceAccounts.getAccessToken", name)
+	if err != nil {
+		return nil, err
+	}
+	if account.Disabled {
+		return nil, api.FailedPrecondition("Service account is disabled.")
+	}
+	if len(in.Scope) == 0 || slices.Contains(in.Scope, "") {
+		return nil, api.InvalidArgument("Scope required.")
+	}
+	lifetime := maxLifetime
+	if in.Lifetime != "" {
+		if !durationPattern.MatchString(in.Lifetime) {
+			return nil, api.InvalidArgument("Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), Illegal duration format; duration must end with 's'")
+		}
+		most := maxLifetime
+		if s.opts.Policies.Allows(orgpolicy.Lifetime, account.Email) {
+			most = maxExtended
+		}
+		var err error
+		if lifetime, err = time.ParseDuration(in.Lifetime); err != nil || lifetime <= 0 || lifetime > most {
+			return nil, api.InvalidArgument("Request contains an invalid argument.")
+		}
+	}
+	principal.Scopes = in.Scope
+	access, expires := s.opts.Tokens.Issue(principal, lifetime)
+	return map[string]any{"accessToken": access, "expireTime": api.Timestamp(expires)}, nil
+}

@@ -1,0 +1,281 @@
+package iam
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/expression"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/orgpolicy"
+)
+
+// Limits of providers: IAM API reference,
+// "projects.locations.workloadIdentityPools.providers".
+const (
+	maxMappings           = 50
+	maxMappingKey         = 100
+	maxMappingExpression  = 2048
+	maxConditionCharacter = 4096
+	maxProviderPage       = 100
+)
+
+// provider is a pool's provider.
+type provider struct {
+	lifecycle
+	AttributeMapping   map[string]string `json:"attributeMapping,omitempty"`
+	AttributeCondition string            `json:"attributeCondition,omitempty"`
+	AWS                *awsProvider      `json:"aws,omitempty"`
+
+	// Kinds that are not modelled, so that they are refused by name.
+	OIDC any `json:"oidc,omitempty"`
+	SAML any `json:"saml,omitempty"`
+	X509 any `json:"x509,omitempty"`
+}
+
+type awsProvider struct {
+	AccountID string `json:"accountId"`
+}
+
+// defaultMapping is what an AWS provider has that was given none.
+var defaultMapping = map[string]string{
+	"google.subject":     "assertion.arn",
+	"attribute.aws_role": "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn",
+}
+
+var (
+	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+	mappingPattern = regexp.MustCompile(`^(google\.subject|google\.groups|attribute\.[a-z0-9_]+)$`)
+)
+
+func (p *provider) check() error {
+	if err := p.lifecycle.check(); err != nil {
+		return err
+	}
+	for kind, value := range map[string]any{"oidc": p.OIDC, "saml": p.SAML, "x509": p.X509} {
+		if value != nil {
+			return api.InvalidArgument("The sandbox has no providers of kind %s, only aws.", kind)
+		}
+	}
+	if p.AWS == nil || !accountPattern.MatchString(p.AWS.AccountID) {
+		return api.InvalidArgument("aws.account_id must be 12 digits.")
+	}
+	if p.AttributeMapping["google.subject"] == "" {
+		return api.InvalidArgument("The attribute mapping must map google.subject.")
+	}
+	if len(p.AttributeMapping) > maxMappings {
+		return api.InvalidArgument("The attribute mapping has %d keys, more than %d.", len(p.AttributeMapping), maxMappings)
+	}
+	for key, source := range p.AttributeMapping {
+		if !mappingPattern.MatchString(key) || len(key) > maxMappingKey {
+			return api.InvalidArgument("Invalid attribute mapping key %q.", key)
+		}
+		if len(source) > maxMappingExpression {
+			return api.InvalidArgument("The mapping of %s is longer than %d characters.", key, maxMappingExpression)
+		}
+		if _, err := expression.Mapping(source, "assertion"); err != nil {
+			return api.InvalidArgument("Invalid mapping of %s: %v", key, err)
+		}
+	}
+	if p.AttributeCondition != "" {
+		if len(p.AttributeCondition) > maxConditionCharacter {
+			return api.InvalidArgument("attribute_condition is longer than %d characters.", maxConditionCharacter)
+		}
+		if _, err := expression.Condition(p.AttributeCondition, "assertion", "google", "attribute"); err != nil {
+			return api.InvalidArgument("Invalid attribute condition: %v", err)
+		}
+	}
+	return nil
+}
+
+// awsIssuer stands for AWS in the constraint on providers: IAM documentation,
+// "Manage workload identity pools and providers".
+const awsIssuer = "https://sts.amazonaws.com"
+
+// admitted holds a provider to the project's organization policies.
+func (s *IAM) admitted(p *provider, pool string) error {
+	for _, of := range [][2]string{{orgpolicy.Providers, awsIssuer}, {orgpolicy.AWSAccounts, p.AWS.AccountID}} {
+		if !s.opts.Policies.Allows(of[0], of[1]) {
+			return orgpolicy.Violated(of[0], of[1], pool)
+		}
+	}
+	return nil
+}
+
+// provider finds a path's provider.
+func (s *IAM) provider(r *api.Request, permission string, args []string) (*provider, error) {
+	pool, err := s.pool(r, permission, args)
+	if err != nil {
+		return nil, err
+	}
+	p := pool.providers[args[2]]
+	if p == nil {
+		return nil, notFound()
+	}
+	return p, nil
+}
+
+func (s *IAM) createProvider(r *api.Request, args []string) (any, error) {
+	pool, err := s.pool(r, "iam.workloadIdentityPoolProviders.create", args)
+	if err != nil {
+		return nil, err
+	}
+	if pool.State == stateDeleted {
+		return nil, notFound()
+	}
+	var p provider
+	if err := api.ReadJSON(r, &p); err != nil {
+		return nil, err
+	}
+	id := r.URL.Query().Get("workloadIdentityPoolProviderId")
+	if err := checkID("Workload identity pool provider", id); err != nil {
+		return nil, err
+	}
+	if len(p.AttributeMapping) == 0 {
+		p.AttributeMapping = maps.Clone(defaultMapping)
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	if pool.providers[id] != nil {
+		return nil, alreadyExists()
+	}
+	if err := s.admitted(&p, pool.Name); err != nil {
+		return nil, err
+	}
+	p.Name, p.State, p.ExpireTime = pool.Name+"/providers/"+id, stateActive, ""
+	pool.providers[id] = &p
+	return s.operation(p.Name, "WorkloadIdentityPoolProvider", p)
+}
+
+func (s *IAM) listProviders(r *api.Request, args []string) (any, error) {
+	pool, err := s.pool(r, "iam.workloadIdentityPoolProviders.list", args)
+	if err != nil {
+		return nil, err
+	}
+	out := []*provider{}
+	for _, id := range slices.Sorted(maps.Keys(pool.providers)) {
+		if p := pool.providers[id]; p.State == stateActive || showDeleted(r) {
+			out = append(out, p)
+		}
+	}
+	return listing(r, "workloadIdentityPoolProviders", out, maxProviderPage)
+}
+
+func (s *IAM) getProvider(r *api.Request, args []string) (any, error) {
+	p, err := s.provider(r, "iam.workloadIdentityPoolProviders.get", args)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// changeable is provider for a change, which a deleted pool lets nobody make.
+func (s *IAM) changeable(r *api.Request, permission string, args []string) (*provider, error) {
+	p, err := s.provider(r, permission, args)
+	if err == nil && s.pools[args[1]].State == stateDeleted {
+		return nil, notFound()
+	}
+	return p, err
+}
+
+// patchProvider changes the fields that the mask names, whatever else the body
+// holds.
+func (s *IAM) patchProvider(r *api.Request, args []string) (any, error) {
+	p, err := s.changeable(r, "iam.workloadIdentityPoolProviders.update", args)
+	if err != nil {
+		return nil, err
+	}
+	if p.State == stateDeleted {
+		return nil, notFound()
+	}
+	var in provider
+	if err := api.ReadJSON(r, &in); err != nil {
+		return nil, err
+	}
+	fields, err := mask(r)
+	if err != nil {
+		return nil, err
+	}
+	changed := *p
+	for _, field := range fields {
+		switch field {
+		case "attributeMapping", "attribute_mapping":
+			changed.AttributeMapping = in.AttributeMapping
+			if len(in.AttributeMapping) == 0 {
+				changed.AttributeMapping = maps.Clone(defaultMapping)
+			}
+		case "attributeCondition", "attribute_condition":
+			changed.AttributeCondition = in.AttributeCondition
+		case "aws", "aws.accountId", "aws.account_id":
+			changed.AWS = in.AWS
+		default:
+			if !changed.set(field, in.lifecycle) {
+				return nil, api.InvalidArgument("Invalid update mask: %q.", field)
+			}
+		}
+	}
+	if err := changed.check(); err != nil {
+		return nil, err
+	}
+	if err := s.admitted(&changed, s.pools[args[1]].Name); err != nil {
+		return nil, err
+	}
+	*p = changed
+	return s.operation(p.Name, "WorkloadIdentityPoolProvider", *p)
+}
+
+func (s *IAM) deleteProvider(r *api.Request, args []string) (any, error) {
+	p, err := s.changeable(r, "iam.workloadIdentityPoolProviders.delete", args)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.delete(s.opts.Now()); err != nil {
+		return nil, err
+	}
+	return s.operation(p.Name, "WorkloadIdentityPoolProvider", *p)
+}
+
+func (s *IAM) undeleteProvider(r *api.Request, args []string) (any, error) {
+	p, err := s.changeable(r, "iam.workloadIdentityPoolProviders.undelete", args)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.undelete(); err != nil {
+		return nil, err
+	}
+	return s.operation(p.Name, "WorkloadIdentityPoolProvider", *p)
+}
+
+// Provider is what the token exchange may know of a provider.
+type Provider struct {
+	Pool       string // the pool's resource name
+	AWSAccount string
+	Mapping    map[string]string
+	Condition  string
+}
+
+// audiencePattern is a provider's full resource name; its project is a number.
+var audiencePattern = regexp.MustCompile(`^//iam\.googleapis\.com/projects/([0-9]+)/locations/global/workloadIdentityPools/([a-z0-9-]+)/providers/([a-z0-9-]+)$`)
+
+// Provider finds the provider of an audience. wellFormed is false for what is no
+// audience at all; ok is false for a provider that admits nobody now: it or its
+// pool is absent, disabled or deleted.
+func (s *IAM) Provider(audience string) (p Provider, wellFormed, ok bool) {
+	m := audiencePattern.FindStringSubmatch(audience)
+	if m == nil {
+		return Provider{}, false, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.purge()
+	pool := s.pools[m[2]]
+	if m[1] != s.opts.ProjectNumber || pool == nil || pool.State != stateActive || pool.Disabled {
+		return Provider{}, true, false
+	}
+	found := pool.providers[m[3]]
+	if found == nil || found.State != stateActive || found.Disabled {
+		return Provider{}, true, false
+	}
+	return Provider{pool.Name, found.AWS.AccountID, maps.Clone(found.AttributeMapping), found.AttributeCondition}, true, true
+}

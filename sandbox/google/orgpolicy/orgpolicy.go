@@ -1,0 +1,230 @@
+// Package orgpolicy is Google's Organization Policy API (v2) for the sandbox's one
+// project: the three constraints that concern a federation, their policies on the
+// project, and what is in effect. IAM holds providers to them, and the Service
+// Account Credentials API the lifetime of tokens.
+//
+// Not modelled: organizations and folders, so that a project inherits nothing but
+// the constraint's default; custom constraints, conditions, dry runs, groups of
+// values. Policies are set here by the project's owner; really it takes
+// roles/orgpolicy.policyAdmin, which an organization grants.
+package orgpolicy
+
+import (
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+)
+
+// The constraints: Resource Manager documentation, "Organization policy constraints".
+const (
+	AWSAccounts = "iam.workloadIdentityPoolAwsAccounts"
+	Providers   = "iam.workloadIdentityPoolProviders"
+	Lifetime    = "iam.allowServiceAccountCredentialLifetimeExtension"
+)
+
+// defaults are what holds where no policy is set.
+var defaults = map[string]Rule{AWSAccounts: {AllowAll: true}, Providers: {AllowAll: true}, Lifetime: {DenyAll: true}}
+
+// Policy is one policy, as the API has it.
+type Policy struct {
+	Name string `json:"name"` // projects/NUMBER/policies/CONSTRAINT
+	Spec *Spec  `json:"spec,omitempty"`
+	Etag string `json:"etag,omitempty"`
+}
+
+// Spec is what a policy says.
+type Spec struct {
+	Etag              string `json:"etag,omitempty"`
+	UpdateTime        string `json:"updateTime,omitempty"`
+	InheritFromParent bool   `json:"inheritFromParent,omitempty"`
+	Reset             bool   `json:"reset,omitempty"`
+	Rules             []Rule `json:"rules,omitempty"`
+}
+
+// Rule is a rule of a list constraint.
+type Rule struct {
+	AllowAll bool    `json:"allowAll,omitempty"`
+	DenyAll  bool    `json:"denyAll,omitempty"`
+	Values   *Values `json:"values,omitempty"`
+}
+
+// Values are listed one by one, with or without the prefix is:.
+type Values struct {
+	AllowedValues []string `json:"allowedValues,omitempty"`
+	DeniedValues  []string `json:"deniedValues,omitempty"`
+}
+
+// Options configure the service.
+type Options struct {
+	ProjectID     string
+	ProjectNumber string
+	Resource      string // the project's full resource name
+}
+
+// OrgPolicy is the service.
+type OrgPolicy struct {
+	opts Options
+
+	mu  sync.Mutex
+	set map[string]Spec // by constraint
+}
+
+// New makes the service; no policy is set.
+func New(opts Options) *OrgPolicy { return &OrgPolicy{opts: opts, set: map[string]Spec{}} }
+
+var pattern = regexp.MustCompile(`^/v2/projects/([^/:]+)/policies(?:/([^/:]+))?(:getEffectivePolicy)?$`)
+
+// Matches tells whether a path is this service's.
+func Matches(path string) bool { return pattern.MatchString(path) }
+
+// ServeGoogle answers one request.
+func (s *OrgPolicy) ServeGoogle(w http.ResponseWriter, r *api.Request) {
+	out, err := s.serve(r)
+	if err != nil {
+		api.WriteError(w, r, err)
+		return
+	}
+	api.WriteJSON(w, http.StatusOK, out)
+}
+
+func (s *OrgPolicy) serve(r *api.Request) (any, error) {
+	m := pattern.FindStringSubmatch(r.URL.Path)
+	if m == nil {
+		return nil, api.Unknown(r.Request)
+	}
+	permission := "orgpolicy.policy.set"
+	if r.Method == http.MethodGet {
+		permission = "orgpolicy.policy.get"
+	}
+	if m[1] != s.opts.ProjectID && m[1] != s.opts.ProjectNumber {
+		return nil, api.PermissionDenied(permission, "projects/"+m[1])
+	}
+	if err := errors.Join(r.Authorize(permission, s.opts.Resource), api.CheckQuery(r, "updateMask"), api.Buffer(r)); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	constraint, effective := m[2], m[3] != ""
+	switch {
+	case r.Method == http.MethodPost && constraint == "":
+		return s.write(r, "")
+	case constraint == "":
+		return nil, api.Unknown(r.Request)
+	}
+	if _, known := defaults[constraint]; !known {
+		return nil, unknown(constraint)
+	}
+	_, exists := s.set[constraint]
+	switch {
+	case r.Method == http.MethodGet && effective:
+		return s.policy(constraint, Spec{Rules: s.effective(constraint)}), nil
+	case effective:
+		return nil, api.Unknown(r.Request)
+	case r.Method == http.MethodPatch:
+		return s.write(r, constraint)
+	case !exists:
+		return nil, api.NotFound("Requested entity was not found.")
+	case r.Method == http.MethodGet:
+		return s.policy(constraint, s.set[constraint]), nil
+	case r.Method == http.MethodDelete:
+		delete(s.set, constraint)
+		return struct{}{}, nil
+	}
+	return nil, api.Unknown(r.Request)
+}
+
+func unknown(constraint string) error {
+	return api.NotFound("The sandbox has no constraint %s.", constraint)
+}
+
+func (s *OrgPolicy) policy(constraint string, spec Spec) Policy {
+	return Policy{Name: "projects/" + s.opts.ProjectNumber + "/policies/" + constraint, Spec: &spec}
+}
+
+// write sets the policy of a constraint, or of the one that the body names.
+func (s *OrgPolicy) write(r *api.Request, constraint string) (any, error) {
+	var in Policy
+	if err := api.ReadJSON(r, &in); err != nil {
+		return nil, err
+	}
+	named := in.Name[strings.LastIndex(in.Name, "/")+1:]
+	if constraint == "" {
+		constraint = named
+		if _, exists := s.set[constraint]; exists {
+			return nil, api.AlreadyExists("Requested entity already exists")
+		}
+	}
+	if _, known := defaults[constraint]; !known {
+		return nil, unknown(constraint)
+	}
+	if named != "" && named != constraint || in.Spec == nil {
+		return nil, api.InvalidArgument("Request contains an invalid argument.")
+	}
+	for _, rule := range in.Spec.Rules {
+		kinds := 0
+		for _, given := range []bool{rule.AllowAll, rule.DenyAll, rule.Values != nil} {
+			if given {
+				kinds++
+			}
+		}
+		if kinds != 1 {
+			return nil, api.InvalidArgument("Request contains an invalid argument.")
+		}
+	}
+	spec := *in.Spec
+	s.set[constraint] = spec
+	return s.policy(constraint, spec), nil
+}
+
+// effective are the rules that hold. The caller holds the lock.
+func (s *OrgPolicy) effective(constraint string) []Rule {
+	spec, exists := s.set[constraint]
+	if !exists || spec.Reset || len(spec.Rules) == 0 {
+		return []Rule{defaults[constraint]}
+	}
+	return spec.Rules
+}
+
+// Allows tells whether a constraint admits a value. What any rule denies is denied.
+func (s *OrgPolicy) Allows(constraint, value string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	allowed := false
+	for _, rule := range s.effective(constraint) {
+		switch {
+		case rule.DenyAll:
+			return false
+		case rule.AllowAll:
+			allowed = true
+		default:
+			if slices.ContainsFunc(rule.Values.DeniedValues, is(value)) {
+				return false
+			}
+			allowed = allowed || len(rule.Values.AllowedValues) == 0 || slices.ContainsFunc(rule.Values.AllowedValues, is(value))
+		}
+	}
+	return allowed
+}
+
+func is(value string) func(string) bool {
+	return func(listed string) bool { return strings.TrimPrefix(listed, "is:") == value }
+}
+
+// Violated is the refusal of a value, as public reports show it.
+func Violated(constraint, value, subject string) error {
+	e := api.FailedPrecondition("Precondition check failed.")
+	e.Details = []any{map[string]any{
+		"@type": "type.googleapis.com/google.rpc.PreconditionFailure",
+		"violations": []any{map[string]string{
+			"type":        "constraints/" + constraint,
+			"subject":     "orgpolicy:" + subject,
+			"description": "Org Policy violated for value: '" + value + "'.",
+		}},
+	}}
+	return e
+}

@@ -1,0 +1,46 @@
+package policy
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+)
+
+// The forms of members: IAM documentation, "Principal identifiers".
+var (
+	emailPattern     = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+	domainPattern    = regexp.MustCompile(`^[a-z0-9.-]+\.[a-z]+$`)
+	poolPattern      = `iam\.googleapis\.com/projects/[0-9]+/locations/global/workloadIdentityPools/[a-z0-9-]+`
+	subjectPattern   = regexp.MustCompile(`^principal://` + poolPattern + `/subject/.+$`)
+	setPattern       = regexp.MustCompile(`^principalSet://` + poolPattern + `/(\*|group/.+|attribute\.[a-z0-9_]+/.+)$`)
+	deletedPattern   = regexp.MustCompile(`^deleted:(user|serviceAccount|group):[^?\s]+\?uid=[0-9]+$`)
+	deletedPrincipal = regexp.MustCompile(`^deleted:principal(Set)?://.+$`)
+)
+
+func checkMember(m string) error {
+	kind, value, _ := strings.Cut(m, ":")
+	ok := false
+	switch kind {
+	case "allUsers", "allAuthenticatedUsers":
+		ok = value == ""
+	case "user", "serviceAccount", "group":
+		ok = emailPattern.MatchString(value)
+	case "domain":
+		ok = domainPattern.MatchString(value)
+	case "projectOwner", "projectEditor", "projectViewer":
+		ok = value != ""
+	case "principal":
+		ok = subjectPattern.MatchString(m)
+	case "principalSet":
+		ok = setPattern.MatchString(m)
+	case "deleted":
+		ok = deletedPattern.MatchString(m) || deletedPrincipal.MatchString(m)
+	default:
+		return api.InvalidArgument("The member %s is of an unknown type. Please set a valid type prefix for the member.", m)
+	}
+	if !ok {
+		return api.InvalidArgument("Invalid member: %s", m)
+	}
+	return nil
+}

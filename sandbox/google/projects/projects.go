@@ -1,0 +1,189 @@
+// Package projects is Google's Cloud Resource Manager (v1 and v3) and Service
+// Usage for the sandbox's one project: look-up, allow policy, and which APIs are
+// enabled. Creation of projects, folders and organizations are not modelled.
+package projects
+
+import (
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/policy"
+)
+
+// Options configure the service.
+type Options struct {
+	ID      string // project id
+	Number  string
+	Owner   string   // the member that owns the project
+	Enabled []string // the services that are enabled at first
+	Known   func(email string) bool
+	Now     func() time.Time
+	Delay   time.Duration // until a change of the policy has effect
+}
+
+// Projects is the service.
+type Projects struct {
+	opts Options
+
+	mu      sync.Mutex
+	policy  policy.Timeline
+	enabled []string
+}
+
+// administration are the roles that the project's owner begins with: its owner may
+// neither impersonate a service account nor read every bucket's objects.
+var administration = []string{"roles/owner", "roles/storage.admin", "roles/iam.serviceAccountTokenCreator"}
+
+// New makes the service; the project's owner is set.
+func New(opts Options) *Projects {
+	var bindings []policy.Binding
+	for _, role := range administration {
+		bindings = append(bindings, policy.Binding{Role: role, Members: []string{opts.Owner}})
+	}
+	return &Projects{opts: opts, enabled: slices.Sorted(slices.Values(opts.Enabled)), policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: bindings}}}
+}
+
+// Resource is the project's full resource name.
+func (s *Projects) Resource() string {
+	return "//cloudresourcemanager.googleapis.com/projects/" + s.opts.ID
+}
+
+// Policy is the project's allow policy as it stands.
+func (s *Projects) Policy() policy.Timeline {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.policy
+}
+
+// Rename changes a member in the policy.
+func (s *Projects) Rename(from, to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.policy = s.policy.Rename(from, to)
+}
+
+// route is one method of the API; its pattern tells apart what is a path's, and
+// query names the parameters that it takes.
+type route struct {
+	method  string
+	pattern *regexp.Regexp
+	handle  func(s *Projects, r *api.Request, args []string) (any, error)
+	query   []string
+}
+
+var routes = []route{
+	{http.MethodGet, regexp.MustCompile(`^/v[13]/projects/([^/:]+)$`), (*Projects).get, nil},
+	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):getIamPolicy$`), (*Projects).getPolicy, nil},
+	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):setIamPolicy$`), (*Projects).setPolicy, nil},
+	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):testIamPermissions$`), (*Projects).testPermissions, nil},
+
+	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services$`), (*Projects).listServices, []string{"filter", "pageSize", "pageToken"}},
+	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services/([^/:]+)$`), (*Projects).getService, nil},
+	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services:batchGet$`), (*Projects).batchGetServices, []string{"names"}},
+	{http.MethodPost, regexp.MustCompile(`^/v1/projects/([^/:]+)/services/([^/:]+):(enable|disable)$`), (*Projects).switchService, nil},
+	{http.MethodPost, regexp.MustCompile(`^/v1/projects/([^/:]+)/services:batchEnable$`), (*Projects).batchEnableServices, nil},
+	{http.MethodGet, regexp.MustCompile(`^/v1/operations/([^/:]+)$`), (*Projects).getOperation, nil},
+}
+
+// Matches tells whether a path is this service's.
+func Matches(path string) bool {
+	return slices.ContainsFunc(routes, func(r route) bool { return r.pattern.MatchString(path) })
+}
+
+// ServeGoogle answers one request.
+func (s *Projects) ServeGoogle(w http.ResponseWriter, r *api.Request) {
+	out, err := s.serve(r)
+	if err != nil {
+		api.WriteError(w, r, err)
+		return
+	}
+	api.WriteJSON(w, http.StatusOK, out)
+}
+
+func (s *Projects) serve(r *api.Request) (any, error) {
+	for _, route := range routes {
+		args := route.pattern.FindStringSubmatch(r.URL.Path)
+		if args == nil || route.method != r.Method {
+			continue
+		}
+		if err := errors.Join(api.CheckQuery(r, route.query...), api.Buffer(r)); err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		out, err := route.handle(s, r, args[1:])
+		if err != nil {
+			return nil, err
+		}
+		return api.Select(r, out)
+	}
+	return nil, api.Unknown(r.Request)
+}
+
+// authorize checks that a path's project is ours, by id or number, and the
+// permission on it. Another project is refused as one that may not exist.
+func (s *Projects) authorize(r *api.Request, permission, project string) error {
+	if project != s.opts.ID && project != s.opts.Number {
+		return api.PermissionDenied(permission, "projects/"+project)
+	}
+	return r.Authorize(permission, s.Resource(), s.policy)
+}
+
+func (s *Projects) get(r *api.Request, args []string) (any, error) {
+	if err := s.authorize(r, "resourcemanager.projects.get", args[0]); err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(r.URL.Path, "/v3/") {
+		return map[string]any{"name": "projects/" + s.opts.Number, "projectId": s.opts.ID, "state": "ACTIVE", "displayName": s.opts.ID}, nil
+	}
+	return map[string]any{"projectNumber": s.opts.Number, "projectId": s.opts.ID, "lifecycleState": "ACTIVE", "name": s.opts.ID}, nil
+}
+
+func (s *Projects) getPolicy(r *api.Request, args []string) (any, error) {
+	if err := s.authorize(r, "resourcemanager.projects.getIamPolicy", args[0]); err != nil {
+		return nil, err
+	}
+	var in policy.Request
+	if err := api.ReadJSON(r, &in); err != nil {
+		return nil, err
+	}
+	return s.policy.View(in.Options.Version)
+}
+
+func (s *Projects) setPolicy(r *api.Request, args []string) (any, error) {
+	if err := s.authorize(r, "resourcemanager.projects.setIamPolicy", args[0]); err != nil {
+		return nil, err
+	}
+	var in policy.Update
+	if err := api.ReadJSON(r, &in); err != nil {
+		return nil, err
+	}
+	next, err := in.Apply(s.policy.Policy, policy.Project, s.opts.Known)
+	if err != nil {
+		return nil, err
+	}
+	s.policy = s.policy.Set(next, s.opts.Now(), s.opts.Delay)
+	return s.policy.View(in.Policy.Version)
+}
+
+func (s *Projects) testPermissions(r *api.Request, args []string) (any, error) {
+	var in struct {
+		Permissions []string `json:"permissions"`
+	}
+	if err := api.ReadJSON(r, &in); err != nil {
+		return nil, err
+	}
+	held := []string{}
+	for _, p := range in.Permissions {
+		if s.authorize(r, p, args[0]) == nil {
+			held = append(held, p)
+		}
+	}
+	return map[string]any{"permissions": held}, nil
+}

@@ -1,0 +1,152 @@
+package storage
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+)
+
+// media is an object's content on its way out; it holds the content, so that an
+// object replaced meanwhile is still sent whole.
+type media struct {
+	object
+	class   string
+	etag    string
+	content *blob.Blob
+}
+
+// media takes an object out of the service; the caller holds the lock.
+func (s *Storage) media(b *bucket, o *object, etag string) *media {
+	return &media{object: *o, class: b.storageClass, etag: etag, content: o.content.Share()}
+}
+
+// transcoded tells whether a stored gzip is sent unpacked: Cloud Storage
+// documentation, "Transcoding of gzip-compressed files".
+func (m *media) transcoded(r *api.Request) bool {
+	return m.ContentEncoding == "gzip" && !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && !strings.Contains(m.CacheControl, "no-transform")
+}
+
+// serve answers the content or a range of it. An error comes before any header.
+func (m *media) serve(w http.ResponseWriter, r *api.Request) error {
+	defer m.content.Release()
+	if m.transcoded(r) {
+		return m.transcode(w, r)
+	}
+	h := w.Header()
+	start, length, partial, err := parseRange(r.Header.Get("Range"), m.content.Size)
+	if err != nil {
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", m.content.Size))
+		return err
+	}
+	m.describe(h)
+	status := http.StatusOK
+	if partial {
+		status = http.StatusPartialContent
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, start+length-1, m.content.Size))
+	}
+	h.Set("Content-Length", strconv.FormatInt(length, 10))
+	w.WriteHeader(status)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	body := m.content.Reader(start, length)
+	defer body.Close()
+	_, _ = io.Copy(w, body) // a client that went away ends the copy
+	return nil
+}
+
+func (m *media) describe(h http.Header) {
+	set := func(name, value string) {
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+	stored := "identity"
+	if m.ContentEncoding != "" {
+		stored = m.ContentEncoding
+	}
+	set("Content-Type", m.ContentType)
+	set("Content-Encoding", m.ContentEncoding)
+	set("Content-Language", m.ContentLanguage)
+	set("Content-Disposition", m.ContentDisposition)
+	set("Cache-Control", m.CacheControl)
+	set("Last-Modified", m.updated.UTC().Format(http.TimeFormat))
+	set("Etag", `"`+m.etag+`"`)
+	set("Accept-Ranges", "bytes")
+	set("X-Goog-Generation", strconv.FormatInt(m.generation, 10))
+	set("X-Goog-Metageneration", strconv.FormatInt(m.metagen, 10))
+	set("X-Goog-Stored-Content-Encoding", stored)
+	set("X-Goog-Stored-Content-Length", strconv.FormatInt(m.content.Size, 10))
+	set("X-Goog-Storage-Class", m.class)
+	h.Add("X-Goog-Hash", "crc32c="+m.crc32c())
+	h.Add("X-Goog-Hash", "md5="+m.md5())
+	for k, v := range m.Metadata {
+		set("X-Goog-Meta-"+k, v)
+	}
+}
+
+// transcode sends the whole unpacked, of a length that nobody knows yet, whatever
+// range was asked for.
+func (m *media) transcode(w http.ResponseWriter, r *api.Request) error {
+	raw := m.content.Reader(0, m.content.Size)
+	defer raw.Close()
+	body, err := gzip.NewReader(raw)
+	if err != nil {
+		return unavailable("The object is not gzip-compressed.")
+	}
+	h := w.Header()
+	m.describe(h)
+	h.Del("Content-Encoding")
+	h.Del("Accept-Ranges")
+	h.Set("Warning", "214 UploadServer gunzipped")
+	h.Set("Vary", "Accept-Encoding")
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		if _, err := io.Copy(w, body); err != nil {
+			panic(http.ErrAbortHandler) // so that a client does not take a part for the whole
+		}
+	}
+	return nil
+}
+
+// parseRange reads a Range header of one range; others are ignored, as RFC 9110,
+// section 14.2, lets a server do.
+func parseRange(header string, size int64) (start, length int64, partial bool, err error) {
+	text, ok := strings.CutPrefix(header, "bytes=")
+	first, last, dash := strings.Cut(text, "-")
+	if !ok || !dash || strings.Contains(text, ",") {
+		return 0, size, false, nil
+	}
+	unsatisfiable := &fault{http.StatusRequestedRangeNotSatisfiable, "requestedRangeNotSatisfiable", "InvalidRange", "The requested range cannot be satisfied.", "The requested range cannot be satisfied."}
+	if first == "" { // the last so many bytes
+		n, parse := strconv.ParseInt(last, 10, 64)
+		if parse != nil {
+			return 0, size, false, nil
+		}
+		if n = min(n, size); n == 0 {
+			return 0, 0, false, unsatisfiable
+		}
+		return size - n, n, true, nil
+	}
+	start, parse := strconv.ParseInt(first, 10, 64)
+	if parse != nil {
+		return 0, size, false, nil
+	}
+	end := size - 1
+	if last != "" {
+		if end, parse = strconv.ParseInt(last, 10, 64); parse != nil || end < start {
+			return 0, size, false, nil
+		}
+		end = min(end, size-1)
+	}
+	if start >= size {
+		return 0, 0, false, unsatisfiable
+	}
+	return start, end - start + 1, true, nil
+}
