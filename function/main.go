@@ -2,9 +2,8 @@
 // S3 under the identity of its IAM role alone. Google's side knows the role
 // through workload identity federation, so there is no key to store.
 //
-// Settings come from the environment variables of internal/variables; the event
-// may override what is copied. Clients and tokens are made once and kept for the
-// life of the execution environment.
+// Package invocation has its events, answers and settings, and package copy what it
+// does.
 package main
 
 import (
@@ -13,6 +12,8 @@ import (
 	"runtime/debug"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
 )
 
 func main() {
@@ -21,7 +22,7 @@ func main() {
 	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(16 << 20)
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	handler, err := newHandler(os.Getenv, log)
+	handler, err := copy.NewHandler(os.Getenv, log)
 	if err != nil {
 		log.Error("starting", "error", err.Error())
 		os.Exit(1)

@@ -159,14 +159,19 @@ func TestReadEvent(t *testing.T) {
 		{"a\"b", "", "", `{"object":"a\"b"}`},
 		{"", "reports/", "", `{"prefix":"reports/"}`},
 		{"", "", file, `{"objects":["a"]}`},
-		{"", "", "-", `{"from":"stdin"}`},
+		{"", "", "-", `{"object":"from stdin"}`},
 	} {
-		if got, err := readEvent(strings.NewReader(`{"from":"stdin"}`), tt.object, tt.prefix, tt.file); err != nil || string(got) != tt.want {
+		if got, err := readEvent(strings.NewReader(`{"object":"from stdin"}`), tt.object, tt.prefix, tt.file); err != nil || string(got) != tt.want {
 			t.Errorf("%+v: %s, %v", tt, got, err)
 		}
 	}
-	for _, text := range []string{"", "[]", "no"} {
-		if got, err := readEvent(strings.NewReader(text), "", "", "-"); err == nil || !strings.Contains(err.Error(), "it is a JSON object such as") {
+	for text, want := range map[string]string{
+		"":                     "the event must be a JSON object, and is empty; hint: an event is a JSON object such as",
+		"[]":                   "the event must be a JSON object, and is a list",
+		"no":                   "the event must be a JSON object, and is not JSON: no",
+		`{"prefx":"reports/"}`: "prefx: is not a field of an event",
+	} {
+		if got, err := readEvent(strings.NewReader(text), "", "", "-"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the event %q is read as %s, %v", text, got, err)
 		}
 	}

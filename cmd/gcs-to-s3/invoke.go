@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 func newInvoke(getenv func(string) string) *cobra.Command {
@@ -58,11 +60,11 @@ its answer. Without a flag it copies the environment's object.`,
 func readEvent(stdin io.Reader, object, prefix, file string) ([]byte, error) {
 	switch {
 	case object != "":
-		return json.Marshal(map[string]string{"object": object})
+		return json.Marshal(invocation.Event{Object: object})
 	case prefix != "":
-		return json.Marshal(map[string]string{"prefix": prefix})
+		return json.Marshal(invocation.Event{Prefix: &prefix})
 	case file == "":
-		return []byte("{}"), nil
+		return json.Marshal(invocation.Event{})
 	}
 	var data []byte
 	var err error
@@ -74,9 +76,8 @@ func readEvent(stdin io.Reader, object, prefix, file string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the event: %w", err)
 	}
-	var fields map[string]any
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return nil, fmt.Errorf("reading the event in %s: %w; it is a JSON object such as {\"object\": \"reports/2026.csv\"}", file, err)
+	if _, err := invocation.ParseEvent(data); err != nil {
+		return nil, fmt.Errorf("reading the event in %s: %w; hint: an event is a JSON object such as {\"object\": \"reports/2026.csv\"}", file, err)
 	}
 	return data, nil
 }

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 // Lambda runs one function as Lambda does: through the runtime API (Lambda
@@ -88,9 +88,9 @@ func (r *Range) Environ(dir string) ([]string, error) {
 	return []string{
 		"SSL_CERT_FILE=" + r.Certificates, "AWS_ENDPOINT_URL_S3=" + r.SinkURL,
 		"AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_SESSION_TOKEN=token",
-		variables.GoogleCredentials + "=" + file, variables.GoogleProject + "=demo-project",
-		variables.SourceBucket + "=" + Bucket, variables.DestinationBucket + "=" + Bucket, variables.Object + "=" + Object("warm", 0, 1024),
-		variables.StorageEndpoint + "=" + r.OriginURL, variables.AllowLoopback + "=true",
+		invocation.EnvGoogleCredentials + "=" + file, invocation.EnvGoogleProject + "=demo-project",
+		invocation.EnvSourceBucket + "=" + Bucket, invocation.EnvDestinationBucket + "=" + Bucket, invocation.EnvObject + "=" + Object("warm", 0, 1024),
+		invocation.EnvStorageEndpoint + "=" + r.OriginURL, invocation.EnvAllowLoopback + "=true",
 	}, nil
 }
 

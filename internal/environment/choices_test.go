@@ -106,8 +106,13 @@ func TestChoices(t *testing.T) {
 		{"schedule=rate(1 day)|scheduleTimezone=Tokyo", "scheduleTimezone", "IANA database"},
 		{"schedule=rate(1 day)|scheduleTimezone=Local", "scheduleTimezone", "IANA database"},
 		{"scheduleEvent={\"object\":\"a\"}", "scheduleEvent", "must be {} without a schedule"},
-		{"schedule=rate(1 day)|scheduleEvent=[]", "scheduleEvent", "must be a JSON object"},
-		{"schedule=rate(1 day)|scheduleEvent={object}", "scheduleEvent", "must be a JSON object"},
+		{"schedule=rate(1 day)|scheduleEvent=[]", "scheduleEvent", "the event must be a JSON object, and is a list"},
+		// Case C23: these passed, and the first copied the default object every day.
+		{"schedule=rate(1 day)|scheduleEvent={\"prefx\":\"reports/\"}", "scheduleEvent", "prefx: is not a field of an event"},
+		{"schedule=rate(1 day)|scheduleEvent={\"prefix\":\"a/\",\"overwrite\":\"if-diferent\"}", "scheduleEvent", `overwrite: "if-diferent": must be one of`},
+		{"schedule=rate(1 day)|scheduleEvent={\"prefix\":\"a\",\"objects\":[\"b\"]}", "scheduleEvent", "prefix: cannot be combined with objects"},
+		{"schedule=rate(1 day)|scheduleEvent={\"generation\":5}", "scheduleEvent", "generation: is a generation of an object"},
+		{"schedule=rate(1 day)|scheduleEvent={object}", "scheduleEvent", "the event must be a JSON object, and is not JSON"},
 		{"schedule=rate(1 day)|scheduleEvent={\"object\":\"" + strings.Repeat("x", 256<<10) + "\"}", "scheduleEvent", "at most 262144 bytes"},
 
 		{"asyncRetries=0", "", ""},

@@ -3,28 +3,28 @@ package environment
 import (
 	"strconv"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 // Variables are the environment variables of the function, by name.
 func (e Environment) Variables() map[string]string {
 	all := map[string]string{
-		variables.GoogleCredentials: e.CredentialFileName(),
-		variables.GoogleProject:     e.GoogleProject,
-		variables.SourceBucket:      e.SourceBucket,
-		variables.DestinationBucket: e.DestinationBucket,
-		variables.Object:            e.Object,
-		variables.DestinationPrefix: e.DestinationPrefix,
-		variables.KeyTemplate:       e.KeyTemplate,
-		variables.Overwrite:         e.Overwrite,
-		variables.SourceChange:      e.SourceChange,
-		variables.Concurrency:       strconv.Itoa(e.Concurrency),
-		variables.Streams:           strconv.Itoa(e.Streams),
-		variables.StorageEndpoint:   e.StorageEndpoint,
-		variables.AllowLoopback:     strconv.FormatBool(e.AllowLoopbackEndpoints),
+		invocation.EnvGoogleCredentials: e.CredentialFileName(),
+		invocation.EnvGoogleProject:     e.GoogleProject,
+		invocation.EnvSourceBucket:      e.SourceBucket,
+		invocation.EnvDestinationBucket: e.DestinationBucket,
+		invocation.EnvObject:            e.Object,
+		invocation.EnvDestinationPrefix: e.DestinationPrefix,
+		invocation.EnvKeyTemplate:       e.KeyTemplate,
+		invocation.EnvOverwrite:         e.Overwrite,
+		invocation.EnvSourceChange:      e.SourceChange,
+		invocation.EnvConcurrency:       strconv.Itoa(e.Concurrency),
+		invocation.EnvStreams:           strconv.Itoa(e.Streams),
+		invocation.EnvStorageEndpoint:   e.StorageEndpoint,
+		invocation.EnvAllowLoopback:     strconv.FormatBool(e.AllowLoopbackEndpoints),
 	}
 	if e.KMSKey != "" {
-		all[variables.KMSKey] = e.KMSKey
+		all[invocation.EnvKMSKey] = e.KMSKey
 	}
 	return all
 }

@@ -1,13 +1,13 @@
 package environment
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
 	"time"
 	_ "time/tzdata" // so that every machine knows the same time zones
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 // The defaults of a schedule, which mean nothing without one.
@@ -70,6 +70,8 @@ func checkEvent(e *Environment) (string, string, bool) {
 	if len(e.ScheduleEvent) > maxEvent {
 		return fmt.Sprintf("must have at most %d bytes", maxEvent), fmt.Sprintf("it has %d; Lambda takes no more for an asynchronous invocation", len(e.ScheduleEvent)), false
 	}
-	ok := json.Valid([]byte(e.ScheduleEvent)) && bytes.HasPrefix(bytes.TrimSpace([]byte(e.ScheduleEvent)), []byte("{"))
-	return "must be a JSON object", `such as {"prefix":"reports/","overwrite":"if-different"}, in single quotes in the file`, ok
+	if _, err := invocation.ParseEvent([]byte(e.ScheduleEvent)); err != nil {
+		return "must be an event of the function: " + strings.ReplaceAll(err.Error(), "\n", "; "), `such as {"prefix":"reports/","overwrite":"if-different"}, in single quotes in the file`, false
+	}
+	return "", "", true
 }

@@ -3,8 +3,8 @@ package environment
 import (
 	"strconv"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/variables"
 )
 
 // Setting is one row of the settings table: a key of the environment file.
@@ -65,14 +65,14 @@ func Settings() []Setting {
 		{Key: "kmsKey", Meaning: "ARN of a KMS key in the region that encrypts what is written; without one the bucket's own setting decides",
 			field: func(e *Environment) any { return &e.KMSKey }, check: checkKMSKey},
 
-		{Key: "overwrite", Default: variables.OverwriteAlways, Meaning: "an object that is at the destination already: `always` replace it; `if-absent` keep it, and fail unless it is the same; `if-different` keep it if size and CRC32C are the same",
-			field: func(e *Environment) any { return &e.Overwrite }, check: oneOf(func(e *Environment) string { return e.Overwrite }, variables.Overwrites()...)},
-		{Key: "sourceChange", Default: variables.ChangeFails, Meaning: "an object that changes while it is read: `fail`, or `restart` on the new generation",
-			field: func(e *Environment) any { return &e.SourceChange }, check: oneOf(func(e *Environment) string { return e.SourceChange }, variables.SourceChanges()...)},
-		{Key: "concurrency", Default: strconv.Itoa(variables.DefaultConcurrency), Meaning: "how many of many objects are copied at a time",
-			field: func(e *Environment) any { return &e.Concurrency }, check: between(func(e *Environment) int { return e.Concurrency }, 1, variables.MaxConcurrency, "each one needs two connections")},
-		{Key: "streams", Default: strconv.Itoa(variables.DefaultStreams), Meaning: "how many ranges of one large object are copied at a time",
-			field: func(e *Environment) any { return &e.Streams }, check: between(func(e *Environment) int { return e.Streams }, 1, variables.MaxStreams, "each one needs two connections; the function's share of the network is used up by few")},
+		{Key: "overwrite", Default: invocation.OverwriteAlways, Meaning: "an object that is at the destination already: `always` replace it; `if-absent` keep it, and fail unless it is the same; `if-different` keep it if size and CRC32C are the same",
+			field: func(e *Environment) any { return &e.Overwrite }, check: oneOf(func(e *Environment) string { return e.Overwrite }, invocation.Overwrites()...)},
+		{Key: "sourceChange", Default: invocation.ChangeFails, Meaning: "an object that changes while it is read: `fail`, or `restart` on the new generation",
+			field: func(e *Environment) any { return &e.SourceChange }, check: oneOf(func(e *Environment) string { return e.SourceChange }, invocation.SourceChanges()...)},
+		{Key: "concurrency", Default: strconv.Itoa(invocation.DefaultConcurrency), Meaning: "how many of many objects are copied at a time",
+			field: func(e *Environment) any { return &e.Concurrency }, check: between(func(e *Environment) int { return e.Concurrency }, 1, invocation.MaxConcurrency, "each one needs two connections")},
+		{Key: "streams", Default: strconv.Itoa(invocation.DefaultStreams), Meaning: "how many ranges of one large object are copied at a time",
+			field: func(e *Environment) any { return &e.Streams }, check: between(func(e *Environment) int { return e.Streams }, 1, invocation.MaxStreams, "each one needs two connections; the function's share of the network is used up by few")},
 
 		{Key: "rolePolicies", Default: string(LeastPrivilege), Meaning: "`least-privilege`, or `article` for AmazonS3FullAccess and AWSLambdaBasicExecutionRole",
 			field: func(e *Environment) any { return (*string)(&e.RolePolicies) }, check: oneOf(func(e *Environment) string { return string(e.RolePolicies) }, string(LeastPrivilege), string(ArticlePolicies))},

@@ -1,0 +1,100 @@
+package copy
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxAnswer is how much of an answer that is not an object is read, in bytes.
+const maxAnswer = 1 << 20
+
+// AnswerError is an error that a cloud answered: Cloud Storage documentation,
+// "HTTP status and error codes for XML"; Amazon S3 API Reference, "Error
+// responses"; and the JSON of Google's token services.
+type AnswerError struct {
+	Service    string
+	Status     int
+	Code       string
+	Message    string
+	RetryAfter time.Duration
+}
+
+func (e *AnswerError) Error() string {
+	return strings.TrimSuffix(fmt.Sprintf("%s answered %d %s: %s", e.Service, e.Status, e.Code, e.Message), ": ")
+}
+
+// answerError reads an error's answer. hide keeps out of its text what a server
+// may have echoed.
+func answerError(service string, resp *http.Response, body []byte, hide secrets) *AnswerError {
+	e := &AnswerError{Service: service, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header)}
+	var document struct {
+		Code, Message, Details string
+	}
+	var status struct {
+		Error       json.RawMessage
+		Description string `json:"error_description"`
+	}
+	var details struct{ Status, Message string }
+	switch {
+	case xml.Unmarshal(body, &document) == nil && document.Code != "":
+		e.Code, e.Message = document.Code, strings.TrimSpace(document.Message+" "+document.Details)
+	case json.Unmarshal(body, &status) == nil && json.Unmarshal(status.Error, &details) == nil && details.Message != "":
+		e.Code, e.Message = details.Status, details.Message
+	case json.Unmarshal(status.Error, &e.Code) == nil:
+		e.Message = status.Description
+	default:
+		e.Code, e.Message = http.StatusText(resp.StatusCode), strings.TrimSpace(string(body[:min(len(body), 1000)]))
+	}
+	for _, header := range []string{"Authorization", "X-Amz-Security-Token"} {
+		if value := resp.Request.Header.Get(header); value != "" {
+			hide = append(slices.Clip(hide), value, value[strings.LastIndex(value, " ")+1:])
+		}
+	}
+	e.Code, e.Message = hide.from(e.Code), hide.from(e.Message)
+	return e
+}
+
+// readAnswer reads the body of an answer that is not an object.
+func readAnswer(resp *http.Response) ([]byte, error) {
+	defer resp.Body.Close()
+	if resp.ContentLength == 0 {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, &brokenError{fmt.Errorf("reading the answer: %w", err)}
+	}
+	return body, nil
+}
+
+// secrets are texts that no log and no error may show.
+type secrets []string
+
+// newSecrets takes values as they are and as forms and URLs hold them, which may
+// be escaped twice: a subject token is a form in a form.
+func newSecrets(values ...string) secrets {
+	var s secrets
+	for _, v := range values {
+		for range 3 {
+			if v != "" {
+				s = append(s, v)
+			}
+			v = url.QueryEscape(v)
+		}
+	}
+	return s
+}
+
+func (s secrets) from(text string) string {
+	for _, secret := range s {
+		text = strings.ReplaceAll(text, secret, "[hidden]")
+	}
+	return text
+}

@@ -1,0 +1,271 @@
+package copy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"cloud.google.com/go/auth"
+	"cloud.google.com/go/auth/credentials"
+)
+
+// readScope is all that a copy needs: Cloud Storage documentation, "OAuth 2.0 scopes".
+const readScope = "https://www.googleapis.com/auth/devstorage.read_only"
+
+// gcs reads Cloud Storage through its XML API (Cloud Storage documentation, "GET
+// Object"): one request brings an object's bytes, generation, sums and headers.
+type gcs struct {
+	endpoint  *url.URL
+	transport http.RoundTripper
+	tokens    *http.Client // of the token services
+	hide      secrets
+	patience  *patience
+
+	login func() (*auth.Credentials, error)
+	mu    sync.Mutex
+	creds *auth.Credentials // keeps its token and refreshes it ahead of its expiry
+}
+
+func newGCS(s settings, p *patience) (*gcs, error) {
+	g := &gcs{endpoint: s.storage, transport: newTransport(), hide: s.secrets(), patience: p}
+	g.tokens = &http.Client{Transport: tokenService{g.transport, g.hide}}
+	g.login = func() (*auth.Credentials, error) {
+		return credentials.NewCredentialsFromJSON(credentials.ExternalAccount, s.credentials.JSON(), &credentials.DetectOptions{
+			Scopes: []string{readScope},
+			Client: g.tokens,
+		})
+	}
+	var err error
+	if g.creds, err = g.login(); err != nil {
+		return nil, fmt.Errorf("loading credential configuration: %w", err)
+	}
+	return g, nil
+}
+
+// tokenService makes errors of what Google's token services answer, so that
+// status and code reach whoever decides about another attempt.
+type tokenService struct {
+	http.RoundTripper
+	hide secrets
+}
+
+func (t tokenService) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if err != nil || resp.StatusCode < http.StatusMultipleChoices {
+		return resp, err
+	}
+	body, err := readAnswer(resp)
+	if err != nil {
+		return nil, err
+	}
+	return nil, answerError(r.URL.Host, resp, body, t.hide)
+}
+
+// authorize puts a token on a request and returns a function that renews the
+// token should it turn out to be no good any more.
+func (g *gcs) authorize(r *http.Request) (renew func() error, err error) {
+	g.mu.Lock()
+	creds := g.creds
+	g.mu.Unlock()
+	token, err := creds.Token(r.Context())
+	if err != nil {
+		return nil, fmt.Errorf("getting an access token: %w", err)
+	}
+	r.Header.Set("Authorization", token.Type+" "+token.Value)
+	return func() error {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.creds != creds { // somebody else was faster
+			return nil
+		}
+		fresh, err := g.login()
+		if err == nil {
+			g.creds = fresh
+		}
+		return err
+	}, nil
+}
+
+// do makes a request, with a fresh token when the first is refused, and returns
+// an answer of one of the wanted statuses. Its body is watched.
+func (g *gcs) do(ctx context.Context, u *url.URL, header http.Header, wanted ...int) (*http.Response, error) {
+	for renewed := false; ; renewed = true {
+		ctx, dog := watch(ctx, g.patience.stalled())
+		if renewed {
+			header = header.Clone() // the first request may still hold it
+		}
+		req := (&http.Request{Method: http.MethodGet, URL: u, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
+		renew, err := g.authorize(req)
+		if err != nil {
+			err = because(ctx, err)
+			dog.stop()
+			return nil, err
+		}
+		resp, err := g.transport.RoundTrip(req)
+		if err != nil {
+			err = because(ctx, &brokenError{err})
+			dog.stop()
+			return nil, err
+		}
+		resp.Body = watched{resp.Body, dog}
+		for _, status := range wanted {
+			if resp.StatusCode == status {
+				return resp, nil
+			}
+		}
+		body, err := readAnswer(resp)
+		if err != nil {
+			return nil, err
+		}
+		err = answerError("Cloud Storage", resp, body, g.hide)
+		if resp.StatusCode != http.StatusUnauthorized || renewed {
+			return nil, err
+		}
+		if again := renew(); again != nil {
+			return nil, errors.Join(again, err)
+		}
+	}
+}
+
+// object is what the first answer says about an object.
+type object struct {
+	bucket, name string
+	size         int64
+	generation   int64
+	crc32c       crc32c
+	header       http.Header
+}
+
+// open asks for an object; generation 0 is the live one. The body begins with
+// the object's first byte.
+func (g *gcs) open(ctx context.Context, bucket, name string, generation int64) (*object, io.ReadCloser, error) {
+	resp, err := g.do(ctx, g.url(bucket, name, generation), asStored(), http.StatusOK)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := describe(resp)
+	if err == nil && generation != 0 && o.generation != generation {
+		err = fmt.Errorf("asked for generation %d, answered %d", generation, o.generation)
+	}
+	if err != nil {
+		resp.Body.Close()
+		return nil, nil, err
+	}
+	o.bucket, o.name = bucket, name
+	return o, resp.Body, nil
+}
+
+// asStored lets Cloud Storage send gzip-encoded objects as they are stored, with
+// their stored length and sums: Cloud Storage documentation, "Transcoding of
+// gzip-compressed files".
+func asStored() http.Header {
+	return http.Header{"Accept-Encoding": {"gzip"}, "User-Agent": userAgent}
+}
+
+// describe reads an object's facts from the headers of an answer.
+func describe(resp *http.Response) (*object, error) {
+	o := &object{size: resp.ContentLength, header: resp.Header}
+	var err error
+	if o.generation, err = strconv.ParseInt(resp.Header.Get("X-Goog-Generation"), 10, 64); err != nil {
+		return nil, fmt.Errorf("reading x-goog-generation: %w", err)
+	}
+	sum := ""
+	for _, line := range resp.Header.Values("X-Goog-Hash") {
+		for part := range strings.SplitSeq(line, ",") {
+			if text, ok := strings.CutPrefix(strings.TrimSpace(part), "crc32c="); ok {
+				sum = text
+			}
+		}
+	}
+	if sum == "" {
+		return nil, errors.New("reading x-goog-hash: there is no crc32c; without one the copy cannot be proven")
+	}
+	if o.crc32c, err = parseCRC32C(sum); err != nil {
+		return nil, err
+	}
+	if o.size < 0 {
+		return nil, errors.New("reading content-length: the length is not known")
+	}
+	if text := resp.Header.Get("X-Goog-Stored-Content-Length"); text != "" && text != strconv.FormatInt(o.size, 10) {
+		return nil, &brokenError{fmt.Errorf("the answer has %d bytes, the object %s", o.size, text)}
+	}
+	return o, nil
+}
+
+// read asks for the bytes of one generation from one position to before another.
+// Its error is a *SourceChangedError when the generation is gone.
+func (g *gcs) read(ctx context.Context, o *object, from, to int64) (io.ReadCloser, error) {
+	header, want := asStored(), http.StatusOK
+	if from > 0 || to < o.size {
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
+		want = http.StatusPartialContent
+	}
+	resp, err := g.do(ctx, g.url(o.bucket, o.name, o.generation), header, want)
+	var answer *AnswerError
+	if errors.As(err, &answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusPreconditionFailed) {
+		return nil, &SourceChangedError{o.generation, err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := o.checkRange(resp, from, to); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// checkRange refuses an answer of another generation or about other bytes.
+func (o *object) checkRange(resp *http.Response, from, to int64) error {
+	if text := resp.Header.Get("X-Goog-Generation"); text != "" && text != strconv.FormatInt(o.generation, 10) {
+		return &SourceChangedError{o.generation, fmt.Errorf("the answer is of generation %s", text)}
+	}
+	if resp.ContentLength >= 0 && resp.ContentLength != to-from {
+		return &brokenError{fmt.Errorf("asked for %d bytes, answered %d", to-from, resp.ContentLength)}
+	}
+	got := resp.Header.Get("Content-Range")
+	if want := fmt.Sprintf("bytes %d-%d/%d", from, to-1, o.size); resp.StatusCode == http.StatusPartialContent && got != want {
+		return &brokenError{fmt.Errorf("asked for %s, answered %q", want, got)}
+	}
+	return nil
+}
+
+// SourceChangedError says that the generation that was being read is gone.
+type SourceChangedError struct {
+	Generation int64
+	Err        error
+}
+
+func (e *SourceChangedError) Error() string {
+	return fmt.Sprintf("the object changed while it was read: generation %d is gone: %v", e.Generation, e.Err)
+}
+
+func (e *SourceChangedError) Unwrap() error { return e.Err }
+
+func (g *gcs) url(bucket, name string, generation int64) *url.URL {
+	u := *g.endpoint
+	u.Path, u.RawPath = u.Path+"/"+bucket+"/"+name, u.EscapedPath()+"/"+bucket+"/"+escapePath(name)
+	if generation != 0 {
+		u.RawQuery = "generation=" + strconv.FormatInt(generation, 10)
+	}
+	return &u
+}
+
+// escapePath escapes an object's name for a path, slashes as slashes, and dot
+// segments so that no proxy resolves them.
+func escapePath(name string) string {
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+		if part == "." || part == ".." {
+			parts[i] = strings.ReplaceAll(part, ".", "%2E")
+		}
+	}
+	return strings.Join(parts, "/")
+}

@@ -1,0 +1,144 @@
+package copy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
+)
+
+// Handler serves invocations. Its clients keep their connections and tokens
+// from one invocation to the next.
+type Handler struct {
+	settings settings
+	source   *gcs
+	target   *s3api
+	large    large
+	patience *patience
+	log      *slog.Logger
+	now      func() time.Time
+	room     int // for the results of one invocation, in bytes of JSON
+}
+
+// What is copied in parts, and in which; docs/performance.md has the measurements.
+const (
+	defaultThreshold = 64 << 20
+	defaultPart      = 32 << 20
+)
+
+// NewHandler makes a handler with the settings in environment variables: those of
+// package invocation, and those that Lambda sets. Its error names every variable that
+// is wrong.
+func NewHandler(getenv func(string) string, log *slog.Logger) (*Handler, error) {
+	s, err := readSettings(getenv)
+	if err != nil {
+		return nil, fmt.Errorf("reading settings: %w", err)
+	}
+	p := &patience{}
+	source, err := newGCS(s, p)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{
+		settings: s,
+		source:   source,
+		target:   newS3(s, p),
+		large:    large{threshold: defaultThreshold, part: defaultPart, streams: s.streams, turn: make(chan struct{}, 1)},
+		patience: p,
+		log:      log,
+		now:      time.Now,
+		room:     maxResults,
+	}, nil
+}
+
+// Handle copies one object and answers an invocation.Result or, with trace, an
+// invocation.TraceResult; or it copies many and answers an invocation.ManyResult. Its
+// error is a *TransferError.
+func (h *Handler) Handle(ctx context.Context, event invocation.Event) (any, error) {
+	// What all lines of an invocation share is formatted once.
+	log := h.log.With("project", h.settings.project, "Function", h.settings.function, "_aws", embedded{h.now()})
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		log = log.With("requestId", lc.AwsRequestID)
+	}
+	if err := event.Check(); err != nil {
+		t := h.plan(event, single(event), h.now())
+		t.refused = err
+		_, _, err := h.transfer(ctx, t, log)
+		return nil, err
+	}
+	if event.Trace {
+		return h.trace(ctx, event, log)
+	}
+	if event.Prefix != nil || event.Objects != nil {
+		return h.copyMany(ctx, event, log)
+	}
+	return h.copyOne(ctx, event, log)
+}
+
+func (h *Handler) copyOne(ctx context.Context, event invocation.Event, log *slog.Logger) (invocation.Result, error) {
+	start := h.now()
+	ctx, cancel, tidying := within(ctx, start)
+	defer cancel()
+	t := h.plan(event, single(event), start)
+	t.tidying = tidying
+	done, elapsed, err := h.transfer(ctx, t, log)
+	if err != nil {
+		return invocation.Result{}, err
+	}
+	return invocation.Result{
+		StatusCode:  200,
+		Body:        invocation.Transferred,
+		Source:      t.source(),
+		Destination: t.destination(),
+		Outcome:     done.outcome,
+		Bytes:       done.size,
+		Generation:  done.generation,
+		CRC32C:      done.crc32c.String(),
+		DurationMS:  elapsed.Milliseconds(),
+	}, nil
+}
+
+// transfer runs one copy and logs it.
+func (h *Handler) transfer(ctx context.Context, t *transfer, log *slog.Logger) (copied, time.Duration, error) {
+	start := h.now()
+	done, err := t.run(ctx)
+	elapsed := h.now().Sub(start)
+	h.report(log, t, done, elapsed, err)
+	return done, elapsed, err
+}
+
+// single is the object of an event that names one.
+func single(e invocation.Event) invocation.Item {
+	return invocation.Item{Object: e.Object, Key: e.Key, Generation: e.Generation}
+}
+
+// plan fills in what the event leaves out. start is when the invocation began: its
+// day is that of all its keys.
+func (h *Handler) plan(event invocation.Event, item invocation.Item, start time.Time) *transfer {
+	d := h.settings
+	t := &transfer{
+		from:         h.source,
+		to:           h.target,
+		large:        h.large,
+		sourceBucket: cmp.Or(event.SourceBucket, d.sourceBucket),
+		object:       cmp.Or(item.Object, d.object),
+		targetBucket: cmp.Or(event.DestinationBucket, d.destinationBucket),
+		generation:   item.Generation,
+		overwrite:    cmp.Or(event.Overwrite, d.overwrite),
+		sourceChange: cmp.Or(event.SourceChange, d.sourceChange),
+	}
+	t.kmsKey = h.settings.kmsKey
+	if t.key = item.Key; t.key == "" {
+		t.makeKey = func(generation int64) string {
+			return h.settings.prefix + h.settings.keys.Key(objectkey.Object{Name: t.object, Generation: generation, Day: start})
+		}
+		t.key = t.makeKey(t.generation)
+	}
+	return t
+}

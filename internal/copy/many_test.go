@@ -1,0 +1,223 @@
+package copy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+)
+
+// event is an event as Lambda gives it to the handler.
+func event(t *testing.T, text string) invocation.Event {
+	t.Helper()
+	var e invocation.Event
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func copyMany(t *testing.T, h *Handler, ctx context.Context, e invocation.Event) invocation.ManyResult {
+	t.Helper()
+	got, err := h.Handle(ctx, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.(invocation.ManyResult)
+}
+
+// outcomes are the results by object.
+func outcomes(r invocation.ManyResult) map[string]string {
+	out := map[string]string{}
+	for _, o := range r.Objects {
+		out[o.Object] = o.Outcome
+	}
+	return out
+}
+
+func TestPrefixesAndLists(t *testing.T) {
+	l := newStand(t)
+	l.env["DESTINATION_PREFIX"] = "incoming/"
+	h := l.startSmall(t)
+	contents := map[string][]byte{}
+	for i := range 30 {
+		name := fmt.Sprintf("many/%02d ü", i)
+		contents[name] = l.put(t, name, i*5000)
+	}
+	l.put(t, "manx", 1)
+	l.put(t, "other", 1)
+	got := copyMany(t, h, context.Background(), event(t, `{"prefix":"many/"}`))
+	if got.StatusCode != 200 || got.Copied != 30 || got.Failed != 0 || got.Cursor != "" || got.Bytes != 5000*29*30/2 || got.Source != "gs://s3-gcs-connect/many/" || got.Destination != "s3://s3-gcs-connect/incoming/many/" {
+		t.Errorf("result %+v", got)
+	}
+	for name, content := range contents {
+		l.holds(t, "incoming/"+name, content)
+	}
+	l.absent(t, "incoming/manx")
+	l.absent(t, "incoming/other")
+
+	from := len(l.Journal.Entries())
+	got = copyMany(t, h, context.Background(), event(t, `{"prefix":"many/","overwrite":"if-different"}`))
+	if got.Unchanged != 30 || got.Bytes != 0 || len(got.Objects) != 30 {
+		t.Errorf("once more: result %+v", got)
+	}
+	if asked := l.asked("storage", from); asked["storage.objects.get"] != 0 || l.asked("s3", from)["PutObject"] != 0 {
+		t.Errorf("once more: asked %v of Cloud Storage; want no object read or written", asked)
+	}
+
+	got = copyMany(t, h, context.Background(), event(t, `{"objects":["other",{"object":"manx","key":"chosen"},"missing"]}`))
+	if got.StatusCode != 207 || got.Copied != 2 || got.Failed != 1 || got.Body != "2 objects transferred, 0 unchanged, 1 failed" || !strings.Contains(got.Objects[2].Error, "reading: Cloud Storage answered 404 NoSuchKey") {
+		t.Errorf("a list: result %+v", got)
+	}
+	if got.Objects[1].Key != "chosen" || got.Objects[0].Key != "incoming/other" {
+		t.Errorf("keys %q and %q", got.Objects[0].Key, got.Objects[1].Key)
+	}
+	if n := len(lines(t, l)); n != 63 {
+		t.Errorf("%d lines in the log, want one for each of 63 copies", n)
+	}
+	if got = copyMany(t, h, context.Background(), event(t, `{"prefix":"nothing/"}`)); got.StatusCode != 200 || len(got.Objects) != 0 || got.Cursor != "" {
+		t.Errorf("an empty prefix: result %+v", got)
+	}
+}
+
+// TestFailuresStopNobody fails some of many objects for good.
+func TestFailuresStopNobody(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	for i := range 20 {
+		l.put(t, fmt.Sprintf("many/%02d", i), 100)
+	}
+	l.fail(t, "google/storage GET /s3-gcs-connect/many/*3: status=403 code=AccessDenied", "aws/s3 PUT /s3-gcs-connect/many/*7: status=500")
+	got := copyMany(t, h, context.Background(), event(t, `{"prefix":"many/"}`))
+	var failed []string
+	for _, o := range got.Objects {
+		if o.Outcome == invocation.OutcomeFailed {
+			failed = append(failed, o.Object+" "+o.Error[:strings.Index(o.Error, ":")])
+		}
+	}
+	if want := []string{"many/03 reading", "many/07 writing", "many/13 reading", "many/17 writing"}; got.StatusCode != 207 || got.Copied != 16 || !slices.Equal(failed, want) || got.Cursor != "" {
+		t.Errorf("result %+v, failed %v, want %v", got, failed, want)
+	}
+}
+
+// TestCursors goes through many objects by several invocations, each of which has
+// room for few results.
+func TestCursors(t *testing.T) {
+	for _, text := range []string{`{"prefix":"many/"}`, `{"objects":["many/0","many/1","many/2","many/3","many/4","many/5","many/6","many/7","many/8","many/9"]}`} {
+		l := newStand(t)
+		l.env["CONCURRENCY"] = "2"
+		h := l.start(t)
+		h.room = 300
+		for i := range 10 {
+			l.put(t, fmt.Sprintf("many/%d", i), 100)
+		}
+		e := event(t, text)
+		seen := map[string]int{}
+		invocations := 0
+		for more := true; more && invocations < 10; invocations++ {
+			got := copyMany(t, h, context.Background(), e)
+			for name := range outcomes(got) {
+				seen[name]++
+			}
+			e.Cursor, more = got.Cursor, got.Cursor != ""
+		}
+		if len(seen) != 10 || invocations < 3 || invocations == 10 {
+			t.Errorf("%s: %d invocations copied %v, want all 10", text, invocations, seen)
+		}
+		for name, times := range seen {
+			if times != 1 {
+				t.Errorf("%s: %s was copied %d times", text, name, times)
+			}
+		}
+	}
+}
+
+// TestDeadlineOfMany lets the clock run towards the deadline.
+func TestDeadlineOfMany(t *testing.T) {
+	l := newStand(t)
+	l.env["CONCURRENCY"] = "1"
+	h := l.start(t)
+	for i := range 10 {
+		l.put(t, fmt.Sprintf("many/%d", i), 100)
+	}
+	var ahead atomic.Int64
+	start := time.Now()
+	h.now = func() time.Time { return start.Add(time.Duration(ahead.Add(int64(2 * time.Second)))) }
+	ctx, cancel := context.WithDeadline(context.Background(), start.Add(time.Minute))
+	defer cancel()
+	got := copyMany(t, h, ctx, event(t, `{"prefix":"many/"}`))
+	if n := len(got.Objects); n == 0 || n == 10 || got.Copied != n || got.Cursor != fmt.Sprintf("many/%d", n-1) {
+		t.Errorf("result %+v, want some objects and a cursor behind them", got)
+	}
+}
+
+// TestInterruptedObjectsComeAgain cuts one object off while those behind it are
+// copied: the next invocation begins with it.
+func TestInterruptedObjectsComeAgain(t *testing.T) {
+	l := newStand(t)
+	l.env["CONCURRENCY"] = "4"
+	h := l.start(t)
+	for i := range 4 {
+		l.put(t, fmt.Sprintf("many/%d", i), 100_000)
+	}
+	l.fail(t, "google/storage GET /s3-gcs-connect/many/1: rate=10000")
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	got := copyMany(t, h, ctx, event(t, `{"prefix":"many/"}`))
+	if want := map[string]string{"many/0": "copied", "many/1": "interrupted", "many/2": "copied", "many/3": "copied"}; fmt.Sprint(outcomes(got)) != fmt.Sprint(want) || got.Cursor != "many/0" {
+		t.Errorf("outcomes %v, cursor %q, want %v and many/0", outcomes(got), got.Cursor, want)
+	}
+}
+
+func TestListingsThatFail(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	l.put(t, "many/0", 1)
+	l.fail(t, "google/storage GET /storage/v1/*: status=503 times=2")
+	if got := copyMany(t, h, context.Background(), event(t, `{"prefix":"many/"}`)); got.Copied != 1 {
+		t.Errorf("result %+v, want the listing tried again", got)
+	}
+	l.fail(t, "google/storage GET /storage/v1/*: status=403 code=forbidden")
+	_, err := h.Handle(context.Background(), event(t, `{"prefix":"many/"}`))
+	var failed *TransferError
+	if !errors.As(err, &failed) || failed.Operation != "reading" || !strings.Contains(err.Error(), "listing gs://s3-gcs-connect/many/: Cloud Storage answered 403") {
+		t.Errorf("Handle() = %v", err)
+	}
+	for text, want := range map[string]string{
+		`{"prefix":"a","objects":["b"]}`:           "prefix: cannot be combined with objects",
+		`{"generation":5}`:                         "generation: is a generation of an object",
+		`{"objects":["b"],"cursor":"x"}`:           `cursor: "x": must be one that`,
+		`{"prefix":"a","overwrite":"sometimes"}`:   `overwrite: "sometimes": must be one of always, if-absent, if-different`,
+		`{"prefix":"a","sourceBucket":"gs://x/y"}`: "sourceBucket",
+		`{"object":"a","sourceChange":"ignore"}`:   `sourceChange: "ignore": must be one of fail, restart`,
+	} {
+		if _, err := h.Handle(context.Background(), event(t, text)); err == nil || !strings.Contains(err.Error(), "planning: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: Handle() = %v, want %q", text, err, want)
+		}
+	}
+}
+
+// Case C12: an item that names no object copied the default object, and counted as
+// a success.
+func TestItemsThatNameNoObject(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	l.put(t, "named", 3)
+	got := copyMany(t, h, context.Background(), event(t, `{"objects":[{"name":"other"},"named",{},""]}`))
+	if got.StatusCode != 207 || got.Copied != 1 || got.Failed != 3 {
+		t.Errorf("result %+v, want one copied and three failed", got)
+	}
+	for i, o := range got.Objects {
+		if want := fmt.Sprintf("planning: objects[%d]: names no object", i); i != 1 && (o.Object != "" || !strings.HasPrefix(o.Error, want)) {
+			t.Errorf("item %d: %+v, want %q", i, o, want)
+		}
+	}
+	l.absent(t, l.Env.Object)
+}

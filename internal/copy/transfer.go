@@ -1,0 +1,366 @@
+package copy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+)
+
+// maxName is the longest object name and S3 key: Cloud Storage documentation,
+// "Object names", and Amazon S3 User Guide, "Naming Amazon S3 objects", bytes.
+const maxName = 1024
+
+// maxRestarts is how often a copy begins anew, because bytes changed on their way
+// or the object changed.
+const maxRestarts = 3
+
+// transfer is one copy.
+type transfer struct {
+	from *gcs
+	to   *s3api
+	large
+
+	sourceBucket, object string
+	targetBucket, key    string
+	makeKey              func(generation int64) string // nil where the event gave the key
+	twin                 string                        // another object of the invocation with this key, or empty
+	refused              error                         // what is wrong with the event or its item, or nil
+	kmsKey               string                        // ARN of the key that encrypts the copy, or empty
+	generation           int64                         // 0 for the live one
+	overwrite            string                        // one of invocation.Overwrites
+	sourceChange         string                        // one of invocation.SourceChanges
+
+	listed *object // what a listing said, or nil
+
+	tidying func(context.Context) (context.Context, context.CancelFunc) // for what must be done though time is up
+	tally   tally
+	warning error // what could not be tidied up
+}
+
+// copied is what a transfer found and wrote.
+type copied struct {
+	size       int64
+	generation int64
+	crc32c     crc32c
+	outcome    string
+}
+
+func (t *transfer) source() string      { return "gs://" + t.sourceBucket + "/" + t.object }
+func (t *transfer) destination() string { return "s3://" + t.targetBucket + "/" + t.key }
+
+// TransferError is a copy that failed; what was at the destination is there
+// still. Lambda reports its type's name as the error's type and its text as the
+// message.
+type TransferError struct {
+	Operation   string // planning, reading, verifying, writing
+	Source      string
+	Destination string
+	Reached     int64 // bytes that the destination had been sent; with parts, that it had stored
+	Attempts    int   // 1 and one more for everything that was done over
+	Err         error
+}
+
+func (e *TransferError) Error() string {
+	reached := ""
+	if e.Reached > 0 || e.Attempts > 1 {
+		reached = fmt.Sprintf(" (%d bytes far, in attempt %d)", e.Reached, e.Attempts)
+	}
+	return fmt.Sprintf("%s: copying %s to %s%s: %v", e.Operation, e.Source, e.Destination, reached, e.Err)
+}
+
+func (e *TransferError) Unwrap() error { return e.Err }
+
+// OperationError is an error of a part of a copy that is not writing.
+type OperationError struct {
+	Operation string
+	Err       error
+}
+
+func (e *OperationError) Error() string { return e.Err.Error() }
+func (e *OperationError) Unwrap() error { return e.Err }
+
+// fail is an error about the whole transfer.
+func (t *transfer) fail(err error) *TransferError {
+	operation := "writing"
+	var of *OperationError
+	if errors.As(err, &of) {
+		operation = of.Operation
+	}
+	return &TransferError{operation, t.source(), t.destination(), t.tally.reached.Load(), 1 + int(t.tally.retries.Load()), err}
+}
+
+// SpoiledError says that what was sent so far is of no use: bytes changed on their
+// way, or somebody wrote to the destination. Only a new beginning may help.
+type SpoiledError struct{ Err error }
+
+func (e *SpoiledError) Error() string { return e.Err.Error() }
+func (e *SpoiledError) Unwrap() error { return e.Err }
+
+// ExistsError says that another object is at the destination, which the policy
+// protects.
+type ExistsError struct{ Found string }
+
+func (e *ExistsError) Error() string {
+	return "the destination exists and is different (" + e.Found + "); overwriting it is not allowed"
+}
+
+// maxBucket is the longest bucket name, one with dots: Cloud Storage
+// documentation, "Bucket names".
+const maxBucket = 222
+
+// isBucket tells whether a name is what both clouds' bucket names have in common;
+// it keeps an event from reaching into another path of an endpoint.
+func isBucket(name string) bool {
+	const inner = "._-"
+	return 3 <= len(name) && len(name) <= maxBucket && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789"+inner) == "" &&
+		strings.Trim(name, inner) == name
+}
+
+// check refuses what no request should be made for.
+func (t *transfer) check() error {
+	if t.refused != nil {
+		return &OperationError{"planning", t.refused}
+	}
+	var errs []error
+	for _, bucket := range [][2]string{{"sourceBucket", t.sourceBucket}, {"destinationBucket", t.targetBucket}} {
+		if !isBucket(bucket[1]) {
+			errs = append(errs, fmt.Errorf("%s: %q: must be a bucket's name; hint: give the name alone, without gs:// or s3://", bucket[0], bucket[1]))
+		}
+	}
+	errs = append(errs, checkName("object", t.object), checkName("key", t.key))
+	if t.twin != "" {
+		errs = append(errs, fmt.Errorf("key: is also that of the object %q; hint: keyTemplate with {object}, or with {directory} too, tells them apart", t.twin))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return &OperationError{"planning", err}
+	}
+	return nil
+}
+
+func checkName(field, name string) error {
+	if n := len(name); n == 0 || n > maxName {
+		return fmt.Errorf("%s: must have 1 to %d bytes, has %d", field, maxName, n)
+	}
+	return nil
+}
+
+// run copies, anew when that may help. Its error is a *TransferError.
+func (t *transfer) run(ctx context.Context) (copied, error) {
+	if err := t.check(); err != nil {
+		return copied{}, t.fail(err)
+	}
+	for restarts := 0; ; restarts++ {
+		done, err := t.once(ctx)
+		if err == nil {
+			return done, nil
+		}
+		if ctx.Err() != nil {
+			err = ended(ctx, err)
+		}
+		if ctx.Err() != nil || restarts == maxRestarts || !t.restarts(err) {
+			return copied{}, t.fail(err)
+		}
+		t.tally.retries.Add(1)
+		t.tally.reread.Add(t.tally.reached.Swap(0))
+	}
+}
+
+// restarts tells whether a copy that failed may succeed from its beginning.
+func (t *transfer) restarts(err error) bool {
+	var (
+		spoiled *SpoiledError
+		changed *SourceChangedError
+		answer  *AnswerError
+	)
+	if errors.As(err, &changed) {
+		return t.sourceChange == invocation.ChangeRestarts && t.generation == 0
+	}
+	return errors.As(err, &spoiled) || errors.As(err, &answer) && answer.Code == "NoSuchUpload"
+}
+
+// once copies. The bytes are proven twice: S3 is told Cloud Storage's own CRC32C
+// and refuses other bytes, and the sum is computed here on the way through.
+func (t *transfer) once(ctx context.Context) (copied, error) {
+	if t.listed != nil {
+		if err := t.settleKey(t.listed); err != nil {
+			return copied{}, err
+		}
+		if same, err := t.same(ctx, t.listed); same || err != nil {
+			return t.listed.copied(invocation.OutcomeUnchanged), err
+		}
+	}
+	o, body, err := t.open(ctx)
+	if err != nil {
+		return copied{}, &OperationError{"reading", err}
+	}
+	s := &stream{from: t.from, object: o, tally: &t.tally, end: o.size, body: body}
+	defer s.close()
+	header, err := metadata(o)
+	if err != nil {
+		return copied{}, &OperationError{"planning", err}
+	}
+	if err := t.settleKey(o); err != nil {
+		return copied{}, err
+	}
+	if t.listed == nil {
+		if same, err := t.same(ctx, o); same || err != nil {
+			return o.copied(invocation.OutcomeUnchanged), err
+		}
+	}
+	if o.size > t.threshold {
+		err = t.inParts(ctx, o, header, s)
+	} else {
+		err = t.put(ctx, o, header, s)
+	}
+	return o.copied(invocation.OutcomeCopied), err
+}
+
+// settleKey makes the key of the generation that is copied: until that is known,
+// and when it changes, a key that names it is open.
+func (t *transfer) settleKey(o *object) error {
+	if t.makeKey == nil {
+		return nil
+	}
+	t.key = t.makeKey(o.generation)
+	if err := checkName("key", t.key); err != nil {
+		return &OperationError{"planning", err}
+	}
+	return nil
+}
+
+func (o *object) copied(outcome string) copied {
+	return copied{o.size, o.generation, o.crc32c, outcome}
+}
+
+// same tells whether the destination holds the object's bytes already, if the
+// policy asks for that; its error is an *ExistsError when the policy protects others.
+func (t *transfer) same(ctx context.Context, o *object) (bool, error) {
+	if t.overwrite == invocation.OverwriteAlways {
+		return false, nil
+	}
+	found, err := t.find(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case found != nil && !found.is(o) && t.overwrite == invocation.OverwriteAbsent:
+		return false, &ExistsError{found.String()}
+	}
+	return found.is(o), nil
+}
+
+// open opens the source.
+func (t *transfer) open(ctx context.Context) (o *object, body io.ReadCloser, err error) {
+	err = t.attempt(ctx, func() (err error) {
+		o, body, err = t.from.open(ctx, t.sourceBucket, t.object, t.generation)
+		return err
+	})
+	return o, body, err
+}
+
+// attempt does something until it succeeds or there is no point in it any more.
+func (t *transfer) attempt(ctx context.Context, do func() error) error {
+	for attempts := 1; ; attempts++ {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if err := t.to.patience.again(ctx, attempts, err); err != nil {
+			return err
+		}
+		t.tally.retries.Add(1)
+	}
+}
+
+// put writes one object by one request from a stream whose length and CRC32C
+// header announces; S3 checks both and makes the object visible only then.
+func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *stream) error {
+	header.Set("X-Amz-Checksum-Crc32c", o.crc32c.String())
+	t.encrypt(header)
+	t.protect(header)
+	r := request{method: http.MethodPut, bucket: t.targetBucket, key: t.key, header: header, stream: s, unsigned: true}
+	if o.size <= smallObject {
+		var err error
+		if r.document, err = s.readAll(ctx); err != nil {
+			return err
+		}
+		r.stream = nil
+	}
+	doubtful := false // whether an attempt may have succeeded without our knowing
+	return t.attempt(ctx, func() error {
+		_, err := t.to.do(ctx, r)
+		t.tally.reached.Store(s.next)
+		return t.settled(ctx, o, err, &doubtful)
+	})
+}
+
+// smallObject is the size up to which an object is read before it is written. So
+// its headers and bytes leave together, and another attempt needs no other read.
+const smallObject = 32 << 10
+
+// encrypt has S3 encrypt with the key of the environment: Amazon S3 User Guide,
+// "Specifying server-side encryption with AWS KMS (SSE-KMS)". Without one, the
+// bucket's default decides.
+func (t *transfer) encrypt(header http.Header) {
+	if t.kmsKey != "" {
+		header.Set("X-Amz-Server-Side-Encryption", "aws:kms")
+		header.Set("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", t.kmsKey)
+	}
+}
+
+// protect makes a write conditional if the policy wants it: Amazon S3 User Guide,
+// "How to prevent object overwrites with conditional writes".
+func (t *transfer) protect(header http.Header) {
+	if t.overwrite == invocation.OverwriteAbsent {
+		header.Set("If-None-Match", "*")
+	}
+}
+
+// settled judges the error of a request that makes the object visible. When the
+// answer to one was lost, the next may be refused because of it: then the
+// destination tells whether it is as it should be.
+func (t *transfer) settled(ctx context.Context, o *object, err error, doubtful *bool) error {
+	var answer *AnswerError
+	refused := errors.As(err, &answer)
+	if refused && (answer.Status == http.StatusPreconditionFailed || answer.Code == "NoSuchUpload" && *doubtful) {
+		found, err := t.find(ctx)
+		switch conditional := answer.Code != "NoSuchUpload"; {
+		case err != nil:
+			return err
+		case found.is(o) && (conditional || found.generation == o.generation):
+			return nil
+		case found != nil && conditional:
+			return &ExistsError{found.String()}
+		}
+	}
+	*doubtful = *doubtful || err != nil && (!refused || answer.Status >= http.StatusInternalServerError || answer.Status == http.StatusOK)
+	return err
+}
+
+// within is the deadline of the work itself: so far ahead of the invocation's end
+// that there is time to tidy up and to answer. Both contexts have no deadline if
+// ctx has none; that of the tidying outlives the work.
+func within(ctx context.Context, now time.Time) (work context.Context, cancel context.CancelFunc, tidy func(context.Context) (context.Context, context.CancelFunc)) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		work, cancel = context.WithCancel(ctx)
+		return work, cancel, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(context.WithoutCancel(ctx), maxMargin)
+		}
+	}
+	margin := min(maxMargin, deadline.Sub(now)/5)
+	work, cancel = context.WithDeadlineCause(ctx, deadline.Add(-margin), errDeadline)
+	return work, cancel, func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(-margin/5))
+	}
+}
+
+// maxMargin is how long tidying up may take.
+const maxMargin = 5 * time.Second
+
+var errDeadline = errors.New("the invocation's deadline is near")
