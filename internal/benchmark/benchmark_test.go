@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 var (
@@ -69,21 +71,31 @@ type job struct {
 }
 
 func jobs() []job {
+	folder := "small/"
 	var small []string
 	var one []string
 	for i := range Small {
 		small = append(small, Object("small", i, 1024))
-		one = append(one, fmt.Sprintf(`{"object":%q}`, small[i]))
+		one = append(one, sent(invocation.Event{Object: small[i]}))
 	}
 	all := []job{
-		{"1KiBx2000", []string{`{"prefix":"small/"}`}, "small", small, 16, Small * 1024},
+		{"1KiBx2000", []string{sent(invocation.Event{Prefix: &folder})}, "small", small, 16, Small * 1024},
 		{"1KiBx2000-one-by-one", one, "", small, 1, Small * 1024},
 	}
 	for _, mib := range []int64{64, 1024, 4096} {
 		name := Object("large", 0, mib<<20)
-		all = append(all, job{fmt.Sprintf("%dMiB", mib), []string{fmt.Sprintf(`{"object":%q}`, name)}, "", []string{name}, 1, mib << 20})
+		all = append(all, job{fmt.Sprintf("%dMiB", mib), []string{sent(invocation.Event{Object: name})}, "", []string{name}, 1, mib << 20})
 	}
 	return all
+}
+
+// sent is an event as it is sent.
+func sent(e invocation.Event) string {
+	data, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // it has no part that could not be written
+	}
+	return string(data)
 }
 
 // BenchmarkCopy measures function, floor and rclone by turns, and reports medians:

@@ -2,6 +2,7 @@ package benchmark
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -103,7 +104,8 @@ func (l *Lambda) Invoke(ctx context.Context, event string) error {
 	}
 	select {
 	case r := <-l.answers:
-		if r.failed || strings.Contains(r.body, `"statusCode":207`) {
+		var answer invocation.ManyResult // or that of one object or of a peer, which are not partial
+		if r.failed || json.Unmarshal([]byte(r.body), &answer) != nil || answer.StatusCode == http.StatusMultiStatus {
 			return fmt.Errorf("the function answered %s", r.body[:min(len(r.body), 2000)])
 		}
 		return nil

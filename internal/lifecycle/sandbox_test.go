@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
@@ -166,7 +168,9 @@ func (p project) is(t *testing.T, env environment.Environment, want []string) {
 // copies checks that the function of an environment works.
 func (p project) copies(t *testing.T, env environment.Environment) {
 	t.Helper()
-	if out := p.must(t, "invoke", env.Name); !strings.Contains(out, `"statusCode":200`) {
+	out := p.must(t, "invoke", env.Name)
+	var answer invocation.Result
+	if err := json.Unmarshal([]byte(out), &answer); err != nil || answer.StatusCode != http.StatusOK {
 		t.Errorf("the function answers %s", out)
 	}
 }

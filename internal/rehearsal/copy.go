@@ -2,11 +2,11 @@ package rehearsal
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,12 +16,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/deployed"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
@@ -53,16 +53,6 @@ func prepare(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	return fmt.Sprintf("gs://%s/%s, s3://%s", s.Env.SourceBucket, s.Env.Object, s.Env.DestinationBucket), err
 }
 
-// answer is what the function answers.
-type answer struct {
-	StatusCode int    `json:"statusCode"`
-	Body       string `json:"body"`
-	Bytes      int64  `json:"bytes"`
-	CRC32C     string `json:"crc32c"`
-	Generation string `json:"generation"`
-	DurationMS int64  `json:"durationMs"`
-}
-
 // Until a change of a policy has effect, the function is invoked this often. A
 // sandbox without delay refuses for another reason, and the first refusal stands.
 const retry = 5 * time.Second
@@ -83,26 +73,18 @@ func invoke(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 
 // invoke runs the deployed function once, with an event as the console offers it.
 func (s *Stand) invoke(ctx context.Context) (string, error) {
-	out, err := lambda.NewFromConfig(s.admin()).Invoke(ctx, &lambda.InvokeInput{
-		FunctionName: &s.Env.Function,
-		Payload:      []byte(`{"key1":"value1"}`),
-		LogType:      lambdatypes.LogTypeTail,
-	})
+	out, err := deployed.New(s.Env, s.admin()).Invoke(ctx, []byte(`{"key1":"value1"}`))
 	if err != nil {
 		return "", err
 	}
-	log, err := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
-	if err != nil {
-		return "", fmt.Errorf("reading the log: %w", err)
+	if err := out.Err(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out.Log)
 	}
-	if out.FunctionError != nil {
-		return "", fmt.Errorf("the function failed: %s: %s\n%s", *out.FunctionError, out.Payload, log)
-	}
-	var got answer
+	var got invocation.Result
 	if err := json.Unmarshal(out.Payload, &got); err != nil {
 		return "", fmt.Errorf("the function answered %s: %w", out.Payload, err)
 	}
-	if got.StatusCode != 200 || got.Body != "File transferred successfully" || got.Bytes != int64(len(sample)) || got.CRC32C != clouds.CRC32C([]byte(sample)) {
+	if got.StatusCode != http.StatusOK || got.Body != invocation.Transferred || got.Bytes != int64(len(sample)) || got.CRC32C != clouds.CRC32C([]byte(sample)) {
 		return "", fmt.Errorf("the function answered %s", out.Payload)
 	}
 	return string(out.Payload), nil

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
@@ -98,14 +99,11 @@ func useDeployed(ctx context.Context, t *testing.T, s *Stand) {
 	}
 	out, err := run("invoke", s.Env.Name, "--json")
 	var invoked struct {
-		Payload struct {
-			StatusCode int
-			Body       string
-		}
-		Failed bool
-		Log    string
+		Payload invocation.Result
+		Failed  bool
+		Log     string
 	}
-	if err != nil || json.Unmarshal([]byte(out), &invoked) != nil || invoked.Payload.StatusCode != 200 || invoked.Payload.Body != "File transferred successfully" || !strings.Contains(invoked.Log, "REPORT RequestId") {
+	if err != nil || json.Unmarshal([]byte(out), &invoked) != nil || invoked.Payload.StatusCode != 200 || invoked.Payload.Body != invocation.Transferred || !strings.Contains(invoked.Log, "REPORT RequestId") {
 		t.Errorf("invoke --json: %v\n%s", err, out)
 	}
 	if out, err := run("invoke", s.Env.Name, "--object", "missing.txt"); err == nil || !strings.Contains(out, "error: the function "+s.Env.Function+" failed: ") {
