@@ -17,7 +17,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-var update = flag.Bool("update", false, "write the README's table of settings anew")
+var update = flag.Bool("update", false, "write the tables of settings in docs/settings.md and README.md")
 
 const root = "../.."
 
@@ -195,23 +195,53 @@ func defaultCell(s environment.Setting, required, none string) string {
 	return "`" + s.Default + "`"
 }
 
-// TestTheReadmeListsTheSettings holds the README's table to the settings.
-func TestTheReadmeListsTheSettings(t *testing.T) {
-	t.Parallel()
-	var want strings.Builder
-	want.WriteString("| key | default | meaning |\n| --- | --- | --- |\n")
+// common are the settings that most people change, which the READMEs list.
+// docs/settings.md has them all.
+var common = []string{
+	"awsAccount", "awsRegion", "googleProject", "suffix", "sourceBucket", "destinationBucket",
+	"object", "destinationPrefix", "keyTemplate", "schedule",
+}
+
+// commonSettings returns the settings that common names, in the table's order.
+func commonSettings(t *testing.T) []environment.Setting {
+	t.Helper()
+	var out []environment.Setting
 	for _, s := range environment.Settings() {
-		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", s.Key, defaultCell(s, "required", "none"), s.Meaning)
-	}
-	before, got, after := settingsTable(t, "README.md")
-	if *update {
-		if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(before+tableStart+want.String()+tableEnd+after), 0o644); err != nil {
-			t.Fatal(err)
+		if slices.Contains(common, s.Key) {
+			out = append(out, s)
+		} else if s.Required() {
+			t.Errorf("%s is required, and the READMEs do not list it; add it to common", s.Key)
 		}
-		return
 	}
-	if diff := cmp.Diff(want.String(), got); diff != "" {
-		t.Errorf("README.md's settings (-want +got); run the test with -update:\n%s", diff)
+	if len(out) != len(common) {
+		t.Errorf("common has %d keys, and %d of them are settings; change it to match environment.Settings", len(common), len(out))
+	}
+	return out
+}
+
+// TestTheDocumentsListTheSettings compares both English tables with the settings:
+// all of them in docs/settings.md, the common ones in README.md.
+func TestTheDocumentsListTheSettings(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string][]environment.Setting{
+		"docs/settings.md": environment.Settings(),
+		"README.md":        commonSettings(t),
+	} {
+		var want strings.Builder
+		want.WriteString("| key | default | meaning |\n| --- | --- | --- |\n")
+		for _, s := range settings {
+			fmt.Fprintf(&want, "| `%s` | %s | %s |\n", s.Key, defaultCell(s, "required", "none"), s.Meaning)
+		}
+		before, got, after := settingsTable(t, name)
+		if *update {
+			if err := os.WriteFile(filepath.Join(root, name), []byte(before+tableStart+want.String()+tableEnd+after), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(want.String(), got); diff != "" {
+			t.Errorf("settings in %s (-want +got); go test ./internal/repository -run TestTheDocumentsListTheSettings -update writes them:\n%s", name, diff)
+		}
 	}
 }
 
@@ -250,7 +280,7 @@ func TestTheJapaneseReadmeSaysTheSame(t *testing.T) {
 	t.Parallel()
 	var want strings.Builder
 	want.WriteString("| キー | デフォルト | 意味 |\n| --- | --- | --- |\n")
-	for _, s := range environment.Settings() {
+	for _, s := range commonSettings(t) {
 		fmt.Fprintf(&want, "| `%s` | %s |\n", s.Key, defaultCell(s, "必須", "なし"))
 	}
 	_, table, _ := settingsTable(t, "README.ja.md")
