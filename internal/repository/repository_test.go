@@ -1,11 +1,13 @@
 package repository
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,7 +19,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-var update = flag.Bool("update", false, "write the README's table of settings anew")
+var update = flag.Bool("update", false, "write the tables of settings in docs/settings.md and README.md")
 
 const root = "../.."
 
@@ -195,23 +197,53 @@ func defaultCell(s environment.Setting, required, none string) string {
 	return "`" + s.Default + "`"
 }
 
-// TestTheReadmeListsTheSettings holds the README's table to the settings.
-func TestTheReadmeListsTheSettings(t *testing.T) {
-	t.Parallel()
-	var want strings.Builder
-	want.WriteString("| key | default | meaning |\n| --- | --- | --- |\n")
+// common are the settings that most people change, which the READMEs list.
+// docs/settings.md has them all.
+var common = []string{
+	"awsAccount", "awsRegion", "googleProject", "suffix", "sourceBucket", "destinationBucket",
+	"object", "destinationPrefix", "keyTemplate", "schedule",
+}
+
+// commonSettings returns the settings that common names, in the table's order.
+func commonSettings(t *testing.T) []environment.Setting {
+	t.Helper()
+	var out []environment.Setting
 	for _, s := range environment.Settings() {
-		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", s.Key, defaultCell(s, "required", "none"), s.Meaning)
-	}
-	before, got, after := settingsTable(t, "README.md")
-	if *update {
-		if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(before+tableStart+want.String()+tableEnd+after), 0o644); err != nil {
-			t.Fatal(err)
+		if slices.Contains(common, s.Key) {
+			out = append(out, s)
+		} else if s.Required() {
+			t.Errorf("%s is required, and the READMEs do not list it; add it to common", s.Key)
 		}
-		return
 	}
-	if diff := cmp.Diff(want.String(), got); diff != "" {
-		t.Errorf("README.md's settings (-want +got); run the test with -update:\n%s", diff)
+	if len(out) != len(common) {
+		t.Errorf("common has %d keys, and %d of them are settings; change it to match environment.Settings", len(common), len(out))
+	}
+	return out
+}
+
+// TestTheDocumentsListTheSettings compares both English tables with the settings:
+// all of them in docs/settings.md, the common ones in README.md.
+func TestTheDocumentsListTheSettings(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string][]environment.Setting{
+		"docs/settings.md": environment.Settings(),
+		"README.md":        commonSettings(t),
+	} {
+		var want strings.Builder
+		want.WriteString("| key | default | meaning |\n| --- | --- | --- |\n")
+		for _, s := range settings {
+			fmt.Fprintf(&want, "| `%s` | %s | %s |\n", s.Key, defaultCell(s, "required", "none"), s.Meaning)
+		}
+		before, got, after := settingsTable(t, name)
+		if *update {
+			if err := os.WriteFile(filepath.Join(root, name), []byte(before+tableStart+want.String()+tableEnd+after), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(want.String(), got); diff != "" {
+			t.Errorf("settings in %s (-want +got); go test ./internal/repository -run TestTheDocumentsListTheSettings -update writes them:\n%s", name, diff)
+		}
 	}
 }
 
@@ -250,7 +282,7 @@ func TestTheJapaneseReadmeSaysTheSame(t *testing.T) {
 	t.Parallel()
 	var want strings.Builder
 	want.WriteString("| キー | デフォルト | 意味 |\n| --- | --- | --- |\n")
-	for _, s := range environment.Settings() {
+	for _, s := range commonSettings(t) {
 		fmt.Fprintf(&want, "| `%s` | %s |\n", s.Key, defaultCell(s, "必須", "なし"))
 	}
 	_, table, _ := settingsTable(t, "README.ja.md")
@@ -264,6 +296,110 @@ func TestTheJapaneseReadmeSaysTheSame(t *testing.T) {
 	}
 	if diff := cmp.Diff(codeBlocks(english), codeBlocks(japanese)); diff != "" {
 		t.Errorf("code blocks without comments and notes (-README.md +README.ja.md); copy the changed lines into README.ja.md, and translate only comments and the diagram's notes:\n%s", diff)
+	}
+}
+
+// TestContributingNamesEveryUpdate compares the commands that CONTRIBUTING.md gives
+// for generated files with the tests that have an -update flag.
+func TestContributingNamesEveryUpdate(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{} // the sources of each package's tests, by its folder
+	for _, file := range goList(t, "-f", `{{range .TestGoFiles}}{{$.ImportPath}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$.ImportPath}}/{{.}}{{"\n"}}{{end}}`, "./...") {
+		if file = strings.TrimPrefix(file, module); file != "" {
+			tests["./"+path.Dir(file)] += read(t, file)
+		}
+	}
+	want := map[string]bool{}
+	for folder, source := range tests {
+		if strings.Contains(source, `= flag.Bool("update"`) {
+			want[folder] = true
+		}
+	}
+	got := map[string]bool{}
+	for _, m := range regexp.MustCompile("`go test (\\./\\S+)(?: -run (\\S+))? -update`").FindAllStringSubmatch(read(t, "CONTRIBUTING.md"), -1) {
+		got[m[1]] = true
+		if m[2] != "" && !strings.Contains(tests[m[1]], "func "+m[2]+"(") {
+			t.Errorf("CONTRIBUTING.md: %s: there is no %s in %s", m[0], m[2], m[1])
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("packages with an -update flag (-tests +CONTRIBUTING.md):\n%s", diff)
+	}
+}
+
+// Links inside the repository: the file, and the part of it if there is one.
+var (
+	link      = regexp.MustCompile(`\]\(([^)#\s]*)(?:#([^)\s]*))?\)`)
+	title     = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	anchor    = regexp.MustCompile(`<a id="([^"]+)">`)
+	notInSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// slug is the anchor that GitHub gives a heading.
+func slug(title string) string {
+	return strings.ReplaceAll(notInSlug.ReplaceAllString(strings.ToLower(title), ""), " ", "-")
+}
+
+// TestEveryLinkLeadsSomewhere follows the relative links of all documents, to the
+// file and to the heading.
+func TestEveryLinkLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := filepath.Glob(filepath.Join(root, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, document := range append(documents, top...) {
+		name, err := filepath.Rel(root, document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(block.ReplaceAllString(read(t, name), ""), -1) {
+			// Cobra links to the completion command, which docs/commands.md leaves out.
+			if strings.Contains(m[1], "://") || m[2] == "gcs-to-s3-completion" {
+				continue
+			}
+			seen++
+			target := name
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(name), m[1])
+			}
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+				t.Errorf("%s links to %s, which does not exist", name, m[1])
+				continue
+			}
+			if m[2] == "" {
+				continue
+			}
+			var anchors []string
+			text := block.ReplaceAllString(read(t, target), "")
+			for _, h := range title.FindAllStringSubmatch(text, -1) {
+				anchors = append(anchors, slug(h[1]))
+			}
+			for _, a := range anchor.FindAllStringSubmatch(text, -1) {
+				anchors = append(anchors, a[1])
+			}
+			if !slices.Contains(anchors, m[2]) {
+				t.Errorf("%s links to %s#%s, which does not exist", name, m[1], m[2])
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d links were seen", seen)
+	}
+}
+
+// TestTheLicenseIsWhole compares LICENSE with the text that the Apache Software
+// Foundation publishes as LICENSE-2.0.txt.
+func TestTheLicenseIsWhole(t *testing.T) {
+	t.Parallel()
+	const published = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
+	if got := fmt.Sprintf("%x", sha256.Sum256([]byte(read(t, "LICENSE")))); got != published {
+		t.Errorf("LICENSE has the SHA-256 %s, not that of the Apache License 2.0", got)
 	}
 }
 
