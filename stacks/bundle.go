@@ -2,15 +2,16 @@ package stacks
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
 // bundle is the function's deployment package: the binary `bootstrap`, as the
@@ -91,18 +92,8 @@ func (b bundle) make() (string, error) {
 	if err := os.WriteFile(filepath.Join(dir, b.env.CredentialFileName()), data, 0o644); err != nil {
 		return "", fmt.Errorf("making bundle: %w", err)
 	}
-	binary, err := filepath.Abs(filepath.Join(dir, "bootstrap"))
-	if err != nil {
-		return "", fmt.Errorf("making bundle: %w", err)
-	}
-	// Nothing of the building machine goes into the binary: no paths, no symbols,
-	// no build id, no revision. lambda.norpc leaves out the interface of the go1.x
-	// runtime, as the Lambda Developer Guide advises for provided.al2023.
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", binary, ".")
-	build.Dir = b.source()
-	build.Env = append(build.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+b.env.Architecture.GOARCH(), "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the function for %s: %w\n%s", b.env.Architecture, err, out)
+	if err := toolchain.Function(b.root, b.env.Architecture.GOARCH()).Build(context.Background(), filepath.Join(dir, "bootstrap")); err != nil {
+		return "", fmt.Errorf("making bundle for %s: %w", b.env.Architecture, err)
 	}
 	return dir, nil
 }

@@ -42,10 +42,7 @@ func openDeployment(ctx context.Context, cmd *cobra.Command, args []string, gete
 	if err != nil {
 		return deployment{}, err
 	}
-	if err := tools.Get(ctx, func(name string, get func() (string, error)) error {
-		_, err := p.Step(name, get)
-		return err
-	}); err != nil {
+	if _, err := tools.Get(ctx, p); err != nil {
 		return deployment{}, err
 	}
 	environ := append(os.Environ(), "PATH="+tools.Path(os.Getenv("PATH")), "PULUMI_SKIP_UPDATE_CHECK=true",

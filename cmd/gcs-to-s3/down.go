@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
 func newDown(getenv func(string) string) *cobra.Command {
@@ -66,14 +66,14 @@ be left for it to succeed.`,
 // downResult is what `down --json` prints.
 type downResult struct {
 	Environment string           `json:"environment"`
-	Steps       []lifecycle.Step `json:"steps"`
+	Steps       []progress.Step  `json:"steps"`
 	Left        []inventory.Item `json:"left"` // both clouds' answers
 	Down        bool             `json:"down"` // nothing is left but names that Google keeps
 }
 
 // takeDown takes the environment down and asks both clouds what is left, which is
 // an error if it is more than may be.
-func (d deployment) takeDown(ctx context.Context) (steps []lifecycle.Step, left []inventory.Item, err error) {
+func (d deployment) takeDown(ctx context.Context) (steps []progress.Step, left []inventory.Item, err error) {
 	found, err := inventory.Of(ctx, d.Clouds, d.Env)
 	if err != nil {
 		return nil, nil, fmt.Errorf("asking both clouds what there is of %s: %w", d.Env.Name, err)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/doctor"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/verify"
 )
 
@@ -81,10 +81,10 @@ again.`,
 
 // upResult is what `up --json` prints.
 type upResult struct {
-	Environment  string           `json:"environment"`
-	Steps        []lifecycle.Step `json:"steps"`
-	Verification *verify.Report   `json:"verification,omitempty"`
-	Up           bool             `json:"up"`
+	Environment  string          `json:"environment"`
+	Steps        []progress.Step `json:"steps"`
+	Verification *verify.Report  `json:"verification,omitempty"`
+	Up           bool            `json:"up"`
 }
 
 // examine looks at what the environment needs before anything is changed.

@@ -323,7 +323,9 @@ func TestFailures(t *testing.T) {
 	}{
 		{"no such object", func(t *testing.T, l *stand) invocation.Event { return invocation.Event{Object: "missing"} }, "reading",
 			"Cloud Storage answered 404 NoSuchKey: The specified key does not exist. No such object: s3-gcs-connect/missing"},
-		{"another generation", func(t *testing.T, l *stand) invocation.Event { return invocation.Event{Object: l.Env.Object, Generation: 1} }, "reading", "Cloud Storage answered 404 NoSuchKey"},
+		{"another generation", func(t *testing.T, l *stand) invocation.Event {
+			return invocation.Event{Object: l.Env.Object, Generation: 1}
+		}, "reading", "Cloud Storage answered 404 NoSuchKey"},
 		{"a bucket of which nothing is granted", func(t *testing.T, l *stand) invocation.Event {
 			l.Call(t, "POST", "/storage/v1/b?project="+l.Env.GoogleProject, map[string]any{"name": "other-bucket"}, nil)
 			return invocation.Event{SourceBucket: "other-bucket"}

@@ -10,20 +10,19 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
 // Down takes the environment down, bindings first: from then on nobody can use
 // what is left. What is gone already is passed over. found is what the clouds had
 // when it was asked whether to go on; it names the files that only the stacks'
 // templates told of.
-func (l Lifecycle) Down(ctx context.Context, found []inventory.Item) ([]Step, error) {
-	steps, err := l.perform(ctx, []act{
-		{"pulumi destroy: the bindings", l.destroyBindings},
-		{"cdk destroy: the function", l.destroyFunction},
-		{"pulumi destroy: the federation", l.destroyFederation},
-		{"cdk destroy: the role", l.destroyRole},
-		{"remove what no engine remembers", func(ctx context.Context) (string, error) { return l.sweep(ctx, found) }},
-	})
+func (l Lifecycle) Down(ctx context.Context, found []inventory.Item) ([]progress.Step, error) {
+	steps, err := l.Progress.Perform(ctx,
+		[]progress.Act{l.act("pulumi destroy: the bindings", l.destroyBindings)},
+		[]progress.Act{l.act("cdk destroy: the function and the role", l.destroyStacks), l.act("pulumi destroy: the federation", l.destroyFederation)},
+		[]progress.Act{l.act("remove leftovers that neither engine tracks", func(ctx context.Context) (string, error) { return l.sweep(ctx, found) })},
+	)
 	if err == nil {
 		err = os.RemoveAll(l.Env.OutputDir(l.Root))
 	}
@@ -61,12 +60,8 @@ func (l Lifecycle) destroyBindings(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d bindings", len(urns)), l.unlocked(ctx, func() error { return l.Pulumi.Destroy(ctx, urns...) })
 }
 
-func (l Lifecycle) destroyFunction(ctx context.Context) (string, error) {
-	return "", l.onStack(ctx, l.Env.FunctionStack(), l.CDK.Destroy)
-}
-
-func (l Lifecycle) destroyRole(ctx context.Context) (string, error) {
-	return "", l.onStack(ctx, l.Env.RoleStack(), l.CDK.Destroy)
+func (l Lifecycle) destroyStacks(ctx context.Context) (string, error) {
+	return "", l.onStacks(ctx, l.CDK.Destroy)
 }
 
 func (l Lifecycle) destroyFederation(ctx context.Context) (string, error) {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
-// Drift is whether a part of an environment differs from what its file says.
+// Drift says whether a part of an environment differs from what its file says.
 type Drift struct {
 	What    string `json:"what"`
 	Command string `json:"command"` // that shows how
@@ -26,16 +28,16 @@ func (d Drift) String() string {
 // what it deployed last.
 func (l Lifecycle) Drift(ctx context.Context) ([]Drift, error) {
 	var drifts []Drift
-	note := func(what, command string, differs func(context.Context) (bool, error)) act {
-		return act{command, func(ctx context.Context) (string, error) {
+	note := func(what, command string, differs func(context.Context) (bool, error)) []progress.Act {
+		return []progress.Act{l.act(command, func(ctx context.Context) (string, error) {
 			d, err := differs(ctx)
 			if err == nil {
 				drifts = append(drifts, Drift{what, command, d})
 			}
 			return "", err
-		}}
+		})}
 	}
-	_, err := l.perform(ctx, []act{
+	_, err := l.Progress.Perform(ctx,
 		note("the role", "cdk diff "+l.Env.RoleStack(), func(ctx context.Context) (bool, error) { return l.CDK.Changes(ctx, l.Env.RoleStack()) }),
 		note("the federation", "pulumi preview --refresh --stack "+l.Env.Name, func(ctx context.Context) (bool, error) {
 			if stands, err := l.Pulumi.Exists(ctx); err != nil || !stands {
@@ -50,6 +52,6 @@ func (l Lifecycle) Drift(ctx context.Context) ([]Drift, error) {
 			}
 			return l.CDK.Changes(ctx, l.Env.FunctionStack())
 		}),
-	})
+	)
 	return drifts, err
 }

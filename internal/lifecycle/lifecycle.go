@@ -1,6 +1,6 @@
 // Package lifecycle brings an environment up in both clouds and takes it down. It
-// runs the commands that a person would type, cdk deploy, pulumi up, pulumi destroy
-// and cdk destroy, in the right order, and knows what to do when one of them was
+// runs the commands that a person would type, pulumi up, cdk deploy, cdk destroy and
+// pulumi destroy, in the right order, and knows what to do when one of them was
 // cut off: locks that a dead process left, stacks that are still at work, and
 // whatever an engine does not remember. Running it again goes on where it stopped.
 package lifecycle
@@ -37,74 +37,40 @@ func New(root string, env environment.Environment, cdk, pulumi string, environ [
 	}
 }
 
-// Step is one step that was done.
-type Step struct {
-	Name    string  `json:"name"`
-	Detail  string  `json:"detail,omitempty"`
-	Seconds float64 `json:"seconds"`
-	Error   string  `json:"error,omitempty"`
+// hintedError is a failure with what to do about it.
+type hintedError struct {
+	hint string
+	err  error
 }
 
-// act is one step to do.
-type act struct {
-	name string
-	run  func(context.Context) (detail string, err error)
-}
+func (e *hintedError) Error() string { return e.err.Error() + "\nhint: " + e.hint }
+func (e *hintedError) Unwrap() error { return e.err }
 
-// perform does one step after the other, up to the first that fails. Its error is
-// a *StepError.
-func (l Lifecycle) perform(ctx context.Context, acts []act) ([]Step, error) {
-	var steps []Step
-	for _, a := range acts {
-		var detail string
-		took, err := l.Progress.Step(a.name, func() (string, error) {
-			var err error
-			detail, err = a.run(ctx)
-			return detail, err
-		})
-		step := Step{Name: a.name, Detail: detail, Seconds: took.Seconds()}
+// act is a step whose error says what to do about it, where that is known.
+func (l Lifecycle) act(name string, run func(context.Context) (detail string, err error)) progress.Act {
+	return progress.Act{Name: name, Run: func(ctx context.Context) (string, error) {
+		detail, err := run(ctx)
 		if err != nil {
-			step.Error = err.Error()
-			return append(steps, step), &StepError{a.name, hint(err, l.Env), err}
+			if hint := hint(err, l.Env); hint != "" {
+				err = &hintedError{hint, err}
+			}
 		}
-		steps = append(steps, step)
-	}
-	return steps, nil
+		return detail, err
+	}}
 }
 
-// StepError is a step that failed.
-type StepError struct {
-	Step string
-	Hint string // what to do about it; may be empty
-	Err  error
+// Up brings the environment up: the federation, which trusts the role by its name
+// alone, and then the role and the function, which carries the credential
+// configuration that the federation gave.
+func (l Lifecycle) Up(ctx context.Context) ([]progress.Step, error) {
+	return l.Progress.Perform(ctx,
+		[]progress.Act{l.act("pulumi up: the federation", l.upFederation)},
+		[]progress.Act{l.act("cdk deploy: the role and the function", l.deployStacks)},
+	)
 }
 
-func (e *StepError) Error() string {
-	s := fmt.Sprintf("%s: %v", e.Step, e.Err)
-	if e.Hint != "" {
-		s += "\nhint: " + e.Hint
-	}
-	return s
-}
-
-func (e *StepError) Unwrap() error { return e.Err }
-
-// Up brings the environment up: the role, the federation that trusts it by name,
-// and the function with the credential configuration that the federation gave.
-func (l Lifecycle) Up(ctx context.Context) ([]Step, error) {
-	return l.perform(ctx, []act{
-		{"cdk deploy: the role", l.deployRole},
-		{"pulumi up: the federation", l.upFederation},
-		{"cdk deploy: the function", l.deployFunction},
-	})
-}
-
-func (l Lifecycle) deployRole(ctx context.Context) (string, error) {
-	return l.Env.RoleARN(), l.onStack(ctx, l.Env.RoleStack(), l.CDK.Deploy)
-}
-
-func (l Lifecycle) deployFunction(ctx context.Context) (string, error) {
-	return l.Env.Function, l.onStack(ctx, l.Env.FunctionStack(), l.CDK.Deploy)
+func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
+	return l.Env.Role + ", " + l.Env.Function, l.onStacks(ctx, l.CDK.Deploy)
 }
 
 func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
@@ -154,12 +120,16 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// onStack runs a command of the CDK on a stack that is not at work.
-func (l Lifecycle) onStack(ctx context.Context, stack string, do func(context.Context, string) error) error {
-	if err := l.settled(ctx, stack); err != nil {
-		return err
+// onStacks runs a command of the CDK on both stacks, once neither has an operation
+// in progress. The CDK keeps to the order that the function's stack needs the role's.
+func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...string) error) error {
+	stacks := []string{l.Env.RoleStack(), l.Env.FunctionStack()}
+	for _, stack := range stacks {
+		if err := l.settled(ctx, stack); err != nil {
+			return err
+		}
 	}
-	return do(ctx, stack)
+	return do(ctx, stacks...)
 }
 
 // ending is how long a process that was killed may still be there.

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
 // Plan shows what Up would change, as the engines themselves tell. A preview needs
@@ -16,13 +18,8 @@ import (
 func (l Lifecycle) Plan(ctx context.Context, w io.Writer) (forget func(context.Context) error, err error) {
 	existed := false
 	var sections [][2]string
-	_, err = l.perform(ctx, []act{
-		{"cdk diff: the role", func(ctx context.Context) (string, error) {
-			text, err := l.CDK.Diff(ctx, l.Env.RoleStack())
-			sections = append(sections, [2]string{"AWS: the role", text})
-			return "", err
-		}},
-		{"pulumi preview: the federation", func(ctx context.Context) (string, error) {
+	_, err = l.Progress.Perform(ctx,
+		[]progress.Act{l.act("pulumi preview: the federation", func(ctx context.Context) (string, error) {
 			var err error
 			if existed, err = l.Pulumi.Exists(ctx); err != nil {
 				return "", err
@@ -33,19 +30,23 @@ func (l Lifecycle) Plan(ctx context.Context, w io.Writer) (forget func(context.C
 			text, err := l.Pulumi.Preview(ctx)
 			sections = append(sections, [2]string{"Google Cloud: the federation", text})
 			return "", err
-		}},
-		{"cdk diff: the function", func(ctx context.Context) (string, error) {
-			text := "  New: the function " + l.Env.Function + " and its log group. The federation's credential configuration,\n  which the function's bundle carries, is not there yet, so there is nothing to compare."
+		})},
+		[]progress.Act{l.act("cdk diff: the role and the function", func(ctx context.Context) (string, error) {
 			_, err := os.Stat(l.Env.CredentialFile(l.Root))
-			if err == nil {
-				text, err = l.CDK.Diff(ctx, l.Env.FunctionStack())
-			} else if errors.Is(err, fs.ErrNotExist) {
-				err = nil
+			if errors.Is(err, fs.ErrNotExist) {
+				text, err := l.CDK.Diff(ctx, l.Env.RoleStack())
+				text = strings.TrimRight(text, "\n") + "\n\nNew: the function " + l.Env.Function + " and its log group. The federation's credential configuration,\nwhich the function's bundle carries, does not exist yet, so there is nothing to compare."
+				sections = append(sections, [2]string{"AWS: the role and the function", text})
+				return "", err
 			}
-			sections = append(sections, [2]string{"AWS: the function", text})
+			if err != nil {
+				return "", err
+			}
+			text, err := l.CDK.Diff(ctx, l.Env.RoleStack(), l.Env.FunctionStack())
+			sections = append(sections, [2]string{"AWS: the role and the function", text})
 			return "", err
-		}},
-	})
+		})},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -175,10 +175,28 @@ func (p project) copies(t *testing.T, env environment.Environment) {
 	}
 }
 
-// upSteps and downSteps are the steps at which the commands are killed.
+// moment is when a command is killed: at a request of a step.
+type moment struct {
+	step string
+	asks string // the operation; empty for any
+	nth  int    // of these in the step, from 1
+}
+
+// The moments at which the commands are killed: the beginning of each step, and of
+// each stack's deployment and deletion.
 var (
-	upSteps   = []string{"cdk deploy: the role", "pulumi up: the federation", "cdk deploy: the function"}
-	downSteps = []string{"pulumi destroy: the bindings", "cdk destroy: the function", "pulumi destroy: the federation", "cdk destroy: the role", "remove what no engine remembers"}
+	upMoments = []moment{
+		{"pulumi up: the federation", "", 1},
+		{"cdk deploy: the role and the function", "ExecuteChangeSet", 1},
+		{"cdk deploy: the role and the function", "ExecuteChangeSet", 2},
+	}
+	downMoments = []moment{
+		{"pulumi destroy: the bindings", "", 1},
+		{"cdk destroy: the function and the role", "DeleteStack", 1},
+		{"pulumi destroy: the federation", "", 1},
+		{"cdk destroy: the function and the role", "DeleteStack", 2},
+		{"remove leftovers that neither engine tracks", "", 1},
+	}
 )
 
 // TestLifecycle uses the command line on environments in one pair of clouds.
@@ -232,23 +250,23 @@ func testCutOff(t *testing.T, p project) {
 		p.killEverywhere(t, env)
 		return
 	}
-	for _, step := range upSteps {
-		p.kill(t, step, "up", env.Name, "--yes")
-		p.interrupt(t, step, "up", env.Name, "--yes")
+	for _, m := range upMoments {
+		p.kill(t, m, "up", env.Name, "--yes")
+		p.interrupt(t, m.step, "up", env.Name, "--yes")
 	}
 	p.must(t, "up", env.Name, "--yes")
 	p.is(t, env, standing(env))
 	p.copies(t, env)
-	for _, step := range downSteps {
-		p.kill(t, step, "down", env.Name, "--yes")
+	for _, m := range downMoments {
+		p.kill(t, m, "down", env.Name, "--yes")
 	}
 	p.must(t, "down", env.Name, "--yes")
 	p.is(t, env, down(env))
 }
 
-// kill starts the command line and kills it when a step has begun and something
-// was asked of a cloud in it. A step that asks nothing ends before that.
-func (p project) kill(t *testing.T, step string, args ...string) {
+// kill starts the command line and kills it at a moment. A step that does not come
+// to it, because what it does was done before the last kill, ends.
+func (p project) kill(t *testing.T, at moment, args ...string) {
 	t.Helper()
 	begun := make(chan struct{})
 	cmd := p.command(args...)
@@ -256,7 +274,7 @@ func (p project) kill(t *testing.T, step string, args ...string) {
 	var printed bytes.Buffer
 	cmd.Stderr = writer(func(text []byte) {
 		printed.Write(text)
-		if bytes.Contains(printed.Bytes(), []byte("… "+step)) {
+		if bytes.Contains(printed.Bytes(), []byte("… "+at.step)) {
 			once.Do(func() { close(begun) })
 		}
 	})
@@ -268,17 +286,17 @@ func (p project) kill(t *testing.T, step string, args ...string) {
 	select {
 	case <-begun:
 	case err := <-ended:
-		t.Fatalf("gcs-to-s3 %s ended before it came to %q: %v\n%s", strings.Join(args, " "), step, err, printed.String())
+		t.Fatalf("gcs-to-s3 %s ended before it came to %q: %v\n%s", strings.Join(args, " "), at.step, err, printed.String())
 	}
 	asked := make(chan struct{}, 1)
 	from := len(p.Sandbox.Journal.Entries())
-	seen := 0
-	stop := p.Sandbox.Journal.Follow(func(journal.Entry) {
-		if seen++; seen > from {
-			select {
-			case asked <- struct{}{}:
-			default:
-			}
+	seen, these := 0, 0
+	stop := p.Sandbox.Journal.Follow(func(e journal.Entry) {
+		if seen++; seen <= from || at.asks != "" && e.Operation != at.asks {
+			return
+		}
+		if these++; these == at.nth {
+			asked <- struct{}{}
 		}
 	})
 	defer stop()

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +18,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Reporter shows steps one after the other.
+// Reporter shows steps, each when it begins and when it ends.
 type Reporter struct {
 	out     io.Writer
 	live    bool // a terminal: the running step's line is rewritten
@@ -25,8 +26,11 @@ type Reporter struct {
 	width   func() int // of the terminal, in columns; nil where it is not known
 	verbose bool       // everything that is said of a step stays
 
-	mu   sync.Mutex
-	said string // the last of the running step
+	mu      sync.Mutex    // of what follows and of out
+	running []string      // names of the steps that run
+	since   time.Time     // when the first of them began
+	said    string        // the last that was said of them
+	ended   chan struct{} // is closed when they have ended
 }
 
 // New makes a reporter that writes to f.
@@ -67,32 +71,31 @@ func (r *Reporter) paint(color, text string) string {
 
 // Note prints one line between steps.
 func (r *Reporter) Note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	fmt.Fprintf(r.out, format+"\n", args...)
 }
 
-// Say tells what the running step is at. On a terminal it stands behind the step's
+// Say says what the running step is doing. On a terminal it stands behind the step's
 // name until something else is said; in a pipe it is not shown.
 func (r *Reporter) Say(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.verbose {
 		fmt.Fprintf(r.out, "  %s\n", r.paint(dim, text))
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.said = text
 }
 
 // line is what a terminal shows of a running step, within its width.
 func (r *Reporter) line(name string, took time.Duration) string {
-	r.mu.Lock()
-	said := r.said
-	r.mu.Unlock()
 	shown := fmt.Sprintf("… %s %s", name, seconds(took))
 	room := 0
 	if r.width != nil {
 		room = r.width() - 1 - len([]rune(shown)) - 1
 	}
-	if text := []rune(strings.TrimSpace(said)); room > 1 && len(text) > 0 {
+	if text := []rune(strings.TrimSpace(r.said)); room > 1 && len(text) > 0 {
 		if len(text) > room {
 			text = append(text[:room-1], '…')
 		}
@@ -105,53 +108,79 @@ func (r *Reporter) line(name string, took time.Duration) string {
 const tick = 100 * time.Millisecond
 
 // Step shows a step while run does it, and how it ended: with run's detail, or
-// with its error. It returns how long run took, and its error.
+// with its error. It returns how long run took, and its error. Steps may run side by
+// side; a terminal shows them on one line until they end.
 func (r *Reporter) Step(name string, run func() (detail string, err error)) (time.Duration, error) {
 	start := time.Now()
-	r.mu.Lock()
-	r.said = ""
-	r.mu.Unlock()
-	stop := func() {}
-	if r.live {
-		stop = r.animate(name, start)
-	} else {
-		fmt.Fprintf(r.out, "… %s\n", name)
-	}
+	r.begin(name, start)
 	detail, err := run()
 	took := time.Since(start)
-	stop()
-	if err != nil {
-		fmt.Fprintf(r.out, "%s %s %s\n", r.paint(red, "✗"), name, r.paint(dim, seconds(took)))
-		return took, err
-	}
-	if detail != "" {
+	mark := r.paint(green, "✓")
+	switch {
+	case err != nil:
+		mark, detail = r.paint(red, "✗"), ""
+	case detail != "":
 		detail = ": " + detail
 	}
-	fmt.Fprintf(r.out, "%s %s%s %s\n", r.paint(green, "✓"), name, detail, r.paint(dim, seconds(took)))
-	return took, nil
+	r.end(name, fmt.Sprintf("%s %s%s %s\n", mark, name, detail, r.paint(dim, seconds(took))))
+	return took, err
 }
 
-// animate rewrites the step's line until the returned function is called.
-func (r *Reporter) animate(name string, start time.Time) (stop func()) {
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
+// begin notes a step that runs from now on.
+func (r *Reporter) begin(name string, start time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.running) == 0 {
+		r.said, r.since = "", start
+	}
+	r.running = append(r.running, name)
+	switch {
+	case !r.live:
+		fmt.Fprintf(r.out, "… %s\n", name)
+	case len(r.running) == 1:
+		r.animate()
+	}
+}
+
+// end prints how a step ended in place of the line of those that run.
+func (r *Reporter) end(name, result string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.Index(r.running, name)
+	r.running = slices.Delete(r.running, i, i+1)
+	if r.live {
+		if len(r.running) == 0 {
+			close(r.ended)
+		}
+		fmt.Fprint(r.out, erase)
+	}
+	fmt.Fprint(r.out, result)
+}
+
+// animate rewrites the line of the steps that run, until ended is closed.
+func (r *Reporter) animate() {
+	ended := make(chan struct{})
+	r.ended = ended
+	draw := func() {
+		fmt.Fprint(r.out, erase+r.line(strings.Join(r.running, ", "), time.Since(r.since)))
+	}
+	draw()
+	go func() {
 		ticker := time.NewTicker(tick)
 		defer ticker.Stop()
 		for {
-			fmt.Fprint(r.out, erase+r.line(name, time.Since(start)))
 			select {
-			case <-done:
-				fmt.Fprint(r.out, erase)
+			case <-ended:
 				return
 			case <-ticker.C:
 			}
+			r.mu.Lock()
+			if len(r.running) > 0 && r.ended == ended {
+				draw()
+			}
+			r.mu.Unlock()
 		}
-	})
-	return func() {
-		close(done)
-		wg.Wait()
-	}
+	}()
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("(%.1fs)", d.Seconds()) }

@@ -57,7 +57,7 @@ func bootstrap(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 }
 
 // up brings the environment up as `gcs-to-s3 up` does.
-func (s *Stand) up(ctx context.Context) ([]lifecycle.Step, error) {
+func (s *Stand) up(ctx context.Context) ([]progress.Step, error) {
 	l, err := s.Lifecycle(ctx, s.Env, s.progress)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (s *Stand) up(ctx context.Context) ([]lifecycle.Step, error) {
 }
 
 // down takes it down as `gcs-to-s3 down` does.
-func (s *Stand) down(ctx context.Context) ([]lifecycle.Step, error) {
+func (s *Stand) down(ctx context.Context) ([]progress.Step, error) {
 	l, err := s.Lifecycle(ctx, s.Env, s.progress)
 	if err != nil {
 		return nil, err

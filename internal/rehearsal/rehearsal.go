@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
@@ -59,21 +58,14 @@ type Stand struct {
 
 // Summary is what a run did and proved.
 type Summary struct {
-	Environment string   `json:"environment"`
-	Plugin      string   `json:"gcpPlugin"` // which Google Cloud plugin Pulumi ran
-	Enforced    []string `json:"enforced"`  // what the clouds were seen to refuse
-	Steps       []Step   `json:"steps"`
-	Proofs      []Proof  `json:"proofs"`
-	Seconds     float64  `json:"seconds"`
+	Environment string          `json:"environment"`
+	Plugin      string          `json:"gcpPlugin"` // which Google Cloud plugin Pulumi ran
+	Enforced    []string        `json:"enforced"`  // what the clouds were seen to refuse
+	Steps       []progress.Step `json:"steps"`
+	Proofs      []Proof         `json:"proofs"`
+	Seconds     float64         `json:"seconds"`
 
 	Audit []journal.Entry `json:"audit,omitempty"`
-}
-
-// Step is one step of a run.
-type Step struct {
-	Name    string  `json:"name"`
-	Seconds float64 `json:"seconds"`
-	Error   string  `json:"error,omitempty"`
 }
 
 // Proof is one claim with what was seen.
@@ -113,17 +105,21 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 		}
 	}
 	steps, err := s.down(ctx)
-	if summary.did(steps); err != nil {
+	if summary.Steps = append(summary.Steps, steps...); err != nil {
 		return summary, err
 	}
-	return summary, r.perform(ctx, s, &summary, []act{{"prove that nothing is left", proveGone}})
+	return summary, r.perform(ctx, &summary, []progress.Act{s.act(&summary, "prove that nothing is left", proveGone)})
 }
 
 // Open starts the clouds as a person finds them: with the buckets, the object and
 // a bootstrap for the CDK, and nothing of an environment. What is returned must be
 // closed, also with an error; it may be nil then.
 func (r Rehearsal) Open(ctx context.Context, summary *Summary) (*Stand, error) {
-	tools, err := r.tools(ctx, summary)
+	chain, err := toolchain.New(r.Root)
+	if err != nil {
+		return nil, err
+	}
+	tools, err := r.tools(ctx, chain, summary)
 	if err != nil {
 		return nil, err
 	}
@@ -131,65 +127,41 @@ func (r Rehearsal) Open(ctx context.Context, summary *Summary) (*Stand, error) {
 	if err != nil {
 		return s, err
 	}
-	return s, r.perform(ctx, s, summary, []act{
-		{"make the buckets and put " + s.Env.Object, prepare},
-		{"cdk bootstrap", bootstrap},
-	})
+	act := func(name string, do action) progress.Act { return s.act(summary, name, do) }
+	return s, r.perform(ctx, summary,
+		[]progress.Act{act("make the buckets and put "+s.Env.Object, prepare)},
+		[]progress.Act{act("cdk bootstrap", bootstrap), {Name: "compile the CDK app, the Pulumi program and the function", Run: chain.Programs}},
+	)
 }
 
 // raise brings the environment up and proves that it works.
 func (r Rehearsal) raise(ctx context.Context, s *Stand, summary *Summary) error {
 	steps, err := s.up(ctx)
-	if summary.did(steps); err != nil {
+	if summary.Steps = append(summary.Steps, steps...); err != nil {
 		return err
 	}
-	return r.perform(ctx, s, summary, []act{
-		{"invoke the function", invoke},
-		{"prove the copy", proveCopy},
-	})
+	return r.perform(ctx, summary,
+		[]progress.Act{s.act(summary, "invoke the function", invoke)},
+		[]progress.Act{s.act(summary, "prove the copy", proveCopy)},
+	)
 }
 
-// did writes steps of a lifecycle down.
-func (s *Summary) did(steps []lifecycle.Step) {
-	for _, step := range steps {
-		s.Steps = append(s.Steps, Step{step.Name, step.Seconds, step.Error})
-	}
+// action is something that is done with what stands.
+type action func(context.Context, *Stand, *Summary) (detail string, err error)
+
+func (s *Stand) act(summary *Summary, name string, do action) progress.Act {
+	return progress.Act{Name: name, Run: func(ctx context.Context) (string, error) { return do(ctx, s, summary) }}
 }
 
-// act is one step on what stands.
-type act struct {
-	name string
-	run  func(context.Context, *Stand, *Summary) (detail string, err error)
-}
-
-// perform does one step after the other, up to the first that fails.
-func (r Rehearsal) perform(ctx context.Context, s *Stand, summary *Summary, acts []act) error {
-	for _, a := range acts {
-		if err := r.step(summary, a.name, func() (string, error) { return a.run(ctx, s, summary) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// step runs one step and writes it down.
-func (r Rehearsal) step(summary *Summary, name string, run func() (string, error)) error {
-	took, err := r.Progress.Step(name, run)
-	step := Step{Name: name, Seconds: took.Seconds()}
-	if err != nil {
-		step.Error = err.Error()
-		err = fmt.Errorf("%s: %w", name, err)
-	}
-	summary.Steps = append(summary.Steps, step)
+// perform does stages of steps, and writes the steps down.
+func (r Rehearsal) perform(ctx context.Context, summary *Summary, stages ...[]progress.Act) error {
+	steps, err := r.Progress.Perform(ctx, stages...)
+	summary.Steps = append(summary.Steps, steps...)
 	return err
 }
 
 // tools gets the tools that are not there yet.
-func (r Rehearsal) tools(ctx context.Context, summary *Summary) (toolchain.Set, error) {
-	chain, err := toolchain.New(r.Root)
-	if err != nil {
-		return toolchain.Set{}, err
-	}
+func (r Rehearsal) tools(ctx context.Context, chain toolchain.Toolchain, summary *Summary) (toolchain.Set, error) {
 	set, err := chain.Sandbox()
 	if err != nil {
 		return toolchain.Set{}, err
@@ -198,7 +170,9 @@ func (r Rehearsal) tools(ctx context.Context, summary *Summary) (toolchain.Set, 
 	if set.StandIn {
 		summary.Plugin = "this repository's stand-in for " + toolchain.GCPVersion
 	}
-	return set, set.Get(ctx, func(name string, get func() (string, error)) error { return r.step(summary, name, get) })
+	steps, err := set.Get(ctx, r.Progress)
+	summary.Steps = append(summary.Steps, steps...)
+	return set, err
 }
 
 // open starts the clouds and writes the environment that describes them.
@@ -215,7 +189,7 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t toolchain.Set) 
 		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
 	s := &Stand{Dir: dir, root: r.Root, delay: r.Clouds.IAMDelay, tools: t, progress: r.Progress}
-	err = r.step(summary, "start the local clouds", func() (string, error) {
+	start := progress.Act{Name: "start the local clouds", Run: func(context.Context) (string, error) {
 		options := r.Clouds
 		options.Dir = dir
 		options.Services = google.NewProject // the program enables what it needs
@@ -229,14 +203,12 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t toolchain.Set) 
 		s.Environ = environ(s, t)
 		err = preparePulumi(dir, t)
 		return fmt.Sprintf("AWS at %s, Google at %s", s.Sandbox.AWSURL, s.Sandbox.GoogleURL), err
-	})
-	if err == nil {
-		err = r.step(summary, "see what they refuse", func() (string, error) {
-			summary.Enforced, err = enforced(ctx, s)
-			return fmt.Sprintf("%d of %d checks", len(summary.Enforced), len(checks)), err
-		})
-	}
-	return s, err
+	}}
+	check := progress.Act{Name: "check that bad credentials are rejected", Run: func(ctx context.Context) (string, error) {
+		summary.Enforced, err = enforced(ctx, s)
+		return fmt.Sprintf("%d of %d checks", len(summary.Enforced), len(checks)), err
+	}}
+	return s, r.perform(ctx, summary, []progress.Act{start}, []progress.Act{check})
 }
 
 // Close stops the clouds and removes every file of the run.

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
 // PulumiVersion is the version of the Pulumi command line that tools/go.mod pins.
@@ -124,17 +126,15 @@ func (s Set) Path(path string) string {
 	return strings.Join([]string{filepath.Dir(s.Pulumi), filepath.Dir(s.GoHost), filepath.Dir(s.CDK), path}, string(os.PathListSeparator))
 }
 
-// Get gets what is not there yet; step does one of it.
-func (s Set) Get(ctx context.Context, step func(name string, get func() (string, error)) error) error {
+// Get gets what is not there yet, each as a step.
+func (s Set) Get(ctx context.Context, p *progress.Reporter) ([]progress.Step, error) {
+	var stages [][]progress.Act
 	for _, tool := range s.Tools {
-		if tool.Ready {
-			continue
-		}
-		if err := step(tool.Name, func() (string, error) { return "", tool.Get(ctx) }); err != nil {
-			return err
+		if !tool.Ready {
+			stages = append(stages, []progress.Act{{Name: tool.Name, Run: func(ctx context.Context) (string, error) { return "", tool.Get(ctx) }}})
 		}
 	}
-	return nil
+	return p.Perform(ctx, stages...)
 }
 
 // Deployment are the tools for the real clouds: the Pulumi command line of the
@@ -155,8 +155,7 @@ func (t Toolchain) Sandbox() (Set, error) {
 	}
 	var tool Tool
 	s.GCP, s.StandIn, tool, err = t.GCP()
-	// In the sandbox nothing is fetched any more.
-	s.Tools = append(s.Tools, tool, t.Warm("./cmd/stacks", "./cmd/infra", "./function"))
+	s.Tools = append(s.Tools, tool)
 	return s, err
 }
 
@@ -263,14 +262,6 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		case <-time.After(between):
 		}
 	}
-}
-
-// Warm compiles packages of the project, so that a later `go run` or `go build`
-// of them needs neither the network nor much time.
-func (t Toolchain) Warm(packages ...string) Tool {
-	return Tool{Name: "compile the CDK app, the Pulumi program and the function", Get: func(ctx context.Context) error {
-		return t.run(ctx, t.Root, "go", append([]string{"build", "-o", os.DevNull}, packages...)...)
-	}}
 }
 
 // run runs a command; its output is part of the error.

@@ -102,7 +102,8 @@ func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, er
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "program")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
+	// Unlike `go build`, `go run` finds a program that was linked before in its cache.
+	build := exec.CommandContext(ctx, "go", "run", "-exec", "cp", ".", binary)
 	build.Dir = r.GetInfo().GetProgramDirectory()
 	if out, err := build.CombinedOutput(); err != nil {
 		return &rpc.RunResponse{Error: fmt.Sprintf("compiling the program: %v\n%s", err, out)}, nil
