@@ -181,13 +181,13 @@ They mean the environment %s, whose settings are in %s.
   gcloud iam workload-identity-pools describe %[4]s --location global
   gcloud storage cat gs://%[5]s/%[3]s
 
-Change a name or a number in %[6]s, then run, as far as it matters to them,
+Change a setting in %[6]s, then run
 
-  cdk deploy %[7]s && pulumi up && cdk deploy --all
+  pulumi up && cdk deploy --all
 
-or go run ./cmd/gcs-to-s3 up, which does just that. To take it down:
-go run ./cmd/gcs-to-s3 down, or cdk destroy --all && pulumi destroy.
-`, env.Function, env.DestinationBucket, env.Object, env.Pool, env.SourceBucket, environment.FileName(env.Name), env.RoleStack())
+or go run ./cmd/gcs-to-s3 up, which does the same. To take it down:
+go run ./cmd/gcs-to-s3 down, or pulumi destroy && cdk destroy --all.
+`, env.Function, env.DestinationBucket, env.Object, env.Pool, env.SourceBucket, environment.FileName(env.Name))
 	}
 	fmt.Fprintln(w, "\nCtrl-C here ends the local clouds and removes their files.")
 	if audit {
