@@ -41,15 +41,15 @@ func (b bundle) checkCredentials() error {
 		err = c.Check(b.env.AllowLoopbackEndpoints)
 	}
 	if err != nil {
-		return fmt.Errorf("the credential configuration %s cannot be used: %w; %s", file, err, hint)
+		return fmt.Errorf("the credential configuration %s is invalid: %w; %s", file, err, hint)
 	}
 	got, err := c.Names()
 	if err != nil {
-		return fmt.Errorf("the credential configuration %s cannot be used: %w; %s", file, err, hint)
+		return fmt.Errorf("the credential configuration %s is invalid: %w; %s", file, err, hint)
 	}
 	want := credential.Names{ProjectNumber: got.ProjectNumber, Pool: b.env.Pool, Provider: b.env.Provider, ServiceAccount: b.env.ServiceAccountEmail()}
 	if got != want {
-		return fmt.Errorf("the credential configuration %s is of another environment: it names pool %s, provider %s and %s, the environment %s has %s, %s and %s; %s",
+		return fmt.Errorf("the credential configuration %s belongs to another environment: it names pool %s, provider %s and %s, the environment %s has %s, %s and %s; %s",
 			file, got.Pool, got.Provider, account(got), b.env.Name, want.Pool, want.Provider, account(want), hint)
 	}
 	// Names agree; the rest follows from the environment's settings.
@@ -63,7 +63,7 @@ func (b bundle) checkCredentials() error {
 		return err
 	}
 	if !bytes.Equal(fresh.JSON(), c.JSON()) {
-		return fmt.Errorf("the credential configuration %s has other endpoints or another lifetime than the environment %s; %s", file, b.env.Name, hint)
+		return fmt.Errorf("the credential configuration %s differs from the environment %s in its endpoints or lifetime; %s", file, b.env.Name, hint)
 	}
 	return nil
 }

@@ -32,10 +32,10 @@ func alarms(stack awscdk.Stack, env environment.Environment) {
 	function := dimension{"FunctionName", env.Function}
 	for _, a := range []alarm{
 		{"errors", "The function failed", "AWS/Lambda", "Errors", function, "Sum", "GreaterThanThreshold", 0},
-		{"throttles", "The function was invoked more often than it may run at a time", "AWS/Lambda", "Throttles", function, "Sum", "GreaterThanThreshold", 0},
-		{"duration", "An invocation came near the function's timeout", "AWS/Lambda", "Duration", function, "Maximum", "GreaterThanOrEqualToThreshold",
+		{"throttles", "Invocations were throttled", "AWS/Lambda", "Throttles", function, "Sum", "GreaterThanThreshold", 0},
+		{"duration", "An invocation took 80% of the function's timeout or more", "AWS/Lambda", "Duration", function, "Maximum", "GreaterThanOrEqualToThreshold",
 			800 * float64(env.TimeoutSeconds)}, // 80%, in milliseconds
-		{"dead-letters", "Events whose invocations failed for good wait in the queue", "AWS/SQS", "ApproximateNumberOfMessagesVisible",
+		{"dead-letters", "Events of failed invocations are in the dead-letter queue", "AWS/SQS", "ApproximateNumberOfMessagesVisible",
 			dimension{"QueueName", env.DeadLetters()}, "Maximum", "GreaterThanThreshold", 0},
 	} {
 		if a.namespace != "AWS/SQS" || env.DeadLetterQueue {

@@ -343,7 +343,7 @@ func TestCredentialsWithOtherEndpointsAreRefused(t *testing.T) {
 	env := newEnvironment(t, nil)
 	leaveCredentials(t, env, nil)
 	env.TokenLifetimeSeconds = 1800
-	if err := (bundle{env: env, root: root}).checkCredentials(); err == nil || !strings.Contains(err.Error(), "another lifetime") {
+	if err := (bundle{env: env, root: root}).checkCredentials(); err == nil || !strings.Contains(err.Error(), "in its endpoints or lifetime") {
 		t.Errorf("checkCredentials() = %v, want the stale lifetime refused", err)
 	}
 }

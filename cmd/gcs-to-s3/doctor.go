@@ -13,11 +13,13 @@ func newDoctor(getenv func(string) string) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor [NAME]",
-		Short: "Look at everything that an environment needs",
-		Long: `Looks at tools, credentials, account and project, APIs, organization policies,
-buckets, names that others took, the CDK's bootstrap and stacks, and whether both
-clouds and the deployed bundle say the same. It changes nothing. What is not
-deployed yet is skipped, so that it helps before the first deployment, too.`,
+		Short: "Check everything an environment needs",
+		Long: `Checks tools, credentials, account and project, APIs, organization policies, buckets,
+names that are already taken, the CDK bootstrap and stacks, and that both clouds and
+the deployed bundle agree with each other. It changes nothing. What is not deployed
+yet is skipped, so you can run it before the first deployment.`,
+		Example: `  gcs-to-s3 doctor prod
+  gcs-to-s3 doctor prod --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root, err := projectRoot()

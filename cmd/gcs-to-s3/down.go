@@ -16,12 +16,14 @@ func newDown(getenv func(string) string) *cobra.Command {
 	var yes, asJSON, verbose bool
 	cmd := &cobra.Command{
 		Use:   "down [NAME]",
-		Short: "Take an environment down in both clouds",
-		Long: `Shows what both clouds have of the environment and asks; then removes the
-bindings, the function, the federation and the role with pulumi destroy and cdk
-destroy, and asks both clouds what is left. Objects and buckets are never touched.
-Google keeps the names of a deleted pool and provider for 30 days; nothing else may
-be left for it to succeed.`,
+		Short: "Remove an environment from both clouds",
+		Long: `Shows what the environment has in both clouds and asks for confirmation; then removes
+the bindings, the function and the role, and the federation with pulumi destroy and
+cdk destroy, and checks both clouds for leftovers. Objects and buckets are never
+touched. Google keeps the names of a deleted pool and provider for 30 days; anything
+else that is left is an error.`,
+		Example: `  gcs-to-s3 down pr-7
+  gcs-to-s3 down pr-7 --yes --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -31,17 +33,17 @@ be left for it to succeed.`,
 			}
 			if !yes {
 				if !interactive(cmd.InOrStdin()) {
-					return errors.New("there is nobody to ask; hint: --yes goes on without asking, gcs-to-s3 status shows what is there")
+					return errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes, or run gcs-to-s3 status to see what would be removed")
 				}
 				found, err := inventory.Of(ctx, d.Clouds, d.Env)
 				if err != nil {
-					return fmt.Errorf("asking both clouds what there is of %s: %w", d.Env.Name, err)
+					return fmt.Errorf("listing what %s has in both clouds: %w", d.Env.Name, err)
 				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "What there is of the environment %s:\n", d.Env.Name)
-				_ = inventory.Write(cmd.ErrOrStderr(), found) // the question would fail alike
-				agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), "Take it down?")
+				fmt.Fprintf(cmd.ErrOrStderr(), "The environment %s has:\n", d.Env.Name)
+				_ = inventory.Write(cmd.ErrOrStderr(), found) // the question would fail, too
+				agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), "Remove it?")
 				if err != nil || !agreed {
-					fmt.Fprintln(cmd.ErrOrStderr(), "Nothing is changed.")
+					fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was changed.")
 					return err
 				}
 			}
@@ -57,9 +59,9 @@ be left for it to succeed.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done and what is left as JSON")
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print all that the commands print")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print the output of the commands that it runs")
 	return cmd
 }
 
@@ -71,12 +73,12 @@ type downResult struct {
 	Down        bool             `json:"down"` // nothing is left but names that Google keeps
 }
 
-// takeDown takes the environment down and asks both clouds what is left, which is
-// an error if it is more than may be.
+// takeDown removes the environment and asks both clouds what is left, which is an
+// error if it is more than names that Google keeps.
 func (d deployment) takeDown(ctx context.Context) (steps []progress.Step, left []inventory.Item, err error) {
 	found, err := inventory.Of(ctx, d.Clouds, d.Env)
 	if err != nil {
-		return nil, nil, fmt.Errorf("asking both clouds what there is of %s: %w", d.Env.Name, err)
+		return nil, nil, fmt.Errorf("listing what %s has in both clouds: %w", d.Env.Name, err)
 	}
 	if steps, err = d.Down(ctx, found); err == nil {
 		left, err = inventory.Of(ctx, d.Clouds, d.Env)
@@ -87,7 +89,7 @@ func (d deployment) takeDown(ctx context.Context) (steps []progress.Step, left [
 	return steps, left, d.verdict(left)
 }
 
-// verdict is an error if more is left than may be.
+// verdict is an error if more is left than is allowed.
 func (d deployment) verdict(left []inventory.Item) error {
 	var lines []string
 	for _, i := range inventory.Left(left) {
@@ -98,15 +100,15 @@ func (d deployment) verdict(left []inventory.Item) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return fmt.Errorf("something of %s is left:\n%s\nhint: what the engines did not make may belong to somebody else; what they did goes with gcs-to-s3 down %s", d.Env.Name, strings.Join(lines, "\n"), d.Env.Name)
+	return fmt.Errorf("%s is not completely removed:\n%s\nhint: what the engines did not create may belong to someone else; run gcs-to-s3 down %s again for the rest", d.Env.Name, strings.Join(lines, "\n"), d.Env.Name)
 }
 
 func printLeft(cmd *cobra.Command, d deployment, left []inventory.Item) {
 	out := cmd.OutOrStdout()
 	if len(left) == 0 {
-		fmt.Fprintf(out, "\nNothing of the environment %s is left.\n", d.Env.Name)
+		fmt.Fprintf(out, "\nThe environment %s is gone.\n", d.Env.Name)
 		return
 	}
-	fmt.Fprintf(out, "\nNothing of the environment %s is left but\n", d.Env.Name)
-	_ = inventory.Write(out, left) // there is nobody to tell
+	fmt.Fprintf(out, "\nThe environment %s is gone. What is left:\n", d.Env.Name)
+	_ = inventory.Write(out, left) // best effort
 }

@@ -31,15 +31,18 @@ func newInit(_ func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init NAME",
 		Short: "Write the file of an environment",
-		Long: `Writes Pulumi.NAME.yaml, which cdk and pulumi both read. What no flag gives is
-asked for in a terminal; account and region are proposed as "aws" knows them, the
-project as "gcloud" does. An environment that is not called dev proposes -NAME as
-the suffix of its names, so that several live in one account. The file holds no
-secret, and every setting that it leaves at its default is in it as a comment.
+		Long: `Writes Pulumi.NAME.yaml, which cdk and pulumi both read. On a terminal it asks for what
+no flag gives, and suggests the account and region that "aws" is configured for and the
+project of "gcloud". For a name other than dev it suggests -NAME as the suffix of all
+names, so that several environments fit into one account. The file holds no secrets,
+and lists every setting that is left at its default as a comment.
 
-With --ttl the environment is a temporary one: it says when gcs-to-s3 prune may take
-it down and whose it is, and its suffix is a fresh one, since Google keeps the names
-of what was deleted for 30 days.`,
+With --ttl the environment is temporary: the file says when gcs-to-s3 prune can remove
+it and who owns it, and the suffix is random, since Google keeps the names of deleted
+resources for 30 days.`,
+		Example: `  gcs-to-s3 init dev
+  gcs-to-s3 init prod --aws-account 123456789012 --google-project my-project
+  gcs-to-s3 init pr-7 --ttl 72h`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root, err := projectRoot()
@@ -58,16 +61,16 @@ of what was deleted for 30 days.`,
 			}
 			path := filepath.Join(root, environment.FileName(name))
 			if _, err := os.Stat(path); err == nil && !replace {
-				return fmt.Errorf("%s exists; hint: --replace writes it anew", environment.FileName(name))
+				return fmt.Errorf("%s exists; hint: pass --replace to overwrite it", environment.FileName(name))
 			}
 			proposals := propose(cmd.Context(), name)
 			if ttl < 0 {
-				return fmt.Errorf("--ttl: %q: must not be negative; hint: 72h are three days", ttl)
+				return fmt.Errorf("--ttl: %q: must not be negative; hint: 72h is three days", ttl)
 			}
 			if ttl > 0 {
 				temporary(proposals, name, time.Now().Add(ttl))
 			} else {
-				delete(proposals, "owner") // a lasting one is nobody's in particular
+				delete(proposals, "owner") // only a temporary one needs an owner
 			}
 			if stdin, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(stdin.Fd())) {
 				if err := ask(stdin, cmd.ErrOrStderr(), given, proposals); err != nil {
@@ -93,8 +96,8 @@ of what was deleted for 30 days.`,
 	for _, s := range environment.Settings() {
 		settings[s.Key] = cmd.Flags().String(flagOf(s.Key), "", strings.ReplaceAll(s.Meaning, "`", "\""))
 	}
-	cmd.Flags().DurationVar(&ttl, "ttl", 0, "make it a temporary environment, which may be taken down after this time, such as 72h")
-	cmd.Flags().BoolVar(&replace, "replace", false, "write a file anew that exists")
+	cmd.Flags().DurationVar(&ttl, "ttl", 0, "make the environment temporary: prune can remove it after this time, such as 72h")
+	cmd.Flags().BoolVar(&replace, "replace", false, "overwrite an existing file")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was written as JSON")
 	cmd.Flags().SortFlags = false
 	return cmd
@@ -112,14 +115,14 @@ func flagOf(key string) string {
 	return strings.ToLower(capitalsEnds.ReplaceAllString(wordBegins.ReplaceAllString(key, "$1-$2"), "$1-$2"))
 }
 
-// asked are the settings that are asked for, in this order.
+// asked are the settings that init asks for, in this order.
 var asked = []string{"awsAccount", "awsRegion", "googleProject", "suffix", "sourceBucket", "destinationBucket", "object"}
 
-// patience bounds the commands that know defaults.
+// patience bounds the commands that are asked for defaults.
 const patience = 10 * time.Second
 
-// propose asks the command lines of both clouds what they know. One that is not
-// installed or not logged in knows nothing, and proposes nothing.
+// propose asks the command lines of both clouds for defaults. One that is not
+// installed or not logged in has none.
 func propose(ctx context.Context, name string) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -142,16 +145,16 @@ func propose(ctx context.Context, name string) map[string]string {
 	return proposals
 }
 
-// fresh is how many letters make a suffix a fresh one.
+// fresh is how many random letters a temporary suffix has.
 const fresh = 4
 
-// temporary proposes what a temporary environment has.
+// temporary adds the defaults of a temporary environment.
 func temporary(proposals map[string]string, name string, expires time.Time) {
 	proposals["expires"] = expires.UTC().Format(time.RFC3339)
 	proposals["suffix"] = "-" + name + "-" + strings.ToLower(rand.Text()[:fresh])
 }
 
-// ask asks for what is not given. An empty answer takes what is proposed.
+// ask asks for the settings that are not given. An empty answer takes the default.
 func ask(in io.Reader, out io.Writer, given, proposals map[string]string) error {
 	lines := bufio.NewScanner(in)
 	for _, s := range environment.Settings() {
@@ -167,7 +170,7 @@ func ask(in io.Reader, out io.Writer, given, proposals map[string]string) error 
 		proposal := cmp.Or(proposals[s.Key], s.Default)
 		fmt.Fprintf(out, "%s (%s) [%s]: ", s.Key, s.Meaning, proposal)
 		if !lines.Scan() {
-			return errors.Join(errors.New("the questions were not answered; nothing is written"), lines.Err())
+			return errors.Join(errors.New("the questions were not answered; nothing was written"), lines.Err())
 		}
 		answer := cmp.Or(strings.TrimSpace(lines.Text()), proposal)
 		if answer != s.Default {

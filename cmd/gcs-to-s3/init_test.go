@@ -63,7 +63,7 @@ func TestInit(t *testing.T) {
 	if left := time.Until(temporary.Mark().Expires); err != nil || left < 71*time.Hour || left > 72*time.Hour || temporary.Owner != "alice@example.com" || !regexp.MustCompile(`^-pr-8-[a-z2-7]{4}$`).MatchString(temporary.Suffix) {
 		t.Errorf("the temporary environment is %+v, %v", temporary, err)
 	}
-	if _, err := run(t, "", "init", "pr-7"); err == nil || err.Error() != "Pulumi.pr-7.yaml exists; hint: --replace writes it anew" {
+	if _, err := run(t, "", "init", "pr-7"); err == nil || err.Error() != "Pulumi.pr-7.yaml exists; hint: pass --replace to overwrite it" {
 		t.Errorf("a second time: %v", err)
 	}
 	if _, err := run(t, "", "init", "pr-7", "--replace", "--role", "other"); err != nil {
@@ -119,7 +119,7 @@ func TestAsk(t *testing.T) {
 	if strings.Contains(out.String(), "awsRegion") {
 		t.Error("a setting that was given is asked for")
 	}
-	if err := ask(strings.NewReader("1\n"), &out, map[string]string{}, nil); err == nil || !strings.Contains(err.Error(), "nothing is written") {
+	if err := ask(strings.NewReader("1\n"), &out, map[string]string{}, nil); err == nil || !strings.Contains(err.Error(), "nothing was written") {
 		t.Errorf("answers that break off: %v", err)
 	}
 }

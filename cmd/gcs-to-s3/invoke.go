@@ -17,9 +17,13 @@ func newInvoke(getenv func(string) string) *cobra.Command {
 	var tail, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "invoke [NAME]",
-		Short: "Run the deployed function of an environment",
-		Long: `Invokes the deployed function with your AWS credentials, waits for it, and prints
-its answer. Without a flag it copies the environment's object.`,
+		Short: "Invoke the deployed function",
+		Long: `Invokes the deployed function with your AWS credentials, waits for it, and prints its
+answer. Without flags it copies the environment's object.`,
+		Example: `  gcs-to-s3 invoke
+  gcs-to-s3 invoke prod --object reports/2026.csv
+  gcs-to-s3 invoke prod --prefix reports/ --log
+  echo '{"objects": ["a.csv", "b.csv"]}' | gcs-to-s3 invoke prod --event -`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			event, err := readEvent(cmd.InOrStdin(), object, prefix, file)
@@ -47,16 +51,16 @@ its answer. Without a flag it copies the environment's object.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&object, "object", "", "copy this object in the place of the environment's")
-	cmd.Flags().StringVar(&prefix, "prefix", "", "copy every object whose name begins so")
-	cmd.Flags().StringVar(&file, "event", "", "send the event in this file; - is the standard input")
+	cmd.Flags().StringVar(&object, "object", "", "copy this object instead of the environment's")
+	cmd.Flags().StringVar(&prefix, "prefix", "", "copy every object with this prefix")
+	cmd.Flags().StringVar(&file, "event", "", "send the event in this file; - reads it from stdin")
 	cmd.MarkFlagsMutuallyExclusive("object", "prefix", "event")
-	cmd.Flags().BoolVar(&tail, "log", false, "print the end of the invocation's log")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print answer, log and time as JSON")
+	cmd.Flags().BoolVar(&tail, "log", false, "print the end of the invocation's log (4 KB)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer, the log and the time as JSON")
 	return cmd
 }
 
-// readEvent makes the event that the flags ask for.
+// readEvent returns the event that the flags ask for.
 func readEvent(stdin io.Reader, object, prefix, file string) ([]byte, error) {
 	switch {
 	case object != "":
@@ -82,7 +86,7 @@ func readEvent(stdin io.Reader, object, prefix, file string) ([]byte, error) {
 	return data, nil
 }
 
-// writeJSON prints a result for programs.
+// writeJSON prints a result for other programs.
 func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

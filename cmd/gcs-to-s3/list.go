@@ -23,10 +23,12 @@ func newList(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [NAME]",
 		Short: "List all environments in both clouds",
-		Long: `Lists every environment of which one of the clouds has something, by the marks that
-its resources carry: also those that somebody else made, and those whose file or state
-is lost. It looks in the accounts, regions and projects that the environment files of
-this project name; with NAME, in those of that environment alone.`,
+		Long: `Lists every environment that has resources in either cloud, by the marks on those
+resources: environments of other people, and those whose file or state is lost, are
+listed, too. It searches the accounts, regions and projects that the environment files
+of this project name; with NAME, only those of that environment.`,
+		Example: `  gcs-to-s3 list
+  gcs-to-s3 list prod --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			all, err := everywhere(cmd.Context(), args, getenv)
@@ -37,7 +39,7 @@ this project name; with NAME, in those of that environment alone.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
 	return cmd
 }
 
@@ -108,14 +110,14 @@ func environmentFiles(root string) (map[string]environment.Environment, error) {
 		envs[name] = env
 	}
 	if len(envs) == 0 {
-		return nil, errors.Join(errors.New("no environment file tells an account and a project; hint: gcs-to-s3 init dev writes one"), problems)
+		return nil, errors.Join(errors.New("no environment file gives an account and a project; hint: gcs-to-s3 init dev writes one"), problems)
 	}
 	return envs, nil
 }
 
 func printList(w io.Writer, all []listed, now time.Time) {
 	if len(all) == 0 {
-		fmt.Fprintln(w, "There is no environment.")
+		fmt.Fprintln(w, "No environments found.")
 		return
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -123,10 +125,10 @@ func printList(w io.Writer, all []listed, now time.Time) {
 	for _, l := range all {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Environment, cmp.Or(l.Owner, "-"), age(l.Created, now), expiry(l.Mark, now), map[bool]string{true: "yes", false: "no"}[l.File], l.On("AWS"), l.On("Google"))
 	}
-	_ = table.Flush() // there is nobody to tell
+	_ = table.Flush() // best effort
 }
 
-// age is for people: the largest unit tells enough.
+// age is a duration in its largest unit.
 func age(since, now time.Time) string {
 	d := now.Sub(since)
 	switch {

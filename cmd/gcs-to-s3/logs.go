@@ -17,8 +17,10 @@ func newLogs(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs [NAME]",
 		Short: "Print the log of an environment's function",
-		Long: `Prints the lines of the function's log group with your AWS credentials, oldest
-first. With --follow it goes on until Ctrl-C.`,
+		Long: `Prints the function's log, oldest lines first, with your AWS credentials. With
+--follow it keeps printing new lines until Ctrl-C.`,
+		Example: `  gcs-to-s3 logs prod --since 24h
+  gcs-to-s3 logs prod --follow`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := openFunction(cmd.Context(), args, getenv)
@@ -38,8 +40,8 @@ first. With --follow it goes on until Ctrl-C.`,
 			return f.Logs(cmd.Context(), time.Now().Add(-since), follow, each)
 		},
 	}
-	cmd.Flags().DurationVar(&since, "since", time.Hour, "how far back")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with the lines to come")
+	cmd.Flags().DurationVar(&since, "since", time.Hour, "how far back to start")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "keep printing new lines")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print each line as a JSON object")
 	return cmd
 }

@@ -15,11 +15,13 @@ func newPrune(getenv func(string) string) *cobra.Command {
 	var yes, dry, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "prune [NAME]",
-		Short: "Take down the environments whose time is up",
-		Long: `Takes down every environment that gcs-to-s3 list shows as expired. One whose file
-this project has goes as with gcs-to-s3 down; of one whose file is lost the stacks are
-deleted by CloudFormation, and Google's side by its APIs. With NAME, it looks in the
-account, region and project of that environment alone.`,
+		Short: "Remove expired environments",
+		Long: `Removes every environment that gcs-to-s3 list shows as expired. If this project has
+its file, it is removed as by gcs-to-s3 down; if the file is lost, CloudFormation deletes
+the stacks, and Google's side is removed through its APIs. With NAME, it searches only
+the account, region and project of that environment.`,
+		Example: `  gcs-to-s3 prune --dry-run
+  gcs-to-s3 prune --yes`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -47,12 +49,12 @@ account, region and project of that environment alone.`,
 			}
 			if !yes {
 				if !interactive(cmd.InOrStdin()) {
-					return errors.New("there is nobody to ask; hint: --yes goes on without asking, --dry-run shows what has expired")
+					return errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes, or --dry-run to see what has expired")
 				}
 				printList(cmd.ErrOrStderr(), expired, now)
-				agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), "Take them down?")
+				agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), "Remove them?")
 				if err != nil || !agreed {
-					fmt.Fprintln(cmd.ErrOrStderr(), "Nothing is changed.")
+					fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was changed.")
 					return err
 				}
 			}
@@ -63,9 +65,9 @@ account, region and project of that environment alone.`,
 				result := pruned{l.Environment, err == nil, ""}
 				if err != nil {
 					result.Error = err.Error()
-					errs = append(errs, fmt.Errorf("taking %s down: %w", l.Environment, err))
+					errs = append(errs, fmt.Errorf("removing %s: %w", l.Environment, err))
 				} else if !asJSON {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s is down.\n", l.Environment)
+					fmt.Fprintf(cmd.OutOrStdout(), "%s is gone.\n", l.Environment)
 				}
 				results = append(results, result)
 			}
@@ -75,8 +77,8 @@ account, region and project of that environment alone.`,
 			return errors.Join(errs...)
 		},
 	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "show what has expired, and change nothing")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what has expired")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done as JSON")
 	return cmd
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-var update = flag.Bool("update", false, "write docs/commands.md anew")
+var update = flag.Bool("update", false, "write docs/commands.md")
 
 // TestReference holds docs/commands.md to what the commands say of themselves.
 func TestReference(t *testing.T) {
@@ -31,7 +31,7 @@ func TestReference(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, child := range c.Commands() {
-			if child.IsAvailableCommand() && child.Name() != "completion" {
+			if child.IsAvailableCommand() {
 				write(child)
 			}
 		}
@@ -52,8 +52,9 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// TestEveryCommandPrintsJSON: what people read, programs can read too.
-func TestEveryCommandPrintsJSON(t *testing.T) {
+// TestEveryCommandIsComplete: each has JSON for programs, and help with an example for
+// people.
+func TestEveryCommandIsComplete(t *testing.T) {
 	root := newRoot(io.Discard, io.Discard, func(string) string { return "" })
 	for _, c := range root.Commands() {
 		if c.Flags().Lookup("json") == nil {
@@ -61,6 +62,9 @@ func TestEveryCommandPrintsJSON(t *testing.T) {
 		}
 		if c.Long == "" || c.Short == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s does not say what it is for: %q, %q", c.Name(), c.Short, c.Long)
+		}
+		if !strings.HasPrefix(c.Example, "  gcs-to-s3 "+c.Name()) {
+			t.Errorf("%s has no example that shows it: %q", c.Name(), c.Example)
 		}
 	}
 }

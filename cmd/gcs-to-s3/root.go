@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +15,8 @@ import (
 func newRoot(out io.Writer, errors io.Writer, getenv func(string) string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "gcs-to-s3",
-		Short:         "Copy from Google Cloud Storage to S3 with a Lambda that stores no key",
+		Short:         "Copy from Google Cloud Storage to S3 with a Lambda function that stores no key",
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true, // main prints them
 	}
@@ -26,6 +29,16 @@ func newRoot(out io.Writer, errors io.Writer, getenv func(string) string) *cobra
 		}
 	}
 	return root
+}
+
+// version is the module's version as the go command stamped it: a tag, or else the
+// revision that was built, with the version of Go.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown) " + runtime.Version()
+	}
+	return info.Main.Version + " " + info.GoVersion
 }
 
 // completeEnvironment completes the names of the project's environments.

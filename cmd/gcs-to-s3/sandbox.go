@@ -25,11 +25,15 @@ func newSandbox(getenv func(string) string) *cobra.Command {
 	var rules []string
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Deploy, run, prove and destroy everything in local clouds",
-		Long: `Deploys the role with cdk, the federation with Pulumi and the function with cdk
-into two clouds that run in this process, invokes the deployed function, proves
-the copy, destroys everything with the same engines and proves that nothing is
-left. It needs no cloud account; Go, Node.js and npm must be installed.`,
+		Short: "Deploy, run, check and destroy everything in local clouds",
+		Long: `Starts an AWS and a Google Cloud in this process, deploys the federation with Pulumi and
+the role and the function with cdk, invokes the deployed function, checks the copy,
+destroys everything with the same engines and checks that nothing is left. It needs no
+cloud account; Go, Node.js and npm must be installed.`,
+		Example: `  gcs-to-s3 sandbox
+  gcs-to-s3 sandbox --empty
+  gcs-to-s3 sandbox --keep --audit
+  gcs-to-s3 sandbox --iam-delay 30s --fault "google/storage GET /s3-gcs-connect/*: cut=10 times=2"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root, err := projectRoot()
@@ -49,7 +53,7 @@ left. It needs no cloud account; Go, Node.js and npm must be installed.`,
 			}
 			summary, err := r.Run(cmd.Context())
 			if cmd.Context().Err() != nil {
-				return errors.New("interrupted; the local clouds and their files are gone")
+				return errors.New("interrupted; the local clouds were stopped and their files removed")
 			}
 			if asJSON {
 				return errors.Join(err, writeJSON(cmd.OutOrStdout(), summary))
@@ -58,12 +62,12 @@ left. It needs no cloud account; Go, Node.js and npm must be installed.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&keep, "keep", false, "keep everything up until Ctrl-C, and print how to point aws, cdk, pulumi and gcloud at it")
-	cmd.Flags().BoolVar(&empty, "empty", false, "like --keep, but bring nothing up: buckets, sample and CDK bootstrap are there, for you to try the other commands")
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep everything running until Ctrl-C, and print how to point aws, cdk, pulumi and gcloud at it")
+	cmd.Flags().BoolVar(&empty, "empty", false, "like --keep, but deploy nothing: only the buckets, the sample and a CDK bootstrap exist, so that you can try the other commands")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
-	cmd.Flags().BoolVar(&audit, "audit", false, "print every request to the clouds with each decision, who asked, and the statement or binding that decided; with --keep as they come")
-	cmd.Flags().DurationVar(&delay, "iam-delay", 0, "let changes of policies take so long to have effect, on both sides; Google's take about 2m, 7m at worst")
-	cmd.Flags().StringArrayVar(&rules, "fault", nil, "let requests go wrong; may be given several times: "+faults.Syntax)
+	cmd.Flags().BoolVar(&audit, "audit", false, "print every request to the clouds with who sent it, every access decision, and the statement or binding that decided; with --keep as they arrive")
+	cmd.Flags().DurationVar(&delay, "iam-delay", 0, "delay the effect of policy changes in both clouds; Google's take about 2m, 7m at worst")
+	cmd.Flags().StringArrayVar(&rules, "fault", nil, "inject faults into requests (repeatable): "+faults.Syntax)
 	return cmd
 }
 
@@ -94,13 +98,13 @@ func reporter(w io.Writer, getenv func(string) string) *progress.Reporter {
 // print writes the summary for people.
 func print(w io.Writer, s rehearsal.Summary, err error) {
 	if len(s.Enforced) > 0 {
-		fmt.Fprintln(w, "\nThe local clouds were seen to refuse:")
+		fmt.Fprintln(w, "\nThe local clouds rejected:")
 		for _, what := range s.Enforced {
 			fmt.Fprintf(w, "  - %s\n", what)
 		}
 	}
 	if len(s.Proofs) > 0 {
-		fmt.Fprintln(w, "\nProven from the clouds' own answers:")
+		fmt.Fprintln(w, "\nChecked with the clouds' own answers:")
 		for _, p := range s.Proofs {
 			mark := "✓"
 			if !p.Holds {
@@ -112,12 +116,12 @@ func print(w io.Writer, s rehearsal.Summary, err error) {
 	if len(s.Audit) > 0 {
 		fmt.Fprintln(w, "\nEvery request to the local clouds:")
 		for _, e := range s.Audit {
-			_ = e.Write(w) // the rest of what is printed would fail alike
+			_ = e.Write(w) // best effort
 		}
 	}
 	fmt.Fprintf(w, "\nPulumi ran with %s.\n", s.Plugin)
 	if err == nil {
-		fmt.Fprintf(w, "Everything held, and nothing is left. (%.1fs)\n", s.Seconds)
+		fmt.Fprintf(w, "Every check passed, and nothing is left. (%.1fs)\n", s.Seconds)
 	}
 }
 
@@ -153,7 +157,7 @@ func upInSandbox(cmd *cobra.Command, args []string, getenv func(string) string, 
 	return runKept(cmd, r, false)
 }
 
-// hold writes the settings to a file, tells how to use them, and waits; meanwhile
+// hold writes the settings to a file, says how to use them, and waits; meanwhile
 // an audit prints what the clouds are asked.
 func hold(ctx context.Context, w io.Writer, s *rehearsal.Stand, empty, audit bool) error {
 	file := filepath.Join(s.Dir, "environment.sh")
@@ -170,7 +174,7 @@ func hold(ctx context.Context, w io.Writer, s *rehearsal.Stand, empty, audit boo
   go run ./cmd/gcs-to-s3 status
   go run ./cmd/gcs-to-s3 down
 
-They mean the environment %s, whose settings are in %s.
+They use the environment %s, whose settings are in %s.
 `, env.Name, environment.FileName(env.Name))
 	} else {
 		fmt.Fprintf(w, `
@@ -189,7 +193,7 @@ or go run ./cmd/gcs-to-s3 up, which does the same. To take it down:
 go run ./cmd/gcs-to-s3 down, or pulumi destroy && cdk destroy --all.
 `, env.Function, env.DestinationBucket, env.Object, env.Pool, env.SourceBucket, environment.FileName(env.Name))
 	}
-	fmt.Fprintln(w, "\nCtrl-C here ends the local clouds and removes their files.")
+	fmt.Fprintln(w, "\nPress Ctrl-C here to stop the local clouds and remove their files.")
 	if audit {
 		fmt.Fprintln(w, "Every request to the local clouds:")
 		defer s.Sandbox.Journal.Follow(func(e journal.Entry) { _ = e.Write(w) })()

@@ -14,10 +14,12 @@ func newStatus(getenv func(string) string) *cobra.Command {
 	var drift, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
-		Short: "Show what both clouds have of an environment",
-		Long: `Asks both clouds, with your credentials, for everything that belongs to the
-environment. With --drift it also asks both engines whether what is there is what the
-environment's file says (cdk diff, pulumi preview --refresh), and fails if it is not.`,
+		Short: "Show what an environment has in both clouds",
+		Long: `Lists everything in both clouds that belongs to the environment, with your credentials.
+With --drift it also runs cdk diff and pulumi preview --refresh to compare this with the
+environment's file, and fails if they differ.`,
+		Example: `  gcs-to-s3 status prod
+  gcs-to-s3 status prod --drift`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -43,7 +45,7 @@ environment's file says (cdk diff, pulumi preview --refresh), and fails if it is
 			var drifted error
 			for _, d := range drifts {
 				if d.Differs {
-					drifted = errors.Join(drifted, fmt.Errorf("%s is not as %s says", d.What, "the environment"))
+					drifted = errors.Join(drifted, fmt.Errorf("%s differs from the environment's file", d.What))
 				}
 			}
 			if asJSON {
@@ -51,17 +53,17 @@ environment's file says (cdk diff, pulumi preview --refresh), and fails if it is
 			}
 			out := cmd.OutOrStdout()
 			if len(items) == 0 && unasked == nil {
-				fmt.Fprintf(out, "There is nothing of the environment %s in AWS account %s and Google project %s.\n", env.Name, env.AWSAccount, env.GoogleProject)
+				fmt.Fprintf(out, "The environment %s has nothing in AWS account %s and Google project %s.\n", env.Name, env.AWSAccount, env.GoogleProject)
 			}
-			_ = inventory.Write(out, items) // there is nobody to tell
+			_ = inventory.Write(out, items) // best effort
 			for _, d := range drifts {
 				fmt.Fprintln(out, d)
 			}
 			return errors.Join(unasked, drifted)
 		},
 	}
-	cmd.Flags().BoolVar(&drift, "drift", false, "ask both engines whether anything differs from the environment's file")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&drift, "drift", false, "compare both clouds with the environment's file")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the status as JSON")
 	return cmd
 }
 

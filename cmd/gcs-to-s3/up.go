@@ -21,12 +21,15 @@ func newUp(getenv func(string) string) *cobra.Command {
 	var yes, plan, asJSON, verbose, local, noDoctor, noVerify bool
 	cmd := &cobra.Command{
 		Use:   "up [NAME]",
-		Short: "Bring an environment up in both clouds",
-		Long: `Looks at everything that the environment needs, as doctor does; shows what would
-change (cdk diff, pulumi preview) and asks; then runs cdk deploy for the role, pulumi
-up for the federation and cdk deploy for the function, and proves that it copies, as
-verify does. It may be interrupted and run again: what is there already is not made
-again.`,
+		Short: "Deploy an environment in both clouds",
+		Long: `Checks everything the environment needs, as doctor does; shows what would change
+(pulumi preview, cdk diff) and asks for confirmation; then runs pulumi up for the
+federation and cdk deploy for the role and the function, and copies a test object, as
+verify does. You can interrupt it and run it again: it continues where it stopped.`,
+		Example: `  gcs-to-s3 up
+  gcs-to-s3 up prod --plan
+  gcs-to-s3 up pr-7 --yes --json
+  gcs-to-s3 up prod --sandbox`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -60,7 +63,7 @@ again.`,
 			}
 			if result.Verification != nil {
 				fmt.Fprintln(cmd.OutOrStdout())
-				_ = result.Verification.Write(cmd.OutOrStdout()) // there is nobody to tell
+				_ = result.Verification.Write(cmd.OutOrStdout()) // best effort
 			}
 			if err == nil {
 				fmt.Fprintf(cmd.OutOrStdout(), "\nThe environment %s is up. Try it: gcs-to-s3 invoke %[1]s\n", d.Env.Name)
@@ -68,13 +71,13 @@ again.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "neither show what would change nor ask")
-	cmd.Flags().BoolVar(&plan, "plan", false, "show what would change, and change nothing")
-	cmd.Flags().BoolVar(&noDoctor, "no-doctor", false, "do not look before, and go on whatever is wrong")
-	cmd.Flags().BoolVar(&noVerify, "no-verify", false, "do not prove that it copies")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done as JSON")
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print all that the commands print")
-	cmd.Flags().BoolVar(&local, "sandbox", false, "do it in local clouds, which stay until Ctrl-C; NAME's settings are taken, except for account, region, project and endpoints")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not show what would change, and do not ask for confirmation")
+	cmd.Flags().BoolVar(&plan, "plan", false, "only show what would change")
+	cmd.Flags().BoolVar(&noDoctor, "no-doctor", false, "skip the checks of doctor")
+	cmd.Flags().BoolVar(&noVerify, "no-verify", false, "do not copy a test object afterwards")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the steps as JSON")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print the output of the commands that it runs")
+	cmd.Flags().BoolVar(&local, "sandbox", false, "deploy to local clouds, which run until Ctrl-C, with NAME's settings except for account, region, project and endpoints")
 	cmd.MarkFlagsMutuallyExclusive("yes", "plan")
 	return cmd
 }
@@ -87,7 +90,7 @@ type upResult struct {
 	Up           bool            `json:"up"`
 }
 
-// examine looks at what the environment needs before anything is changed.
+// examine checks what the environment needs before anything is changed.
 func (d deployment) examine(ctx context.Context, w io.Writer) error {
 	report, err := doctor.Run(ctx, doctor.Options{Environment: d.Env, Root: d.Root, AWS: d.Clouds.AWS, Google: d.Clouds.Google, Progress: d.Progress})
 	if err != nil {
@@ -97,15 +100,15 @@ func (d deployment) examine(ctx context.Context, w io.Writer) error {
 	if len(preventing) == 0 {
 		return nil
 	}
-	_ = report.Write(w) // there is nobody to tell
+	_ = report.Write(w) // best effort
 	var titles []string
 	for _, c := range preventing {
 		titles = append(titles, c.Title)
 	}
-	return fmt.Errorf("nothing was changed: what the environment %s needs is not in order: %s; hint: the table tells what to do; --no-doctor goes on all the same", d.Env.Name, strings.Join(titles, ", "))
+	return fmt.Errorf("nothing was changed: the environment %s fails these checks: %s; hint: the table says what to do; pass --no-doctor to continue anyway", d.Env.Name, strings.Join(titles, ", "))
 }
 
-// verify proves that the environment copies.
+// verify checks that the environment copies.
 func (d deployment) verify(ctx context.Context) (*verify.Report, error) {
 	report, err := verify.Run(ctx, verify.Options{Environment: d.Env, AWS: d.Clouds.AWS, Google: d.Clouds.Google, Progress: d.Progress})
 	if err == nil {
@@ -114,18 +117,18 @@ func (d deployment) verify(ctx context.Context) (*verify.Report, error) {
 	return &report, err
 }
 
-// again tells how to go on after a failure.
+// again says how to continue after a failure.
 func again(err error, verb, name string) error {
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("interrupted; to go on: gcs-to-s3 %s %s", verb, name)
+		return fmt.Errorf("interrupted; to continue: gcs-to-s3 %s %s", verb, name)
 	}
-	return fmt.Errorf("%w\nto go on: gcs-to-s3 %s %s; what is done already is not done again", err, verb, name)
+	return fmt.Errorf("%w\nto continue: gcs-to-s3 %s %s; completed steps are not repeated", err, verb, name)
 }
 
 // agree shows the plan, and asks unless only the plan is wanted.
 func (d deployment) agree(ctx context.Context, cmd *cobra.Command, planOnly bool) (bool, error) {
 	if !planOnly && !interactive(cmd.InOrStdin()) {
-		return false, errors.New("there is nobody to ask; hint: --yes goes on without asking, --plan shows what would change")
+		return false, errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes, or --plan to see what would change")
 	}
 	forget, err := d.Plan(ctx, cmd.OutOrStdout())
 	if err != nil {
@@ -134,15 +137,15 @@ func (d deployment) agree(ctx context.Context, cmd *cobra.Command, planOnly bool
 	if planOnly {
 		return false, forget(ctx)
 	}
-	agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), fmt.Sprintf("Bring the environment %s up in AWS account %s and Google project %s?", d.Env.Name, d.Env.AWSAccount, d.Env.GoogleProject))
+	agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), fmt.Sprintf("Deploy the environment %s to AWS account %s and Google project %s?", d.Env.Name, d.Env.AWSAccount, d.Env.GoogleProject))
 	if agreed || err != nil {
 		return agreed, err
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "Nothing is changed.")
+	fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was changed.")
 	return false, forget(ctx)
 }
 
-// interactive tells whether somebody can answer.
+// interactive reports whether someone can answer questions.
 func interactive(in io.Reader) bool {
 	f, ok := in.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

@@ -16,11 +16,15 @@ func newVerify(getenv func(string) string) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify [NAME]",
-		Short: "Prove that a deployed environment copies, hop by hop",
-		Long: `Puts a probe into the source bucket, has the deployed function copy it with fresh
-credentials, looks at the copy and removes both. It names the hop that fails, and
-tells a change of IAM that is on its way, for which it waits, from a mistake, which
-it explains. The probe is put, looked at and removed with your credentials.`,
+		Short: "Copy a test object and check every hop on its way",
+		Long: `Puts a test object into the source bucket, lets the deployed function copy it with
+fresh credentials, checks the copy and removes both. If a hop fails, it finds out
+whether an IAM change has not taken effect yet, and waits for it, or whether something
+is wrong, and explains it. The test object is created, checked and removed with your
+credentials.`,
+		Example: `  gcs-to-s3 verify
+  gcs-to-s3 verify prod --patience 15m
+  gcs-to-s3 verify prod --object sample.txt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := environmentOf(args, getenv)
@@ -50,8 +54,8 @@ it explains. The probe is put, looked at and removed with your credentials.`,
 			return errors.Join(report.Write(cmd.OutOrStdout()), report.Err())
 		},
 	}
-	cmd.Flags().StringVar(&object, "object", "", "copy this object of the source bucket in the place of a probe, if you may not write there")
-	cmd.Flags().DurationVar(&patience, "patience", verify.DefaultPatience, "how long to wait for changes of IAM that are on their way")
+	cmd.Flags().StringVar(&object, "object", "", "copy this object of the source bucket instead of a test object, if you cannot write there")
+	cmd.Flags().DurationVar(&patience, "patience", verify.DefaultPatience, "how long to wait for IAM changes to take effect")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }

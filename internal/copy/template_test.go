@@ -95,7 +95,7 @@ func TestSettingsOfTemplatesAreChecked(t *testing.T) {
 	l := newStand(t)
 	l.env[invocation.EnvKeyTemplate] = "{stam}"
 	_, err := NewHandler(func(k string) string { return l.env[k] }, nil)
-	if want := `KEY_TEMPLATE: "{stam}": has the unknown placeholder {stam}; hint: there are {object}`; err == nil || !strings.Contains(err.Error(), want) {
+	if want := `KEY_TEMPLATE: "{stam}": has the unknown placeholder {stam}; hint: use one of {object}`; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("NewHandler() = %v, want %q", err, want)
 	}
 }

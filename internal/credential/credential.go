@@ -151,10 +151,10 @@ func Parse(data []byte) (Configuration, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&c); err != nil {
-		return Configuration{}, fmt.Errorf("reading credential configuration: %w; hint: `pulumi up` writes a fresh one", err)
+		return Configuration{}, fmt.Errorf("reading credential configuration: %w; hint: `pulumi up` writes a new file", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Configuration{}, errors.New("reading credential configuration: there is more after the JSON object; hint: `pulumi up` writes a fresh one")
+		return Configuration{}, errors.New("reading credential configuration: there is more after the JSON object; hint: `pulumi up` writes a new file")
 	}
 	return c, nil
 }
@@ -230,7 +230,7 @@ func (c Configuration) Check(allowLoopback bool) error {
 		errs = append(errs, err)
 	}
 	if c.ServiceAccountImpersonation != nil && c.ServiceAccountImpersonationURL == "" {
-		errs = append(errs, errors.New("service_account_impersonation: must be absent without service_account_impersonation_url; hint: a federated token has no lifetime to choose"))
+		errs = append(errs, errors.New("service_account_impersonation: must be absent without service_account_impersonation_url; hint: the lifetime of a federated token cannot be chosen"))
 	}
 	if i := c.ServiceAccountImpersonation; i != nil && (i.TokenLifetimeSeconds < 600 || i.TokenLifetimeSeconds > 43200) {
 		errs = append(errs, fmt.Errorf("service_account_impersonation.token_lifetime_seconds: %d: must be from 600 to 43200", i.TokenLifetimeSeconds))

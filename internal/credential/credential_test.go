@@ -82,7 +82,7 @@ func TestNewWithoutServiceAccount(t *testing.T) {
 	if names, err := c.Names(); err != nil || names != direct {
 		t.Errorf("Names() = %+v, %v, want %+v", names, err, direct)
 	}
-	if _, err := New(direct, Options{TokenLifetimeSeconds: 1800}); err == nil || !strings.Contains(err.Error(), "a federated token has no lifetime to choose") {
+	if _, err := New(direct, Options{TokenLifetimeSeconds: 1800}); err == nil || !strings.Contains(err.Error(), "the lifetime of a federated token cannot be chosen") {
 		t.Errorf("New() with a lifetime = %v, want it refused", err)
 	}
 	local, err := New(direct, Options{TokenURL: "http://127.0.0.1:4567/v1/token", AllowLoopback: true})

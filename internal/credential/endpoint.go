@@ -18,13 +18,13 @@ func CheckEndpoint(u *url.URL, allowLoopback bool) error {
 		if allowLoopback {
 			return nil
 		}
-		return errors.New("is on this machine; hint: set allowLoopbackEndpoints to true in a test environment")
+		return errors.New("is on this machine; hint: set allowLoopbackEndpoints to true for a test environment")
 	}
 	if u.Scheme != "https" {
 		return errors.New("must use https")
 	}
 	if host := u.Host; host != "googleapis.com" && !strings.HasSuffix(host, ".googleapis.com") {
-		return errors.New("must be a host of googleapis.com; hint: a credential configuration of another origin can send your signed AWS requests to a stranger")
+		return errors.New("must be a host of googleapis.com; hint: with another host, a credential configuration sends your signed AWS requests to someone else")
 	}
 	return nil
 }

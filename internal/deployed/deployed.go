@@ -84,7 +84,7 @@ func (f Function) explain(err error) error {
 	case "ResourceNotFoundException":
 		return fmt.Errorf("%w; hint: deploy it with npx cdk deploy -c environment=%s %s", err, f.env.Name, f.env.FunctionStack())
 	case "UnrecognizedClientException", "ExpiredTokenException", "InvalidSignatureException":
-		return fmt.Errorf("%w; hint: aws sts get-caller-identity shows whether your credentials are good, and of which account; the environment's is %s", err, f.env.AWSAccount)
+		return fmt.Errorf("%w; hint: run aws sts get-caller-identity to check that your credentials are valid and for which account; the environment's is %s", err, f.env.AWSAccount)
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func (f Function) Logs(ctx context.Context, since time.Time, follow bool, each f
 			if err != nil {
 				var missing *types.ResourceNotFoundException
 				if errors.As(err, &missing) {
-					err = fmt.Errorf("%w; hint: it is made with the function's stack, %s", err, f.env.FunctionStack())
+					err = fmt.Errorf("%w; hint: the function's stack, %s, creates it", err, f.env.FunctionStack())
 				}
 				return fmt.Errorf("reading the log group %s: %w", group, err)
 			}

@@ -35,14 +35,14 @@ func checkTopic(e *Environment) (string, string, bool) {
 		return "", "", true
 	}
 	if !e.Alarms {
-		return "must be empty while alarms is false", "set alarms to true, or leave the topic out", false
+		return "must be empty if alarms is false", "set alarms to true, or leave the topic out", false
 	}
 	a, ok := parseARN(e.AlarmTopic)
 	ok = ok && a.service == "sns" && accountPattern.MatchString(a.account) && topicPattern.MatchString(a.resource)
 	if ok && a.region != e.AWSRegion {
-		return fmt.Sprintf("must be a topic in awsRegion, %s", e.AWSRegion), "an alarm reaches only topics of its own region", false
+		return fmt.Sprintf("must be a topic in awsRegion, %s", e.AWSRegion), "an alarm can only notify topics in its own region", false
 	}
-	return fmt.Sprintf("must be the ARN of an SNS topic, such as arn:aws:sns:%s:%s:alerts", e.AWSRegion, e.AWSAccount), "`aws sns list-topics` prints them; a FIFO topic takes no alarms", ok
+	return fmt.Sprintf("must be the ARN of an SNS topic, such as arn:aws:sns:%s:%s:alerts", e.AWSRegion, e.AWSAccount), "`aws sns list-topics` prints them; alarms cannot notify FIFO topics", ok
 }
 
 func checkKMSKey(e *Environment) (string, string, bool) {
@@ -54,9 +54,9 @@ func checkKMSKey(e *Environment) (string, string, bool) {
 	ok = ok && a.service == "kms" && accountPattern.MatchString(a.account)
 	switch {
 	case ok && strings.HasPrefix(a.resource, "alias/"):
-		return rule, "rights are given on keys, not on aliases; `aws kms describe-key --key-id " + a.resource + " --query KeyMetadata.Arn` prints the key's", false
+		return rule, "permissions are granted on keys, not on aliases; `aws kms describe-key --key-id " + a.resource + " --query KeyMetadata.Arn` prints the key's ARN", false
 	case ok && a.region != e.AWSRegion:
-		return fmt.Sprintf("must be a key in awsRegion, %s", e.AWSRegion), "S3 encrypts with keys of the bucket's region alone", false
+		return fmt.Sprintf("must be a key in awsRegion, %s", e.AWSRegion), "S3 can only use keys of the bucket's region", false
 	}
 	return rule, "`aws kms list-keys` prints the ARNs", ok && keyPattern.MatchString(a.resource)
 }
@@ -68,7 +68,7 @@ func checkBoundary(e *Environment) (string, string, bool) {
 	a, ok := parseARN(e.PermissionsBoundary)
 	ok = ok && a.service == "iam" && a.region == "" && policyPattern.MatchString(a.resource)
 	if ok && a.account != "aws" && a.account != e.AWSAccount {
-		return fmt.Sprintf("must be a policy of awsAccount, %s, or one of AWS", e.AWSAccount), "a role's boundary is in the role's own account", false
+		return fmt.Sprintf("must be a policy of awsAccount, %s, or an AWS managed policy", e.AWSAccount), "a boundary must be in the role's own account", false
 	}
 	return fmt.Sprintf("must be the ARN of an IAM policy, such as arn:aws:iam::%s:policy/boundary", e.AWSAccount), "`aws iam list-policies --scope Local` prints them", ok
 }

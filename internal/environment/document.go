@@ -29,7 +29,7 @@ func suffixed(suffix string) string {
 	if suffix == "" {
 		return ""
 	}
-	return fmt.Sprintf("; to the names of role, function, service account, pool and provider %q is added", suffix)
+	return fmt.Sprintf("; %q is appended to the names of role, function, service account, pool and provider", suffix)
 }
 
 // plain is a YAML scalar that can only be the string that it looks like.

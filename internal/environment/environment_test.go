@@ -101,8 +101,8 @@ func TestRules(t *testing.T) {
 		{"awsRegion", "tokyo", "must be a region"},
 		{"googleProject", "", "must be given"},
 		{"googleProject", "123456789012", "this looks like a project number"},
-		{"googleProject", "Demo", "must be a project id"},
-		{"googleProject", "demo-", "must be a project id"},
+		{"googleProject", "Demo", "must be a project ID"},
+		{"googleProject", "demo-", "must be a project ID"},
 		{"suffix", "pr7", "start it with a hyphen"},
 		{"role", long(48), ""},
 		{"role", long(65), "1 to 64"},
@@ -158,7 +158,7 @@ func TestRules(t *testing.T) {
 		{"timeoutSeconds", "901", "must be from 1 to 900"},
 		{"timeoutSeconds", "5m", "must be a whole number"},
 		{"memoryMB", "127", "must be from 128 to 10240"},
-		{"logRetentionDays", "31", "that CloudWatch Logs knows"},
+		{"logRetentionDays", "31", "that CloudWatch Logs supports"},
 		{"logRemoval", "keep", "must be one of destroy, retain"},
 		{"tokenLifetimeSeconds", "3600", ""},
 		{"tokenLifetimeSeconds", "599", "from 600 to 43200"},
@@ -263,7 +263,7 @@ func TestLoad(t *testing.T) {
 	write("secret", "config:\n  gcs-to-s3:awsAccount:\n    secure: AAA\n")
 	write("broken", "config: [")
 	for name, want := range map[string]string{
-		"missing":     "there is no " + filepath.Join(dir, "Pulumi.missing.yaml"),
+		"missing":     filepath.Join(dir, "Pulumi.missing.yaml") + " does not exist",
 		"secret":      "gcs-to-s3:awsAccount: must be a plain value",
 		"broken":      "reading environment \"broken\" from",
 		"../dev":      "must be lower-case letters and digits",

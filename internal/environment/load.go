@@ -66,7 +66,7 @@ func read(dir, name string) (map[string]string, GoogleAPIs, error) {
 	path := filepath.Join(dir, FileName(name))
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, GoogleAPIs{}, fmt.Errorf("reading environment %q: there is no %s; hint: gcs-to-s3 init %s writes it; or choose an existing environment (cdk: -c environment=NAME, pulumi: --stack NAME)", name, path, name)
+		return nil, GoogleAPIs{}, fmt.Errorf("reading environment %q: %s does not exist; hint: gcs-to-s3 init %s creates it; or choose an existing environment (cdk: -c environment=NAME, pulumi: --stack NAME)", name, path, name)
 	}
 	if err != nil {
 		return nil, GoogleAPIs{}, fmt.Errorf("reading environment %q: %w", name, err)
@@ -120,7 +120,7 @@ func Parse(name string, values map[string]string) (Environment, error) {
 	settings := Settings()
 	for _, key := range sortedKeys(values) {
 		if !slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == key }) {
-			problems = append(problems, Problem{key, values[key], "is not a setting", "see the table of settings in README.md; did you mean " + nearest(key, settings) + "?"})
+			problems = append(problems, Problem{key, values[key], "is not a setting", "see docs/settings.md; did you mean " + nearest(key, settings) + "?"})
 		}
 	}
 	// Checks look at several fields, so all values are stored first.

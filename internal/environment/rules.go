@@ -92,27 +92,27 @@ func sized(value string, pattern *regexp.Regexp, low, high int) bool {
 }
 
 func checkAccount(e *Environment) (string, string, bool) {
-	return "must be 12 digits", "an account id is digits without hyphens; quote it in the file, so that no leading zero is lost", accountPattern.MatchString(e.AWSAccount)
+	return "must be 12 digits", "an account ID has no hyphens; quote it in the file, or a leading zero is lost", accountPattern.MatchString(e.AWSAccount)
 }
 
 func checkRegion(e *Environment) (string, string, bool) {
 	if strings.HasPrefix(e.AWSRegion, "cn-") || strings.HasPrefix(e.AWSRegion, "us-gov-") {
-		return "must be a region of the standard partition", "the trust between both clouds is on ARNs that start with arn:aws:", false
+		return "must be a region of the standard partition", "the trust between the clouds is based on ARNs that start with arn:aws:", false
 	}
 	return "must be a region such as ap-northeast-1", "`aws ec2 describe-regions` lists them", regionPattern.MatchString(e.AWSRegion)
 }
 
 func checkProject(e *Environment) (string, string, bool) {
-	hint := "`gcloud projects list` prints the ids"
+	hint := "`gcloud projects list` prints the IDs"
 	if _, err := strconv.Atoi(e.GoogleProject); err == nil {
 		hint = "this looks like a project number; " + hint
 	}
-	return fmt.Sprintf("must be a project id: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minProject, maxProject), hint,
+	return fmt.Sprintf("must be a project ID: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minProject, maxProject), hint,
 		sized(e.GoogleProject, projectPattern, minProject, maxProject)
 }
 
 func checkSuffix(e *Environment) (string, string, bool) {
-	return "must be empty, or hyphen and lower-case letters or digits, such as -pr7", "it stands at the end of names; start it with a hyphen", e.Suffix == "" || suffixPattern.MatchString(e.Suffix)
+	return "must be empty, or a hyphen and lower-case letters or digits, such as -pr7", "it is appended to names; start it with a hyphen", e.Suffix == "" || suffixPattern.MatchString(e.Suffix)
 }
 
 // maxOwner keeps the mark within a description's 256 characters: IAM API
@@ -125,22 +125,22 @@ func checkOwner(e *Environment) (string, string, bool) {
 
 func checkExpires(e *Environment) (string, string, bool) {
 	_, err := parseExpiry(e.Expires)
-	return "must be empty, a day such as 2026-12-31, or a moment such as 2026-12-31T18:00:00Z", "gcs-to-s3 init --ttl 72h works it out", err == nil
+	return "must be empty, a day such as 2026-12-31, or a time such as 2026-12-31T18:00:00Z", "gcs-to-s3 init --ttl 72h calculates it", err == nil
 }
 
 func checkRole(e *Environment) (string, string, bool) {
-	return fmt.Sprintf("must be 1 to %d letters, digits and _+=,.@-", maxRole), "give the name alone, without path or ARN", sized(e.Role, rolePattern, 1, maxRole)
+	return fmt.Sprintf("must be 1 to %d letters, digits and _+=,.@-", maxRole), "give only the name, without path or ARN", sized(e.Role, rolePattern, 1, maxRole)
 }
 
 func checkFunction(e *Environment) (string, string, bool) {
-	return fmt.Sprintf("must be 1 to %d letters, digits, hyphens and underscores", maxFunction), "give the name alone, not the ARN", sized(e.Function, functionPattern, 1, maxFunction)
+	return fmt.Sprintf("must be 1 to %d letters, digits, hyphens and underscores", maxFunction), "give only the name, not the ARN", sized(e.Function, functionPattern, 1, maxFunction)
 }
 
 func checkServiceAccount(e *Environment) (string, string, bool) {
 	if e.DirectAccess {
 		return "", "", true // checkDirect holds that none is named
 	}
-	return fmt.Sprintf("must be a service account id: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minServiceAccount, maxServiceAccount),
+	return fmt.Sprintf("must be a service account ID: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minServiceAccount, maxServiceAccount),
 		fmt.Sprintf("it has %d characters; give the part before the @; with a suffix, give a shorter name here", len(e.ServiceAccount)),
 		sized(e.ServiceAccount, serviceAccountPattern, minServiceAccount, maxServiceAccount)
 }
@@ -150,7 +150,7 @@ func checkProvider(e *Environment) (string, string, bool) { return poolRule(e.Pr
 
 func poolRule(id string) (string, string, bool) {
 	return fmt.Sprintf("must be %d to %d lower-case letters, digits and hyphens, and not start with gcp-, which Google reserves", minPool, maxPool),
-		"the id of a deleted pool or provider stays taken for 30 days; choose a fresh one for a test environment",
+		"the ID of a deleted pool or provider stays reserved for 30 days; use a new one for a test environment",
 		sized(id, poolPattern, minPool, maxPool) && !strings.HasPrefix(id, "gcp-")
 }
 
@@ -165,7 +165,7 @@ func checkSourceBucket(e *Environment) (string, string, bool) {
 		ok = ok && part != "" && len(part) <= maxBucket
 	}
 	return fmt.Sprintf("must be a Cloud Storage bucket name: %d to %d lower-case letters, digits, hyphens, underscores and dots, starting and ending with a letter or digit, without google in it", minBucket, maxBucket),
-		"give the name alone, without gs://", ok
+		"give only the name, without gs://", ok
 }
 
 func checkDestinationBucket(e *Environment) (string, string, bool) {
@@ -178,7 +178,7 @@ func checkDestinationBucket(e *Environment) (string, string, bool) {
 		ok = ok && !strings.HasSuffix(name, reserved)
 	}
 	return fmt.Sprintf("must be an S3 bucket name: %d to %d lower-case letters, digits, hyphens and dots, starting and ending with a letter or digit, and no reserved prefix or suffix", minBucket, maxBucket),
-		"give the name alone, without s3://", ok
+		"give only the name, without s3://", ok
 }
 
 func isIP(s string) bool {
@@ -192,18 +192,18 @@ func checkObject(e *Environment) (string, string, bool) {
 	if template, err := objectkey.Parse(e.KeyTemplate); ok && err == nil && !template.KeepsNames() {
 		longest := objectkey.Object{Name: name, Generation: math.MaxInt64}
 		if n := len(e.DestinationPrefix) + len(template.Key(longest)); n > maxObject {
-			return fmt.Sprintf("must make an S3 key of at most %d bytes with prefix and template", maxObject), fmt.Sprintf("the key may have %d bytes", n), false
+			return fmt.Sprintf("must give an S3 key of at most %d bytes with prefix and template", maxObject), fmt.Sprintf("the key can have %d bytes", n), false
 		}
 	} else if ok && len(e.DestinationPrefix)+len(name) > maxObject {
-		return fmt.Sprintf("must make an S3 key of at most %d bytes with the prefix", maxObject), fmt.Sprintf("prefix %d + object %d = %d bytes", len(e.DestinationPrefix), len(name), len(e.DestinationPrefix)+len(name)), false
+		return fmt.Sprintf("must give an S3 key of at most %d bytes with the prefix", maxObject), fmt.Sprintf("prefix %d + object %d = %d bytes", len(e.DestinationPrefix), len(name), len(e.DestinationPrefix)+len(name)), false
 	}
-	return fmt.Sprintf("must be an object name: 1 to %d bytes of UTF-8 without line breaks, not . or ..", maxObject), "give the name alone, without gs:// and bucket", ok
+	return fmt.Sprintf("must be an object name: 1 to %d bytes of UTF-8 without line breaks, not . or ..", maxObject), "give only the name, without gs:// and bucket", ok
 }
 
 func checkPrefix(e *Environment) (string, string, bool) {
 	p := e.DestinationPrefix
 	return fmt.Sprintf("must be at most %d bytes of UTF-8 without line breaks, * and ?, and not start with a slash", maxObject),
-		"a folder is written with its closing slash: incoming/", len(p) <= maxObject && utf8.ValidString(p) && !strings.ContainsAny(p, "\r\n*?$") && !strings.HasPrefix(p, "/")
+		"end a folder with a slash: incoming/", len(p) <= maxObject && utf8.ValidString(p) && !strings.ContainsAny(p, "\r\n*?$") && !strings.HasPrefix(p, "/")
 }
 
 func checkTemplate(e *Environment) (string, string, bool) {
@@ -219,20 +219,20 @@ func checkTemplate(e *Environment) (string, string, bool) {
 
 // checkDirect holds settings to it that have no meaning without a service account.
 func checkDirect(e *Environment) (string, string, bool) {
-	const rule = "must be false with settings of a service account"
+	const rule = "must be false if there are settings for a service account"
 	switch {
 	case !e.DirectAccess:
 		return "", "", true
 	case e.ServiceAccount != defaultServiceAccount && e.ServiceAccount != shortServiceAccount+e.Suffix:
-		return rule, "serviceAccount names one; leave it out", false
+		return rule, "serviceAccount is set; leave it out", false
 	case e.TokenLifetimeSeconds != 0:
-		return rule, "tokenLifetimeSeconds is of a service account's token; leave it out: nobody chooses a federated token's lifetime", false
+		return rule, "tokenLifetimeSeconds is set; leave it out: the lifetime of a federated token cannot be chosen", false
 	}
 	return "", "", true
 }
 
 func checkRetention(e *Environment) (string, string, bool) {
-	return "must be a number of days that CloudWatch Logs knows", fmt.Sprintf("one of %v", retentions), slices.Contains(retentions, e.LogRetentionDays)
+	return "must be a number of days that CloudWatch Logs supports", fmt.Sprintf("one of %v", retentions), slices.Contains(retentions, e.LogRetentionDays)
 }
 
 func checkLifetime(e *Environment) (string, string, bool) {
@@ -263,7 +263,7 @@ func checkSubject(e *Environment) []Problem {
 	return []Problem{{
 		Field: "role",
 		Value: e.Role,
-		Rule:  fmt.Sprintf("must leave google.subject at most %d bytes: %s is %d", MaxSubject, e.Subject(), n),
+		Rule:  fmt.Sprintf("must keep google.subject to at most %d bytes: %s has %d", MaxSubject, e.Subject(), n),
 		Hint: fmt.Sprintf("%d (arn:aws:sts::%s:assumed-role/) + %d (role) + 1 + %d (function) = %d; shorten role or function by %d",
 			n-len(e.Role)-len(e.Function)-1, e.AWSAccount, len(e.Role), len(e.Function), n, n-MaxSubject),
 	}}

@@ -30,27 +30,27 @@ var (
 
 func checkSchedule(e *Environment) (string, string, bool) {
 	const rule = "must be empty, or a schedule of EventBridge Scheduler: rate(VALUE UNIT), cron(MINUTES HOURS DAY MONTH WEEKDAY YEAR) or at(yyyy-mm-ddThh:mm:ss)"
-	const hint = "such as rate(1 hour), or cron(0 3 * * ? *) for three o'clock every night"
+	const hint = "such as rate(1 hour), or cron(0 3 * * ? *) for 3 a.m. every day"
 	switch s := e.Schedule; {
 	case s == "", ratePattern.MatchString(s):
 		return "", "", true
 	case cronPattern.MatchString(s):
 		fields := strings.Fields(cronPattern.FindStringSubmatch(s)[1])
 		if len(fields) != 6 {
-			return rule, fmt.Sprintf("a cron expression has six fields, here are %d; the sixth is the year", len(fields)), false
+			return rule, fmt.Sprintf("a cron expression has six fields, this one has %d; the sixth is the year", len(fields)), false
 		}
 		for _, f := range fields {
 			if !cronField.MatchString(f) {
-				return rule, fmt.Sprintf("the field %q has a character that none may have", f), false
+				return rule, fmt.Sprintf("the field %q contains an invalid character", f), false
 			}
 		}
 		if (fields[2] == "?") == (fields[4] == "?") {
-			return rule, "exactly one of day and weekday is ?, which says that the other decides", false
+			return rule, "exactly one of day and weekday must be ?", false
 		}
 		return "", "", true
 	case atPattern.MatchString(s):
 		_, err := time.Parse("2006-01-02T15:04:05", atPattern.FindStringSubmatch(s)[1])
-		return rule, "a moment has no time zone of its own: scheduleTimezone says it", err == nil
+		return rule, "do not give a time zone here; use scheduleTimezone", err == nil
 	}
 	return rule, hint, false
 }
@@ -68,7 +68,7 @@ func checkEvent(e *Environment) (string, string, bool) {
 		return "must be " + defaultEvent + " without a schedule", "set schedule, or leave the event out", false
 	}
 	if len(e.ScheduleEvent) > maxEvent {
-		return fmt.Sprintf("must have at most %d bytes", maxEvent), fmt.Sprintf("it has %d; Lambda takes no more for an asynchronous invocation", len(e.ScheduleEvent)), false
+		return fmt.Sprintf("must have at most %d bytes", maxEvent), fmt.Sprintf("it has %d; that is the limit of an asynchronous invocation", len(e.ScheduleEvent)), false
 	}
 	if _, err := invocation.ParseEvent([]byte(e.ScheduleEvent)); err != nil {
 		return "must be an event of the function: " + strings.ReplaceAll(err.Error(), "\n", "; "), `such as {"prefix":"reports/","overwrite":"if-different"}, in single quotes in the file`, false

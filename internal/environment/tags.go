@@ -44,29 +44,29 @@ func parseTags(text string) (map[string]string, error) {
 		case !found || key == "":
 			return nil, fmt.Errorf("%q is not KEY=VALUE", pair)
 		case strings.HasPrefix(lower, "aws:"):
-			return nil, fmt.Errorf("the key %q begins with aws:, which AWS reserves", key)
+			return nil, fmt.Errorf("the key %q starts with aws:, which is reserved by AWS", key)
 		case strings.HasPrefix(lower, Namespace+":"):
-			return nil, fmt.Errorf("the key %q is of the environment's own mark; owner and expires set that", key)
+			return nil, fmt.Errorf("the key %q is reserved for the environment's mark; use the settings owner and expires", key)
 		case utf8.RuneCountInString(key) > maxTagKey:
 			return nil, fmt.Errorf("the key %q has more than %d characters", key, maxTagKey)
 		case utf8.RuneCountInString(value) > maxTagValue:
 			return nil, fmt.Errorf("the value of %q has more than %d characters", key, maxTagValue)
 		case !tagPattern.MatchString(key) || !tagPattern.MatchString(value):
-			return nil, fmt.Errorf("%q has other characters than letters, digits, spaces and _.:/=+-@", pair)
+			return nil, fmt.Errorf("%q contains characters other than letters, digits, spaces and _.:/=+-@", pair)
 		case seen[lower] != "":
-			return nil, fmt.Errorf("the keys %q and %q are one to IAM, which does not tell capitals", seen[lower], key)
+			return nil, fmt.Errorf("the keys %q and %q differ only in case, which IAM ignores", seen[lower], key)
 		}
 		seen[lower] = key
 		tags[key] = value
 	}
 	if len(tags) > maxTags-markTags {
-		return nil, fmt.Errorf("there are %d; a resource takes %d, of which the environment's mark may need %d", len(tags), maxTags, markTags)
+		return nil, fmt.Errorf("there are %d; a resource can have %d, and the environment's mark needs up to %d of them", len(tags), maxTags, markTags)
 	}
 	return tags, nil
 }
 
 func checkTags(e *Environment) (string, string, bool) {
-	const rule = "must be tags as AWS takes them: KEY=VALUE, joined by commas"
+	const rule = "must be valid AWS tags: KEY=VALUE, separated by commas"
 	if _, err := parseTags(e.Tags); err != nil {
 		return rule, err.Error(), false
 	}

@@ -29,7 +29,7 @@ func (e Environment) parseTrusted() (roles []AWSRole, rule, hint string) {
 	if e.TrustedRoles == "" {
 		return nil, "", ""
 	}
-	const form = "must be roles joined by commas: ROLE of awsAccount, or ACCOUNT:ROLE"
+	const form = "must be roles separated by commas: ROLE of awsAccount, or ACCOUNT:ROLE"
 	for text := range strings.SplitSeq(e.TrustedRoles, ",") {
 		text = strings.TrimSpace(text)
 		account, name, found := strings.Cut(text, ":")
@@ -39,20 +39,20 @@ func (e Environment) parseTrusted() (roles []AWSRole, rule, hint string) {
 		role := AWSRole{account, name}
 		switch {
 		case !accountPattern.MatchString(account):
-			return nil, form, fmt.Sprintf("in %q the account must be 12 digits; give neither ARN nor path", text)
+			return nil, form, fmt.Sprintf("in %q the account must be 12 digits; do not give an ARN or a path", text)
 		case !sized(name, rolePattern, 1, maxRole):
-			return nil, form, fmt.Sprintf("in %q the role must be 1 to %d letters, digits and _+=.@-; give neither ARN nor path", text, maxRole)
+			return nil, form, fmt.Sprintf("in %q the role must be 1 to %d letters, digits and _+=.@-; do not give an ARN or a path", text, maxRole)
 		case role == AWSRole{e.AWSAccount, e.Role}:
-			return nil, "must not name the function's own role", e.Role + " is trusted anyway; leave it out"
+			return nil, "must not name the function's own role", e.Role + " is always trusted; leave it out"
 		case slices.Contains(roles, role):
-			return nil, "must name each role once", fmt.Sprintf("%s of account %s is there twice", name, account)
+			return nil, "must name each role once", fmt.Sprintf("%s of account %s is listed twice", name, account)
 		case e.ProviderOf(account) == e.Provider && account != e.AWSAccount:
 			return nil, form, fmt.Sprintf("the provider of account %s would have the id %s, as the function's own; choose another provider", account, e.Provider)
 		}
 		roles = append(roles, role)
 	}
 	if len(roles) > maxTrusted {
-		return nil, fmt.Sprintf("must name at most %d roles", maxTrusted), fmt.Sprintf("here are %d; more go into an environment of their own", len(roles))
+		return nil, fmt.Sprintf("must name at most %d roles", maxTrusted), fmt.Sprintf("there are %d; create another environment for more", len(roles))
 	}
 	return roles, "", ""
 }

@@ -55,7 +55,7 @@ func (l Lifecycle) destroyBindings(ctx context.Context) (string, error) {
 		}
 	}
 	if len(urns) == 0 {
-		return "Pulumi's state has none", nil
+		return "none in Pulumi's state", nil
 	}
 	return fmt.Sprintf("%d bindings", len(urns)), l.unlocked(ctx, func() error { return l.Pulumi.Destroy(ctx, urns...) })
 }

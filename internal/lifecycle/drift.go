@@ -19,9 +19,9 @@ type Drift struct {
 
 func (d Drift) String() string {
 	if d.Differs {
-		return fmt.Sprintf("  ✗ %s differs from what the environment's file says: %s shows how", d.What, d.Command)
+		return fmt.Sprintf("  ✗ %s differs from the environment's file; run %s to see how", d.What, d.Command)
 	}
-	return fmt.Sprintf("  ✓ %s is as the environment's file says", d.What)
+	return fmt.Sprintf("  ✓ %s matches the environment's file", d.What)
 }
 
 // Drift asks both engines. Pulumi looks at the cloud, too; the CDK compares with

@@ -21,16 +21,16 @@ func TestHints(t *testing.T) {
 		"SSM parameter /cdk-bootstrap/hnb659fds/version not found. Has the environment been bootstrapped? Please run 'cdk bootstrap'": "npx cdk bootstrap aws://123456789012/ap-northeast-1",
 		"Need to perform AWS calls for account 123456789012, but no credentials have been configured":                                 "the environment's is 123456789012",
 		"google: could not find default credentials. See https://cloud.google.com/docs/authentication/external/set-up-adc":            "gcloud auth application-default login",
-		"error: incorrect passphrase":                "when the stack pr-7 was made",
-		"Error 409: Requested entity already exists": "gcs-to-s3 doctor pr-7 says by what",
+		"error: incorrect passphrase":                "when the stack pr-7 was created",
+		"Error 409: Requested entity already exists": "gcs-to-s3 doctor pr-7 says by which",
 		"Error 403: Identity and Access Management (IAM) API has not been used in project 1 before or it is disabled.":             "gcloud services enable iam.googleapis.com",
 		"Error 400: Precondition check failed: Org Policy violated for value: 'constraints/iam.workloadIdentityPoolProviders'":     "an organization policy forbids it",
 		"error: Error 429: Resource has been exhausted (e.g. check quota).":                                                        "wait a minute",
 		"Rate Exceeded. (Service: Lambda, Status Code: 429)":                                                                       "wait a minute",
-		"User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole":                                                 "your own rights do not suffice",
-		"error: failed to load language plugin go: no pulumi-language-go plugin":                                                   "Pulumi lacks a plugin",
-		"gcs-to-s3-dev-role is in UPDATE_ROLLBACK_FAILED state and can not be updated":                                             "gcs-to-s3 down pr-7 takes it away",
-		"You must wait 60 seconds after deleting a queue before you can create another with the same name. (QueueDeletedRecently)": "wait, and run it again",
+		"User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole":                                                 "you lack a permission",
+		"error: failed to load language plugin go: no pulumi-language-go plugin":                                                   "a Pulumi plugin is missing",
+		"gcs-to-s3-dev-role is in UPDATE_ROLLBACK_FAILED state and can not be updated":                                             "gcs-to-s3 down pr-7 removes the stack",
+		"You must wait 60 seconds after deleting a queue before you can create another with the same name. (QueueDeletedRecently)": "wait, and run the command again",
 		"warning: using pulumi-language-go from $PATH at /bin\nerror: update failed":                                               "",
 	} {
 		got := hint(fmt.Errorf("step: %w", &engine.Error{Command: "x", Output: says, Err: errors.New("exit status 1")}), env)
@@ -39,7 +39,7 @@ func TestHints(t *testing.T) {
 		}
 	}
 	locked := &engine.LockedError{Lock: engine.Lock{User: "alice", Host: "h", PID: 1}, Err: errors.New("x")}
-	if got := hint(locked, env); got != "wait for it to end. If you know that it has: pulumi cancel --stack pr-7" {
+	if got := hint(locked, env); got != "wait until it has finished; if it is not running any more, run pulumi cancel --stack pr-7" {
 		t.Errorf("to a lock the hint is %q", got)
 	}
 }

@@ -113,7 +113,7 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 	if !locked.Lock.Abandoned() {
 		return locked
 	}
-	l.Progress.Say(fmt.Sprintf("removing the lock of process %d, which is no more", locked.Lock.PID))
+	l.Progress.Say(fmt.Sprintf("removing the lock of process %d, which has ended", locked.Lock.PID))
 	if err := l.Pulumi.Cancel(ctx); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (l Lifecycle) Plan(ctx context.Context, w io.Writer) (forget func(context.C
 			_, err := os.Stat(l.Env.CredentialFile(l.Root))
 			if errors.Is(err, fs.ErrNotExist) {
 				text, err := l.CDK.Diff(ctx, l.Env.RoleStack())
-				text = strings.TrimRight(text, "\n") + "\n\nNew: the function " + l.Env.Function + " and its log group. The federation's credential configuration,\nwhich the function's bundle carries, does not exist yet, so there is nothing to compare."
+				text = strings.TrimRight(text, "\n") + "\n\nNew: the function " + l.Env.Function + " and its log group. Nothing to compare yet: the bundle needs the credential\nconfiguration, which the federation creates."
 				sections = append(sections, [2]string{"AWS: the role and the function", text})
 				return "", err
 			}

@@ -409,7 +409,7 @@ func (p project) interrupt(t *testing.T, step string, args ...string) {
 		}
 	})
 	err := cmd.Run()
-	if want := "interrupted; to go on: gcs-to-s3 " + args[0] + " " + args[1]; err == nil || !strings.Contains(printed.String(), want) {
+	if want := "interrupted; to continue: gcs-to-s3 " + args[0] + " " + args[1]; err == nil || !strings.Contains(printed.String(), want) {
 		t.Errorf("interrupted in %q: %v\n%s\nwant %q", step, err, printed.String(), want)
 	}
 }
@@ -503,7 +503,7 @@ func testManyAtOnce(t *testing.T, p project) {
 	if out := p.must(t, "prune", lasting[0].Name, "--dry-run"); !strings.Contains(out, expired.Name) || !strings.Contains(out, lost.Name) || strings.Contains(out, lasting[0].Name) {
 		t.Errorf("prune --dry-run prints\n%s", out)
 	}
-	if _, out, err := p.run("prune", lasting[0].Name); err == nil || !strings.Contains(out, "there is nobody to ask; hint: --yes") {
+	if _, out, err := p.run("prune", lasting[0].Name); err == nil || !strings.Contains(out, "cannot ask for confirmation: stdin is not a terminal; pass --yes") {
 		t.Errorf("prune without an answer: %v\n%s", err, out)
 	}
 	p.must(t, "prune", lasting[0].Name, "--yes")

@@ -26,7 +26,7 @@ func (l Lifecycle) settled(ctx context.Context, name string) error {
 		if !strings.HasSuffix(string(status), "_IN_PROGRESS") || status == types.StackStatusReviewInProgress {
 			return nil
 		}
-		l.Progress.Say(fmt.Sprintf("waiting for the stack %s, which is %s", name, status))
+		l.Progress.Say(fmt.Sprintf("waiting for the stack %s: %s", name, status))
 		if err := clouds.Pause(ctx, wait); err != nil {
 			return err
 		}

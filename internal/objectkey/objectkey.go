@@ -48,7 +48,7 @@ type Object struct {
 // Parse reads a template. Its error is the rule that it breaks, with a hint.
 func Parse(text string) (Template, error) {
 	if strings.HasPrefix(text, "/") {
-		return Template{}, errors.New("must not start with a slash; hint: a folder is written without one, as in archive/{object}")
+		return Template{}, errors.New("must not start with a slash; hint: write archive/{object}")
 	}
 	if strings.ContainsAny(text, "\r\n") {
 		return Template{}, errors.New("must be one line")
@@ -64,17 +64,17 @@ func Parse(text string) (Template, error) {
 		default:
 			end := strings.IndexByte(rest, '}')
 			if rest[0] == '}' || end < 0 {
-				return Template{}, fmt.Errorf("has a brace without its other; hint: braces enclose placeholders: %s", strings.Join(Placeholders(), ", "))
+				return Template{}, fmt.Errorf("has an unmatched brace; hint: braces enclose placeholders: %s", strings.Join(Placeholders(), ", "))
 			}
 			placeholder := rest[:end+1]
 			if !slices.Contains(Placeholders(), placeholder) {
-				return Template{}, fmt.Errorf("has the unknown placeholder %s; hint: there are %s", placeholder, strings.Join(Placeholders(), ", "))
+				return Template{}, fmt.Errorf("has the unknown placeholder %s; hint: use one of %s", placeholder, strings.Join(Placeholders(), ", "))
 			}
 			t.parts, rest = append(t.parts, placeholder), rest[end+1:]
 		}
 	}
 	if !slices.ContainsFunc(t.parts, func(p string) bool { return slices.Contains(distinguishing, p) }) {
-		return Template{}, fmt.Errorf("must tell objects apart; hint: give one of %s", strings.Join(distinguishing, ", "))
+		return Template{}, fmt.Errorf("must give different objects different keys; hint: use one of %s", strings.Join(distinguishing, ", "))
 	}
 	return t, nil
 }

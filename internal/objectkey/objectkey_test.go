@@ -48,14 +48,14 @@ func TestKey(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"{objekt}":           "has the unknown placeholder {objekt}; hint: there are {object}, {directory}, {name}, {stem}, {extension}, {generation}, {date}",
+		"{objekt}":           "has the unknown placeholder {objekt}; hint: use one of {object}, {directory}, {name}, {stem}, {extension}, {generation}, {date}",
 		"{}{object}":         "has the unknown placeholder {}",
-		"{object":            "has a brace without its other",
-		"object}":            "has a brace without its other",
-		"":                   "must tell objects apart; hint: give one of {object}, {name}, {stem}, {generation}",
-		"fixed.txt":          "must tell objects apart",
-		"{directory}{date}":  "must tell objects apart",
-		"all{extension}":     "must tell objects apart",
+		"{object":            "has an unmatched brace",
+		"object}":            "has an unmatched brace",
+		"":                   "must give different objects different keys; hint: use one of {object}, {name}, {stem}, {generation}",
+		"fixed.txt":          "must give different objects different keys",
+		"{directory}{date}":  "must give different objects different keys",
+		"all{extension}":     "must give different objects different keys",
 		"/archive/{object}":  "must not start with a slash",
 		"archive\n/{object}": "must be one line",
 	} {

@@ -103,7 +103,7 @@ func (s *Summary) verdict(from int) (string, error) {
 			errs = append(errs, fmt.Errorf("%s: does not hold: %s", p.Claim, p.Seen))
 		}
 	}
-	return fmt.Sprintf("%d proofs", len(s.Proofs)-from), errors.Join(errs...)
+	return fmt.Sprintf("%d checks", len(s.Proofs)-from), errors.Join(errs...)
 }
 
 // proveCopy asks both clouds what they hold, and the journal who did what.
@@ -134,25 +134,25 @@ func proveCopy(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 	}
 	summary.prove("the copy has the object's bytes", fmt.Sprintf("%q", data), string(data) == sample)
 	summary.prove("both clouds report the same size", fmt.Sprintf("Cloud Storage %s, S3 %d", source.Size, aws.ToInt64(out.ContentLength)), source.Size == fmt.Sprint(aws.ToInt64(out.ContentLength)))
-	summary.prove("both clouds report the same CRC32C, and it is the bytes' own",
+	summary.prove("both clouds report the same CRC32C, and it matches the bytes",
 		fmt.Sprintf("Cloud Storage %s, S3 %s, computed %s", source.Crc32c, aws.ToString(out.ChecksumCRC32C), clouds.CRC32C(data)),
 		source.Crc32c == aws.ToString(out.ChecksumCRC32C) && source.Crc32c == clouds.CRC32C(data))
-	summary.prove("the copy names the generation that was read", out.Metadata["gcs-generation"], out.Metadata["gcs-generation"] == source.Generation)
+	summary.prove("the copy records the generation that was read", out.Metadata["gcs-generation"], out.Metadata["gcs-generation"] == source.Generation)
 
 	entries := s.Sandbox.Journal.Entries()
 	read := last(entries, "google", "storage", "storage.objects.get")
 	chain := append([]string{read.Principal}, read.Through...)
-	claim, federated := "Google let the service account read, which the role's session had become through federation", chain[1:]
+	claim, federated := "the service account read the object, impersonated by the role's session through federation", chain[1:]
 	became := chain[0] == "serviceAccount:"+s.Env.ServiceAccountEmail()
 	if s.Env.DirectAccess {
-		claim, federated, became = "Google let the role's session itself read, through federation", chain, true
+		claim, federated, became = "the role's session itself read the object, through federation", chain, true
 	}
 	summary.prove(claim, strings.Join(chain, " ← "),
 		became && len(federated) == 2 &&
 			strings.HasPrefix(federated[0], "principal://iam.googleapis.com/") && strings.HasSuffix(federated[0], "/workloadIdentityPools/"+s.Env.Pool+"/subject/"+s.Env.Subject()) &&
 			federated[1] == s.Env.Subject())
 	written := last(entries, "aws", "s3", "s3:PutObject")
-	summary.prove("AWS let the role's session write", written.Principal, written.Principal == s.Env.Subject())
+	summary.prove("the role's session wrote the copy", written.Principal, written.Principal == s.Env.Subject())
 	return summary.verdict(from)
 }
 

@@ -56,7 +56,7 @@ func refused(err error, code string) error {
 		return nil
 	}
 	if err == nil {
-		return errors.New("it was let through")
+		return errors.New("it was accepted")
 	}
 	return err
 }
@@ -75,7 +75,7 @@ func enforced(ctx context.Context, s *Stand) ([]string, error) {
 	var errs []error
 	for _, check := range checks {
 		if err := check.try(ctx, s); err != nil {
-			errs = append(errs, fmt.Errorf("%s is not refused as it must be: %w", check.what, err))
+			errs = append(errs, fmt.Errorf("%s was not rejected as it must be: %w", check.what, err))
 			continue
 		}
 		out = append(out, check.what)

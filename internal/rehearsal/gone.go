@@ -37,7 +37,7 @@ func proveGone(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 	}
 	seen := "none"
 	if stands {
-		seen = "a stack of the name " + s.Env.Name
+		seen = "a stack named " + s.Env.Name
 	}
 	summary.prove("Pulumi has no stack of it", seen, !stands)
 	return summary.verdict(from)
@@ -85,12 +85,12 @@ func (s *Stand) goneFromAWS(ctx context.Context, summary *Summary) error {
 		names = append(names, *stack.StackName)
 		ours = ours || *stack.StackName == s.Env.RoleStack() || *stack.StackName == s.Env.FunctionStack()
 	}
-	summary.prove("only the CDK's bootstrap stack stays, which is the account's", strings.Join(names, ", "), !ours)
+	summary.prove("only the account's CDK bootstrap stack is left", strings.Join(names, ", "), !ours)
 	objects, err := s3.NewFromConfig(cfg).ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.Env.DestinationBucket})
 	if err != nil {
 		return err
 	}
-	summary.prove("the copied object stays: no engine touches data", fmt.Sprintf("%d objects", len(objects.Contents)), len(objects.Contents) == 1)
+	summary.prove("the copied object is left: no engine touches data", fmt.Sprintf("%d objects", len(objects.Contents)), len(objects.Contents) == 1)
 	return nil
 }
 
@@ -118,7 +118,7 @@ func (s *Stand) goneFromGoogle(ctx context.Context, summary *Summary) error {
 		if left {
 			seen = string(got)
 		}
-		summary.prove(policy.what+" policy grants nothing to the federation, not even to a deleted member", seen, !left)
+		summary.prove(policy.what+" policy grants nothing to the federation, not even to deleted principals", seen, !left)
 	}
 
 	pool := project + "/locations/global/workloadIdentityPools/" + s.Env.Pool
@@ -130,7 +130,7 @@ func (s *Stand) goneFromGoogle(ctx context.Context, summary *Summary) error {
 		if err := s.ask(ctx, http.MethodGet, resource.path, "", nil, &got); err != nil {
 			return err
 		}
-		summary.prove(resource.what+" is deleted, as Google deletes: its id is free again after 30 days",
+		summary.prove(resource.what+" is soft-deleted: Google frees its ID after 30 days",
 			fmt.Sprintf("%s, freed at %s", got.State, got.ExpireTime), got.State == clouds.Deleted && got.ExpireTime != "")
 	}
 	return nil

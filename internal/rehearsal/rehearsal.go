@@ -108,7 +108,7 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	if summary.Steps = append(summary.Steps, steps...); err != nil {
 		return summary, err
 	}
-	return summary, r.perform(ctx, &summary, []progress.Act{s.act(&summary, "prove that nothing is left", proveGone)})
+	return summary, r.perform(ctx, &summary, []progress.Act{s.act(&summary, "check that nothing is left", proveGone)})
 }
 
 // Open starts the clouds as a person finds them: with the buckets, the object and
@@ -129,7 +129,7 @@ func (r Rehearsal) Open(ctx context.Context, summary *Summary) (*Stand, error) {
 	}
 	act := func(name string, do action) progress.Act { return s.act(summary, name, do) }
 	return s, r.perform(ctx, summary,
-		[]progress.Act{act("make the buckets and put "+s.Env.Object, prepare)},
+		[]progress.Act{act("create the buckets and upload "+s.Env.Object, prepare)},
 		[]progress.Act{act("cdk bootstrap", bootstrap), {Name: "compile the CDK app, the Pulumi program and the function", Run: chain.Programs}},
 	)
 }
@@ -142,7 +142,7 @@ func (r Rehearsal) raise(ctx context.Context, s *Stand, summary *Summary) error 
 	}
 	return r.perform(ctx, summary,
 		[]progress.Act{s.act(summary, "invoke the function", invoke)},
-		[]progress.Act{s.act(summary, "prove the copy", proveCopy)},
+		[]progress.Act{s.act(summary, "check the copy", proveCopy)},
 	)
 }
 
@@ -237,5 +237,5 @@ func architecture() (environment.Architecture, error) {
 	case "arm64":
 		return environment.ARM64, nil
 	}
-	return "", fmt.Errorf("lambda has no architecture of this machine, %s", runtime.GOARCH)
+	return "", fmt.Errorf("Lambda does not support this machine's architecture, %s", runtime.GOARCH)
 }

@@ -359,8 +359,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range link.FindAllStringSubmatch(block.ReplaceAllString(read(t, name), ""), -1) {
-			// Cobra links to the completion command, which docs/commands.md leaves out.
-			if strings.Contains(m[1], "://") || m[2] == "gcs-to-s3-completion" {
+			if strings.Contains(m[1], "://") {
 				continue
 			}
 			seen++

@@ -83,7 +83,7 @@ func (t Toolchain) Pulumi() (dir string, tool Tool, err error) {
 		return "", Tool{}, err
 	}
 	dir = filepath.Join(t.Cache, "pulumi-"+PulumiVersion+"-"+key)
-	return dir, t.build("build the Pulumi command line "+PulumiVersion+" (once; a minute or more)", filepath.Join(dir, "bin", "pulumi"),
+	return dir, t.build("build the Pulumi command line "+PulumiVersion+" (once; takes minutes)", filepath.Join(dir, "bin", "pulumi"),
 		"-ldflags", "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version="+PulumiVersion,
 		"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"), nil
 }
@@ -267,7 +267,7 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 // run runs a command; its output is part of the error.
 func (t Toolchain) run(ctx context.Context, dir, name string, args ...string) error {
 	if _, err := exec.LookPath(name); err != nil {
-		return fmt.Errorf("running %s: it is not installed; hint: Go, Node.js and npm are needed", name)
+		return fmt.Errorf("running %s: it is not installed; hint: install Go, Node.js and npm", name)
 	}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
@@ -292,7 +292,7 @@ func FindRoot(dir string) (string, error) {
 			return "", err
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("there is no project above %s; hint: run this inside the repository, where cdk.json and Pulumi.yaml are", dir)
+			return "", fmt.Errorf("no project found in %s or above; hint: run this inside the repository, which has cdk.json and Pulumi.yaml", dir)
 		}
 	}
 }
