@@ -84,7 +84,7 @@ func (t Toolchain) Pulumi() (dir string, tool Tool, err error) {
 	}
 	dir = filepath.Join(t.Cache, "pulumi-"+PulumiVersion+"-"+key)
 	return dir, t.build("build the Pulumi command line "+PulumiVersion+" (once; takes minutes)", filepath.Join(dir, "bin", "pulumi"),
-		"-ldflags", "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version="+PulumiVersion,
+		"-ldflags", "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version="+PulumiVersion,
 		"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"), nil
 }
 
@@ -232,7 +232,7 @@ func (t Toolchain) build(name, path string, args ...string) Tool {
 		}
 		defer os.RemoveAll(temp)
 		made := filepath.Join(temp, filepath.Base(path))
-		if err := t.run(ctx, filepath.Join(t.Root, "tools"), "go", append([]string{"build", "-trimpath", "-o", made}, args...)...); err != nil {
+		if err := t.run(ctx, filepath.Join(t.Root, "tools"), "go", append([]string{"build", "-o", made}, args...)...); err != nil {
 			return err
 		}
 		return os.Rename(made, path)
