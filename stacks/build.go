@@ -1,6 +1,6 @@
-// Package stacks is AWS's side as CDK stacks: the IAM role that Google's side
-// trusts by name, and the Lambda function that runs as that role. They share no
-// export, so either can be torn down and rebuilt without the other.
+// Package stacks defines AWS's side as CDK stacks: the IAM role that Google's
+// side trusts by name, and the Lambda function that runs as that role. They share
+// no export, so either can be torn down and rebuilt without the other.
 package stacks
 
 import (
@@ -10,9 +10,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// Build adds both stacks of env to app. root is the project's root, from which
-// the function is built and below which `pulumi up` left its credential
-// configuration.
+// Build adds both stacks of env to app. root is the project's root: the function is
+// built from it, and `pulumi up` has left its credential configuration below it.
 func Build(app awscdk.App, env environment.Environment, root string) error {
 	target := &awscdk.Environment{Account: jsii.String(env.AWSAccount), Region: jsii.String(env.AWSRegion)}
 	tags := map[string]*string{}
@@ -39,7 +38,7 @@ func Build(app awscdk.App, env environment.Environment, root string) error {
 	if err != nil {
 		return err
 	}
-	// For the order alone: the function cannot be made without its role.
+	// Only for the order: the function cannot be created without its role.
 	function.AddDependency(role, jsii.String("the function runs as the role"))
 	return nil
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
-// bundle is the function's deployment package: the binary `bootstrap`, as the
-// runtime provided.al2023 wants it, and the credential configuration beside it.
-// The same sources and configuration make the same bytes.
+// bundle is the function's deployment package: the binary `bootstrap`, as
+// required by the runtime provided.al2023, and the credential configuration next
+// to it. The same sources and configuration produce the same bytes.
 type bundle struct {
 	env  environment.Environment
 	root string
@@ -24,8 +24,8 @@ type bundle struct {
 
 func (b bundle) source() string { return filepath.Join(b.root, "function") }
 
-// checkCredentials holds the file that `pulumi up` left to the environment: a
-// stale one would deploy well and fail at the first invocation.
+// checkCredentials checks the file from `pulumi up` against the environment: a
+// stale one would deploy, and then fail at the first invocation.
 func (b bundle) checkCredentials() error {
 	file := b.env.CredentialFile(b.root)
 	data, err := os.ReadFile(file)
@@ -52,7 +52,7 @@ func (b bundle) checkCredentials() error {
 		return fmt.Errorf("the credential configuration %s belongs to another environment: it names pool %s, provider %s and %s, the environment %s has %s, %s and %s; %s",
 			file, got.Pool, got.Provider, account(got), b.env.Name, want.Pool, want.Provider, account(want), hint)
 	}
-	// Names agree; the rest follows from the environment's settings.
+	// The names match; the rest depends on the environment's settings.
 	fresh, err := credential.New(want, credential.Options{
 		TokenURL:               b.env.GoogleTokenURL,
 		IAMCredentialsEndpoint: b.env.IAMCredentialsEndpoint,
@@ -68,7 +68,7 @@ func (b bundle) checkCredentials() error {
 	return nil
 }
 
-// account is how an error speaks of a service account, or of none.
+// account describes a service account, or none, in errors.
 func account(n credential.Names) string {
 	if n.ServiceAccount == "" {
 		return "no service account"

@@ -13,7 +13,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 )
 
-// choices are all settings of AWS's side that are off by default.
+// choices are all settings on AWS's side that are off by default.
 var choices = map[string]string{
 	"kmsKey":              "arn:aws:kms:ap-northeast-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 	"keyTemplate":         "{date}/{object}",
@@ -74,7 +74,7 @@ func TestStacksWithEveryChoice(t *testing.T) {
 	})
 }
 
-// TestChoicesOneByOne holds choices to what they bring without the others.
+// TestChoicesOneByOne checks what each choice adds without the others.
 func TestChoicesOneByOne(t *testing.T) {
 	for _, tt := range []struct {
 		settings string // KEY=VALUE, joined by |
@@ -98,15 +98,16 @@ func TestChoicesOneByOne(t *testing.T) {
 				k, v, _ := strings.Cut(setting, "=")
 				values[k] = v
 			}
-			// Without credentials the stack has an error and no bundle, which is enough.
+			// Without credentials the stack has an error and no bundle;
+			// that is enough here.
 			s := synth(t, newEnvironment(t, values))
 			assertions.Template_FromStack(s.function, nil).ResourceCountIs(jsii.String(tt.resource), jsii.Number(tt.count))
 		})
 	}
 }
 
-// TestArticlesRoleTakesTheChoices: the article's policies speak neither of keys
-// nor of queues.
+// TestArticlesRoleTakesTheChoices: the article's policies mention
+// neither keys nor queues.
 func TestArticlesRoleTakesTheChoices(t *testing.T) {
 	values := map[string]string{"rolePolicies": "article"}
 	for k, v := range choices {

@@ -9,12 +9,12 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// deadLetterDays is the longest that a queue keeps messages: Amazon SQS Developer
-// Guide, "Amazon SQS message quotas".
+// deadLetterDays is the longest message retention of a queue: Amazon SQS
+// Developer Guide, "Amazon SQS message quotas".
 const deadLetterDays = 14
 
-// deadLetters adds the queue of events whose invocations failed for good. The role
-// may send to it by its name, since the role is made before it.
+// deadLetters adds the queue for events whose invocations failed permanently. The
+// role is allowed to send to it by name, since the role is created first.
 func deadLetters(stack awscdk.Stack, env environment.Environment) awssqs.Queue {
 	return awssqs.NewQueue(stack, jsii.String("DeadLetters"), &awssqs.QueueProps{
 		QueueName:       jsii.String(env.DeadLetters()),
@@ -23,11 +23,10 @@ func deadLetters(stack awscdk.Stack, env environment.Environment) awssqs.Queue {
 	})
 }
 
-// alarmSeconds is the period over which an alarm looks at its metric.
+// alarmSeconds is the period of an alarm's metric.
 const alarmSeconds = 5 * 60
 
-// alarms adds the alarms of the environment. A function that is not invoked is as
-// it should be.
+// alarms adds the environment's alarms. A function that is not invoked raises none.
 func alarms(stack awscdk.Stack, env environment.Environment) {
 	function := dimension{"FunctionName", env.Function}
 	for _, a := range []alarm{
@@ -44,7 +43,7 @@ func alarms(stack awscdk.Stack, env environment.Environment) {
 	}
 }
 
-// alarm is an alarm on one metric: Lambda Developer Guide, "Types of metrics for
+// alarm is an alarm on a metric: Lambda Developer Guide, "Types of metrics for
 // Lambda functions"; Amazon SQS Developer Guide, "Available CloudWatch metrics".
 type alarm struct {
 	name, description string

@@ -18,17 +18,17 @@ type FunctionStackProps struct {
 	Root        string // the project's root, where the function is built
 }
 
-// NewFunctionStack makes the stack of the function and its log group. When the
-// credential configuration is missing or someone else's, the stack carries an
-// error that stops its deployment and leaves other stacks deployable. The error
-// returned is a build of the function that failed.
+// NewFunctionStack returns the stack of the function and its log group. If the
+// credential configuration is missing or does not match the environment, the
+// stack carries an error that prevents its deployment but not that of other
+// stacks. It returns an error if building the function fails.
 func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStackProps) (awscdk.Stack, error) {
 	env := props.Environment
 	stack := awscdk.NewStack(scope, jsii.String(id), &props.StackProps)
 
 	bundle := bundle{env: env, root: props.Root}
-	// Commands that deploy nothing, such as destroy, need no bundle; any folder
-	// stands in for it.
+	// Commands that deploy nothing, such as destroy, need no bundle;
+	// any folder will do.
 	dir := bundle.source()
 	if *stack.BundlingRequired() {
 		if err := bundle.checkCredentials(); err != nil {
@@ -59,7 +59,7 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 		Handler:      jsii.String("bootstrap"),
 		Code:         awslambda.Code_FromAsset(jsii.String(dir), nil),
 		Role: awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(env.RoleARN()), &awsiam.FromRoleArnOptions{
-			Mutable: jsii.Bool(false), // its rights are the role stack's
+			Mutable: jsii.Bool(false), // the role stack manages its permissions
 		}),
 		Timeout:     awscdk.Duration_Seconds(jsii.Number(env.TimeoutSeconds)),
 		MemorySize:  jsii.Number(env.MemoryMB),
@@ -93,7 +93,7 @@ func removal(r environment.LogRemoval) awscdk.RemovalPolicy {
 	return awscdk.RemovalPolicy_DESTROY
 }
 
-// retention is the CDK's name of a number of days that the environment allows.
+// retention returns the CDK's name for a number of days that the environment allows.
 func retention(days int) awslogs.RetentionDays {
 	return map[int]awslogs.RetentionDays{
 		1: awslogs.RetentionDays_ONE_DAY, 3: awslogs.RetentionDays_THREE_DAYS, 5: awslogs.RetentionDays_FIVE_DAYS,

@@ -15,7 +15,7 @@ type RoleStackProps struct {
 	Environment environment.Environment
 }
 
-// NewRoleStack makes the stack of the function's role. It comes first: Google's
+// NewRoleStack returns the stack of the function's role. It comes first: Google's
 // side names the role, and the function is created with it.
 func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) awscdk.Stack {
 	env := props.Environment
@@ -44,13 +44,13 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 		}
 		policies = map[string]awsiam.PolicyDocument{
 			"write-destination": document("WriteDestination",
-				// One action covers every part of an upload but giving it up. Reading is
-				// for HeadObject: whether the same object is there already, and whether
-				// a write whose answer was lost has succeeded.
+				// s3:PutObject covers all of an upload except aborting it.
+				// Reading is for HeadObject: whether the same object is already
+				// there, and whether a write whose answer was lost has succeeded.
 				[]string{"s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"},
 				destination(jsii.String(env.DestinationPrefix+"*"))),
-			// When the answer that names a new upload is lost, listing finds the
-			// upload, so that it can be given up.
+			// If the response with a new upload's id is lost, listing finds the
+			// upload, so that it can be aborted.
 			"find-uploads": document("FindUploads", []string{"s3:ListBucketMultipartUploads"}, destination(nil)),
 			"write-logs": document("WriteLogs",
 				[]string{"logs:CreateLogStream", "logs:PutLogEvents"},
@@ -66,8 +66,8 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 		policies["use-key"] = awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Sid: jsii.String("UseKey"),
-				// Writing makes a data key. Putting the parts of an upload together, and
-				// looking at what is there, need it decrypted.
+				// Writing generates a data key. Completing an upload in parts,
+				// and checking an existing object, need it decrypted.
 				Actions:    jsii.Strings("kms:GenerateDataKey", "kms:Decrypt"),
 				Resources:  jsii.Strings(env.KMSKey),
 				Conditions: &map[string]any{"StringEquals": map[string]string{"kms:ViaService": "s3." + env.AWSRegion + ".amazonaws.com"}},
@@ -92,7 +92,7 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 	return stack
 }
 
-// boundary is the environment's permissions boundary, or nil.
+// boundary returns the environment's permissions boundary, or nil.
 func boundary(scope constructs.Construct, env environment.Environment) awsiam.IManagedPolicy {
 	if env.PermissionsBoundary == "" {
 		return nil
@@ -100,7 +100,7 @@ func boundary(scope constructs.Construct, env environment.Environment) awsiam.IM
 	return awsiam.ManagedPolicy_FromManagedPolicyArn(scope, jsii.String("Boundary"), jsii.String(env.PermissionsBoundary))
 }
 
-// document is a policy of one statement on one resource.
+// document returns a policy with one statement on one resource.
 func document(sid string, actions []string, resource string) awsiam.PolicyDocument {
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
 		Statements: &[]awsiam.PolicyStatement{

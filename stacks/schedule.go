@@ -10,15 +10,15 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// How long the scheduler tries to hand an event to Lambda. What becomes of the
-// event then is Lambda's: asyncRetries and deadLetterQueue decide.
+// How long the scheduler tries to deliver an event to Lambda. After that, Lambda
+// decides, according to asyncRetries and deadLetterQueue.
 const (
 	scheduleRetries = 3
 	scheduleMaxAge  = 60 * 60 // seconds; an older event is dropped
 )
 
-// schedule adds the schedule that invokes the function, and its role: Scheduler of
-// this account may assume it, and it may do nothing but invoke the function.
+// schedule adds the schedule that invokes the function, and its role: only Scheduler
+// in this account can assume it, and it is only allowed to invoke the function.
 func schedule(stack awscdk.Stack, env environment.Environment, function awslambda.Function) {
 	role := awsiam.NewRole(stack, jsii.String("ScheduleRole"), &awsiam.RoleProps{
 		Description: jsii.Sprintf("Lets the schedule %s invoke the function", env.Function),

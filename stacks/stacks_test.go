@@ -24,11 +24,11 @@ import (
 
 var update = flag.Bool("update", false, "write the golden templates anew")
 
-// root is the project's root, as tests of this package see it.
+// root is the project's root relative to this package.
 const root = ".."
 
-// TestMain gives the CDK's JavaScript a temporary folder that goes with the
-// tests. jsii.Close, which would remove it, races with the runtime's own
+// TestMain gives the CDK's JavaScript a temporary folder that is removed after
+// the tests. jsii.Close, which would remove it, races with the runtime's own
 // goroutine (jsii-runtime-go v1.112.0, process.go); the process ends by itself
 // when this one does.
 func TestMain(m *testing.M) {
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// newEnvironment is an environment of its own for one test; what its stacks
+// newEnvironment returns a separate environment for one test; whatever its stacks
 // leave below the project's root is removed with the test.
 func newEnvironment(t *testing.T, values map[string]string) environment.Environment {
 	t.Helper()
@@ -59,7 +59,7 @@ func newEnvironment(t *testing.T, values map[string]string) environment.Environm
 	return env
 }
 
-// leaveCredentials writes the file that `pulumi up` leaves.
+// leaveCredentials writes the file that `pulumi up` would leave.
 func leaveCredentials(t *testing.T, env environment.Environment, change func(*credential.Names)) {
 	t.Helper()
 	names := credential.Names{ProjectNumber: "123456789012", Pool: env.Pool, Provider: env.Provider, ServiceAccount: env.ServiceAccountEmail()}
@@ -78,7 +78,7 @@ func leaveCredentials(t *testing.T, env environment.Environment, change func(*cr
 	}
 }
 
-// synthesized is both stacks of an environment.
+// synthesized holds both stacks of an environment.
 type synthesized struct {
 	dir            string
 	role, function awscdk.Stack
@@ -105,9 +105,9 @@ func synth(t *testing.T, env environment.Environment) synthesized {
 	return s
 }
 
-// golden compares a template with its golden file. The hash of the bundle, which
-// changes with every line of the function, and the environment's name, which is
-// the test's, are masked.
+// golden compares a template with its golden file. It masks the hash of the
+// bundle, which changes with every line of the function, and the environment's
+// name, which is the test's.
 func golden(t *testing.T, env environment.Environment, template assertions.Template, file string) {
 	t.Helper()
 	got, err := json.MarshalIndent(template.ToJSON(), "", "  ")
@@ -283,10 +283,10 @@ func TestBundleHoldsWhatLambdaNeeds(t *testing.T) {
 	}
 }
 
-// maxBundle is the size of the bundle that is borne, in bytes.
+// maxBundle is the maximum size of the bundle, in bytes.
 const maxBundle = 4_500_000
 
-// zipped is the size of a bundle's zip, of which the binary is nearly all.
+// zipped returns the size of a bundle's zip, nearly all of which is the binary.
 func zipped(t *testing.T, binary []byte) int {
 	t.Helper()
 	var out bytes.Buffer

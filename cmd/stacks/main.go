@@ -1,7 +1,7 @@
 // Command stacks is the CDK app that the `cdk` command line runs: it loads an
-// environment and builds its stacks. The environment is the one that the context
-// value "environment" names (cdk -c environment=NAME), or else the one that is
-// Pulumi's stack by PULUMI_STACK, or else the default.
+// environment and builds its stacks. The environment is the one named by the
+// context value "environment" (cdk -c environment=NAME), or else by PULUMI_STACK,
+// or else the default.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// run works in the folder of cdk.json, where the CDK command line starts apps.
+// run runs in the folder of cdk.json, where the CDK command line starts apps.
 func run() error {
 	app := awscdk.NewApp(nil)
 	name, ok := app.Node().TryGetContext(jsii.String("environment")).(string)

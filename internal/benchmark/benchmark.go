@@ -1,14 +1,14 @@
-// Package benchmark measures the function as it is deployed, its binary under a
-// Lambda runtime of its own, between a source and a destination that do as little
-// as they can. What it is measured against runs in the same way between the same
-// two: the floor, which is one stream from a GET into a PUT with a CRC32C, and
-// rclone where it is built.
+// Package benchmark measures the function as deployed, its binary under a minimal
+// Lambda runtime, between a source and a destination that do as little as possible.
+// It is compared with two others that run in the same way between the same two: the
+// floor, which is one stream from a GET into a PUT with a CRC32C, and rclone if it
+// is built.
 //
 //	go test -run '^$' -bench . -benchtime 1x ./internal/benchmark
 //
 // Source and destination are not the sandbox, which is strict and therefore slow:
 // they check no signature, keep nothing, and serve bytes from memory over TLS.
-// Only the processes that copy are measured, by Linux's own accounting.
+// Only the processes that copy are measured, with Linux's own accounting.
 package benchmark
 
 import (
@@ -27,10 +27,10 @@ import (
 	"time"
 )
 
-// Range is where copies go from and to.
+// Range is the source and the destination of copies.
 type Range struct {
 	OriginURL, SinkURL string
-	Certificates       string // the file of the authority that both URLs' certificates are from
+	Certificates       string // the CA file for both URLs' certificates
 
 	Sink *Sink
 
@@ -59,18 +59,18 @@ func (r *Range) serve(h http.Handler, certificate tls.Certificate) (string, erro
 	}
 	server := &http.Server{Handler: h, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}}, ReadHeaderTimeout: time.Minute}
 	r.servers = append(r.servers, server)
-	go server.ServeTLS(l, "", "") //nolint:errcheck // it ends with Close
+	go server.ServeTLS(l, "", "") //nolint:errcheck // it returns after Close
 	return "https://" + l.Addr().String(), nil
 }
 
-// Close ends both.
+// Close stops both.
 func (r *Range) Close() {
 	for _, s := range r.servers {
 		s.Close()
 	}
 }
 
-// authority makes a certificate for 127.0.0.1 that is its own authority.
+// authority creates a certificate for 127.0.0.1 that is its own CA.
 func authority(dir string) (tls.Certificate, string, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

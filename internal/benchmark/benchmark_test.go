@@ -27,7 +27,7 @@ var (
 	rclone = flag.String("rclone", "", "rclone's binary, to be measured too")
 )
 
-// TestMain is the floor's process when it is asked to be.
+// TestMain runs the floor's process if asked to.
 func TestMain(m *testing.M) {
 	if os.Getenv("BENCHMARK_FLOOR") != "" {
 		if err := RunFloor(os.Stdin, os.Stdout); err != nil {
@@ -44,10 +44,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// table has the rows of what was measured, in Markdown.
+// table holds the rows of results, in Markdown.
 var table []string
 
-// build builds a program as the function's bundle is built.
+// build builds a program in the same way as the function's bundle.
 func build(tb testing.TB, dir, pkg string) string {
 	tb.Helper()
 	file := filepath.Join(tb.TempDir(), "bootstrap")
@@ -60,11 +60,11 @@ func build(tb testing.TB, dir, pkg string) string {
 	return file
 }
 
-// job is one case: what the function is told, and what the others copy.
+// job is one case: the function's events, and what the others copy.
 type job struct {
 	name    string
 	events  []string
-	folder  string // of rclone; empty for single objects
+	folder  string // for rclone; empty for single objects
 	objects []string
 	atATime int
 	bytes   int64
@@ -89,17 +89,17 @@ func jobs() []job {
 	return all
 }
 
-// sent is an event as it is sent.
+// sent returns an event as JSON.
 func sent(e invocation.Event) string {
 	data, err := json.Marshal(e)
 	if err != nil {
-		panic(err) // it has no part that could not be written
+		panic(err) // every field can be encoded
 	}
 	return string(data)
 }
 
-// BenchmarkCopy measures function, floor and rclone by turns, and reports medians:
-// of the function, and as ratios to the others.
+// BenchmarkCopy measures function, floor and rclone alternately, and reports
+// medians: of the function, and as ratios to the others.
 func BenchmarkCopy(b *testing.B) {
 	if runtime.GOOS != "linux" {
 		b.Skip("processes are measured by Linux's accounts")
@@ -155,7 +155,7 @@ func report(b *testing.B, title string, measured map[string][]usage) {
 	}
 }
 
-// median is that of each figure; of memory it is the highest.
+// median returns the median of each figure; for memory, the maximum.
 func median(usages []usage) usage {
 	by := func(value func(usage) int64) int64 {
 		values := make([]int64, len(usages))
@@ -172,8 +172,8 @@ func median(usages []usage) usage {
 	return u
 }
 
-// BenchmarkStart measures how long a process takes from its start to its first
-// request, of the runtime API, in the function and in one that does nothing.
+// BenchmarkStart measures the time from a process's start to its first request to
+// the runtime API, for the function and for a program that does nothing else.
 func BenchmarkStart(b *testing.B) {
 	binaries := map[string]string{"function": *given, "empty": build(b, ".", "./testdata/empty")}
 	if *given == "" {
@@ -216,7 +216,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// measure measures a process while something is done, once it is warm.
+// measure measures a warm process while do runs.
 func measure(b *testing.B, pid int, do func() error) usage {
 	b.Helper()
 	before, err := look(pid)
@@ -242,7 +242,7 @@ func runFunction(b *testing.B, r *Range, bootstrap string, j job) usage {
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
-	if err := l.Invoke(ctx, "{}"); err != nil { // takes the token, and opens connections
+	if err := l.Invoke(ctx, "{}"); err != nil { // gets the token and opens connections
 		b.Fatal(err)
 	}
 	return measure(b, l.process.Process.Pid, func() error {
@@ -290,7 +290,7 @@ func runFloor(b *testing.B, r *Range, j job) usage {
 	return measure(b, cmd.Process.Pid, func() error { return do(j.objects...) })
 }
 
-// runRclone measures one command from its start to its end, as it is used.
+// runRclone measures one command from start to end, as it is used.
 func runRclone(b *testing.B, r *Range, j job) usage {
 	const from, to = `:gcs,anonymous:`, `:s3,provider=Other,force_path_style:`
 	args := []string{"copyto", from + Bucket + "/" + j.objects[0], to + Bucket + "/" + j.objects[0]}

@@ -13,15 +13,15 @@ import (
 	"sync"
 )
 
-// order is what the floor's process is told to copy, a line of JSON.
+// order is a copy for the floor's process, as a line of JSON.
 type order struct {
 	Origin, Sink string
 	Objects      []string
 	AtATime      int
 }
 
-// RunFloor copies as it is ordered and says so, a line each. It is the least that a
-// copy can be: one GET, whose body is the body of one PUT, summed on the way.
+// RunFloor copies as ordered and writes a line after each order. It is the least that
+// a copy can do: one GET, whose body is the body of one PUT, summed on the way.
 func RunFloor(orders io.Reader, done io.Writer) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ForceAttemptHTTP2 = false

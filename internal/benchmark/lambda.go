@@ -25,7 +25,7 @@ import (
 type Lambda struct {
 	events  chan string
 	answers chan result
-	asked   chan time.Time // when the function first asked for an event
+	asked   chan time.Time // when the function first requested an event
 	server  *http.Server
 	process *exec.Cmd
 	started time.Time
@@ -36,7 +36,7 @@ type result struct {
 	failed bool
 }
 
-// startLambda starts a bootstrap with an environment.
+// startLambda starts a bootstrap with the given environment.
 func startLambda(bootstrap string, env []string) (*Lambda, error) {
 	l := &Lambda{events: make(chan string), answers: make(chan result), asked: make(chan time.Time, 1)}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,7 +66,7 @@ func startLambda(bootstrap string, env []string) (*Lambda, error) {
 		w.WriteHeader(http.StatusAccepted)
 		l.answers <- result{string(body), !strings.HasSuffix(r.URL.Path, "/response")}
 	})}
-	go l.server.Serve(listener) //nolint:errcheck // it ends with Close
+	go l.server.Serve(listener) //nolint:errcheck // it returns after Close
 	l.process = exec.Command(bootstrap)
 	l.process.Env = append(env, "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=benchmark")
 	l.process.Stderr = os.Stderr
@@ -74,8 +74,8 @@ func startLambda(bootstrap string, env []string) (*Lambda, error) {
 	return l, l.process.Start()
 }
 
-// Environ is the environment of a function that copies from the origin to the
-// sink, as its stack sets it.
+// Environ returns the environment of a function that copies from the origin to
+// the sink, as its stack would set it.
 func (r *Range) Environ(dir string) ([]string, error) {
 	c, err := credential.New(credential.Names{ProjectNumber: "123456789012", Pool: "aws-connect", Provider: "aws-connect", ServiceAccount: "reader@demo-project.iam.gserviceaccount.com"},
 		credential.Options{TokenURL: r.OriginURL + "/v1/token", IAMCredentialsEndpoint: r.OriginURL, AllowLoopback: true})
@@ -95,7 +95,7 @@ func (r *Range) Environ(dir string) ([]string, error) {
 	}, nil
 }
 
-// Invoke has the function handle an event.
+// Invoke makes the function handle an event.
 func (l *Lambda) Invoke(ctx context.Context, event string) error {
 	select {
 	case l.events <- event:
@@ -114,7 +114,7 @@ func (l *Lambda) Invoke(ctx context.Context, event string) error {
 	}
 }
 
-// FirstRequest is how long the process took to its first request.
+// FirstRequest returns the time from the process's start to its first request.
 func (l *Lambda) FirstRequest(ctx context.Context) (time.Duration, error) {
 	select {
 	case at := <-l.asked:
@@ -124,11 +124,11 @@ func (l *Lambda) FirstRequest(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// Close ends function and runtime.
+// Close stops the function and the runtime.
 func (l *Lambda) Close() {
 	l.server.Close()
 	if l.process.Process != nil {
-		_ = l.process.Process.Kill() // it may have ended
+		_ = l.process.Process.Kill() // it may have ended already
 		_ = l.process.Wait()
 	}
 }

@@ -22,16 +22,16 @@ const Bucket = "benchmark"
 
 const generation = "1700000000000000"
 
-// Object is the name of an object of so many bytes; objects of different folders
-// have the same bytes.
+// Object returns the name of an object of the given size; objects in different
+// folders have the same bytes.
 func Object(folder string, number int, size int64) string {
 	return fmt.Sprintf("%s/%06d-%d", folder, number, size)
 }
 
-// Small is how many objects of Object's kind a folder has that is listed.
+// Small is the number of Object's objects in a listed folder.
 const Small = 2000
 
-// origin answers as Google's services do where a copy asks them: the token
+// origin responds as Google's services do to the requests of a copy: the token
 // exchange, objects by the XML API, listings and objects by the JSON API. It has
 // every object whose name ends in its size.
 type origin struct {
@@ -39,7 +39,7 @@ type origin struct {
 	sums sync.Map // CRC32C in base64, by size
 }
 
-// block is what all objects are made of.
+// block is repeated to make up all objects.
 var block = func() []byte {
 	b := make([]byte, 1<<20)
 	_, _ = rand.NewChaCha8([32]byte{7}).Read(b) // it never fails
@@ -68,7 +68,7 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func answer(w http.ResponseWriter, document any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(document) // a client that went away needs none
+	_ = json.NewEncoder(w).Encode(document) // a client that is gone needs no answer
 }
 
 func sizeOf(name string) (int64, bool) {
@@ -77,7 +77,7 @@ func sizeOf(name string) (int64, bool) {
 	return size, ok && err == nil
 }
 
-// sum is the CRC32C of an object of so many bytes.
+// sum returns the CRC32C of an object of the given size.
 func (o *origin) sum(size int64) string {
 	if sum, ok := o.sums.Load(size); ok {
 		return sum.(string)
@@ -93,7 +93,7 @@ func (o *origin) sum(size int64) string {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// resource has no MD5, as composite objects: so rclone computes none either.
+// resource has no MD5, like composite objects, so rclone does not compute one either.
 func (o *origin) resource(name string, size int64) map[string]any {
 	return map[string]any{
 		"kind": "storage#object", "name": name, "bucket": Bucket, "generation": generation, "size": strconv.FormatInt(size, 10), "crc32c": o.sum(size),
@@ -102,11 +102,11 @@ func (o *origin) resource(name string, size int64) map[string]any {
 	}
 }
 
-// list answers the small objects of a folder, 1000 a page, and of each no more than
-// was asked for (Cloud Storage documentation, "Performance tips", partial responses).
+// list returns the small objects of a folder, 1000 a page, with only the fields
+// asked for (Cloud Storage documentation, "Performance tips", partial responses).
 func (o *origin) list(w http.ResponseWriter, query url.Values) {
 	folder := strings.TrimSuffix(query.Get("prefix"), "/")
-	if strings.Contains(folder, "-") || folder == "" { // a single object, which is no folder
+	if strings.Contains(folder, "-") || folder == "" { // a single object, not a folder
 		answer(w, map[string]any{"kind": "storage#objects"})
 		return
 	}

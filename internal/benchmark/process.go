@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// usage is what a process has used so far.
+// usage is the resource usage of a process so far.
 type usage struct {
 	wall time.Duration // a point in time
-	cpu  time.Duration // of all its threads, user's and system's
-	peak int64         // bytes of memory, at most
+	cpu  time.Duration // user and system time of all threads
+	peak int64         // peak memory in bytes
 }
 
 func (u usage) since(before usage) usage {
@@ -22,8 +22,8 @@ func (u usage) since(before usage) usage {
 
 var started = time.Now()
 
-// look reads Linux's accounts of a process: schedstat counts a thread's time in
-// nanoseconds, where stat has ticks of 10 ms.
+// look reads Linux's accounting of a process: schedstat has a thread's time in
+// nanoseconds, whereas stat has ticks of 10 ms.
 func look(pid int) (usage, error) {
 	u := usage{wall: time.Since(started)}
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
@@ -34,7 +34,7 @@ func look(pid int) (usage, error) {
 	for _, file := range threads {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			continue // a thread that ended
+			continue // a thread that has ended
 		}
 		on, _, _ := strings.Cut(string(text), " ")
 		ns, err := strconv.ParseInt(on, 10, 64)

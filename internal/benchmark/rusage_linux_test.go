@@ -5,5 +5,5 @@ import (
 	"syscall"
 )
 
-// peakOf is the most memory that a process had that has ended.
+// peakOf returns the peak memory of a process that has ended.
 func peakOf(p *os.ProcessState) int64 { return p.SysUsage().(*syscall.Rusage).Maxrss << 10 }

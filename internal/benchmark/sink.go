@@ -11,17 +11,17 @@ import (
 	"sync"
 )
 
-// Sink answers as S3 does where a copy asks it. It sums what arrives, compares
-// single puts with the sum that came along, and keeps nothing but lengths.
+// Sink responds as S3 does to the requests of a copy. It sums what arrives,
+// compares single puts with the checksum sent along, and keeps only lengths.
 type Sink struct {
 	mu      sync.Mutex
-	lengths map[string]int64 // of objects, and of uploads so far by id
+	lengths map[string]int64 // of objects, and of unfinished uploads by id
 	bytes   int64
 	wrong   int
 }
 
-// Received returns how many bytes arrived since the last call, and how many
-// objects had another sum than was said.
+// Received returns how many bytes have arrived since the last call, and how many
+// objects did not match their checksum.
 func (s *Sink) Received() (bytes int64, wrong int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

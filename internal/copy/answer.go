@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// maxAnswer is how much of an answer that is not an object is read, in bytes.
+// maxAnswer is the most that is read of a response other than an object, in bytes.
 const maxAnswer = 1 << 20
 
-// AnswerError is an error that a cloud answered: Cloud Storage documentation,
+// AnswerError is an error response from a cloud: Cloud Storage documentation,
 // "HTTP status and error codes for XML"; Amazon S3 API Reference, "Error
 // responses"; and the JSON of Google's token services.
 type AnswerError struct {
@@ -30,8 +30,8 @@ func (e *AnswerError) Error() string {
 	return strings.TrimSuffix(fmt.Sprintf("%s answered %d %s: %s", e.Service, e.Status, e.Code, e.Message), ": ")
 }
 
-// answerError reads an error's answer. hide keeps out of its text what a server
-// may have echoed.
+// answerError parses an error response. It keeps hide, which the server may have
+// echoed, out of the error's text.
 func answerError(service string, resp *http.Response, body []byte, hide secrets) *AnswerError {
 	e := &AnswerError{Service: service, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header)}
 	var document struct {
@@ -61,7 +61,7 @@ func answerError(service string, resp *http.Response, body []byte, hide secrets)
 	return e
 }
 
-// readAnswer reads the body of an answer that is not an object.
+// readAnswer reads the body of a response other than an object.
 func readAnswer(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
 	if resp.ContentLength == 0 {
@@ -74,11 +74,11 @@ func readAnswer(resp *http.Response) ([]byte, error) {
 	return body, nil
 }
 
-// secrets are texts that no log and no error may show.
+// secrets are texts that no log and no error may contain.
 type secrets []string
 
-// newSecrets takes values as they are and as forms and URLs hold them, which may
-// be escaped twice: a subject token is a form in a form.
+// newSecrets takes values as they are and as they appear in forms and URLs, where
+// they may be escaped twice: a subject token is a form inside a form.
 func newSecrets(values ...string) secrets {
 	var s secrets
 	for _, v := range values {

@@ -26,12 +26,12 @@ func (c crc32c) String() string {
 	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, uint32(c)))
 }
 
-// add is the sum of the bytes so far and p behind them.
+// add returns the sum of the bytes so far followed by p.
 func (c crc32c) add(p []byte) crc32c { return crc32c(crc32.Update(uint32(c), castagnoli, p)) }
 
-// join is the sum of the bytes so far and n more behind them, of which only the
-// sum is known. A CRC is the remainder of a polynomial: n bytes behind it
-// multiply it by x to the 8n.
+// join returns the sum of the bytes so far followed by n more, of which only the
+// sum is known. A CRC is the remainder of a polynomial: appending n bytes
+// multiplies it by x to the 8n.
 func (c crc32c) join(next crc32c, n int64) crc32c {
 	shift, power := uint32(1)<<31, uint32(1)<<23 // x⁰ and x⁸, lowest power in the highest bit
 	for ; n > 0; n >>= 1 {
@@ -43,7 +43,7 @@ func (c crc32c) join(next crc32c, n int64) crc32c {
 	return crc32c(multiply(shift, uint32(c))) ^ next
 }
 
-// multiply multiplies polynomials modulo CRC32C's.
+// multiply multiplies polynomials modulo the one of CRC32C.
 func multiply(a, b uint32) uint32 {
 	var product uint32
 	for bit := uint32(1) << 31; bit != 0; bit >>= 1 {

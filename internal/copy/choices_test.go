@@ -38,14 +38,14 @@ func TestDirectAccess(t *testing.T) {
 	for _, e := range l.Journal.Entries()[before:] {
 		services = append(services, e.Cloud+" "+e.Service)
 	}
-	// The token exchange makes Google ask AWS; that request is Google's.
+	// The token exchange makes Google call AWS; that request is Google's.
 	if diff := cmp.Diff([]string{"aws sts", "google sts", "google storage", "aws s3"}, services); diff != "" {
 		t.Errorf("cold invocation (-want +got):\n%s", diff)
 	}
 }
 
-// TestKeysOfKMS: what is written in one piece or in parts is encrypted with the key,
-// as far as the role may use it.
+// TestKeysOfKMS: objects written in one request or in parts are encrypted with
+// the key, provided that the role may use it.
 func TestKeysOfKMS(t *testing.T) {
 	l := newStand(t)
 	admin := l.AWSConfig(l.AWS.Admin())

@@ -2,8 +2,8 @@ package copy
 
 import "strings"
 
-// escape escapes what the signature wants escaped: all but unreserved characters
-// and, in paths, slashes.
+// escape escapes text as the signature requires: everything except unreserved
+// characters and, in paths, slashes.
 func escape(text string, slashes bool) string {
 	const hexadecimal = "0123456789ABCDEF"
 	var b strings.Builder

@@ -25,7 +25,7 @@ var (
 	faultedSeed   = flag.Uint64("seed", 0, "of TestFaultedCopies; 0 takes a new one")
 )
 
-// inSmallParts makes objects of more than 64 KiB large ones.
+// inSmallParts makes the handler copy objects over 64 KiB in parts.
 func (h *Handler) inSmallParts() {
 	h.large.threshold, h.large.part = 64<<10, 24<<10
 }
@@ -45,23 +45,24 @@ func TestPartsFitTheirNumber(t *testing.T) {
 	}
 }
 
-// run is a randomised run of copies, by several workers. Each has objects of its
-// own, which it copies one after the other, so that a path tells whose it is.
+// run is a randomised run of copies by several workers. Each worker copies only
+// its own objects, one after the other, so a path identifies its worker.
 type run struct {
 	*stand
 	h       *Handler
 	workers []*worker
 }
 
-// worker copies. Its chance decides what goes wrong with its requests.
+// worker makes copies. Its random source, chance, decides which
+// faults hit its requests.
 type worker struct {
 	run    *run
 	name   string
 	mu     sync.Mutex
 	chance *rand.Rand
-	inARow map[string]int // faults of one request, so that none fails for ever
+	inARow map[string]int // consecutive faults of one request, capped so that none fails forever
 
-	uploading sync.Mutex                  // held from the upload until its generation is known
+	uploading sync.Mutex                  // held from an upload until its generation is known
 	contents  map[string]map[int64][]byte // of each object, by generation
 	stored    map[string][sha256.Size]byte
 	counts    struct{ copied, inParts, failed, faults, replaced int }
@@ -71,7 +72,7 @@ var sizes = []int{0, 1, 33, 1 << 10, 30_000, 64 << 10, 64<<10 + 1, 100_000, 300_
 
 func (w *worker) object(i int) string { return fmt.Sprintf("%s/%d", w.name, i) }
 
-// upload puts new content, and keeps it to compare.
+// upload uploads new content and remembers it for comparison.
 func (w *worker) upload(t *testing.T, name string, size int) {
 	w.uploading.Lock()
 	defer w.uploading.Unlock()
@@ -94,11 +95,11 @@ func (w *worker) upload(t *testing.T, name string, size int) {
 	w.contents[name][resource.Generation] = content
 }
 
-// choose lets something go wrong with one request in four of the copies.
+// choose injects a fault into one in four of the copies' requests.
 func (r *run) choose(t *testing.T) faults.Chooser {
 	return func(service string, req *http.Request) *faults.Fault {
 		if service != "google/storage" && service != "aws/s3" || strings.HasPrefix(req.URL.Path, "/upload/") || strings.HasPrefix(req.URL.Path, "/storage/") {
-			return nil // also the test's own requests
+			return nil // including the test's own requests
 		}
 		for _, w := range r.workers {
 			if strings.Contains(req.URL.Path+req.URL.Query().Get("prefix"), w.name+"/") {
@@ -154,7 +155,7 @@ func (w *worker) choose(t *testing.T, service string, req *http.Request) *faults
 		}
 	}
 	if f.CorruptAnswer != nil && service != "google/storage" {
-		f = &faults.Fault{CutAnswer: f.CorruptAnswer} // documents have no sums; TLS keeps them
+		f = &faults.Fault{CutAnswer: f.CorruptAnswer} // documents have no checksum; TLS protects them
 	}
 	replace := service == "google/storage" && w.chance.IntN(6) == 0
 	w.mu.Unlock()
@@ -170,7 +171,7 @@ func (w *worker) choose(t *testing.T, service string, req *http.Request) *faults
 	return f
 }
 
-// copies makes n copies and checks after each what is stored.
+// copies makes n copies and checks what is stored after each.
 func (w *worker) copies(t *testing.T, n int) {
 	for i := range n {
 		w.mu.Lock()
@@ -182,7 +183,7 @@ func (w *worker) copies(t *testing.T, n int) {
 		fresh, size := w.chance.IntN(3) == 0, sizes[w.chance.IntN(len(sizes))]
 		hurried, patience := w.chance.IntN(20) == 0, time.Duration(w.chance.IntN(10_000))*time.Microsecond
 		w.mu.Unlock()
-		if fresh { // so that there is something to do
+		if fresh { // so that there is something to copy
 			w.upload(t, item.Object, size)
 		}
 		tr := w.run.h.plan(event, item, time.Now())
@@ -199,7 +200,7 @@ func (w *worker) copies(t *testing.T, n int) {
 	}
 }
 
-// check holds what is stored to what it was and what it should be.
+// check compares what is stored with what was stored before and what should be.
 func (w *worker) check(t *testing.T, i int, name string, done copied, err error, tr *transfer) {
 	var failed *TransferError
 	if err != nil && !errors.As(err, &failed) {
@@ -241,15 +242,15 @@ func (w *worker) check(t *testing.T, i int, name string, done copied, err error,
 	}
 	for _, content := range w.contents[name] {
 		if exists && sum == sha256.Sum256(content) {
-			return // it was written after all, which nobody could learn any more
+			return // the write succeeded after all, but could no longer be confirmed
 		}
 	}
 	t.Errorf("%s, copy %d of %s failed and left something wrong: %v", w.name, i, name, err)
 }
 
-// TestFaultedCopies makes many copies while much goes wrong: no object may be
-// wrong, no upload left behind, no goroutine leaked. Give -faulted-copies=10000
-// for the long run, and -seed to do one again.
+// TestFaultedCopies makes many copies with frequent faults: no object may be
+// wrong, no upload left behind, no goroutine leaked. Pass -faulted-copies=10000
+// for the long run, and -seed to repeat a run.
 func TestFaultedCopies(t *testing.T) {
 	seed := *faultedSeed
 	if seed == 0 {
@@ -298,7 +299,7 @@ func TestFaultedCopies(t *testing.T) {
 	}
 }
 
-// goroutines are the stacks of all goroutines, by number.
+// goroutines returns the stacks of all goroutines, by number.
 func goroutines() map[string]string {
 	buf := make([]byte, 8<<20)
 	stacks := map[string]string{}
@@ -310,7 +311,7 @@ func goroutines() map[string]string {
 }
 
 // leaked returns the stacks of the function's goroutines and connections that do
-// not end, other than those before.
+// not end, except those in before.
 func leaked(before map[string]string) string {
 	var left []string
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {

@@ -77,21 +77,21 @@ func newStand(t *testing.T) *stand {
 	return l
 }
 
-// start makes the handler.
+// start creates the handler.
 func (l *stand) start(t *testing.T) *Handler {
 	t.Helper()
 	h, err := NewHandler(func(k string) string { return l.env[k] }, slog.New(slog.NewJSONHandler(&l.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // before the clouds wait for connections to end
+	t.Cleanup(func() { // before the clouds wait for open connections
 		h.closeIdle()
 	})
 	h.patience.sleep = func(context.Context, time.Duration) error { return nil }
 	return h
 }
 
-// stored reads an object of the destination bucket back.
+// stored reads back an object of the destination bucket.
 func (l *stand) stored(t *testing.T, key string) ([]byte, *s3.GetObjectOutput) {
 	t.Helper()
 	out, err := s3.NewFromConfig(l.AWSConfig(l.AWS.Admin())).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &l.Env.DestinationBucket, Key: &key})
@@ -106,7 +106,7 @@ func (l *stand) stored(t *testing.T, key string) ([]byte, *s3.GetObjectOutput) {
 	return data, out
 }
 
-// closeIdle closes the connections that wait for other requests.
+// closeIdle closes idle connections.
 func (h *Handler) closeIdle() {
 	for _, transport := range []http.RoundTripper{h.source.transport, h.target.transport} {
 		if t, ok := transport.(*http.Transport); ok {
@@ -115,7 +115,7 @@ func (h *Handler) closeIdle() {
 	}
 }
 
-// fail lets faults happen, written as faults.Syntax says.
+// fail injects faults, written in the syntax of faults.Syntax.
 func (l *stand) fail(t *testing.T, texts ...string) {
 	t.Helper()
 	var rules []faults.Rule
@@ -129,7 +129,8 @@ func (l *stand) fail(t *testing.T, texts ...string) {
 	l.Fail(rules...)
 }
 
-// put puts an object of so many bytes, made from its name, and returns them.
+// put uploads an object of the given size, derived from its name,
+// and returns its bytes.
 func (l *stand) put(t *testing.T, name string, size int) []byte {
 	t.Helper()
 	content := make([]byte, size)
@@ -141,7 +142,7 @@ func (l *stand) put(t *testing.T, name string, size int) []byte {
 	return content
 }
 
-// holds checks what a key holds.
+// holds checks the content of a key.
 func (l *stand) holds(t *testing.T, key string, want []byte) {
 	t.Helper()
 	if data, _ := l.stored(t, key); !bytes.Equal(data, want) {
@@ -152,8 +153,8 @@ func (l *stand) holds(t *testing.T, key string, want []byte) {
 	}
 }
 
-// asked counts the requests of a service that ended well, by operation, from the
-// journal's entry on.
+// asked counts the successful requests of a service by operation, starting at the
+// given journal entry.
 func (l *stand) asked(service string, from int) map[string]int {
 	counts := map[string]int{}
 	for _, e := range l.Journal.Entries()[from:] {
@@ -164,7 +165,7 @@ func (l *stand) asked(service string, from int) map[string]int {
 	return counts
 }
 
-// absent checks that a key holds nothing.
+// absent checks that nothing is stored at a key.
 func (l *stand) absent(t *testing.T, key string) {
 	t.Helper()
 	out, err := s3.NewFromConfig(l.AWSConfig(l.AWS.Admin())).ListObjectsV2(context.Background(), &s3.ListObjectsV2Input{Bucket: &l.Env.DestinationBucket, Prefix: &key})
@@ -176,7 +177,7 @@ func (l *stand) absent(t *testing.T, key string) {
 	}
 }
 
-// copyOne has the handler copy one object.
+// copyOne makes the handler copy one object.
 func copyOne(h *Handler, event invocation.Event) (invocation.Result, error) {
 	got, err := h.Handle(context.Background(), event)
 	result, _ := got.(invocation.Result)
@@ -220,8 +221,8 @@ func TestAnyEventCopiesTheSample(t *testing.T) {
 	}
 }
 
-// TestRequests counts what an invocation asks of the clouds: four requests when
-// it is cold, two when it is warm.
+// TestRequests counts an invocation's requests to the clouds: four requests on a
+// cold start, two when warm.
 func TestRequests(t *testing.T) {
 	l := newStand(t)
 	h := l.start(t)
@@ -236,7 +237,7 @@ func TestRequests(t *testing.T) {
 		}
 		return services
 	}
-	// The token exchange makes Google ask AWS; that request is Google's.
+	// The token exchange makes Google call AWS; that request is Google's.
 	if diff := cmp.Diff([]string{"aws sts", "google sts", "google iamcredentials", "google storage", "aws s3"}, count()); diff != "" {
 		t.Errorf("cold invocation (-want +got):\n%s", diff)
 	}
@@ -373,7 +374,7 @@ func makeBucket(t *testing.T, l *stand, name string) {
 	}
 }
 
-// through puts a proxy before Cloud Storage that may spoil its answers.
+// through puts a proxy in front of Cloud Storage that may corrupt its responses.
 func (l *stand) through(t *testing.T, spoil func(*http.Response) error) {
 	t.Helper()
 	target, err := url.Parse(l.GoogleURL)
@@ -440,13 +441,13 @@ func TestSpoiledBodiesWriteNothing(t *testing.T) {
 	}
 }
 
-// TestBrokenStreamsAreTakenUpAgain cuts every answer short, and changes the
-// object in one case: the copy must go on where it broke, on the same generation.
+// TestBrokenStreamsAreTakenUpAgain cuts every response short and, in one case, changes
+// the object: the copy must resume where it broke off, on the same generation.
 func TestBrokenStreamsAreTakenUpAgain(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
 	for _, tt := range []struct {
 		name    string
-		cuts    int // how many answers are cut
+		cuts    int // how many responses are cut
 		replace bool
 		want    string // a part of the error; empty for success
 	}{
@@ -467,7 +468,7 @@ func TestBrokenStreamsAreTakenUpAgain(t *testing.T) {
 				if tt.replace {
 					l.Upload(t, l.Env.SourceBucket, "broken", "text/plain", strings.NewReader("another"))
 				}
-				// The proxy tears the connection when the body fails under it.
+				// The proxy drops the connection when reading the body fails.
 				r.Body = io.NopCloser(io.MultiReader(io.LimitReader(r.Body, 100000), iotest.ErrReader(io.ErrUnexpectedEOF)))
 				return nil
 			})

@@ -15,21 +15,22 @@ import (
 	"cloud.google.com/go/auth/credentials"
 )
 
-// readScope is all that a copy needs: Cloud Storage documentation, "OAuth 2.0 scopes".
+// readScope is the only scope that a copy needs: Cloud Storage documentation,
+// "OAuth 2.0 scopes".
 const readScope = "https://www.googleapis.com/auth/devstorage.read_only"
 
 // gcs reads Cloud Storage through its XML API (Cloud Storage documentation, "GET
-// Object"): one request brings an object's bytes, generation, sums and headers.
+// Object"): one request returns an object's bytes, generation, checksums and headers.
 type gcs struct {
 	endpoint  *url.URL
 	transport http.RoundTripper
-	tokens    *http.Client // of the token services
+	tokens    *http.Client // for the token services
 	hide      secrets
 	patience  *patience
 
 	login func() (*auth.Credentials, error)
 	mu    sync.Mutex
-	creds *auth.Credentials // keeps its token and refreshes it ahead of its expiry
+	creds *auth.Credentials // caches its token and refreshes it before it expires
 }
 
 func newGCS(s settings, p *patience) (*gcs, error) {
@@ -48,8 +49,8 @@ func newGCS(s settings, p *patience) (*gcs, error) {
 	return g, nil
 }
 
-// tokenService makes errors of what Google's token services answer, so that
-// status and code reach whoever decides about another attempt.
+// tokenService turns error responses of Google's token services into errors, so
+// that status and code reach the code that decides about a retry.
 type tokenService struct {
 	http.RoundTripper
 	hide secrets
@@ -67,8 +68,8 @@ func (t tokenService) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, answerError(r.URL.Host, resp, body, t.hide)
 }
 
-// authorize puts a token on a request and returns a function that renews the
-// token should it turn out to be no good any more.
+// authorize adds a token to a request and returns a function that renews the
+// token if it turns out to be invalid.
 func (g *gcs) authorize(r *http.Request) (renew func() error, err error) {
 	g.mu.Lock()
 	creds := g.creds
@@ -81,7 +82,7 @@ func (g *gcs) authorize(r *http.Request) (renew func() error, err error) {
 	return func() error {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if g.creds != creds { // somebody else was faster
+		if g.creds != creds { // another goroutine has renewed it
 			return nil
 		}
 		fresh, err := g.login()
@@ -92,13 +93,13 @@ func (g *gcs) authorize(r *http.Request) (renew func() error, err error) {
 	}, nil
 }
 
-// do makes a request, with a fresh token when the first is refused, and returns
-// an answer of one of the wanted statuses. Its body is watched.
+// do makes a request, retrying once with a fresh token if the first is rejected, and
+// returns a response with one of the wanted statuses. A watchdog watches its body.
 func (g *gcs) do(ctx context.Context, u *url.URL, header http.Header, wanted ...int) (*http.Response, error) {
 	for renewed := false; ; renewed = true {
 		ctx, dog := watch(ctx, g.patience.stalled())
 		if renewed {
-			header = header.Clone() // the first request may still hold it
+			header = header.Clone() // the first request may still use it
 		}
 		req := (&http.Request{Method: http.MethodGet, URL: u, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 		renew, err := g.authorize(req)
@@ -133,7 +134,7 @@ func (g *gcs) do(ctx context.Context, u *url.URL, header http.Header, wanted ...
 	}
 }
 
-// object is what the first answer says about an object.
+// object is what the first response says about an object.
 type object struct {
 	bucket, name string
 	size         int64
@@ -142,8 +143,8 @@ type object struct {
 	header       http.Header
 }
 
-// open asks for an object; generation 0 is the live one. The body begins with
-// the object's first byte.
+// open requests an object; generation 0 is the live one. The body starts at the
+// object's first byte.
 func (g *gcs) open(ctx context.Context, bucket, name string, generation int64) (*object, io.ReadCloser, error) {
 	resp, err := g.do(ctx, g.url(bucket, name, generation), asStored(), http.StatusOK)
 	if err != nil {
@@ -161,14 +162,14 @@ func (g *gcs) open(ctx context.Context, bucket, name string, generation int64) (
 	return o, resp.Body, nil
 }
 
-// asStored lets Cloud Storage send gzip-encoded objects as they are stored, with
-// their stored length and sums: Cloud Storage documentation, "Transcoding of
+// asStored makes Cloud Storage send gzip-encoded objects as stored, with their
+// stored length and checksums: Cloud Storage documentation, "Transcoding of
 // gzip-compressed files".
 func asStored() http.Header {
 	return http.Header{"Accept-Encoding": {"gzip"}, "User-Agent": userAgent}
 }
 
-// describe reads an object's facts from the headers of an answer.
+// describe reads an object's properties from the headers of a response.
 func describe(resp *http.Response) (*object, error) {
 	o := &object{size: resp.ContentLength, header: resp.Header}
 	var err error
@@ -198,8 +199,8 @@ func describe(resp *http.Response) (*object, error) {
 	return o, nil
 }
 
-// read asks for the bytes of one generation from one position to before another.
-// Its error is a *SourceChangedError when the generation is gone.
+// read requests the bytes [from, to) of one generation. Its error is a
+// *SourceChangedError when the generation is gone.
 func (g *gcs) read(ctx context.Context, o *object, from, to int64) (io.ReadCloser, error) {
 	header, want := asStored(), http.StatusOK
 	if from > 0 || to < o.size {
@@ -221,7 +222,7 @@ func (g *gcs) read(ctx context.Context, o *object, from, to int64) (io.ReadClose
 	return resp.Body, nil
 }
 
-// checkRange refuses an answer of another generation or about other bytes.
+// checkRange rejects a response for another generation or another range.
 func (o *object) checkRange(resp *http.Response, from, to int64) error {
 	if text := resp.Header.Get("X-Goog-Generation"); text != "" && text != strconv.FormatInt(o.generation, 10) {
 		return &SourceChangedError{o.generation, fmt.Errorf("the answer is of generation %s", text)}
@@ -236,7 +237,7 @@ func (o *object) checkRange(resp *http.Response, from, to int64) error {
 	return nil
 }
 
-// SourceChangedError says that the generation that was being read is gone.
+// SourceChangedError reports that the generation being read is gone.
 type SourceChangedError struct {
 	Generation int64
 	Err        error
@@ -257,8 +258,8 @@ func (g *gcs) url(bucket, name string, generation int64) *url.URL {
 	return &u
 }
 
-// escapePath escapes an object's name for a path, slashes as slashes, and dot
-// segments so that no proxy resolves them.
+// escapePath escapes an object's name for a path: slashes stay, and dot segments
+// are escaped so that no proxy resolves them.
 func escapePath(name string) string {
 	parts := strings.Split(name, "/")
 	for i, part := range parts {

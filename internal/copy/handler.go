@@ -26,15 +26,16 @@ type Handler struct {
 	room     int // for the results of one invocation, in bytes of JSON
 }
 
-// What is copied in parts, and in which; docs/performance.md has the measurements.
+// Size above which objects are copied in parts, and the size of a part;
+// docs/performance.md has the measurements.
 const (
 	defaultThreshold = 64 << 20
 	defaultPart      = 32 << 20
 )
 
-// NewHandler makes a handler with the settings in environment variables: those of
-// package invocation, and those that Lambda sets. Its error names every variable that
-// is wrong.
+// NewHandler returns a handler with the settings in environment variables: those
+// of package invocation, and those that Lambda sets. Its error names every
+// invalid variable.
 func NewHandler(getenv func(string) string, log *slog.Logger) (*Handler, error) {
 	s, err := readSettings(getenv)
 	if err != nil {
@@ -57,11 +58,11 @@ func NewHandler(getenv func(string) string, log *slog.Logger) (*Handler, error) 
 	}, nil
 }
 
-// Handle copies one object and answers an invocation.Result or, with trace, an
-// invocation.TraceResult; or it copies many and answers an invocation.ManyResult. Its
-// error is a *TransferError.
+// Handle copies one object and returns an invocation.Result or, with trace, an
+// invocation.TraceResult; or it copies many and returns an invocation.ManyResult.
+// Its error is a *TransferError.
 func (h *Handler) Handle(ctx context.Context, event invocation.Event) (any, error) {
-	// What all lines of an invocation share is formatted once.
+	// Attributes that all lines of an invocation share are formatted once.
 	log := h.log.With("project", h.settings.project, "Function", h.settings.function, "_aws", embedded{h.now()})
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		log = log.With("requestId", lc.AwsRequestID)
@@ -113,13 +114,13 @@ func (h *Handler) transfer(ctx context.Context, t *transfer, log *slog.Logger) (
 	return done, elapsed, err
 }
 
-// single is the object of an event that names one.
+// single returns the object of an event that names one.
 func single(e invocation.Event) invocation.Item {
 	return invocation.Item{Object: e.Object, Key: e.Key, Generation: e.Generation}
 }
 
-// plan fills in what the event leaves out. start is when the invocation began: its
-// day is that of all its keys.
+// plan fills in what the event leaves out. start is when the invocation began:
+// all its keys use that day.
 func (h *Handler) plan(event invocation.Event, item invocation.Item, start time.Time) *transfer {
 	d := h.settings
 	t := &transfer{

@@ -9,20 +9,20 @@ import (
 	"strconv"
 )
 
-// listing goes through the objects of a prefix by name (Cloud Storage JSON API
-// reference, "Objects: list").
+// listing lists the objects with a prefix, in the order of their names (Cloud
+// Storage JSON API reference, "Objects: list").
 type listing struct {
 	from           *gcs
 	attempt        func(context.Context, func() error) error
 	bucket, prefix string
-	after          string // the names before and this one are left out
+	after          string // names up to and including this one are skipped
 
 	page  []*object
 	token string
 	ended bool
 }
 
-// next returns the next object, or nil behind the last.
+// next returns the next object, or nil after the last.
 func (l *listing) next(ctx context.Context) (*object, error) {
 	for {
 		for len(l.page) > 0 {
@@ -72,7 +72,7 @@ func (l *listing) load(ctx context.Context) error {
 		o.generation, _ = strconv.ParseInt(item.Generation, 10, 64)
 		o.size, _ = strconv.ParseInt(item.Size, 10, 64)
 		if o.crc32c, err = parseCRC32C(item.Crc32c); err != nil {
-			o.generation = 0 // the object itself will tell
+			o.generation = 0 // left to the request for the object itself
 		}
 		l.page = append(l.page, o)
 	}

@@ -13,39 +13,39 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// maxResults bounds the results of one invocation, in bytes of JSON but for
-// escapes, which make a byte six at most. Lambda takes 6 MB (Lambda Developer
-// Guide, "Lambda quotas").
+// maxResults limits the results of one invocation, in bytes of JSON before
+// escaping, which turns a byte into six at most. Lambda allows 6 MB (Lambda
+// Developer Guide, "Lambda quotas").
 const maxResults = 1 << 20
 
-// resultSize is that of a result without its texts, in bytes of JSON.
+// resultSize is the size of a result without its texts, in bytes of JSON.
 const resultSize = 160
 
-// many copies many objects, some at a time. They are taken in the order of their
-// names or of the event; when time or room for results runs out, no more are
-// taken, and a cursor says where the next invocation goes on.
+// many copies many objects, several in parallel, in the order of their names or
+// of the event. When time or room for results runs out, it starts no more copies;
+// the next invocation continues from the cursor.
 type many struct {
 	*Handler
 	event   invocation.Event
 	log     *slog.Logger
 	start   time.Time
 	tidying func(context.Context) (context.Context, context.CancelFunc)
-	next    func(context.Context) (*transfer, string, error) // nil behind the last; with the cursor behind it
+	next    func(context.Context) (*transfer, string, error) // also returns the cursor after the object; nil after the last
 
 	mu      sync.Mutex
 	tasks   []*task
-	keys    map[string]string // those made so far, and their objects
+	keys    map[string]string // keys made so far, and their objects
 	room    int               // left for results, in bytes
-	longest time.Duration     // of a copy so far
-	quarter time.Duration     // of the time that there was at the beginning
-	ended   bool              // there are no more
-	err     error             // of finding the next
+	longest time.Duration     // duration of a copy so far
+	quarter time.Duration     // of the time available at the start
+	ended   bool              // no objects are left
+	err     error             // from finding the next object
 }
 
-// task is one of the objects, in the order in which they were taken.
+// task is one of the objects, in the order in which they were started.
 type task struct {
 	result invocation.ObjectResult
-	after  string // the cursor behind it
+	after  string // the cursor after this object
 	done   bool
 }
 
@@ -57,7 +57,7 @@ func (h *Handler) copyMany(ctx context.Context, event invocation.Event, log *slo
 	if deadline, ok := ctx.Deadline(); ok {
 		m.quarter = deadline.Sub(start) / 4
 	}
-	whole := h.plan(event, invocation.Item{Object: "-"}, start) // for what all of them share
+	whole := h.plan(event, invocation.Item{Object: "-"}, start) // for what all copies share
 	err := whole.check()
 	prefix := ""
 	if event.Prefix != nil {
@@ -86,7 +86,7 @@ func (h *Handler) copyMany(ctx context.Context, event invocation.Event, log *slo
 	return r, nil
 }
 
-// begin chooses where objects come from.
+// begin chooses where the objects come from.
 func (m *many) begin(whole *transfer, prefix string) error {
 	if m.event.Prefix != nil {
 		l := &listing{from: m.source, attempt: whole.attempt, bucket: whole.sourceBucket, prefix: prefix, after: m.event.Cursor}
@@ -122,7 +122,7 @@ func (m *many) begin(whole *transfer, prefix string) error {
 	return nil
 }
 
-// work copies objects until there are no more to take.
+// work copies objects until none are left to start.
 func (m *many) work(ctx context.Context) {
 	for {
 		t, task := m.take(ctx)
@@ -147,7 +147,7 @@ func (m *many) take(ctx context.Context) (*transfer, *task) {
 		return nil, nil
 	}
 	if t.makeKey != nil && (t.generation != 0 || !m.settings.keys.NeedsGeneration()) {
-		// Two copies of one key at once would leave either object's bytes.
+		// Two parallel copies to one key could leave either object's bytes.
 		if twin, ok := m.keys[t.key]; ok && twin != t.object {
 			t.twin = twin
 		} else {
@@ -159,19 +159,19 @@ func (m *many) take(ctx context.Context) (*transfer, *task) {
 	return t, task
 }
 
-// late tells whether a copy that begins now may not end in time: whether less is
-// left than the longest took, as far as that was not much of the whole.
+// late reports whether a copy started now might not finish in time: whether less time
+// is left than the longest copy took, counting at most a quarter of the whole time.
 func (m *many) late(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && deadline.Sub(m.now()) <= max(min(m.longest, m.quarter), lateness)
 }
 
-// lateness is how long before the deadline no object is begun.
+// lateness is how long before the deadline no more copies are started.
 const lateness = time.Second
 
 func (m *many) finish(task *task, key string, done copied, elapsed time.Duration, err error) {
 	r := &task.result
-	r.Key = key // which the generation may have made
+	r.Key = key // may depend on the generation
 	r.Outcome, r.Bytes, r.Generation = done.outcome, done.size, done.generation
 	var failed *TransferError
 	switch {
@@ -190,9 +190,9 @@ func (m *many) finish(task *task, key string, done copied, elapsed time.Duration
 	m.longest = max(m.longest, elapsed)
 }
 
-// result counts, and finds the cursor: behind the last object before which all
-// are done. An object behind it that is done is taken again by the next
-// invocation, for the sake of one before it.
+// result adds up the outcomes and finds the cursor: it is after the last object
+// up to which all are done. Objects after it that are done are processed again by
+// the next invocation, because an earlier one is not.
 func (m *many) result() invocation.ManyResult {
 	r := invocation.ManyResult{StatusCode: 200, Cursor: m.event.Cursor, Objects: []invocation.ObjectResult{}}
 	pending := !m.ended

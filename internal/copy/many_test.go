@@ -14,7 +14,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// event is an event as Lambda gives it to the handler.
+// event parses an event as Lambda passes it to the handler.
 func event(t *testing.T, text string) invocation.Event {
 	t.Helper()
 	var e invocation.Event
@@ -33,7 +33,7 @@ func copyMany(t *testing.T, h *Handler, ctx context.Context, e invocation.Event)
 	return got.(invocation.ManyResult)
 }
 
-// outcomes are the results by object.
+// outcomes returns the results by object.
 func outcomes(r invocation.ManyResult) map[string]string {
 	out := map[string]string{}
 	for _, o := range r.Objects {
@@ -87,7 +87,7 @@ func TestPrefixesAndLists(t *testing.T) {
 	}
 }
 
-// TestFailuresStopNobody fails some of many objects for good.
+// TestFailuresStopNobody makes some of many objects fail permanently.
 func TestFailuresStopNobody(t *testing.T) {
 	l := newStand(t)
 	h := l.start(t)
@@ -107,7 +107,7 @@ func TestFailuresStopNobody(t *testing.T) {
 	}
 }
 
-// TestCursors goes through many objects by several invocations, each of which has
+// TestCursors copies many objects in several invocations, each with
 // room for few results.
 func TestCursors(t *testing.T) {
 	for _, text := range []string{`{"prefix":"many/"}`, `{"objects":["many/0","many/1","many/2","many/3","many/4","many/5","many/6","many/7","many/8","many/9"]}`} {
@@ -139,7 +139,7 @@ func TestCursors(t *testing.T) {
 	}
 }
 
-// TestDeadlineOfMany lets the clock run towards the deadline.
+// TestDeadlineOfMany advances the clock towards the deadline.
 func TestDeadlineOfMany(t *testing.T) {
 	l := newStand(t)
 	l.env["CONCURRENCY"] = "1"
@@ -158,8 +158,8 @@ func TestDeadlineOfMany(t *testing.T) {
 	}
 }
 
-// TestInterruptedObjectsComeAgain cuts one object off while those behind it are
-// copied: the next invocation begins with it.
+// TestInterruptedObjectsComeAgain interrupts one object while later ones are
+// copied: the next invocation starts with it.
 func TestInterruptedObjectsComeAgain(t *testing.T) {
 	l := newStand(t)
 	l.env["CONCURRENCY"] = "4"
@@ -204,8 +204,8 @@ func TestListingsThatFail(t *testing.T) {
 	}
 }
 
-// Case C12: an item that names no object copied the default object, and counted as
-// a success.
+// Case C12: an item that names no object copied the default object, and
+// counted as a success.
 func TestItemsThatNameNoObject(t *testing.T) {
 	l := newStand(t)
 	h := l.start(t)

@@ -10,25 +10,25 @@ import (
 	"strings"
 )
 
-// maxMetadata is the most that the names and values of an S3 object's own
-// metadata may have together, in bytes: Amazon S3 User Guide, "Working with
-// object metadata". Cloud Storage allows 8 KiB.
+// maxMetadata is the maximum total size of the names and values of an S3 object's
+// user-defined metadata, in bytes: Amazon S3 User Guide, "Working with object
+// metadata". Cloud Storage allows 8 KiB.
 const maxMetadata = 2 << 10
 
 const (
 	sourcePrefix = "X-Goog-Meta-"
 	targetPrefix = "X-Amz-Meta-"
 
-	// What the copy records of its source.
+	// What the copy records about its source.
 	recordedGeneration = targetPrefix + "Gcs-Generation"
 	recordedCRC32C     = targetPrefix + "Gcs-Crc32c"
 )
 
-// unset is the Cache-Control with which Cloud Storage is known to answer for an
-// object that has none of its own and is not public, though no page says so.
+// unset is the Cache-Control that Cloud Storage is known to send for a non-public
+// object without one of its own, though no page says so.
 const unset = "private, max-age=0"
 
-// metadata are the headers that make the copy like its source.
+// metadata returns the headers that give the copy the metadata of its source.
 func metadata(o *object) (http.Header, error) {
 	header := http.Header{}
 	for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Cache-Control"} {
@@ -42,7 +42,7 @@ func metadata(o *object) (http.Header, error) {
 	size := 0
 	record := func(name, value string) {
 		size += len(strings.TrimPrefix(name, targetPrefix)) + len(value)
-		header[name] = []string{mime.BEncoding.Encode("UTF-8", value)} // other than ASCII as Amazon S3 User Guide wants it, "Working with object metadata"
+		header[name] = []string{mime.BEncoding.Encode("UTF-8", value)} // non-ASCII as required by Amazon S3 User Guide, "Working with object metadata"
 	}
 	for name, values := range o.header {
 		if own, ok := strings.CutPrefix(name, sourcePrefix); ok && own != "" {
@@ -57,11 +57,11 @@ func metadata(o *object) (http.Header, error) {
 	return header, nil
 }
 
-// found is what is at the destination.
+// found is the object at the destination.
 type found struct {
 	size       int64
 	sum        string // CRC32C of the whole, base64
-	generation int64  // that the copy which made it recorded; 0 for none
+	generation int64  // recorded by the copy that wrote it; 0 for none
 }
 
 func (f *found) String() string {
@@ -71,13 +71,14 @@ func (f *found) String() string {
 	return fmt.Sprintf("%d bytes, CRC32C %s", f.size, f.sum)
 }
 
-// is tells whether the destination holds the same bytes; nothing is never the same.
+// is reports whether the destination has the same bytes; a missing object is
+// never the same.
 func (f *found) is(o *object) bool {
 	return f != nil && f.size == o.size && f.sum == o.crc32c.String()
 }
 
-// find looks at the destination. It returns nil when there is nothing, or nothing
-// that may be seen: without s3:ListBucket S3 answers 403 for what is not there.
+// find looks at the destination. It returns nil if there is no object or none that the
+// role may see: without s3:ListBucket, S3 answers 403 for a missing object.
 func (t *transfer) find(ctx context.Context) (f *found, err error) {
 	err = t.attempt(ctx, func() error {
 		a, err := t.to.do(ctx, request{method: http.MethodHead, bucket: t.targetBucket, key: t.key, header: http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}})
@@ -90,9 +91,9 @@ func (t *transfer) find(ctx context.Context) (f *found, err error) {
 		}
 		f = &found{sum: a.header.Get("X-Amz-Checksum-Crc32c")}
 		if a.header.Get("X-Amz-Checksum-Type") == "COMPOSITE" {
-			f.sum = "" // a sum of sums
+			f.sum = "" // a checksum of checksums
 		}
-		if f.sum == "" && a.header.Get("X-Amz-Checksum-Type") == "" { // what made the object wrote it down
+		if f.sum == "" && a.header.Get("X-Amz-Checksum-Type") == "" { // recorded by the copy that wrote the object
 			f.sum = a.header.Get(recordedCRC32C)
 		}
 		f.generation, _ = strconv.ParseInt(a.header.Get(recordedGeneration), 10, 64)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMetadataIsKept(t *testing.T) {
-	for _, size := range []int{10, 100_000} { // by one put, and in parts
+	for _, size := range []int{10, 100_000} { // in one request, and in parts
 		l := newStand(t)
 		content := l.put(t, "object", size)
 		l.Call(t, "PATCH", "/storage/v1/b/"+l.Env.SourceBucket+"/o/object", map[string]any{
@@ -44,8 +44,8 @@ func TestMetadataIsKept(t *testing.T) {
 	}
 }
 
-// TestCacheControlOfNobody leaves out what Cloud Storage answers for objects
-// without the setting.
+// TestCacheControlOfNobody: the Cache-Control that Cloud Storage sends for
+// objects without one is not copied.
 func TestCacheControlOfNobody(t *testing.T) {
 	l := newStand(t)
 	l.put(t, "object", 10)

@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// Limits of Amazon S3 User Guide, "Amazon S3 multipart upload limits".
+// Limits from Amazon S3 User Guide, "Amazon S3 multipart upload limits".
 const (
 	maxParts = 10_000
 	minPart  = 5 << 20
 )
 
-// large says what is copied in parts, and how.
+// large configures which objects are copied in parts, and how.
 type large struct {
-	threshold int64         // larger objects are
-	part      int64         // the size of a part, unless that makes too many
-	streams   int           // at a time
+	threshold int64         // larger objects are copied in parts
+	part      int64         // the size of a part, unless there would be too many
+	streams   int           // in parallel
 	turn      chan struct{} // held by the object that is being copied in parts
 }
 
-// partSize is as small as the number of parts allows.
+// partSize returns the smallest size that keeps the number of parts allowed.
 func (l large) partSize(size int64) int64 {
 	const mib = 1 << 20
 	needed := (size + maxParts - 1) / maxParts
@@ -36,9 +36,9 @@ func (l large) partSize(size int64) int64 {
 	return (needed + mib - 1) / mib * mib
 }
 
-// multipart is an upload in parts, which are read from ranges of the source at
-// the same time. Nothing of a part is kept: its bytes go from one cloud's answer
-// into the other's request.
+// multipart is an upload whose parts are read from ranges of the source in
+// parallel. Parts are not buffered: bytes go straight from one cloud's response
+// into the request to the other.
 type multipart struct {
 	*transfer
 	object  *object
@@ -46,7 +46,7 @@ type multipart struct {
 	id      string
 	parts   []part
 	started time.Time
-	strays  bool // the answer to a creation was lost: there may be an upload whose id nobody knows
+	strays  bool // the answer to a creation was lost: there may be an upload with an unknown id
 }
 
 type part struct {
@@ -54,11 +54,11 @@ type part struct {
 	sum  crc32c
 }
 
-// inParts copies an object in parts. S3 compares the sum of the whole with Cloud
-// Storage's own before it makes the object visible. The first part's stream is
-// open already.
+// inParts copies an object in parts. S3 compares the checksum of the whole with
+// Cloud Storage's own before it makes the object visible. The first part's stream
+// is already open.
 func (t *transfer) inParts(ctx context.Context, o *object, header http.Header, first *stream) error {
-	select { // of many objects one at a time, so that memory stays bounded
+	select { // one object at a time, to bound memory
 	case t.turn <- struct{}{}:
 		defer func() { <-t.turn }()
 	case <-ctx.Done():
@@ -94,7 +94,7 @@ func (m *multipart) run(ctx context.Context, header http.Header, first *stream) 
 	return nil
 }
 
-// about is a request about the upload.
+// about returns a request about the upload.
 func (m *multipart) about(method, query string) request {
 	return request{method: method, bucket: m.targetBucket, key: m.key, query: query, header: http.Header{}}
 }
@@ -105,8 +105,8 @@ func (m *multipart) create(ctx context.Context, header http.Header) error {
 	m.encrypt(header)
 	r := m.about(http.MethodPost, "uploads=")
 	r.header = header
-	// The deadline does not cut a creation off, whose answer is the upload's only
-	// name: S3 may be at it still when strays are looked for.
+	// The deadline does not interrupt a creation, since the upload's id is only
+	// in its response: S3 might still be creating it when strays are looked for.
 	patient, cancel := m.tidying(ctx)
 	defer cancel()
 	return m.attempt(ctx, func() error {
@@ -133,7 +133,7 @@ func (m *multipart) bounds(i int) (from, to int64) {
 	return from, min(from+m.size, m.object.size)
 }
 
-// copyParts copies all parts, some at a time; the first that fails ends the others.
+// copyParts copies all parts, several in parallel; the first failure stops the others.
 func (m *multipart) copyParts(ctx context.Context, first *stream) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -224,18 +224,18 @@ func (m *multipart) complete(ctx context.Context) error {
 		err = m.settled(ctx, m.object, err, &doubtful)
 		var refused *AnswerError
 		if errors.As(err, &refused) && (refused.Code == "BadDigest" || refused.Code == "ConditionalRequestConflict") {
-			return &SpoiledError{err} // completing again would not help
+			return &SpoiledError{err} // retrying the completion would not help
 		}
 		return err
 	})
 }
 
-// completionPatience is for the minutes that putting parts together may take
-// before S3 says anything (Amazon S3 API Reference, "CompleteMultipartUpload").
+// completionPatience allows for the minutes that S3 may need to assemble the
+// parts before it answers (Amazon S3 API Reference, "CompleteMultipartUpload").
 const completionPatience = 10
 
-// tidy leaves no parts behind that somebody would have to pay for, also when the
-// time for copying is up.
+// tidy leaves no parts behind that would cost money, even after the
+// deadline for copying.
 func (m *multipart) tidy(ctx context.Context, failed bool) error {
 	ctx, cancel := m.tidying(ctx)
 	defer cancel()
@@ -249,7 +249,7 @@ func (m *multipart) tidy(ctx context.Context, failed bool) error {
 	return errors.Join(errs...)
 }
 
-// abort ends an upload; that it has ended already is as good.
+// abort aborts an upload; one that has already ended is not an error.
 func (m *multipart) abort(ctx context.Context, id string) error {
 	err := m.attempt(ctx, func() error {
 		_, err := m.to.do(ctx, m.about(http.MethodDelete, "uploadId="+id))
@@ -262,10 +262,10 @@ func (m *multipart) abort(ctx context.Context, id string) error {
 	return fmt.Errorf("aborting the upload %s, which is left behind: %w", id, err)
 }
 
-// abortStrays ends the uploads that were created without our learning their ids:
-// those of the key that are not ours and that began with this copy. Should one
-// belong to another copy of the same object that began in the same seconds, that
-// one begins anew.
+// abortStrays aborts uploads that were created without our learning their ids:
+// those of this key, started since this copy began, that are not ours. If one
+// belongs to another copy of the same object that started within the same
+// seconds, that copy starts over.
 func (m *multipart) abortStrays(ctx context.Context) error {
 	var list struct {
 		Upload []struct {
@@ -293,5 +293,5 @@ func (m *multipart) abortStrays(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// clockSkew is by how much S3's clock may be behind this machine's.
+// clockSkew is how far S3's clock may be behind this machine's.
 const clockSkew = 5 * time.Second

@@ -12,7 +12,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// startSmall starts a handler for which objects of more than 64 KiB are large.
+// startSmall starts a handler that copies objects over 64 KiB in parts.
 func (l *stand) startSmall(t *testing.T) *Handler {
 	t.Helper()
 	h := l.start(t)
@@ -54,7 +54,7 @@ func TestFaultsAreSurvived(t *testing.T) {
 		name  string
 		large bool
 		rules []string
-		tries int // attempts that the copy takes, in all
+		tries int // total attempts that the copy needs
 	}{
 		{"reads refused for now", false, []string{"google/storage GET: status=503 times=2"}, 3},
 		{"reads refused with 429 and Retry-After", true, []string{"google/storage GET: status=429 retry-after=2s skip=2 times=2"}, 3},
@@ -88,7 +88,7 @@ func TestFaultsAreSurvived(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newStand(t)
 			h := l.start(t)
-			if strings.Contains(tt.rules[0], "1h") { // where others stall, it is the machine's load
+			if strings.Contains(tt.rules[0], "1h") { // any other stall is due to the machine's load
 				h.patience.stall = 200 * time.Millisecond
 			}
 			if tt.large {
@@ -112,8 +112,8 @@ func TestFaultsAreSurvived(t *testing.T) {
 	}
 }
 
-// TestFaultsThatStay must end in an error, with the object from before in place
-// and no upload behind.
+// TestFaultsThatStay: a permanent fault must end in an error, with the previous
+// object in place and no upload left behind.
 func TestFaultsThatStay(t *testing.T) {
 	for _, tt := range []struct {
 		name, rule, operation, want string
@@ -161,7 +161,7 @@ func TestFaultsThatStay(t *testing.T) {
 	}
 }
 
-// TestChangedSources replaces the object while it is read.
+// TestChangedSources replaces the object while it is being read.
 func TestChangedSources(t *testing.T) {
 	for _, large := range []bool{false, true} {
 		for policy, want := range map[string]string{"fail": "the object changed while it was read: generation", "restart": ""} {
@@ -174,7 +174,7 @@ func TestChangedSources(t *testing.T) {
 				l.put(t, "object", 100_000)
 				l.fail(t, "google/storage GET: cut=10000 times=1")
 				var content []byte
-				h.patience.sleep = func(context.Context, time.Duration) error { // between the break and reading on
+				h.patience.sleep = func(context.Context, time.Duration) error { // between the break and the resumption
 					if content == nil {
 						content = []byte("another")
 						l.Upload(t, l.Env.SourceBucket, "object", "text/plain", strings.NewReader("another"))
@@ -200,7 +200,7 @@ func TestChangedSources(t *testing.T) {
 	}
 }
 
-// TestDeadlines lets the deadline come near while bytes crawl.
+// TestDeadlines lets the deadline approach while bytes trickle in.
 func TestDeadlines(t *testing.T) {
 	for _, large := range []bool{false, true} {
 		l := newStand(t)

@@ -23,9 +23,9 @@ func TestOverwritePolicies(t *testing.T) {
 		return sum
 	}
 	for _, tt := range []struct {
-		name, policy, there string // what is there before: nothing, the same or another
+		name, policy, there string // there: nothing, the same or another
 		large               bool
-		asked               map[string]int // of S3, that ended well
+		asked               map[string]int // successful requests to S3
 		outcome             string
 		conflict            bool
 	}{
@@ -85,8 +85,8 @@ func TestOverwritePolicies(t *testing.T) {
 	}
 }
 
-// TestOwnWriteIsNoConflict loses the answer to a conditional write: the refusal of
-// the next attempt is the first one's success.
+// TestOwnWriteIsNoConflict loses the answer to a conditional write: the next
+// attempt is rejected because the first succeeded.
 func TestOwnWriteIsNoConflict(t *testing.T) {
 	for _, rule := range []string{"aws/s3 PUT: lose times=1", "aws/s3 POST: lose skip=1 times=1"} {
 		l := newStand(t)
@@ -104,8 +104,8 @@ func TestOwnWriteIsNoConflict(t *testing.T) {
 	}
 }
 
-// TestSomebodyElsesWriteIsAConflict lets another object appear between the look
-// and the write.
+// TestSomebodyElsesWriteIsAConflict makes another object appear between
+// the check and the write.
 func TestSomebodyElsesWriteIsAConflict(t *testing.T) {
 	l := newStand(t)
 	h := l.start(t)

@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// patience says how failures are borne: what is tried again, how often, and how
-// long is waited before. Its zero value is that of production.
+// patience is the retry policy: what is retried, how often, and with what
+// back-off. The zero value is the policy in production.
 type patience struct {
 	now   func() time.Time                           // nil: the machine's clock
 	sleep func(context.Context, time.Duration) error // nil: on the machine's clock
-	stall time.Duration                              // nothing moves for so long: given up as broken; 0: stallLimit
+	stall time.Duration                              // how long nothing may move before a request counts as broken; 0: stallLimit
 }
 
 const (
-	// maxAttempts is how often one request is made.
+	// maxAttempts is how often one request is attempted.
 	maxAttempts = 6
 
 	// Back-off is exponential with full jitter: AWS Builders' Library, "Timeouts,
@@ -30,14 +30,14 @@ const (
 	firstBackOff = 100 * time.Millisecond
 	maxBackOff   = 5 * time.Second
 
-	// maxRetryAfter bounds what a server may ask for in Retry-After.
+	// maxRetryAfter limits the wait that a server may ask for with Retry-After.
 	maxRetryAfter = 20 * time.Second
 
 	stallLimit = 10 * time.Second
 )
 
-// again waits for the time of another attempt, after so many that failed, the
-// last with err. It returns an error when there is to be none.
+// again waits before the next attempt, after the given number of attempts, the
+// last of which failed with err. It returns an error if there should be no other.
 func (p *patience) again(ctx context.Context, attempts int, err error) error {
 	if ctx.Err() != nil {
 		return ended(ctx, err)
@@ -69,7 +69,8 @@ func (p *patience) again(ctx context.Context, attempts int, err error) error {
 	return nil
 }
 
-// ended is the reason for which ctx ended, and what failed before or by it.
+// ended returns the reason why ctx ended, together with err, the failure before
+// or because of it.
 func ended(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)
@@ -77,7 +78,7 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// stalled is how long nothing may move.
+// stalled returns how long nothing may move.
 func (p *patience) stalled() time.Duration {
 	if p.stall == 0 {
 		return stallLimit
@@ -96,11 +97,11 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// ExhaustedError says that a request was made as often as it may be. What depends
-// on it is not tried again either.
+// ExhaustedError reports that a request has used up its attempts. Operations that
+// depend on it are not retried either.
 type ExhaustedError struct {
 	Attempts int
-	Err      error // the last attempt's
+	Err      error // of the last attempt
 }
 
 func (e *ExhaustedError) Error() string {
@@ -109,14 +110,14 @@ func (e *ExhaustedError) Error() string {
 
 func (e *ExhaustedError) Unwrap() error { return e.Err }
 
-// brokenError is an exchange with a cloud that broke off or went wrong on the way.
+// brokenError is an exchange with a cloud that broke off or was corrupted in transit.
 type brokenError struct{ err error }
 
 func (e *brokenError) Error() string { return e.err.Error() }
 func (e *brokenError) Unwrap() error { return e.err }
 
-// transient tells whether another attempt may succeed where one failed with err:
-// when the network failed or a cloud answered that it is for now.
+// transient reports whether a retry may succeed after err: the network failed, or
+// a cloud reported a temporary error.
 func transient(err error) bool {
 	var (
 		answer      *AnswerError
@@ -137,16 +138,16 @@ func transient(err error) bool {
 	return errors.As(err, &broken) || errors.As(err, &network)
 }
 
-// passing are S3's codes that ask for another attempt, though their status may
-// not: Amazon S3 API Reference, "Error responses". A wrong digest is among them:
-// the bytes were right when they left.
+// passing are S3's codes that ask for a retry even where their status does not:
+// Amazon S3 API Reference, "Error responses". A wrong digest is among them: the
+// bytes were right when they were sent.
 var passing = []string{"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentChecksumMismatch", "OperationAborted", "ConditionalRequestConflict"}
 
 func (e *AnswerError) transient() bool {
 	return e.Status == http.StatusRequestTimeout || e.Status == http.StatusTooManyRequests || e.Status >= http.StatusInternalServerError || slices.Contains(passing, e.Code)
 }
 
-// retryAfter reads the header of RFC 9110, section 10.2.3: seconds, or a date.
+// retryAfter parses the header of RFC 9110, section 10.2.3: seconds, or a date.
 func retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil {

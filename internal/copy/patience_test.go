@@ -21,8 +21,8 @@ func TestBackOff(t *testing.T) {
 		name         string
 		attempts     int
 		err          error
-		left         time.Duration // to the deadline; 0 for none
-		least, most  time.Duration // of the wait
+		left         time.Duration // until the deadline; 0 for none
+		least, most  time.Duration // bounds of the wait
 		none         bool          // no other attempt
 		wantDeadline bool
 	}{
@@ -44,7 +44,8 @@ func TestBackOff(t *testing.T) {
 			p := &patience{now: func() time.Time { return start }, sleep: func(_ context.Context, d time.Duration) error { waited = d; return nil }}
 			ctx := context.Background()
 			if tt.left > 0 {
-				// The context's own clock is the machine's: it must not end by itself.
+				// The context's own timer uses the machine's clock: it must
+				// not fire by itself.
 				ctx = deadlined{ctx, start.Add(tt.left)}
 			}
 			err := p.again(ctx, tt.attempts, tt.err)
@@ -61,7 +62,7 @@ func TestBackOff(t *testing.T) {
 	}
 }
 
-// deadlined is a context that has a deadline and does not end.
+// deadlined is a context with a deadline that never fires.
 type deadlined struct {
 	context.Context
 	at time.Time
@@ -78,7 +79,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestNamesThatDoNotResolve and connections that fail are tried again.
+// TestConnectionsThatFail: failed name resolution and failed connections are retried.
 func TestConnectionsThatFail(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -10,21 +10,21 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// directive tells CloudWatch which members of a log line are metrics: Amazon
-// CloudWatch User Guide, "Specification: Embedded metric format". Objects and
-// Failures are 0 or 1.
+// directive declares to CloudWatch which members of a log line are metrics:
+// Amazon CloudWatch User Guide, "Specification: Embedded metric format". Objects
+// and Failures are 0 or 1.
 const directive = `"CloudWatchMetrics":[{"Namespace":"gcs-to-s3","Dimensions":[["Function"]],"Metrics":[` +
 	`{"Name":"Objects","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"Bytes","Unit":"Bytes"},{"Name":"Duration","Unit":"Milliseconds"},` +
 	`{"Name":"Throughput","Unit":"Bytes/Second"},{"Name":"Retries","Unit":"Count"},{"Name":"BytesReread","Unit":"Bytes"}]}]`
 
-// embedded is the directive at the time of an invocation.
+// embedded is the directive with the time of an invocation.
 type embedded struct{ at time.Time }
 
 func (e embedded) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, `{"Timestamp":%d,%s}`, e.at.UnixMilli(), directive), nil
 }
 
-// report writes the one log line of a copy. The log has the directive already.
+// report writes the single log line of a copy. The logger already has the directive.
 func (h *Handler) report(log *slog.Logger, t *transfer, done copied, elapsed time.Duration, err error) {
 	var objects, failures, bytes int64
 	attrs := make([]slog.Attr, 0, 15)

@@ -13,7 +13,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// lines are the log's lines.
+// lines returns the log's lines.
 func lines(t *testing.T, l *stand) []map[string]any {
 	t.Helper()
 	var out []map[string]any
@@ -27,8 +27,8 @@ func lines(t *testing.T, l *stand) []map[string]any {
 	return out
 }
 
-// TestMetrics holds log lines to the embedded metric format: every metric that
-// the directive names is a number beside it, every dimension a text.
+// TestMetrics checks log lines against the embedded metric format: every metric
+// that the directive names is a number in the line, every dimension a string.
 func TestMetrics(t *testing.T) {
 	l := newStand(t)
 	l.env["AWS_LAMBDA_FUNCTION_NAME"] = l.Env.Function
@@ -82,7 +82,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestNothingEchoedIsShown lets each service answer with all that it was sent.
+// TestNothingEchoedIsShown makes each service echo everything that it was sent.
 func TestNothingEchoedIsShown(t *testing.T) {
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -127,7 +127,7 @@ func TestNothingEchoedIsShown(t *testing.T) {
 	}
 }
 
-// diversion sends the requests for one path to another host.
+// diversion sends requests for one path to another host.
 type diversion struct {
 	http.RoundTripper
 	path, host string

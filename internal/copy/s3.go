@@ -18,14 +18,14 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// s3api makes requests of S3's REST API as the function's role, signed by the
-// SDK's signer. The eight operations of a copy need no more than that; the SDK's
-// client would add nine modules to the bundle, and CPU at every small object.
+// s3api makes requests to S3's REST API as the function's role, signed by the SDK's
+// signer. The eight operations of a copy need no more than that; the SDK's client
+// would add nine modules to the bundle, and CPU time to every small object.
 type s3api struct {
 	endpoint  *url.URL // nil: AWS's own
 	region    string
 	signer    *v4.Signer
-	creds     aws.Credentials // they outlive the execution environment: nothing refreshes them
+	creds     aws.Credentials // they outlive the execution environment, so they are never refreshed
 	transport http.RoundTripper
 	hide      secrets
 	patience  *patience
@@ -45,31 +45,31 @@ func newS3(s settings, p *patience) *s3api {
 	}
 }
 
-// unsigned stands for the digest of a payload that is not signed, which would
-// mean reading it before; TLS and its checksum protect it.
+// unsigned stands for the digest of an unsigned payload; signing it would mean
+// reading it first. TLS and its checksum protect it.
 const unsigned = "UNSIGNED-PAYLOAD"
 
-// request is one request about a key.
+// request is a request about a key.
 type request struct {
 	method, bucket, key string
-	query               string // encoded, its parameters in order
+	query               string // encoded, with its parameters in order
 	header              http.Header
 	stream              *stream // the body, or
 	document            []byte  // the body
-	unsigned            bool    // the body is not signed, for it has a checksum
-	patience            int     // how many times longer than usual nothing may move; 0 is 1
+	unsigned            bool    // the body is not signed, since it has a checksum
+	patience            int     // how many times longer than usual nothing may move; 0 means 1
 }
 
-// answer is S3's answer to a request.
+// answer is S3's response to a request.
 type answer struct {
 	header http.Header
 	body   []byte
 }
 
-// do makes a request. An error answer is an *AnswerError, also when its status is
-// 200, which S3 sends before it knows how a completion ends.
+// do makes a request. An error response is an *AnswerError, even with status 200,
+// which S3 sends before it knows how a completion ends.
 func (c *s3api) do(ctx context.Context, r request) (answer, error) {
-	ctx, dog := watch(ctx, 3*max(1, time.Duration(r.patience))*c.patience.stalled()) // longer than the source is given, which the body may wait for
+	ctx, dog := watch(ctx, 3*max(1, time.Duration(r.patience))*c.patience.stalled()) // longer than for the source, which the body may wait for
 	defer dog.stop()
 	req, err := c.request(ctx, r)
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *s3api) do(ctx context.Context, r request) (answer, error) {
 		body.settle()
 		switch {
 		case body.err != nil && because(ctx, body.err) == body.err:
-			return answer{}, body.err // the cause of the request's failing
+			return answer{}, body.err // the cause of the request's failure
 		case err == nil && body.next < body.end:
 			err = &brokenError{errors.New("S3 answered before it had all bytes")}
 		}
@@ -93,7 +93,7 @@ func (c *s3api) do(ctx context.Context, r request) (answer, error) {
 	return a, because(ctx, err)
 }
 
-// exchange sends a request and reads its answer.
+// exchange sends a request and reads the response.
 func (c *s3api) exchange(req *http.Request, dog *watchdog) (answer, error) {
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
@@ -110,7 +110,7 @@ func (c *s3api) exchange(req *http.Request, dog *watchdog) (answer, error) {
 	return answer{resp.Header, body}, nil
 }
 
-// request makes a signed request of r, but for its stream.
+// request returns a signed request for r, without its stream.
 func (c *s3api) request(ctx context.Context, r request) (*http.Request, error) {
 	req := (&http.Request{Method: r.method, URL: c.url(r.bucket, r.key), Header: make(http.Header, len(r.header)+5), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 	req.URL.RawQuery = r.query
@@ -129,15 +129,15 @@ func (c *s3api) request(ctx context.Context, r request) (*http.Request, error) {
 	if err := c.signer.SignHTTP(ctx, c.creds, req, digest, "s3", c.region, c.now()); err != nil {
 		return nil, fmt.Errorf("signing a request of S3: %w", err)
 	}
-	// Behind the signer, since no length needs a signature: the headers of a small
-	// object are eight without it, which is as many as a map takes before it grows.
+	// Set after signing, since the length needs no signature: without it a small
+	// object has eight headers, as many as a map holds before it grows.
 	req.ContentLength = int64(len(r.document))
 	return req, nil
 }
 
-// url is a key's address: Amazon S3 User Guide, "Virtual hosting of general
-// purpose buckets". A bucket with dots has no certificate for its own host, and
-// an endpoint of one's own need not know hosts for buckets.
+// url returns a key's URL: Amazon S3 User Guide, "Virtual hosting of general
+// purpose buckets". A bucket with dots has no certificate for its own host, and a
+// custom endpoint need not support hosts for buckets.
 func (c *s3api) url(bucket, key string) *url.URL {
 	u := url.URL{Scheme: "https", Host: bucket + ".s3." + c.region + ".amazonaws.com", Path: "/"}
 	switch {

@@ -13,12 +13,12 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 )
 
-// settings are what the environment variables say.
+// settings are the parsed environment variables.
 type settings struct {
 	credentials credential.Configuration
 	project     string
 
-	// What an event may choose otherwise.
+	// Defaults that an event may override.
 	sourceBucket, destinationBucket string
 	object                          string
 	overwrite, sourceChange         string
@@ -26,8 +26,8 @@ type settings struct {
 	prefix        string
 	keys          objectkey.Template
 	kmsKey        string // ARN; empty for the bucket's own encryption
-	concurrency   int    // objects at a time
-	streams       int    // ranges of one large object at a time
+	concurrency   int    // objects copied in parallel
+	streams       int    // ranges of one large object in parallel
 	function      string
 	storage       *url.URL
 	allowLoopback bool
@@ -35,25 +35,25 @@ type settings struct {
 	aws awsSettings
 }
 
-// awsSettings are the variables that Lambda itself sets (Lambda Developer Guide,
-// "Defined runtime environment variables"), and the endpoint that AWS SDKs share
-// (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
+// awsSettings are the variables that Lambda sets (Lambda Developer Guide,
+// "Defined runtime environment variables"), and the endpoint variables that AWS
+// SDKs share (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
 type awsSettings struct {
 	region       string
 	accessKeyID  string
 	secretKey    string
 	sessionToken string
-	endpoint     *url.URL // of S3; nil for AWS's own
-	identity     *url.URL // of STS; nil for AWS's own
+	endpoint     *url.URL // for S3; nil for AWS's own
+	identity     *url.URL // for STS; nil for AWS's own
 }
 
-// secrets are the settings that no log may show. The access key's id is not one
-// by itself, but it is nobody's business.
+// secrets returns the settings that no log may contain. The access key's id alone
+// is not secret, but it does not belong in a log either.
 func (s settings) secrets() secrets {
 	return newSecrets(s.aws.secretKey, s.aws.sessionToken, s.aws.accessKeyID)
 }
 
-// readSettings reads and checks all variables; its error names every mistake.
+// readSettings reads and validates all variables; its error names every mistake.
 func readSettings(getenv func(string) string) (settings, error) {
 	var errs []error
 	need := func(name, hint string) string {

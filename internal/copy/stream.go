@@ -9,12 +9,13 @@ import (
 	"sync/atomic"
 )
 
-// enoughProgress is after how many bytes earlier breaks of a stream are forgiven.
+// enoughProgress is the number of bytes after which earlier breaks of a
+// stream no longer count.
 const enoughProgress = 1 << 20
 
-// stream is a range of one generation of an object, for the body of a request. It
-// takes a broken answer up again where it broke, sums the bytes on their way, and
-// holds the last ones back when the sum is wrong, so that the request that they
+// stream reads a range of one generation of an object as the body of a request.
+// It resumes a broken download where it broke off, sums the bytes on their way,
+// and withholds the last ones if the sum is wrong, so that the request they
 // belong to cannot complete.
 type stream struct {
 	from   *gcs
@@ -24,28 +25,28 @@ type stream struct {
 	start, end int64
 	next       int64 // the next byte's position
 	sum        crc32c
-	breaks     int   // since the last that was forgiven
-	broke      int64 // where the stream broke last
+	breaks     int   // since the count was last reset
+	broke      int64 // where the stream last broke
 	err        error // why reading ended
 
-	ctx  context.Context // of the request that the stream is sent in
+	ctx  context.Context // of the request that sends the stream
 	body io.ReadCloser   // open at next, or nil
-	dog  *watchdog       // of the request that the stream is sent in, or nil
+	dog  *watchdog       // of the request that sends the stream, or nil
 }
 
-// tally counts what a copy had to do over; it is shared by its streams.
+// tally counts the work that a copy had to repeat; its streams share it.
 type tally struct {
 	retries atomic.Int64
 	reread  atomic.Int64 // bytes that were read more than once
-	reached atomic.Int64 // bytes that a request has taken: in one put, those sent; in parts, those stored
+	reached atomic.Int64 // bytes that a request has taken: in a single put, those sent; in parts, those stored
 }
 
 func (s *stream) size() int64 { return s.end - s.start }
 
-// whole tells whether the stream is the whole object, whose sum is known.
+// whole reports whether the stream is the whole object, whose checksum is known.
 func (s *stream) whole() bool { return s.size() == s.object.size }
 
-// rewind makes the stream begin anew. A body of which nothing was read stays open.
+// rewind restarts the stream. A body that has not been read stays open.
 func (s *stream) rewind() {
 	if s.next > s.start {
 		s.close()
@@ -61,7 +62,7 @@ func (s *stream) close() {
 	}
 }
 
-// Read reads on.
+// Read implements io.Reader.
 func (s *stream) Read(p []byte) (int, error) {
 	if s.err == nil && s.next == s.end {
 		return 0, io.EOF
@@ -85,7 +86,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	return 0, s.err
 }
 
-// readBody reads from the answer that is open, or opens one.
+// readBody reads from the open response, or opens one.
 func (s *stream) readBody(p []byte) (n int, err error) {
 	if s.body == nil {
 		if s.body, err = s.from.read(s.ctx, s.object, s.next, s.end); err != nil {
@@ -94,7 +95,7 @@ func (s *stream) readBody(p []byte) (n int, err error) {
 	}
 	n, err = s.body.Read(p)
 	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF // if it comes before the last byte
+		err = io.ErrUnexpectedEOF // matters only before the last byte
 	}
 	if err != nil && n == 0 {
 		err = &brokenError{fmt.Errorf("reading on at byte %d of %d: %w", s.next, s.object.size, err)}
@@ -102,7 +103,7 @@ func (s *stream) readBody(p []byte) (n int, err error) {
 	return n, err
 }
 
-// takeUp waits until a broken stream can be read on, or ends it.
+// takeUp waits until a broken stream can be resumed, or ends it.
 func (s *stream) takeUp(err error) {
 	s.close()
 	if s.next-s.broke >= enoughProgress {
@@ -116,7 +117,7 @@ func (s *stream) takeUp(err error) {
 	s.tally.retries.Add(1)
 }
 
-// check closes the stream at its end, and the whole object's sum is compared.
+// check closes the stream at its end and, for a whole object, compares the sum.
 func (s *stream) check() error {
 	s.close()
 	if want := s.object.crc32c; s.whole() && s.sum != want {
@@ -125,12 +126,12 @@ func (s *stream) check() error {
 	return s.err
 }
 
-// readAll reads the stream before anything is sent.
+// readAll reads the whole stream before anything is sent.
 func (s *stream) readAll(ctx context.Context) ([]byte, error) {
 	s.rewind()
 	s.ctx = ctx
 	data := make([]byte, s.size())
-	if len(data) == 0 && s.check() != nil { // no byte brings the stream to its end
+	if len(data) == 0 && s.check() != nil { // with no bytes, Read never checks the sum
 		return nil, s.err
 	}
 	_, err := io.ReadFull(s, data)
@@ -138,11 +139,11 @@ func (s *stream) readAll(ctx context.Context) ([]byte, error) {
 }
 
 // sending is a stream while it is the body of one request. An HTTP client may
-// still read the body of a request that has failed, until it closes it: only then
-// may the stream be used again.
+// still read the body of a failed request until it closes it; only then can the
+// stream be used again.
 type sending struct {
 	*stream
-	opened io.ReadCloser // the answer that was open before the request, or nil
+	opened io.ReadCloser // the response that was open before the request, or nil
 	detach func() bool   // lets it outlive the request
 	cancel context.CancelFunc
 	once   sync.Once
@@ -169,8 +170,8 @@ func (b *sending) Close() error {
 	return nil
 }
 
-// settle waits until the client has let the body go, and makes it do so. An
-// answer that was open before the request, and of which nothing was read, stays.
+// settle makes the client let go of the body, and waits until it has. A response
+// that was open before the request and has not been read stays open.
 func (b *sending) settle() {
 	select {
 	case <-b.closed:

@@ -12,7 +12,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// day is the clock of these tests.
+// day is the time at which these tests run.
 var day = time.Date(2026, 12, 31, 23, 59, 0, 0, time.UTC)
 
 func TestTemplatesMakeKeys(t *testing.T) {
@@ -33,17 +33,17 @@ func TestTemplatesMakeKeys(t *testing.T) {
 	}
 	l.holds(t, key, content)
 
-	// The policy looks at the key of the generation that is copied.
+	// The policy checks the key of the generation that is copied.
 	again, err := copyOne(h, invocation.Event{Object: "reports/a.csv", Overwrite: invocation.OverwriteDifferent})
 	if err != nil || again.Outcome != invocation.OutcomeUnchanged || again.Destination != got.Destination {
 		t.Errorf("once more: %+v, %v", again, err)
 	}
-	// The event's own key is taken as it is.
+	// A key in the event is used unchanged.
 	if got, err := copyOne(h, invocation.Event{Object: "reports/a.csv", Key: "incoming/chosen"}); err != nil || got.Destination != "s3://"+l.Env.DestinationBucket+"/incoming/chosen" {
 		t.Errorf("with a key: %+v, %v", got, err)
 	}
 
-	// A listing knows the generations; a list of names does not.
+	// A listing includes the generations; a list of names does not.
 	for _, text := range []string{`{"prefix":"reports/","overwrite":"if-different"}`, `{"objects":["reports/a.csv"]}`} {
 		many := copyMany(t, h, context.Background(), event(t, text))
 		if len(many.Objects) != 1 || many.Objects[0].Key != key || many.Failed != 0 || many.Destination != "s3://"+l.Env.DestinationBucket+"/incoming/{date}/{directory}{stem}-{generation}{extension}" {

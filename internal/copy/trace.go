@@ -20,8 +20,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// trace copies one object with credentials and clients of its own, which are
-// watched; other invocations pay nothing for that.
+// trace copies one object with fresh credentials and clients, whose requests it
+// records; other invocations pay nothing for that.
 func (h *Handler) trace(ctx context.Context, event invocation.Event, log *slog.Logger) (invocation.TraceResult, error) {
 	start := h.now()
 	ctx, cancel, tidying := within(ctx, start)
@@ -34,7 +34,7 @@ func (h *Handler) trace(ctx context.Context, event invocation.Event, log *slog.L
 	r := &recorder{now: h.now}
 	arn := h.session(ctx, r)
 	audience, email := h.federation()
-	subject := "principalSet://" + audience + "/*" // nobody in particular
+	subject := "principalSet://" + audience + "/*" // no principal in particular
 	if arn != "" {
 		subject = "principal://" + audience + "/subject/" + arn
 	}
@@ -72,8 +72,8 @@ func (h *Handler) trace(ctx context.Context, event invocation.Event, log *slog.L
 	return result, nil
 }
 
-// afresh is a reader of the same bucket that has no token yet. Its exchanges of
-// tokens go through watch.
+// afresh returns a reader of the same bucket without a token yet. Its token
+// exchanges go through watch.
 func (g *gcs) afresh(s settings, watch func(http.RoundTripper) http.RoundTripper) (*gcs, error) {
 	fresh, err := newGCS(s, g.patience)
 	if err != nil {
@@ -85,8 +85,8 @@ func (g *gcs) afresh(s settings, watch func(http.RoundTripper) http.RoundTripper
 	return fresh, err
 }
 
-// federation is what the credential configuration leads to: the pool, as principals
-// name it, and the service account's address, empty where there is none.
+// federation returns what the credential configuration leads to: the pool, as
+// principals name it, and the service account's address, empty if there is none.
 func (h *Handler) federation() (pool, account string) {
 	c := h.settings.credentials
 	pool, _, _ = strings.Cut(strings.TrimPrefix(c.Audience, "//"), "/providers/")
@@ -96,8 +96,8 @@ func (h *Handler) federation() (pool, account string) {
 	return pool, account
 }
 
-// recorder notes what happens at every hop. An invocation uses it from several
-// goroutines.
+// recorder records what happens at every hop. An invocation uses it
+// from several goroutines.
 type recorder struct {
 	now func() time.Time
 
@@ -105,7 +105,7 @@ type recorder struct {
 	seen []*invocation.Hop
 }
 
-// hop is a hop's record, a new one where it is reached for the first time.
+// hop returns the record of a hop, a new one if it is reached for the first time.
 func (r *recorder) hop(name, identity string) *invocation.Hop {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -119,7 +119,7 @@ func (r *recorder) hop(name, identity string) *invocation.Hop {
 	return h
 }
 
-// done writes down one attempt of a hop.
+// done records one attempt at a hop.
 func (r *recorder) done(h *invocation.Hop, start time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,7 +128,7 @@ func (r *recorder) done(h *invocation.Hop, start time.Time, err error) {
 	note(h, err)
 }
 
-// note says in a hop's record why it failed, or with nil that it did not.
+// note records why a hop failed, or with nil that it did not.
 func note(h *invocation.Hop, err error) {
 	h.Error, h.Status, h.Code = "", 0, ""
 	if err == nil {
@@ -141,8 +141,8 @@ func note(h *invocation.Hop, err error) {
 	}
 }
 
-// blame lays a copy's failure on the hop where it happened. An exchange of tokens
-// that failed is the cause of all behind it, and says itself why.
+// blame attributes a copy's failure to the hop where it happened. A failed token
+// exchange is the cause of every failure after it, and has already recorded its error.
 func (r *recorder) blame(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -167,8 +167,8 @@ func (r *recorder) blame(err error) {
 	note(culprit, err)
 }
 
-// settle forgives what was tried again and succeeded in the end. That the function
-// may not ask who it is stays: no copy needs it.
+// settle clears the errors of attempts that succeeded on retry. A failure to look
+// up the function's own identity stays: no copy depends on it.
 func (r *recorder) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,7 +192,7 @@ func (r *recorder) hops() []invocation.Hop {
 	return out
 }
 
-// watch passes requests on and notes them at the hop that their URL belongs to.
+// watch passes requests on and records them at the hop that their URL belongs to.
 func (r *recorder) watch(next http.RoundTripper, of func(*url.URL) *invocation.Hop) http.RoundTripper {
 	return &watching{r, next, of}
 }
@@ -203,8 +203,8 @@ type watching struct {
 	of   func(*url.URL) *invocation.Hop
 }
 
-// RoundTrip takes the time until an answer begins. What an error's answer says is
-// read by whoever asked, and found by blame.
+// RoundTrip measures the time until a response begins. The body of an error
+// response is read by the caller, whose error blame records.
 func (w *watching) RoundTrip(req *http.Request) (*http.Response, error) {
 	h, start := w.of(req.URL), w.now()
 	resp, err := w.next.RoundTrip(req)
@@ -212,18 +212,18 @@ func (w *watching) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// CloseIdleConnections is what http.Client looks for.
+// CloseIdleConnections implements the interface that http.Client looks for.
 func (w *watching) CloseIdleConnections() {
 	if c, ok := w.next.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
-// sessionLimit bounds the question who the function is: without a way to AWS's STS
-// it has no answer, and the copy needs none.
+// sessionLimit limits how long the function looks up its own identity: without a
+// route to AWS STS there is no answer, and the copy does not need one.
 const sessionLimit = 10 * time.Second
 
-// session asks AWS who the function is, and returns the ARN of its session.
+// session asks AWS STS for the function's identity and returns the ARN of its session.
 func (h *Handler) session(ctx context.Context, r *recorder) (arn string) {
 	ctx, cancel := context.WithTimeout(ctx, sessionLimit)
 	defer cancel()
@@ -248,7 +248,7 @@ func (h *Handler) session(ctx context.Context, r *recorder) (arn string) {
 // AWS STS API Reference, "GetCallerIdentity".
 const getCallerIdentity = "Action=GetCallerIdentity&Version=2011-06-15"
 
-// callerIdentity asks STS for the ARN that its caller has.
+// callerIdentity asks STS for its caller's ARN.
 func (c *s3api) callerIdentity(ctx context.Context, endpoint *url.URL) (string, error) {
 	u := url.URL{Scheme: "https", Host: "sts." + c.region + ".amazonaws.com", Path: "/"}
 	if endpoint != nil {
@@ -285,8 +285,8 @@ func (c *s3api) callerIdentity(ctx context.Context, endpoint *url.URL) (string, 
 	return answer.Arn, nil
 }
 
-// inner is the error within an answer of AWS's query protocol, which S3 answers
-// without its wrapping.
+// inner returns the error inside a response of AWS's query protocol; S3's
+// have no such wrapper.
 func inner(data []byte) []byte {
 	var wrapped struct {
 		Error struct {

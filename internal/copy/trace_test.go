@@ -15,7 +15,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
-// traced has the handler copy one object and tell how.
+// traced makes the handler copy one object with a trace.
 func traced(t *testing.T, h *Handler, event invocation.Event) invocation.TraceResult {
 	t.Helper()
 	event.Trace = true
@@ -59,12 +59,12 @@ func TestTraceOfACopy(t *testing.T) {
 	for _, e := range l.Journal.Entries()[before:] {
 		asked = append(asked, e.Cloud+" "+e.Service)
 	}
-	// The first is the function's own; the second is Google's.
+	// The first request is the function's own; the second is Google's.
 	if diff := cmp.Diff([]string{"aws sts", "aws sts", "google sts", "google iamcredentials", "google storage", "aws s3"}, asked); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	l.holds(t, "traced", []byte(sandboxtest.Sample))
-	// What the trace used is its own: the next copy has the token that it had.
+	// The trace uses credentials of its own: the next copy still has its token.
 	before = len(l.Journal.Entries())
 	if _, err := copyOne(h, invocation.Event{}); err != nil {
 		t.Fatal(err)
@@ -74,8 +74,8 @@ func TestTraceOfACopy(t *testing.T) {
 	}
 }
 
-// TestTraceOfAFailure breaks one hop after the other: the answer names it, and
-// nothing behind it is reached.
+// TestTraceOfAFailure breaks one hop after another: the answer names it, and no
+// later hop is reached.
 func TestTraceOfAFailure(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -83,7 +83,7 @@ func TestTraceOfAFailure(t *testing.T) {
 		reached int // hops
 		status  int
 		code    string
-		message string // a part
+		message string // a substring
 	}{
 		{"a deleted provider", func(t *testing.T, l *stand) invocation.Event {
 			l.Call(t, "DELETE", l.PoolPath()+"/providers/"+l.Env.Provider, nil, nil)
@@ -167,8 +167,8 @@ func TestTraceForgivesWhatSucceededLater(t *testing.T) {
 	}
 }
 
-// TestTraceWithoutSTS: a function that cannot ask AWS who it is copies all the
-// same, since it is Google who asks.
+// TestTraceWithoutSTS: a function that cannot reach AWS STS still copies, since
+// it is Google that calls STS.
 func TestTraceWithoutSTS(t *testing.T) {
 	l := newStand(t)
 	l.env["AWS_ENDPOINT_URL_STS"] = "http://127.0.0.1:1"
@@ -182,8 +182,8 @@ func TestTraceWithoutSTS(t *testing.T) {
 	}
 }
 
-// TestTraceWithoutAServiceAccount: where the configuration names none, the federated
-// principal reads itself, and there is no such hop.
+// TestTraceWithoutAServiceAccount: if the configuration names none, the federated
+// principal reads itself, and that hop is missing.
 func TestTraceWithoutAServiceAccount(t *testing.T) {
 	l := newStand(t)
 	l.BindBucket(t, l.Env.SourceBucket, "roles/storage.objectViewer", l.PrincipalSet(l.Env.AssumedRole()))

@@ -12,12 +12,12 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// maxName is the longest object name and S3 key: Cloud Storage documentation,
-// "Object names", and Amazon S3 User Guide, "Naming Amazon S3 objects", bytes.
+// maxName is the longest object name and S3 key, in bytes: Cloud Storage
+// documentation, "Object names", and Amazon S3 User Guide, "Naming Amazon S3 objects".
 const maxName = 1024
 
-// maxRestarts is how often a copy begins anew, because bytes changed on their way
-// or the object changed.
+// maxRestarts is how often a copy starts over because bytes were corrupted in
+// transit or the object changed.
 const maxRestarts = 3
 
 // transfer is one copy.
@@ -28,7 +28,7 @@ type transfer struct {
 
 	sourceBucket, object string
 	targetBucket, key    string
-	makeKey              func(generation int64) string // nil where the event gave the key
+	makeKey              func(generation int64) string // nil if the event gave the key
 	twin                 string                        // another object of the invocation with this key, or empty
 	refused              error                         // what is wrong with the event or its item, or nil
 	kmsKey               string                        // ARN of the key that encrypts the copy, or empty
@@ -36,14 +36,14 @@ type transfer struct {
 	overwrite            string                        // one of invocation.Overwrites
 	sourceChange         string                        // one of invocation.SourceChanges
 
-	listed *object // what a listing said, or nil
+	listed *object // as found in a listing, or nil
 
-	tidying func(context.Context) (context.Context, context.CancelFunc) // for what must be done though time is up
+	tidying func(context.Context) (context.Context, context.CancelFunc) // for cleanup after the deadline
 	tally   tally
-	warning error // what could not be tidied up
+	warning error // cleanup that failed
 }
 
-// copied is what a transfer found and wrote.
+// copied describes what a transfer found and wrote.
 type copied struct {
 	size       int64
 	generation int64
@@ -54,15 +54,15 @@ type copied struct {
 func (t *transfer) source() string      { return "gs://" + t.sourceBucket + "/" + t.object }
 func (t *transfer) destination() string { return "s3://" + t.targetBucket + "/" + t.key }
 
-// TransferError is a copy that failed; what was at the destination is there
-// still. Lambda reports its type's name as the error's type and its text as the
-// message.
+// TransferError is a failed copy; the object that was at the destination
+// is still there. Lambda reports its type's name as the error's type and
+// its text as the message.
 type TransferError struct {
 	Operation   string // planning, reading, verifying, writing
 	Source      string
 	Destination string
-	Reached     int64 // bytes that the destination had been sent; with parts, that it had stored
-	Attempts    int   // 1 and one more for everything that was done over
+	Reached     int64 // bytes sent to the destination; with parts, bytes it stored
+	Attempts    int   // 1 plus one for every retry
 	Err         error
 }
 
@@ -76,7 +76,7 @@ func (e *TransferError) Error() string {
 
 func (e *TransferError) Unwrap() error { return e.Err }
 
-// OperationError is an error of a part of a copy that is not writing.
+// OperationError is an error in a step of a copy other than writing.
 type OperationError struct {
 	Operation string
 	Err       error
@@ -85,7 +85,7 @@ type OperationError struct {
 func (e *OperationError) Error() string { return e.Err.Error() }
 func (e *OperationError) Unwrap() error { return e.Err }
 
-// fail is an error about the whole transfer.
+// fail returns err as an error of the whole transfer.
 func (t *transfer) fail(err error) *TransferError {
 	operation := "writing"
 	var of *OperationError
@@ -95,15 +95,15 @@ func (t *transfer) fail(err error) *TransferError {
 	return &TransferError{operation, t.source(), t.destination(), t.tally.reached.Load(), 1 + int(t.tally.retries.Load()), err}
 }
 
-// SpoiledError says that what was sent so far is of no use: bytes changed on their
-// way, or somebody wrote to the destination. Only a new beginning may help.
+// SpoiledError reports that what was sent so far is useless: bytes were corrupted
+// in transit, or someone wrote to the destination. Only starting over may help.
 type SpoiledError struct{ Err error }
 
 func (e *SpoiledError) Error() string { return e.Err.Error() }
 func (e *SpoiledError) Unwrap() error { return e.Err }
 
-// ExistsError says that another object is at the destination, which the policy
-// protects.
+// ExistsError reports that a different object is at the destination, which the
+// policy protects.
 type ExistsError struct{ Found string }
 
 func (e *ExistsError) Error() string {
@@ -114,15 +114,15 @@ func (e *ExistsError) Error() string {
 // documentation, "Bucket names".
 const maxBucket = 222
 
-// isBucket tells whether a name is what both clouds' bucket names have in common;
-// it keeps an event from reaching into another path of an endpoint.
+// isBucket reports whether a name is valid for a bucket in both clouds; this
+// keeps an event from reaching another path of an endpoint.
 func isBucket(name string) bool {
 	const inner = "._-"
 	return 3 <= len(name) && len(name) <= maxBucket && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789"+inner) == "" &&
 		strings.Trim(name, inner) == name
 }
 
-// check refuses what no request should be made for.
+// check rejects a transfer that must not lead to any request.
 func (t *transfer) check() error {
 	if t.refused != nil {
 		return &OperationError{"planning", t.refused}
@@ -150,7 +150,7 @@ func checkName(field, name string) error {
 	return nil
 }
 
-// run copies, anew when that may help. Its error is a *TransferError.
+// run copies, starting over when that may help. Its error is a *TransferError.
 func (t *transfer) run(ctx context.Context) (copied, error) {
 	if err := t.check(); err != nil {
 		return copied{}, t.fail(err)
@@ -171,7 +171,7 @@ func (t *transfer) run(ctx context.Context) (copied, error) {
 	}
 }
 
-// restarts tells whether a copy that failed may succeed from its beginning.
+// restarts reports whether a failed copy may succeed if it starts over.
 func (t *transfer) restarts(err error) bool {
 	var (
 		spoiled *SpoiledError
@@ -184,8 +184,8 @@ func (t *transfer) restarts(err error) bool {
 	return errors.As(err, &spoiled) || errors.As(err, &answer) && answer.Code == "NoSuchUpload"
 }
 
-// once copies. The bytes are proven twice: S3 is told Cloud Storage's own CRC32C
-// and refuses other bytes, and the sum is computed here on the way through.
+// once makes one copy. The bytes are verified twice: S3 receives Cloud Storage's own
+// CRC32C and rejects other bytes, and the sum is also computed here along the way.
 func (t *transfer) once(ctx context.Context) (copied, error) {
 	if t.listed != nil {
 		if err := t.settleKey(t.listed); err != nil {
@@ -221,8 +221,8 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 	return o.copied(invocation.OutcomeCopied), err
 }
 
-// settleKey makes the key of the generation that is copied: until that is known,
-// and when it changes, a key that names it is open.
+// settleKey makes the key for the generation that is copied: a key that contains
+// it stays open until it is known, and changes when it does.
 func (t *transfer) settleKey(o *object) error {
 	if t.makeKey == nil {
 		return nil
@@ -238,8 +238,9 @@ func (o *object) copied(outcome string) copied {
 	return copied{o.size, o.generation, o.crc32c, outcome}
 }
 
-// same tells whether the destination holds the object's bytes already, if the
-// policy asks for that; its error is an *ExistsError when the policy protects others.
+// same reports whether the destination already has the object's bytes, if the
+// policy asks for that; its error is an *ExistsError if the policy protects a
+// different object.
 func (t *transfer) same(ctx context.Context, o *object) (bool, error) {
 	if t.overwrite == invocation.OverwriteAlways {
 		return false, nil
@@ -263,7 +264,7 @@ func (t *transfer) open(ctx context.Context) (o *object, body io.ReadCloser, err
 	return o, body, err
 }
 
-// attempt does something until it succeeds or there is no point in it any more.
+// attempt retries do until it succeeds or another attempt is pointless.
 func (t *transfer) attempt(ctx context.Context, do func() error) error {
 	for attempts := 1; ; attempts++ {
 		err := do()
@@ -277,8 +278,8 @@ func (t *transfer) attempt(ctx context.Context, do func() error) error {
 	}
 }
 
-// put writes one object by one request from a stream whose length and CRC32C
-// header announces; S3 checks both and makes the object visible only then.
+// put writes an object in one request from a stream whose length and CRC32C are
+// in the header; S3 checks both before it makes the object visible.
 func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *stream) error {
 	header.Set("X-Amz-Checksum-Crc32c", o.crc32c.String())
 	t.encrypt(header)
@@ -291,7 +292,7 @@ func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *st
 		}
 		r.stream = nil
 	}
-	doubtful := false // whether an attempt may have succeeded without our knowing
+	doubtful := false // an attempt may have succeeded without our knowing
 	return t.attempt(ctx, func() error {
 		_, err := t.to.do(ctx, r)
 		t.tally.reached.Store(s.next)
@@ -299,13 +300,13 @@ func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *st
 	})
 }
 
-// smallObject is the size up to which an object is read before it is written. So
-// its headers and bytes leave together, and another attempt needs no other read.
+// smallObject is the size up to which an object is read before it is written:
+// headers and bytes then leave together, and a retry does not read again.
 const smallObject = 32 << 10
 
-// encrypt has S3 encrypt with the key of the environment: Amazon S3 User Guide,
+// encrypt makes S3 encrypt with the environment's key: Amazon S3 User Guide,
 // "Specifying server-side encryption with AWS KMS (SSE-KMS)". Without one, the
-// bucket's default decides.
+// bucket's default applies.
 func (t *transfer) encrypt(header http.Header) {
 	if t.kmsKey != "" {
 		header.Set("X-Amz-Server-Side-Encryption", "aws:kms")
@@ -313,17 +314,17 @@ func (t *transfer) encrypt(header http.Header) {
 	}
 }
 
-// protect makes a write conditional if the policy wants it: Amazon S3 User Guide,
-// "How to prevent object overwrites with conditional writes".
+// protect makes a write conditional if the policy asks for it: Amazon S3 User
+// Guide, "How to prevent object overwrites with conditional writes".
 func (t *transfer) protect(header http.Header) {
 	if t.overwrite == invocation.OverwriteAbsent {
 		header.Set("If-None-Match", "*")
 	}
 }
 
-// settled judges the error of a request that makes the object visible. When the
-// answer to one was lost, the next may be refused because of it: then the
-// destination tells whether it is as it should be.
+// settled judges the error of a request that makes the object visible. If the
+// answer to one attempt was lost, the next may be rejected because that one
+// succeeded; the destination then shows whether it did.
 func (t *transfer) settled(ctx context.Context, o *object, err error, doubtful *bool) error {
 	var answer *AnswerError
 	refused := errors.As(err, &answer)
@@ -342,9 +343,10 @@ func (t *transfer) settled(ctx context.Context, o *object, err error, doubtful *
 	return err
 }
 
-// within is the deadline of the work itself: so far ahead of the invocation's end
-// that there is time to tidy up and to answer. Both contexts have no deadline if
-// ctx has none; that of the tidying outlives the work.
+// within returns a context with the deadline for the work itself, early enough
+// before the invocation's end to clean up and answer, and a function that makes
+// contexts for the cleanup. These outlive the work. Without a deadline in ctx,
+// the work has none either.
 func within(ctx context.Context, now time.Time) (work context.Context, cancel context.CancelFunc, tidy func(context.Context) (context.Context, context.CancelFunc)) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -360,7 +362,7 @@ func within(ctx context.Context, now time.Time) (work context.Context, cancel co
 	}
 }
 
-// maxMargin is how long tidying up may take.
+// maxMargin is the most time reserved for cleanup.
 const maxMargin = 5 * time.Second
 
 var errDeadline = errors.New("the invocation's deadline is near")

@@ -10,11 +10,11 @@ import (
 
 var errStalled error = &brokenError{errors.New("nothing moved for too long")}
 
-// errFinished ends a watch that is not needed any more.
+// errFinished ends a watch that is no longer needed.
 var errFinished = errors.New("finished")
 
-// watchdog cancels a request in which nothing moves. It looks once in a while, so
-// that a byte that moves costs an addition and no timer.
+// watchdog cancels a request in which nothing moves. It polls, so that a byte
+// that moves costs an addition and no timer.
 type watchdog struct {
 	cancel context.CancelCauseFunc
 	every  time.Duration
@@ -23,8 +23,8 @@ type watchdog struct {
 	seen   int64 // of moved, by the timer's function alone
 }
 
-// watch returns a context that ends when nothing moves for between one and two
-// times the limit. It must be stopped.
+// watch returns a context that is cancelled when nothing moves for one to two
+// times the limit. The watchdog must be stopped.
 func watch(ctx context.Context, limit time.Duration) (context.Context, *watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &watchdog{cancel: cancel, every: limit}
@@ -49,7 +49,7 @@ func (w *watchdog) stop() {
 	w.cancel(errFinished)
 }
 
-// watched is a body whose bytes keep a watchdog quiet; closing it ends the watch.
+// watched is a body whose reads feed a watchdog; closing it ends the watch.
 type watched struct {
 	io.ReadCloser
 	dog *watchdog
@@ -66,8 +66,7 @@ func (b watched) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// because puts the reason for which ctx ended in the place of the error that
-// came of it.
+// because returns the reason why ctx ended instead of the error that this caused.
 func because(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && cause != nil && cause != errFinished {
 		return cause

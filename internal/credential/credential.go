@@ -1,11 +1,11 @@
 // Package credential makes, reads and checks the credential configuration with
 // which an AWS workload becomes a Google service account: the JSON file of type
 // external_account that `gcloud iam workload-identity-pools create-cred-config
-// --aws` writes. The file holds no secret. It does say where a signed AWS
-// request and a Google token are sent, so every URL in it is held to an
+// --aws` writes. The file holds no secret. But it controls where a signed AWS
+// request and a Google token are sent, so every URL in it is checked against an
 // allow-list when it is made and again when it is loaded.
 //
-// It exchanges no token; Google's auth library does that with the file.
+// The package exchanges no tokens; Google's auth library does that with the file.
 package credential
 
 import (
@@ -29,7 +29,7 @@ const (
 	environmentID    = "aws1"
 
 	// VerificationURL is where Google replays the signed request. Clients only
-	// sign it, so it stays AWS's own even when every other endpoint is local.
+	// sign it, so it remains AWS's own even when all other endpoints are local.
 	VerificationURL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
 
 	impersonationPath = "/v1/projects/-/serviceAccounts/"
@@ -39,7 +39,8 @@ const (
 	DefaultTokenURL               = "https://sts.googleapis.com/v1/token"
 	DefaultIAMCredentialsEndpoint = "https://iamcredentials.googleapis.com"
 
-	// What stands beside the token exchange: Google's STS API reference, "introspect".
+	// The paths of token exchange and introspection: Google's STS API
+	// reference, "introspect".
 	tokenPath, tokenInfoPath = "/token", "/introspect"
 )
 
@@ -56,9 +57,9 @@ type Configuration struct {
 	TokenInfoURL                   string         `json:"token_info_url,omitempty"`
 }
 
-// Source says where the AWS credentials come from. On Lambda they come from the
-// process environment, and the three URLs of the instance metadata service, of
-// which Lambda has none, stay empty.
+// Source configures where the AWS credentials come from. On Lambda they come from
+// the process environment; the three URLs of the instance metadata service, which
+// Lambda does not have, stay empty.
 type Source struct {
 	EnvironmentID               string `json:"environment_id"`
 	RegionURL                   string `json:"region_url,omitempty"`
@@ -72,15 +73,15 @@ type Impersonation struct {
 	TokenLifetimeSeconds int `json:"token_lifetime_seconds"` // 600 to 43200
 }
 
-// Names are the Google resources that a configuration speaks of.
+// Names are the Google resources named in a configuration.
 type Names struct {
 	ProjectNumber  string // digits; the number, not the id, of the pool's project
 	Pool           string // workload identity pool id
 	Provider       string // provider id
-	ServiceAccount string // e-mail address; empty where the role itself has the rights
+	ServiceAccount string // e-mail address; empty if the role itself has the permissions
 }
 
-// Audience is the provider's full resource name, as token requests carry it.
+// Audience returns the provider's full resource name, as used in token requests.
 func (n Names) Audience() string {
 	return fmt.Sprintf("//iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/providers/%s", n.ProjectNumber, n.Pool, n.Provider)
 }
@@ -90,12 +91,12 @@ func (n Names) Audience() string {
 type Options struct {
 	TokenURL               string
 	IAMCredentialsEndpoint string // scheme and host, without path
-	TokenLifetimeSeconds   int    // 0 leaves the key out: Google's default of one hour
+	TokenLifetimeSeconds   int    // 0 omits the key: Google's default of one hour
 	AllowLoopback          bool   // endpoints may be on this machine
 }
 
-// New makes the configuration for a Lambda function. It fails when an endpoint
-// is off the allow-list or a name would not survive in the URLs.
+// New returns the configuration for a Lambda function. It fails if an endpoint is
+// not on the allow-list or a name would not survive in the URLs.
 func New(names Names, opts Options) (Configuration, error) {
 	if opts.TokenURL == "" {
 		opts.TokenURL = DefaultTokenURL
@@ -117,7 +118,7 @@ func New(names Names, opts Options) (Configuration, error) {
 	if names.ServiceAccount != "" {
 		c.ServiceAccountImpersonationURL = strings.TrimSuffix(opts.IAMCredentialsEndpoint, "/") + impersonationPath + names.ServiceAccount + impersonationVerb
 	} else if service, ok := strings.CutSuffix(opts.TokenURL, tokenPath); ok {
-		// As gcloud does: nobody but gcloud itself asks there.
+		// As gcloud does; only gcloud itself uses it.
 		c.TokenInfoURL = service + tokenInfoPath
 	}
 	if opts.TokenLifetimeSeconds != 0 {
@@ -132,20 +133,20 @@ func New(names Names, opts Options) (Configuration, error) {
 	return c, nil
 }
 
-// JSON is the file's content, laid out as gcloud does.
+// JSON returns the file's content, formatted as by gcloud.
 func (c Configuration) JSON() []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // the & of the verification URL stays itself
+	enc.SetEscapeHTML(false) // keep the & of the verification URL
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(c); err != nil {
-		panic(err) // strings and ints alone: cannot happen
+		panic(err) // only strings and ints: cannot happen
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// Parse reads a configuration. A key that this package does not know is an
-// error: it could name another source of tokens, such as a program to run.
+// Parse reads a configuration. An unknown key is an error: it could name another
+// source of tokens, such as a program to run.
 func Parse(data []byte) (Configuration, error) {
 	var c Configuration
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -163,8 +164,8 @@ var audiencePattern = regexp.MustCompile(`^//iam\.googleapis\.com/projects/([0-9
 
 var emailPattern = regexp.MustCompile(`^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$`)
 
-// Names reads the resource names back out of the audience and the impersonation
-// URL. A configuration without that URL names no service account.
+// Names extracts the resource names from the audience and the impersonation URL.
+// Without that URL, a configuration names no service account.
 func (c Configuration) Names() (Names, error) {
 	m := audiencePattern.FindStringSubmatch(c.Audience)
 	if m == nil {
@@ -187,7 +188,7 @@ func (c Configuration) Names() (Names, error) {
 	return Names{ProjectNumber: m[1], Pool: m[2], Provider: m[3], ServiceAccount: email}, nil
 }
 
-// Check holds a configuration to what a Lambda function may load. All its
+// Check checks a configuration against what a Lambda function may load. All
 // mistakes are reported together.
 func (c Configuration) Check(allowLoopback bool) error {
 	var errs []error

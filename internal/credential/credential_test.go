@@ -17,8 +17,8 @@ var demo = Names{
 	ServiceAccount: "gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com",
 }
 
-// withoutIMDS takes gcloud's file and removes the lines of the keys that a
-// Lambda function must not have, leaving every other byte as gcloud wrote it.
+// withoutIMDS reads gcloud's file and removes the lines with keys that a Lambda
+// function must not have, leaving every other byte as gcloud wrote it.
 func withoutIMDS(t *testing.T, file string) string {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -33,7 +33,7 @@ func withoutIMDS(t *testing.T, file string) string {
 		}
 		kept = append(kept, line)
 	}
-	// With its last key gone, the key before it loses its comma.
+	// The key before the removed last one loses its comma.
 	return strings.ReplaceAll(strings.Join(kept, ""), "2011-06-15\",\n  }", "2011-06-15\"\n  }")
 }
 
@@ -67,7 +67,7 @@ func TestNewEqualsGcloud(t *testing.T) {
 	}
 }
 
-// TestNewWithoutServiceAccount is for rights that the role itself has.
+// TestNewWithoutServiceAccount is for a role that itself has the permissions.
 func TestNewWithoutServiceAccount(t *testing.T) {
 	t.Parallel()
 	direct := demo

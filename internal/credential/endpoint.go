@@ -8,8 +8,8 @@ import (
 )
 
 // CheckEndpoint is the allow-list: https on a host of googleapis.com, without
-// user, query or fragment. Addresses of this machine, also over plain http,
-// pass with allowLoopback alone.
+// user, query or fragment. Addresses of this machine, even over plain http, are
+// allowed only with allowLoopback.
 func CheckEndpoint(u *url.URL, allowLoopback bool) error {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("must have no user, query or fragment")

@@ -1,6 +1,6 @@
-// Package deployed works with an environment's function once it is deployed: it
-// invokes it and reads its logs, with whatever AWS credentials the caller's shell
-// has. It deploys and changes nothing.
+// Package deployed works with an environment's deployed function: it invokes it
+// and reads its logs, with whatever AWS credentials the caller's shell has. It
+// deploys and changes nothing.
 package deployed
 
 import (
@@ -26,8 +26,8 @@ type Function struct {
 	logs   *cloudwatchlogs.Client
 }
 
-// Open finds the function by its environment, in the environment's region, with
-// the AWS SDK's default credentials: variables, profile, single sign-on, role.
+// Open returns the function of an environment, using the AWS SDK's default
+// credentials: variables, profile, single sign-on, role.
 func Open(ctx context.Context, env environment.Environment) (Function, error) {
 	cfg, err := clouds.OpenAWS(ctx, env)
 	if err != nil {
@@ -36,19 +36,19 @@ func Open(ctx context.Context, env environment.Environment) (Function, error) {
 	return New(env, cfg), nil
 }
 
-// New is Open with a configuration of AWS's clients that is there already.
+// New is like Open with an existing configuration for AWS's clients.
 func New(env environment.Environment, cfg aws.Config) Function {
 	return Function{env, lambda.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)}
 }
 
-// Invocation is what an invocation came to.
+// Invocation is the outcome of an invocation.
 type Invocation struct {
 	Environment string          `json:"environment"`
 	Function    string          `json:"function"`
 	Payload     json.RawMessage `json:"payload"` // the function's answer, or its error
 	Failed      bool            `json:"failed"`  // the function answered with an error
-	Log         string          `json:"log"`     // the last 4 KB of it
-	Seconds     float64         `json:"seconds"` // as seen from here
+	Log         string          `json:"log"`     // the last 4 KB of the log
+	Seconds     float64         `json:"seconds"` // measured by the caller
 }
 
 // Err is the function's error, if it answered with one.
@@ -63,8 +63,8 @@ func (i Invocation) Err() error {
 	return fmt.Errorf("the function %s failed: %s: %s", i.Function, problem.ErrorType, problem.ErrorMessage)
 }
 
-// Invoke invokes the function with an event and waits for its answer. That the
-// function itself failed is no error here.
+// Invoke invokes the function with an event and waits for its answer. A failure
+// of the function itself is not an error here.
 func (f Function) Invoke(ctx context.Context, event []byte) (Invocation, error) {
 	start := time.Now()
 	out, err := f.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &f.env.Function, Payload: event, LogType: types.LogTypeTail})
@@ -78,7 +78,7 @@ func (f Function) Invoke(ctx context.Context, event []byte) (Invocation, error) 
 	return Invocation{f.env.Name, f.env.Function, out.Payload, out.FunctionError != nil, string(log), time.Since(start).Seconds()}, nil
 }
 
-// explain adds what to do about an error that people meet.
+// explain adds advice to common errors.
 func (f Function) explain(err error) error {
 	switch clouds.Code(err) {
 	case "ResourceNotFoundException":

@@ -18,15 +18,14 @@ type Line struct {
 	Message string    `json:"message"`
 }
 
-// between is how often a log that is followed is asked for more.
+// between is the poll interval when following a log.
 const between = 2 * time.Second
 
-// Logs calls each with the lines of the function's log since a time, in their
-// order; with follow it goes on with those to come until ctx ends, which is no
-// error then.
+// Logs calls each with the lines of the function's log since a time, in order; with
+// follow it continues with new lines until ctx ends, which is then not an error.
 func (f Function) Logs(ctx context.Context, since time.Time, follow bool, each func(Line) error) error {
 	group := f.env.LogGroup()
-	seen := map[string]bool{} // of the last moment that was read
+	seen := map[string]bool{} // ids of lines with the latest timestamp
 	for {
 		pages := cloudwatchlogs.NewFilterLogEventsPaginator(f.logs, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group, StartTime: aws.Int64(since.UnixMilli())})
 		for pages.HasMorePages() {

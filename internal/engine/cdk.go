@@ -13,30 +13,30 @@ import (
 // CDK is the CDK command line.
 type CDK struct {
 	Path    string // of the executable
-	Root    string // the project's
+	Root    string // of the project
 	Env     environment.Environment
 	Environ []string
-	Each    func(line string) // is called with every line that it prints; may be nil
+	Each    func(line string) // called with every line of output; may be nil
 }
 
-// Deploy deploys stacks in the order in which they depend on each other: cdk deploy
-// STACK….
+// Deploy deploys stacks in order of their dependencies: cdk deploy STACK….
 func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
 	_, err := c.run(ctx, c.Root, stacks, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively")
 	return err
 }
 
-// Destroy deletes stacks, which need not exist, in the reverse order: cdk destroy
-// STACK….
+// Destroy deletes stacks in the reverse order; they need not exist:
+// cdk destroy STACK….
 func (c CDK) Destroy(ctx context.Context, stacks ...string) error {
 	_, err := c.run(ctx, c.Root, stacks, "destroy", "--force", "--exclusively")
 	return err
 }
 
-// Diff returns what deploying stacks would change, for people: cdk diff STACK….
+// Diff returns what deploying stacks would change, as text for
+// people: cdk diff STACK….
 func (c CDK) Diff(ctx context.Context, stacks ...string) (string, error) {
 	out, err := c.run(ctx, c.Root, stacks, "diff", "--exclusively")
-	// What comes before is about the asking.
+	// Everything before the first stack is about the command itself.
 	if i := strings.Index("\n"+out, "\nStack "); i >= 0 {
 		out = out[i:]
 	}
@@ -54,17 +54,17 @@ func (c CDK) Changes(ctx context.Context, stack string) (bool, error) {
 }
 
 // Bootstrap prepares an account's region for the CDK: cdk bootstrap. It runs in a
-// folder without cdk.json, where no app is run: it needs none.
+// folder without cdk.json, so no app is run; none is needed.
 func (c CDK) Bootstrap(ctx context.Context, dir string) error {
 	_, err := c.run(ctx, dir, []string{"aws://" + c.Env.AWSAccount + "/" + c.Env.AWSRegion}, "bootstrap")
 	return err
 }
 
-// run runs the command of args on what it is about.
+// run runs the command args on the stacks or account in about.
 func (c CDK) run(ctx context.Context, dir string, about []string, args ...string) (string, error) {
 	shown := append([]string{"npx cdk", args[0], "-c environment=" + c.Env.Name}, about...)
-	// Each run has a folder of its own: the CDK locks it, and keeps to the lock of a
-	// process that has ended but whose parent did not notice.
+	// Each run has its own folder: the CDK locks it, and respects the lock even
+	// of a process that has ended but has not been reaped by its parent.
 	if err := os.MkdirAll(c.Env.OutputDir(c.Root), 0o755); err != nil {
 		return "", err
 	}

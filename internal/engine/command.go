@@ -1,7 +1,7 @@
 // Package engine runs the command lines of both engines, cdk and pulumi, for one
-// environment: exactly the commands that a person would type, each shown as such,
-// with what it prints at hand when it fails. It decides nothing: which command
-// comes when is the lifecycle's.
+// environment: exactly the commands that a person would type. It shows each
+// command, and keeps its output in case it fails. It decides nothing: the order
+// of the commands is up to package lifecycle.
 package engine
 
 import (
@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// Error is a command that failed.
+// Error is a failed command.
 type Error struct {
 	Command string // as one would type it
-	Output  string // everything that it printed
-	Message string // what of that matters
+	Output  string // all output
+	Message string // the relevant part of the output
 	Err     error
 }
 
@@ -32,8 +32,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// grace is how long a command may take to end after it was asked to: Pulumi
-// finishes what it is doing, so that its state stays true.
+// grace is how long a command may take to end after it was interrupted: Pulumi
+// finishes the current operation so that its state stays correct.
 const grace = 20 * time.Second
 
 // command is a command line to run.
@@ -43,13 +43,13 @@ type command struct {
 	args    []string
 	dir     string
 	environ []string
-	each    func(line string) // is called with every line that is printed; may be nil
+	each    func(line string) // called with every line of output; may be nil
 	message func(printed string) string
 }
 
-// run runs the command and returns what it printed on its standard output. With
-// ctx the command is interrupted as by Ctrl-C, it and its children, which are a
-// process group; what does not end in time is killed.
+// run runs the command and returns its standard output. When ctx is done, it
+// interrupts the command's process group, children included, as Ctrl-C does;
+// whatever does not end in time is killed.
 func (c command) run(ctx context.Context) (string, error) {
 	if c.each != nil {
 		c.each("$ " + c.shown)
@@ -65,7 +65,7 @@ func (c command) run(ctx context.Context) (string, error) {
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		if cmd.Process != nil {
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what did not end when asked
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever ignored the interrupt
 		}
 		return stdout.String(), fmt.Errorf("%s: %w", c.shown, context.Cause(ctx))
 	}
@@ -75,7 +75,7 @@ func (c command) run(ctx context.Context) (string, error) {
 	return stdout.String(), nil
 }
 
-// Printed is what a command that failed printed, or empty.
+// Printed returns the output of a failed command, or an empty string.
 func Printed(err error) string {
 	var failed *Error
 	if errors.As(err, &failed) {

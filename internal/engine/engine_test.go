@@ -17,7 +17,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// tool is an executable of a script.
+// tool writes a script to an executable file and returns its path.
 func tool(t *testing.T, script string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tool")
@@ -27,7 +27,7 @@ func tool(t *testing.T, script string) string {
 	return path
 }
 
-// sorted puts lines of both outputs, which come in any order, into one.
+// sorted sorts lines, since those of the two outputs come in any order.
 func sorted(lines []string) []string { return slices.Sorted(slices.Values(lines)) }
 
 func TestCommand(t *testing.T) {
@@ -52,8 +52,8 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// TestCommandEndsWithItsContext has a child that ignores the interruption of its
-// parent: the whole group is ended.
+// TestCommandEndsWithItsContext has a child that ignores the interrupt sent to
+// its parent: the whole group is killed.
 func TestCommandEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "child")
@@ -118,7 +118,7 @@ func TestLocked(t *testing.T) {
 }
 
 // TestPassphrase: a stack without secrets needs no passphrase from its owner, but
-// one that is given counts.
+// a given one is used.
 func TestPassphrase(t *testing.T) {
 	t.Parallel()
 	path := tool(t, `echo "[{\"name\":\"${PULUMI_CONFIG_PASSPHRASE-unset}-${PULUMI_CONFIG_PASSPHRASE_FILE-none}\"}]"`)

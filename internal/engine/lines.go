@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// lines keeps what is written and hands it on by line. Both outputs of a command
-// write to it at the same time.
+// lines keeps everything written to it and passes it on line by line. Both
+// outputs of a command write to it in parallel.
 type lines struct {
 	each func(line string)
 
@@ -18,8 +18,8 @@ type lines struct {
 	pending []byte
 }
 
-// escapes are a terminal's control sequences, which some tools print although
-// nobody asked for colours.
+// escapes are terminal control sequences, which some tools print even though no
+// one asked for colours.
 var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 
 func (l *lines) Write(p []byte) (int, error) {
@@ -46,7 +46,7 @@ func (l *lines) String() string {
 	return escapes.ReplaceAllString(l.all.String(), "")
 }
 
-// tee writes to both.
+// tee writes to both writers.
 type tee struct{ first, second io.Writer }
 
 func (t *tee) Write(p []byte) (int, error) {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// Lock is the lock of a Pulumi stack whose state a file, an S3 or a Cloud Storage
-// backend holds.
+// Lock is the lock of a Pulumi stack whose state is in a file, S3 or Cloud
+// Storage backend.
 type Lock struct {
 	User, Host string
 	PID        int
 	Since      time.Time
 }
 
-// LockedError says that somebody is changing the stack.
+// LockedError reports that someone else is changing the stack.
 type LockedError struct {
 	Lock Lock
 	Err  error
@@ -30,10 +30,10 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Unwrap() error { return e.Err }
 
-// lockPattern is how Pulumi names the holder of a lock.
+// lockPattern matches Pulumi's description of a lock's holder.
 var lockPattern = regexp.MustCompile(`created by (.+)@(.+) \(pid (\d+)\) at (\S+)`)
 
-// Locked finds out whether a command failed because of a lock, and returns it then.
+// Locked reports whether a command failed because of a lock, and returns the lock.
 func Locked(err error) (*LockedError, bool) {
 	found := lockPattern.FindStringSubmatch(Printed(err))
 	if found == nil {
@@ -47,19 +47,18 @@ func Locked(err error) (*LockedError, bool) {
 	return &LockedError{Lock{found[1], found[2], pid, since}, err}, true
 }
 
-// Abandoned tells whether the holder was a process of this machine that is no
-// more.
+// Abandoned reports whether the holder was a process on this machine that has ended.
 func (l Lock) Abandoned() bool {
 	return l.Here() && !Alive(l.PID)
 }
 
-// Here tells whether the holder is or was a process of this machine.
+// Here reports whether the holder is or was a process on this machine.
 func (l Lock) Here() bool {
 	host, err := os.Hostname()
 	return err == nil && host == l.Host
 }
 
-// Alive tells whether a process exists and has not ended.
+// Alive reports whether a process exists and has not ended.
 func Alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return (err == nil || errors.Is(err, syscall.EPERM)) && !ended(pid)

@@ -2,12 +2,12 @@ package engine
 
 import "strings"
 
-// longest is how many lines of a failed command are shown when it is not known
-// which of them matter.
+// longest is how many lines of a failed command are shown when the relevant
+// ones are unknown.
 const longest = 40
 
-// cdkMessage is what matters of what a failed cdk printed: the resources that
-// failed, or what it says after its cross.
+// cdkMessage returns the relevant part of the output of a failed cdk: the failed
+// resources, or the text after its cross.
 func cdkMessage(printed string) string {
 	for _, begin := range []string{"\nFailed resources:", "\n❌", "\n‣"} {
 		if i := strings.Index(printed, begin); i >= 0 {
@@ -17,7 +17,7 @@ func cdkMessage(printed string) string {
 	return tail(printed)
 }
 
-// pulumiMessage is the diagnostics of what a failed pulumi printed.
+// pulumiMessage returns the diagnostics in the output of a failed pulumi.
 func pulumiMessage(printed string) string {
 	_, diagnostics, ok := strings.Cut(printed, "\nDiagnostics:\n")
 	if !ok {
@@ -28,7 +28,7 @@ func pulumiMessage(printed string) string {
 	}
 	var lines []string
 	for line := range strings.Lines(diagnostics) {
-		// It says so each time, and of every stack.
+		// Pulumi prints this every time, for every stack.
 		if !strings.Contains(line, "warning: using pulumi-language-go from $PATH") {
 			lines = append(lines, line)
 		}

@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// attributes put a command into a process group of its own, and have the kernel
-// kill it when this process dies: nobody would read what it does any more.
+// attributes puts a command into its own process group, and makes the kernel kill
+// it when this process dies: no one would read its output any more.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// ended tells whether a process is only a record that its parent has not read yet:
+// ended reports whether a process is a zombie, not yet reaped by its parent:
 // proc_pid_stat(5).
 func ended(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

@@ -4,8 +4,8 @@ package engine
 
 import "syscall"
 
-// attributes put a command into a process group of its own.
+// attributes puts a command into its own process group.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// ended is not known here.
+// ended is not implemented on this system.
 func ended(int) bool { return false }

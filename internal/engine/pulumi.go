@@ -10,17 +10,17 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// Pulumi is the Pulumi command line. The backend that holds the state is what
-// Pulumi itself takes it to be: PULUMI_BACKEND_URL, or else the one of Pulumi.yaml.
+// Pulumi is the Pulumi command line. The state is in the backend that Pulumi
+// itself chooses: PULUMI_BACKEND_URL, or else the one in Pulumi.yaml.
 type Pulumi struct {
 	Path    string // of the executable
-	Root    string // the project's
+	Root    string // of the project
 	Env     environment.Environment
 	Environ []string
-	Each    func(line string) // is called with every line that it prints; may be nil
+	Each    func(line string) // called with every line of output; may be nil
 }
 
-// The variables of a passphrase: Pulumi documentation, "Environment variables".
+// The variables that set a passphrase: Pulumi documentation, "Environment variables".
 const (
 	passphrase     = "PULUMI_CONFIG_PASSPHRASE"
 	passphraseFile = "PULUMI_CONFIG_PASSPHRASE_FILE"
@@ -33,14 +33,14 @@ func (p Pulumi) run(ctx context.Context, args ...string) (string, error) {
 	if !slices.ContainsFunc(environ, func(pair string) bool {
 		return strings.HasPrefix(pair, passphrase+"=") || strings.HasPrefix(pair, passphraseFile+"=")
 	}) {
-		// A backend of one's own wants a passphrase for a stack's secrets, of which
-		// there are none here.
+		// A self-managed backend requires a passphrase for a stack's secrets;
+		// this stack has no secrets.
 		environ = append(slices.Clone(environ), passphrase+"=")
 	}
 	return command{shown, p.Path, args, p.Root, environ, p.Each, pulumiMessage}.run(ctx)
 }
 
-// quietly runs pulumi for what it prints, which is for programs.
+// quietly runs pulumi for output that is meant for programs.
 func (p Pulumi) quietly(ctx context.Context, args ...string) (string, error) {
 	p.Each = nil
 	return p.run(ctx, args...)
@@ -57,18 +57,18 @@ func (p Pulumi) Select(ctx context.Context) error {
 	return err
 }
 
-// Up makes Google's side what the program says: pulumi up.
+// Up applies the program to Google Cloud: pulumi up.
 func (p Pulumi) Up(ctx context.Context) error {
 	_, err := p.run(ctx, p.of("up", "--yes", "--skip-preview", "--suppress-outputs")...)
 	return err
 }
 
-// Preview returns what Up would change, for people: pulumi preview.
+// Preview returns what Up would change, as text for people: pulumi preview.
 func (p Pulumi) Preview(ctx context.Context) (string, error) {
 	return p.run(ctx, p.of("preview", "--suppress-outputs")...)
 }
 
-// Changes tells whether Up would change anything, after a look at the cloud.
+// Changes reports whether Up would change anything, after refreshing from the cloud.
 func (p Pulumi) Changes(ctx context.Context) (bool, error) {
 	out, err := p.quietly(ctx, p.of("preview", "--json", "--refresh")...)
 	if err != nil {
@@ -86,8 +86,7 @@ func (p Pulumi) Changes(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// Destroy deletes what the stack holds, or of it only the given URNs: pulumi
-// destroy.
+// Destroy deletes the stack's resources, or only the given URNs: pulumi destroy.
 func (p Pulumi) Destroy(ctx context.Context, urns ...string) error {
 	args := p.of("destroy", "--yes", "--skip-preview", "--suppress-outputs")
 	for _, urn := range urns {
@@ -97,8 +96,8 @@ func (p Pulumi) Destroy(ctx context.Context, urns ...string) error {
 	return err
 }
 
-// Remove deletes the stack's record, which holds nothing any more; the
-// environment's file stays: pulumi stack rm.
+// Remove deletes the record of the empty stack; the environment's file stays:
+// pulumi stack rm.
 func (p Pulumi) Remove(ctx context.Context) error {
 	_, err := p.run(ctx, "stack", "rm", p.Env.Name, "--yes", "--non-interactive", "--color=never", "--preserve-config")
 	return err
@@ -110,7 +109,7 @@ func (p Pulumi) Cancel(ctx context.Context) error {
 	return err
 }
 
-// Exists tells whether the backend has the environment's stack.
+// Exists reports whether the backend has the environment's stack.
 func (p Pulumi) Exists(ctx context.Context) (bool, error) {
 	out, err := p.quietly(ctx, "stack", "ls", "--json", "--non-interactive", "--color=never")
 	if err != nil {
@@ -125,15 +124,15 @@ func (p Pulumi) Exists(ctx context.Context) (bool, error) {
 	}), nil
 }
 
-// Resource is one that the stack's state holds.
+// Resource is a resource in the stack's state.
 type Resource struct {
 	URN    string
 	Type   string
 	ID     string
-	Custom bool // a resource of a cloud, not a component of the program
+	Custom bool // a cloud resource, not a component of the program
 }
 
-// Resources are what the stack's state holds: pulumi stack export.
+// Resources returns the resources in the stack's state: pulumi stack export.
 func (p Pulumi) Resources(ctx context.Context) ([]Resource, error) {
 	out, err := p.quietly(ctx, p.of("stack export")...)
 	if err != nil {

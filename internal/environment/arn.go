@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// arn is the form of all ARNs in settings: AWS General Reference, "Amazon Resource
-// Names (ARNs)".
+// arn is the format of all ARNs in settings: AWS General Reference, "Amazon
+// Resource Names (ARNs)".
 type arn struct{ service, region, account, resource string }
 
 func parseARN(text string) (arn, bool) {
@@ -20,10 +20,10 @@ func parseARN(text string) (arn, bool) {
 
 var (
 	// Amazon SNS API Reference, "CreateTopic". A FIFO topic, whose name ends in
-	// .fifo, takes no alarms' messages.
+	// .fifo, cannot receive alarms.
 	topicPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
-	// AWS KMS Developer Guide, "Key identifiers (KeyId)"; mrk- begins the id of a
-	// multi-Region key.
+	// AWS KMS Developer Guide, "Key identifiers (KeyId)"; the id of a
+	// multi-Region key starts with mrk-.
 	keyPattern = regexp.MustCompile(`^key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$`)
 	// IAM User Guide, "IAM and AWS STS quotas": a path of up to 512 characters, a
 	// name of up to 128.

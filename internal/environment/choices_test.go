@@ -15,7 +15,7 @@ const (
 	boundary = "arn:aws:iam::123456789012:policy/teams/boundary"
 )
 
-// manyRoles are n roles, joined by commas.
+// manyRoles returns n roles, joined by commas.
 func manyRoles(n int) string {
 	var roles []string
 	for i := range n {
@@ -32,14 +32,14 @@ func manyTags(n int) string {
 	return strings.Join(tags, ",")
 }
 
-// TestChoices holds the settings that are off by default to their rules, alone and
-// with those that they need or exclude.
+// TestChoices checks the settings that are off by default against their rules,
+// alone and with those that they require or exclude.
 func TestChoices(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		settings string // KEY=VALUE, joined by |
-		field    string // of the problem; empty for good values
-		problem  string // a part of it
+		field    string // of the problem; empty for valid values
+		problem  string // a substring
 	}{
 		{"keyTemplate={date}/{directory}{stem}-{generation}{extension}", "", ""},
 		{"keyTemplate={objekt}", "keyTemplate", "has the unknown placeholder {objekt}"},

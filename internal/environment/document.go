@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Document writes an environment's file: the given settings, and below them every
-// other one as a comment with its default and meaning. The values are not checked;
-// Parse does that.
+// Document writes an environment's file: the given settings, and below them all others
+// as comments with default and meaning. The values are not checked; Parse does that.
 func Document(name string, values map[string]string) string {
 	var given, others strings.Builder
 	for _, s := range Settings() {
@@ -32,11 +31,11 @@ func suffixed(suffix string) string {
 	return fmt.Sprintf("; %q is appended to the names of role, function, service account, pool and provider", suffix)
 }
 
-// plain is a YAML scalar that can only be the string that it looks like.
+// plain matches YAML scalars that can only be the string that they look like.
 var plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._/-]*$`)
 
-// quoted writes a value so that YAML reads a string: an account id that begins
-// with zeros would be another number.
+// quoted writes a value so that YAML reads a string: an account id with leading
+// zeros would become another number.
 func quoted(value string) string {
 	if plain.MatchString(value) && value != "true" && value != "false" && value != "null" && value != "yes" && value != "no" {
 		return value

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestDocument writes environments and reads them back as any other.
+// TestDocument writes environments and reads them back like any other.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	for name, values := range map[string]map[string]string{
@@ -40,8 +40,8 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestDocumentsComments takes the comment signs away, after which the file says the
-// defaults itself.
+// TestDocumentsComments uncomments the defaults, after which the file
+// sets them explicitly.
 func TestDocumentsComments(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{"awsAccount": "123456789012", "googleProject": "my-project"}

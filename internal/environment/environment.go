@@ -6,8 +6,8 @@
 //
 // It is not a deployment: it touches no cloud. Values come, in this order, from
 // the file's "gcs-to-s3:<key>" entries, and from the defaults of the settings
-// table, to which the environment's suffix is added where a cloud demands
-// unique names. All mistakes are reported together, as Problems.
+// table, to which the environment's suffix is added where a cloud requires unique
+// names. All mistakes are reported together, as Problems.
 package environment
 
 import (
@@ -19,21 +19,21 @@ import (
 // it is the project name of Pulumi.yaml.
 const Namespace = "gcs-to-s3"
 
-// Default is the name of the environment that carries the article's names.
+// Default is the name of the environment that uses the article's names.
 const Default = "dev"
 
-// RolePolicies says which rights the Lambda's role gets.
+// RolePolicies selects the permissions of the Lambda's role.
 type RolePolicies string
 
 const (
-	// LeastPrivilege grants writing below the destination prefix of the one
+	// LeastPrivilege allows writing below the destination prefix of the one
 	// bucket, and writing to the function's own log group.
 	LeastPrivilege RolePolicies = "least-privilege"
 	// ArticlePolicies attaches AmazonS3FullAccess and AWSLambdaBasicExecutionRole.
 	ArticlePolicies RolePolicies = "article"
 )
 
-// ViewerScope says where the service account becomes Storage Object Viewer.
+// ViewerScope selects where the service account becomes Storage Object Viewer.
 type ViewerScope string
 
 const (
@@ -51,7 +51,7 @@ const (
 	X8664 Architecture = "x86_64"
 )
 
-// GOARCH is the Go compiler's name of the architecture.
+// GOARCH returns the Go compiler's name for the architecture.
 func (a Architecture) GOARCH() string {
 	if a == X8664 {
 		return "amd64"
@@ -59,7 +59,7 @@ func (a Architecture) GOARCH() string {
 	return "arm64"
 }
 
-// LogRemoval says what becomes of the log group when its stack is destroyed.
+// LogRemoval selects what happens to the log group when its stack is destroyed.
 type LogRemoval string
 
 const (
@@ -67,8 +67,8 @@ const (
 	RetainLogs  LogRemoval = "retain"
 )
 
-// Environment is one validated environment. The settings table (Settings) says
-// what each field means, its key, default and rule.
+// Environment is a validated environment. The settings table (Settings) documents
+// the meaning, key, default and rule of each field.
 type Environment struct {
 	Name string // the Pulumi stack's name, and the file's: Pulumi.<Name>.yaml
 
@@ -77,7 +77,7 @@ type Environment struct {
 	GoogleProject string // the project's id, not its number
 	Suffix        string
 	Owner         string
-	Expires       string // a day, or a moment as RFC 3339 writes it; empty for never
+	Expires       string // a date, or a time in RFC 3339; empty for never
 
 	Role           string
 	Function       string
@@ -89,18 +89,18 @@ type Environment struct {
 	DestinationBucket string // on S3
 	Object            string
 	DestinationPrefix string
-	KeyTemplate       string // of package objectkey
+	KeyTemplate       string // see package objectkey
 	KMSKey            string // ARN; empty for the bucket's own encryption
 
-	Overwrite    string // one of variables.Overwrites
-	SourceChange string // one of variables.SourceChanges
+	Overwrite    string // one of invocation.Overwrites
+	SourceChange string // one of invocation.SourceChanges
 	Concurrency  int
 	Streams      int
 
 	RolePolicies RolePolicies
 	ViewerScope  ViewerScope
-	DirectAccess bool   // there is no service account
-	TrustedRoles string // Trusted reads it
+	DirectAccess bool   // without a service account
+	TrustedRoles string // parsed by Trusted
 
 	Schedule         string // empty for none
 	ScheduleTimezone string
@@ -112,7 +112,7 @@ type Environment struct {
 	AlarmTopic      string // ARN, or empty
 
 	PermissionsBoundary string // ARN, or empty
-	Tags                string // AWSTags reads it
+	Tags                string // parsed by AWSTags
 
 	Architecture     Architecture
 	TimeoutSeconds   int
@@ -129,9 +129,9 @@ type Environment struct {
 	Google GoogleAPIs // not a setting of ours
 }
 
-// GoogleAPIs are what the file's gcp: entries say of Google's APIs. They are
-// settings of Pulumi's Google Cloud provider, which checks them; where one is
-// empty, Google's own address is meant.
+// GoogleAPIs are the file's gcp: entries about Google's APIs. They are settings
+// of Pulumi's Google Cloud provider, which validates them; an empty one means
+// Google's own address.
 type GoogleAPIs struct {
 	IAM             string // http://127.0.0.1:8080/v1/
 	ResourceManager string
@@ -141,7 +141,7 @@ type GoogleAPIs struct {
 	AccessToken     string
 }
 
-// keys are the keys of the entries: Pulumi Registry, "Google Cloud
+// keys returns the keys of the entries: Pulumi Registry, "Google Cloud
 // installation & configuration".
 func (g *GoogleAPIs) keys() map[string]*string {
 	return map[string]*string{
@@ -154,23 +154,23 @@ func (g *GoogleAPIs) keys() map[string]*string {
 	}
 }
 
-// AssumedRole is the ARN that every session of the role shares, and the value
+// AssumedRole returns the ARN that all sessions of the role share, and the value
 // of attribute.aws_role on Google's side: arn:aws:sts::ACCOUNT:assumed-role/ROLE.
 func (e Environment) AssumedRole() string {
 	return fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s", e.AWSAccount, e.Role)
 }
 
-// Subject is the google.subject of the function's sessions: the assumed role
-// with the session name, for which Lambda takes the function's name.
+// Subject returns the google.subject of the function's sessions: the assumed role
+// with the session name, which Lambda sets to the function's name.
 func (e Environment) Subject() string { return e.AssumedRole() + "/" + e.Function }
 
-// RoleARN is the role's IAM ARN.
+// RoleARN returns the role's IAM ARN.
 func (e Environment) RoleARN() string {
 	return fmt.Sprintf("arn:aws:iam::%s:role/%s", e.AWSAccount, e.Role)
 }
 
-// ServiceAccountEmail is the service account's address. It is empty with direct
-// access, which needs none.
+// ServiceAccountEmail returns the service account's address. It is empty with
+// direct access, which needs none.
 func (e Environment) ServiceAccountEmail() string {
 	if e.DirectAccess {
 		return ""
@@ -178,33 +178,33 @@ func (e Environment) ServiceAccountEmail() string {
 	return fmt.Sprintf("%s@%s.iam.gserviceaccount.com", e.ServiceAccount, e.GoogleProject)
 }
 
-// DeadLetters is the name of the queue of events that failed.
+// DeadLetters returns the name of the queue of failed events.
 func (e Environment) DeadLetters() string { return e.Function + "-dead-letters" }
 
-// DeadLettersARN is the queue's ARN.
+// DeadLettersARN returns the queue's ARN.
 func (e Environment) DeadLettersARN() string {
 	return fmt.Sprintf("arn:aws:sqs:%s:%s:%s", e.AWSRegion, e.AWSAccount, e.DeadLetters())
 }
 
-// LogGroup is the name of the function's log group.
+// LogGroup returns the name of the function's log group.
 func (e Environment) LogGroup() string { return "/aws/lambda/" + e.Function }
 
-// RoleStack and FunctionStack are the names of the CDK's stacks, which stay the
-// same when names inside them change.
+// RoleStack and FunctionStack return the names of the CDK's stacks, which stay
+// the same when names inside them change.
 func (e Environment) RoleStack() string     { return "gcs-to-s3-" + e.Name + "-role" }
 func (e Environment) FunctionStack() string { return "gcs-to-s3-" + e.Name + "-function" }
 
-// CredentialFileName is the name of the credential configuration inside the
+// CredentialFileName returns the name of the credential configuration inside the
 // function's bundle, the same that Google's console gives the download.
 func (e Environment) CredentialFileName() string {
 	return "clientLibraryConfig-" + e.Provider + ".json"
 }
 
-// OutputDir is where programs leave what they make for this environment, below
-// the project's root.
+// OutputDir returns the folder below the project's root where programs put their
+// output for this environment.
 func (e Environment) OutputDir(root string) string { return filepath.Join(root, "out", e.Name) }
 
-// CredentialFile is the path at which `pulumi up` leaves the credential
+// CredentialFile returns the path to which `pulumi up` writes the credential
 // configuration and from which the function's stack takes it.
 func (e Environment) CredentialFile(root string) string {
 	return filepath.Join(e.OutputDir(root), e.CredentialFileName())

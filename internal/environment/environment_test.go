@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// minimal are the settings that have no default.
+// minimal returns the settings that have no default.
 func minimal() map[string]string {
 	return map[string]string{"awsAccount": "123456789012", "googleProject": "demo-project"}
 }
@@ -91,7 +91,7 @@ func TestRules(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("a", n) }
 	for _, tt := range []struct {
 		key, value string
-		problem    string // a part of it; empty for a good value
+		problem    string // a substring; empty for a valid value
 	}{
 		{"awsAccount", "012345678901", ""},
 		{"awsAccount", "1234-5678-9012", "must be 12 digits"},
@@ -247,7 +247,7 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// YAML would read the account as octal or as a float; it must stay as typed.
+	// YAML would read the account as octal or as a float; it must stay as written.
 	write("good", "encryptionsalt: v1:x\nconfig:\n  gcp:iamCustomEndpoint: http://127.0.0.1/v1/\n  gcp:accessToken:\n    secure: AAA\n  gcs-to-s3:awsAccount: 012345670123\n  gcs-to-s3:googleProject: demo-project\n  gcs-to-s3:suffix:\n")
 	env, err := Load(dir, "good")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// Variables are the environment variables of the function, by name.
+// Variables returns the environment variables of the function, by name.
 func (e Environment) Variables() map[string]string {
 	all := map[string]string{
 		invocation.EnvGoogleCredentials: e.CredentialFileName(),

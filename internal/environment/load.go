@@ -13,12 +13,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// FileName is the name of an environment's file in the project's root.
+// FileName returns the name of an environment's file in the project's root.
 func FileName(name string) string { return "Pulumi." + name + ".yaml" }
 
-// Names are the environments that have a file in dir, sorted.
+// Names returns the environments that have a file in dir, sorted.
 func Names(dir string) []string {
-	files, _ := filepath.Glob(filepath.Join(dir, FileName("*"))) // the pattern is a good one
+	files, _ := filepath.Glob(filepath.Join(dir, FileName("*"))) // the pattern is valid
 	var names []string
 	for _, file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
@@ -29,8 +29,8 @@ func Names(dir string) []string {
 	return names
 }
 
-// CheckName checks an environment's name, which is in the names of files and stacks.
-// The error is *Problems.
+// CheckName checks an environment's name, which is part of the names of files and
+// stacks. The error is *Problems.
 func CheckName(name string) error {
 	if sized(name, namePattern, 1, maxName) {
 		return nil
@@ -39,8 +39,8 @@ func CheckName(name string) error {
 }
 
 // Load reads and validates the environment called name from its file in dir.
-// Entries of other namespaces belong to Pulumi's providers; of them only those that
-// GoogleAPIs names are read. Bad values are reported as *Problems, all together.
+// Entries in other namespaces belong to Pulumi's providers; only those in
+// GoogleAPIs are read. Invalid values are reported together as *Problems.
 func Load(dir, name string) (Environment, error) {
 	values, apis, err := read(dir, name)
 	if err != nil {
@@ -53,7 +53,7 @@ func Load(dir, name string) (Environment, error) {
 	return env, err
 }
 
-// Values are the settings that an environment's file gives, by key, unchecked.
+// Values returns the settings in an environment's file, by key, unchecked.
 func Values(dir, name string) (map[string]string, error) {
 	values, _, err := read(dir, name)
 	return values, err
@@ -78,9 +78,9 @@ func read(dir, name string) (map[string]string, GoogleAPIs, error) {
 	return values, apis, nil
 }
 
-// readValues takes our entries out of a stack configuration file, as they were
-// typed: 012345678901 stays twelve digits although YAML reads it as a number; and
-// those of the Google Cloud provider that are plain.
+// readValues extracts our entries from a stack configuration file as written:
+// 012345678901 stays twelve digits although YAML reads it as a number. It also
+// returns the Google Cloud provider's entries that are plain values.
 func readValues(data []byte) (map[string]string, GoogleAPIs, error) {
 	var file struct {
 		Config map[string]yaml.Node `yaml:"config"`
@@ -112,7 +112,7 @@ func readValues(data []byte) (map[string]string, GoogleAPIs, error) {
 	return values, apis, nil
 }
 
-// Parse makes an environment of settings by key, fills in the defaults and
+// Parse makes an environment from settings by key, fills in the defaults and
 // checks every rule. The error is *Problems.
 func Parse(name string, values map[string]string) (Environment, error) {
 	env := Environment{Name: name, Suffix: values["suffix"]}
@@ -123,7 +123,7 @@ func Parse(name string, values map[string]string) (Environment, error) {
 			problems = append(problems, Problem{key, values[key], "is not a setting", "see docs/settings.md; did you mean " + nearest(key, settings) + "?"})
 		}
 	}
-	// Checks look at several fields, so all values are stored first.
+	// Rules may concern several fields, so all values are stored first.
 	broken := map[string]bool{}
 	text := map[string]string{}
 	for _, s := range settings {
@@ -177,8 +177,8 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-// nearest is the setting whose key shares the longest beginning or, failing
-// that, the most letters with what was typed.
+// nearest returns the key of the setting that shares the longest prefix or,
+// failing that, the most letters with key.
 func nearest(key string, settings []Setting) string {
 	best, score := "", -1
 	for _, s := range settings {

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// Mark says whose a resource is. AWS keeps it in tags; Google's service accounts
-// and pools have no labels, so that it stands in their descriptions.
+// Mark identifies the environment, owner and expiry of a resource. AWS keeps it
+// in tags; Google's service accounts and pools have no labels, so there it is in
+// the description.
 type Mark struct {
 	Environment string
-	Owner       string    // empty for nobody in particular
+	Owner       string    // empty for no one in particular
 	Expires     time.Time // zero for never
 }
 
@@ -22,13 +23,13 @@ const (
 	TagExpires     = "gcs-to-s3:expires"
 )
 
-// Mark is what the environment's resources carry.
+// Mark returns the mark of the environment's resources.
 func (e Environment) Mark() Mark {
-	expires, _ := parseExpiry(e.Expires) // checked
+	expires, _ := parseExpiry(e.Expires) // already checked
 	return Mark{e.Name, e.Owner, expires}
 }
 
-// Tags are the mark as AWS keeps it.
+// Tags returns the mark as AWS tags.
 func (m Mark) Tags() map[string]string {
 	tags := map[string]string{TagEnvironment: m.Environment}
 	if m.Owner != "" {
@@ -40,14 +41,14 @@ func (m Mark) Tags() map[string]string {
 	return tags
 }
 
-// MarkOf reads a mark out of tags.
+// MarkOf reads a mark from tags.
 func MarkOf(tags map[string]string) (Mark, bool) {
 	expires, err := parseExpiry(tags[TagExpires])
 	return Mark{tags[TagEnvironment], tags[TagOwner], expires}, err == nil && tags[TagEnvironment] != ""
 }
 
-// String is the mark as it stands in a description: [gcs-to-s3 pr-7 owner=alice
-// expires=2026-12-01T00:00:00Z].
+// String returns the mark as written in a description: [gcs-to-s3 pr-7
+// owner=alice expires=2026-12-01T00:00:00Z].
 func (m Mark) String() string {
 	s := "[" + Namespace + " " + m.Environment
 	if m.Owner != "" {
@@ -61,7 +62,7 @@ func (m Mark) String() string {
 
 var markPattern = regexp.MustCompile(`\[` + Namespace + ` ([a-z0-9-]+)(?: owner=([^] ]+))?(?: expires=([^] ]+))?\]`)
 
-// FindMark reads a mark out of a description.
+// FindMark reads a mark from a description.
 func FindMark(description string) (Mark, bool) {
 	found := markPattern.FindStringSubmatch(description)
 	if found == nil {
@@ -71,12 +72,12 @@ func FindMark(description string) (Mark, bool) {
 	return Mark{found[1], found[2], expires}, err == nil
 }
 
-// Expired tells whether the environment's time is up.
+// Expired reports whether the environment has expired.
 func (m Mark) Expired(now time.Time) bool { return !m.Expires.IsZero() && !now.Before(m.Expires) }
 
-// parseExpiry reads a moment, or a day, which ends at its midnight UTC. When Pulumi
-// writes a stack's file anew, it turns what was typed without quotes into Go's own
-// form of a moment; midnight UTC was a day then, or as good as one.
+// parseExpiry parses a time, or a date, which expires at the end of that day in
+// UTC. When Pulumi rewrites a stack's file, it turns an unquoted value into Go's
+// own format of a time; midnight UTC was then a date, or as good as one.
 func parseExpiry(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

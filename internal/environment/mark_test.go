@@ -48,7 +48,7 @@ func TestExpires(t *testing.T) {
 		"":                          {},
 		"2026-12-01":                time.Date(2026, 12, 2, 0, 0, 0, 0, time.UTC),
 		"2026-12-01T12:00:00+09:00": time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC),
-		// As Pulumi writes what was typed without quotes.
+		// As Pulumi rewrites unquoted values.
 		"2026-12-01 00:00:00 +0000 UTC":   time.Date(2026, 12, 2, 0, 0, 0, 0, time.UTC),
 		"2026-12-01 12:00:00 +0900 +0900": time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC),
 		"2026-12-01 12:00:00 +0000 UTC":   time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC),
@@ -65,8 +65,8 @@ func TestExpires(t *testing.T) {
 	}
 }
 
-// TestMarksFitIntoDescriptions: the longest mark, behind the longest that stands
-// before one in infra.
+// TestMarksFitIntoDescriptions: the longest mark fits after the longest text that
+// infra puts before one.
 func TestMarksFitIntoDescriptions(t *testing.T) {
 	t.Parallel()
 	mark := Mark{strings.Repeat("e", maxName), strings.Repeat("o", maxOwner), time.Date(2026, 12, 31, 18, 0, 0, 0, time.FixedZone("", 9*3600))}

@@ -8,7 +8,7 @@ import (
 // Problem is one mistake in an environment.
 type Problem struct {
 	Field string // the setting's key
-	Value string // what was given; empty for nothing
+	Value string // the given value; empty for none
 	Rule  string // what the value must be, with the source of the rule
 	Hint  string // what to do about it
 }
@@ -21,8 +21,8 @@ func (p Problem) String() string {
 	return s
 }
 
-// Problems are all mistakes of one environment. It is the error that Load and
-// Parse return for bad values.
+// Problems are all mistakes in an environment. It is the error that Load and
+// Parse return for invalid values.
 type Problems struct {
 	Environment string
 	List        []Problem

@@ -33,8 +33,8 @@ const (
 
 	minLifetime, maxLifetime = 600, 43200 // "Create a credential configuration" (gcloud create-cred-config), seconds
 
-	// DefaultAsyncRetries is Lambda's own, and the most: Lambda API reference,
-	// "PutFunctionEventInvokeConfig".
+	// DefaultAsyncRetries is Lambda's default, and its maximum: Lambda API
+	// reference, "PutFunctionEventInvokeConfig".
 	DefaultAsyncRetries = 2
 
 	// MaxSubject is the longest google.subject, in bytes: IAM API reference,
@@ -56,7 +56,7 @@ var (
 	gcsBucketPattern      = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*[a-z0-9]$`)
 	s3BucketPattern       = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`)
 
-	// The values that CloudWatch Logs takes: API reference, "PutRetentionPolicy".
+	// The values that CloudWatch Logs accepts: API reference, "PutRetentionPolicy".
 	retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 )
 
@@ -86,7 +86,8 @@ func between(value func(*Environment) int, low, high int, hint string) check {
 	}
 }
 
-// sized is the common rule of names: a pattern and a length in bytes.
+// sized reports whether a name matches a pattern and has a length, in
+// bytes, from low to high.
 func sized(value string, pattern *regexp.Regexp, low, high int) bool {
 	return low <= len(value) && len(value) <= high && pattern.MatchString(value)
 }
@@ -115,7 +116,7 @@ func checkSuffix(e *Environment) (string, string, bool) {
 	return "must be empty, or a hyphen and lower-case letters or digits, such as -pr7", "it is appended to names; start it with a hyphen", e.Suffix == "" || suffixPattern.MatchString(e.Suffix)
 }
 
-// maxOwner keeps the mark within a description's 256 characters: IAM API
+// maxOwner keeps the mark within the 256 characters of a description: IAM API
 // reference, "projects.locations.workloadIdentityPools".
 const maxOwner = 64
 
@@ -138,7 +139,7 @@ func checkFunction(e *Environment) (string, string, bool) {
 
 func checkServiceAccount(e *Environment) (string, string, bool) {
 	if e.DirectAccess {
-		return "", "", true // checkDirect holds that none is named
+		return "", "", true // checkDirect rejects any that is named
 	}
 	return fmt.Sprintf("must be a service account ID: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minServiceAccount, maxServiceAccount),
 		fmt.Sprintf("it has %d characters; give the part before the @; with a suffix, give a shorter name here", len(e.ServiceAccount)),
@@ -217,7 +218,7 @@ func checkTemplate(e *Environment) (string, string, bool) {
 	return "must be UTF-8", "default: " + objectkey.Default, utf8.ValidString(e.KeyTemplate)
 }
 
-// checkDirect holds settings to it that have no meaning without a service account.
+// checkDirect rejects settings that have no meaning without a service account.
 func checkDirect(e *Environment) (string, string, bool) {
 	const rule = "must be false if there are settings for a service account"
 	switch {
@@ -253,8 +254,8 @@ func endpointRule(value func(*Environment) string) check {
 	}
 }
 
-// checkSubject holds the two names to the one limit that neither cloud reports
-// until the first token is asked for.
+// checkSubject checks the two names against the one limit that neither cloud
+// reports before the first token request.
 func checkSubject(e *Environment) []Problem {
 	n := len(e.Subject())
 	if n <= MaxSubject {

@@ -5,19 +5,19 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	_ "time/tzdata" // so that every machine knows the same time zones
+	_ "time/tzdata" // gives every machine the same time zones
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
-// The defaults of a schedule, which mean nothing without one.
+// The defaults of a schedule; they have no effect without one.
 const (
 	defaultTimezone = "UTC"
 	defaultEvent    = "{}"
 )
 
 // maxEvent is the longest event, in bytes: Lambda Developer Guide, "Lambda quotas",
-// the payload of an asynchronous invocation. It is what a schedule makes.
+// the payload of an asynchronous invocation. Schedules invoke asynchronously.
 const maxEvent = 256 << 10
 
 // EventBridge Scheduler User Guide, "Schedule types in EventBridge Scheduler".

@@ -10,21 +10,21 @@ import (
 // Setting is one row of the settings table: a key of the environment file.
 type Setting struct {
 	Key     string
-	Default string // as it would be typed; empty for none
+	Default string // as it would be written; empty for none
 	Meaning string // one line, for people
 
 	required bool
 	suffixed bool   // the suffix is added to the default
-	stem     string // what it is added to, where the default leaves no room for it
+	stem     string // replaces the default where it leaves no room for the suffix
 	field    func(*Environment) any
 	check    func(*Environment) (rule, hint string, ok bool)
 }
 
-// Required reports whether the environment file must give the setting.
+// Required reports whether the environment file must include the setting.
 func (s Setting) Required() bool { return s.required }
 
-// Settings is the table of all settings, in the order in which people read
-// them. The README's table is checked against it.
+// Settings returns the table of all settings, in the order in which people read
+// them. The tables in the documentation are checked against it.
 func Settings() []Setting {
 	return []Setting{
 		{Key: "awsAccount", required: true, Meaning: "AWS account ID, in quotes",
@@ -127,7 +127,7 @@ func Settings() []Setting {
 	}
 }
 
-// set stores a typed value; it reports the rule that text breaks.
+// set parses text into a field; it returns the rule that text breaks.
 func set(field any, text string) (rule string, ok bool) {
 	switch f := field.(type) {
 	case *string:

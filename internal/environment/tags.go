@@ -9,7 +9,7 @@ import (
 )
 
 // The limits of tags: Tagging AWS Resources User Guide, "Tag naming limits and
-// requirements", characters and tags of a resource.
+// requirements"; lengths in characters, and the number of tags of a resource.
 const (
 	maxTagKey   = 128
 	maxTagValue = 256
@@ -18,18 +18,18 @@ const (
 
 var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
-// markTags is how many tags a mark may have.
+// markTags is the maximum number of tags in a mark.
 const markTags = 3
 
-// AWSTags are all tags of the environment's resources on AWS: its mark, and those
-// that it was given.
+// AWSTags returns all tags of the environment's resources on AWS: its mark, and
+// the tags in its settings.
 func (e Environment) AWSTags() map[string]string {
-	tags, _ := parseTags(e.Tags) // checked
+	tags, _ := parseTags(e.Tags) // already checked
 	maps.Copy(tags, e.Mark().Tags())
 	return tags
 }
 
-// parseTags reads KEY=VALUE,KEY=VALUE. What is wrong is an error with a hint.
+// parseTags parses KEY=VALUE,KEY=VALUE. Its error includes a hint.
 func parseTags(text string) (map[string]string, error) {
 	tags := map[string]string{}
 	if text == "" {

@@ -8,7 +8,7 @@ import (
 
 // maxTrusted keeps the condition of a provider within 4096 characters (IAM API
 // reference, "projects.locations.workloadIdentityPools.providers"), even if all
-// roles are of one account and have the longest names.
+// roles are in one account and have the longest names.
 const maxTrusted = 20
 
 // AWSRole is an IAM role by account and name.
@@ -17,14 +17,14 @@ type AWSRole struct {
 	Name    string
 }
 
-// Trusted are the roles besides the function's that Google's side admits.
+// Trusted returns the roles, besides the function's, that Google's side admits.
 func (e Environment) Trusted() []AWSRole {
-	roles, _, _ := e.parseTrusted() // checked
+	roles, _, _ := e.parseTrusted() // already checked
 	return roles
 }
 
-// parseTrusted reads ACCOUNT:ROLE,ROLE; it reports the rule that the text breaks,
-// and what to do about it.
+// parseTrusted parses ACCOUNT:ROLE,ROLE; it returns the rule that the text
+// breaks, and a hint.
 func (e Environment) parseTrusted() (roles []AWSRole, rule, hint string) {
 	if e.TrustedRoles == "" {
 		return nil, "", ""
@@ -62,7 +62,7 @@ func checkTrusted(e *Environment) (string, string, bool) {
 	return rule, hint, rule == ""
 }
 
-// Providers are the ids of all providers of the pool, the function's own first.
+// Providers returns the ids of all providers of the pool, the function's own first.
 func (e Environment) Providers() []string {
 	ids := []string{e.Provider}
 	for _, role := range e.Trusted() {
@@ -73,9 +73,10 @@ func (e Environment) Providers() []string {
 	return ids
 }
 
-// ProviderOf is the id of the provider that admits an account's roles: the
-// environment's for its own account, since an AWS provider admits one account, and
-// for another the same with the account behind it, as far as an id may be long.
+// ProviderOf returns the id of the provider that admits an account's roles, since
+// an AWS provider admits only one account. It is the environment's own for its
+// own account; for another, the account is appended, and the first part is cut to
+// the maximum length of an id.
 func (e Environment) ProviderOf(account string) string {
 	if account == e.AWSAccount {
 		return e.Provider

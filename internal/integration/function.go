@@ -21,7 +21,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// binary is a deployment package of the function's binary alone. It is built and
+// binary is a deployment package with only the function's binary. It is built and
 // packed once for all tests of a package: packing is slow under -race.
 var binary = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "gcs-to-s3-function-")
@@ -42,7 +42,7 @@ var binary = sync.OnceValues(func() ([]byte, error) {
 	return pack(nil, map[string][]byte{"bootstrap": content})
 })
 
-// Architecture is the one that functions of this machine have.
+// Architecture returns the architecture of functions on this machine.
 func Architecture() environment.Architecture {
 	if runtime.GOARCH == "arm64" {
 		return environment.ARM64
@@ -51,7 +51,7 @@ func Architecture() environment.Architecture {
 }
 
 // Deploy deploys the function, with the environment's credential configuration in
-// its bundle, as the CDK would. Changes are made to the request.
+// its bundle, as the CDK would. changes edit the request.
 func (c *Clouds) Deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInput)) {
 	t.Helper()
 	function, err := binary()
@@ -61,7 +61,7 @@ func (c *Clouds) Deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInpu
 	c.DeployBundle(t, Replace(t, function, c.Env.CredentialFileName(), c.Configuration(t).JSON()), changes...)
 }
 
-// DeployBundle is Deploy with another deployment package.
+// DeployBundle is like Deploy with another deployment package.
 func (c *Clouds) DeployBundle(t *testing.T, bundle []byte, changes ...func(*lambda.CreateFunctionInput)) {
 	t.Helper()
 	in := &lambda.CreateFunctionInput{
@@ -78,7 +78,7 @@ func (c *Clouds) DeployBundle(t *testing.T, bundle []byte, changes ...func(*lamb
 	}
 }
 
-// Bundle is a deployment package of executable files.
+// Bundle returns a deployment package of executable files.
 func Bundle(t *testing.T, files map[string][]byte) []byte {
 	t.Helper()
 	bundle, err := pack(nil, files)
@@ -88,7 +88,7 @@ func Bundle(t *testing.T, files map[string][]byte) []byte {
 	return bundle
 }
 
-// Replace is a deployment package with another content of one file.
+// Replace returns a deployment package with the content of one file replaced.
 func Replace(t *testing.T, bundle []byte, name string, content []byte) []byte {
 	t.Helper()
 	replaced, err := pack(bundle, map[string][]byte{name: content})
@@ -98,8 +98,8 @@ func Replace(t *testing.T, bundle []byte, name string, content []byte) []byte {
 	return replaced
 }
 
-// pack makes a deployment package of another's files, as they are packed already,
-// and of those given.
+// pack returns a deployment package with another's files, copied as they are, and
+// the given files.
 func pack(bundle []byte, files map[string][]byte) ([]byte, error) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)

@@ -1,7 +1,7 @@
 // Package integration sets the product up in the local clouds for tests that need
 // both: an environment whose endpoints are the sandbox's, its credential
-// configuration, and the function as the CDK would deploy it. The tests here hold
-// product and sandbox together; other packages' tests start from New.
+// configuration, and the function as the CDK would deploy it. The tests here
+// check product and sandbox together; other packages' tests start from New.
 package integration
 
 import (
@@ -13,14 +13,14 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
-// Clouds are both clouds with the default environment's resources in them, but for
-// the function.
+// Clouds are both clouds with the default environment's resources,
+// except for the function.
 type Clouds struct {
 	*sandboxtest.Clouds
 	Env environment.Environment // named "test"
 }
 
-// New starts both clouds and sets them up; they end with the test. Folder, clock
+// New starts both clouds and sets them up; they stop with the test. Folder, clock
 // and faults of opts are set here.
 func New(t *testing.T, opts sandbox.Options) *Clouds {
 	t.Helper()
@@ -40,12 +40,12 @@ func New(t *testing.T, opts sandbox.Options) *Clouds {
 	return &Clouds{c, env}
 }
 
-// CredentialNames are what the environment's credential configuration names.
+// CredentialNames returns the names in the environment's credential configuration.
 func (c *Clouds) CredentialNames() credential.Names {
 	return credential.Names{ProjectNumber: sandbox.ProjectNumber, Pool: c.Env.Pool, Provider: c.Env.Provider, ServiceAccount: c.Env.ServiceAccountEmail()}
 }
 
-// Configuration is the environment's credential configuration.
+// Configuration returns the environment's credential configuration.
 func (c *Clouds) Configuration(t *testing.T) credential.Configuration {
 	t.Helper()
 	cfg, err := credential.New(c.CredentialNames(), credential.Options{TokenURL: c.Env.GoogleTokenURL, IAMCredentialsEndpoint: c.Env.IAMCredentialsEndpoint, AllowLoopback: true})

@@ -25,7 +25,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
-// planned is what the Pulumi program asks for, by type.
+// planned collects the resources that the Pulumi program requests, by type.
 type planned struct {
 	env environment.Environment
 
@@ -55,8 +55,8 @@ func (p *planned) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 
 func (p *planned) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
 
-// perform makes in the local Google what the program of env asks for. An engine is
-// not needed for that: the rehearsal has one.
+// perform creates in the local Google what the program of env requests. It needs
+// no engine: the rehearsal uses one.
 func perform(t *testing.T, c *Clouds, env environment.Environment) {
 	t.Helper()
 	p := &planned{env: env, resources: map[string][]map[string]any{}}
@@ -89,9 +89,9 @@ func perform(t *testing.T, c *Clouds, env environment.Environment) {
 
 const secondAccount = "210987654321"
 
-// TestTrustedRoles runs the program of infra against the local Google, with roles
-// of two AWS accounts: those that it trusts read the object, directly or through
-// the service account, and no other does.
+// TestTrustedRoles runs the infra program against the local Google, with roles of
+// two AWS accounts: the trusted ones read the object, directly or through the
+// service account, and no others do.
 func TestTrustedRoles(t *testing.T) {
 	t.Parallel()
 	for name, choices := range map[string]map[string]string{
@@ -123,8 +123,8 @@ func TestTrustedRoles(t *testing.T) {
 			byCondition := `{"error":"unauthorized_client","error_description":"The given credential is rejected by the attribute condition."}`
 			for _, who := range []struct {
 				account, role string
-				provider      string // of the account whose provider is asked
-				want          string // the refusal; empty for none
+				provider      string // the account whose provider is used
+				want          string // the rejection; empty for none
 			}{
 				{sandbox.Account, env.Role, sandbox.Account, allowed},
 				{sandbox.Account, "reader", sandbox.Account, allowed},
@@ -160,7 +160,8 @@ func TestTrustedRoles(t *testing.T) {
 	}
 }
 
-// sessionOf is a session of a role in either account, which is made if need be.
+// sessionOf returns a session of a role in either account, creating
+// the role if necessary.
 func sessionOf(t *testing.T, c *Clouds, account, role string) api.Credentials {
 	t.Helper()
 	cloud := c.AWS
@@ -187,10 +188,10 @@ func sessionOf(t *testing.T, c *Clouds, account, role string) api.Credentials {
 type login struct {
 	creds    api.Credentials
 	audience string // the provider
-	account  string // the service account to become; empty stays the role
+	account  string // the service account to impersonate; empty to remain the role
 }
 
-// read reads an object with Google's own auth library.
+// read reads an object using Google's own auth library.
 func (l login) read(t *testing.T, c *Clouds, bucket, object string) (string, error) {
 	t.Helper()
 	options := &externalaccount.Options{

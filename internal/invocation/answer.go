@@ -1,18 +1,18 @@
 package invocation
 
-// Transferred is the body of the answer to a copy that succeeded.
+// Transferred is the body of the answer to a successful copy.
 const Transferred = "File transferred successfully"
 
-// What became of an object.
+// Outcomes of an object.
 const (
 	OutcomeCopied      = "copied"
 	OutcomeUnchanged   = "unchanged"   // the same bytes were there already
-	OutcomeFailed      = "failed"      // the error says why
-	OutcomeInterrupted = "interrupted" // the deadline cut it off; one of many only
+	OutcomeFailed      = "failed"      // see the error
+	OutcomeInterrupted = "interrupted" // stopped by the deadline; only with many objects
 )
 
-// Result is the answer to a copy of one object. There is no other: a copy that
-// failed is an error of the invocation.
+// Result is the answer to a copy of one object. A failed copy has none: it is an
+// error of the invocation.
 type Result struct {
 	StatusCode  int    `json:"statusCode"`        // 200
 	Body        string `json:"body"`              // Transferred
@@ -20,15 +20,15 @@ type Result struct {
 	Destination string `json:"destination"`       // s3://BUCKET/KEY
 	Outcome     string `json:"outcome"`           // copied or unchanged
 	Bytes       int64  `json:"bytes"`             // the object's size
-	Generation  int64  `json:"generation,string"` // that was copied
-	CRC32C      string `json:"crc32c"`            // base64 of the big-endian sum, as both clouds write it
+	Generation  int64  `json:"generation,string"` // the copied one
+	CRC32C      string `json:"crc32c"`            // base64 of the big-endian sum, as in both clouds
 	DurationMS  int64  `json:"durationMs"`
 }
 
-// ManyResult is the answer to an event that names many objects. Objects that failed
-// are in it: they are not an error of the invocation.
+// ManyResult is the answer to an event that names many objects. Failed objects
+// are part of it: they are not an error of the invocation.
 type ManyResult struct {
-	StatusCode  int            `json:"statusCode"` // 200; 207 when an object failed or the listing broke off
+	StatusCode  int            `json:"statusCode"` // 207 if an object failed or the listing broke off, otherwise 200
 	Body        string         `json:"body"`
 	Source      string         `json:"source"`      // gs://BUCKET/PREFIX
 	Destination string         `json:"destination"` // s3://BUCKET/PREFIX
@@ -37,12 +37,12 @@ type ManyResult struct {
 	Failed      int            `json:"failed"`
 	Bytes       int64          `json:"bytes"` // of the objects copied
 	DurationMS  int64          `json:"durationMs"`
-	Cursor      string         `json:"cursor,omitempty"` // for the next event, when there is more to do
-	Error       string         `json:"error,omitempty"`  // of the listing
+	Cursor      string         `json:"cursor,omitempty"` // for the next event, if there is more to do
+	Error       string         `json:"error,omitempty"`  // from the listing
 	Objects     []ObjectResult `json:"objects"`
 }
 
-// ObjectResult is what became of one of many objects.
+// ObjectResult is the outcome of one of many objects.
 type ObjectResult struct {
 	Object     string `json:"object"`
 	Key        string `json:"key"`
@@ -53,11 +53,11 @@ type ObjectResult struct {
 	Error      string `json:"error,omitempty"`
 }
 
-// TraceResult is the answer to an event with trace: what happened at each hop. A copy
-// that failed is not an error of the invocation then, so that the caller sees where
-// it failed.
+// TraceResult is the answer to an event with trace: what happened at each hop. A
+// failed copy is not an error of the invocation then, so that the caller sees
+// where it failed.
 type TraceResult struct {
-	StatusCode  int    `json:"statusCode"` // 200, or 502 when the copy failed
+	StatusCode  int    `json:"statusCode"` // 200, or 502 if the copy failed
 	Body        string `json:"body"`
 	Source      string `json:"source"`
 	Destination string `json:"destination"`
@@ -66,36 +66,36 @@ type TraceResult struct {
 	Generation  int64  `json:"generation,string,omitempty"`
 	CRC32C      string `json:"crc32c,omitempty"`
 	DurationMS  int64  `json:"durationMs"`
-	Trace       []Hop  `json:"trace"` // the hops that were reached, in order
+	Trace       []Hop  `json:"trace"` // the hops reached, in order
 }
 
-// The hops of a copy, in their order.
+// The hops of a copy, in order.
 const (
-	HopSession   = "role session"        // who the function is for AWS
-	HopPrincipal = "federated principal" // whom Google takes it for
-	HopAccount   = "service account"     // whom it becomes; not with direct access
+	HopSession   = "role session"        // the function's identity for AWS
+	HopPrincipal = "federated principal" // its identity for Google
+	HopAccount   = "service account"     // the account it impersonates; not with direct access
 	HopRead      = "object read"
 	HopWritten   = "object written"
 )
 
-// Hops are all hops, in their order.
+// Hops returns all hops, in order.
 func Hops() []string {
 	return []string{HopSession, HopPrincipal, HopAccount, HopRead, HopWritten}
 }
 
-// Hop is what happened at one hop. Error, Status and Code are those of its last
-// attempt, and absent when that succeeded.
+// Hop is what happened at a hop. Error, Status and Code are those of its last
+// attempt, and absent if that succeeded.
 type Hop struct {
 	Hop        string `json:"hop"`
-	Identity   string `json:"identity"` // who was become, or what was read or written
+	Identity   string `json:"identity"` // the identity assumed, or what was read or written
 	DurationMS int64  `json:"durationMs"`
 	Attempts   int    `json:"attempts"`
-	Status     int    `json:"status,omitempty"` // of HTTP; 0 without an answer
+	Status     int    `json:"status,omitempty"` // HTTP status; 0 without a response
 	Code       string `json:"code,omitempty"`
 	Error      string `json:"error,omitempty"`
 }
 
-// Identity is the identity of a hop that was reached, or empty.
+// Identity returns the identity of a hop, or an empty string if it was not reached.
 func (r TraceResult) Identity(hop string) string {
 	for _, h := range r.Trace {
 		if h.Hop == hop {

@@ -11,18 +11,18 @@ import (
 	"strings"
 )
 
-// decoder reads JSON objects whose names are matched exactly, which encoding/json
-// does not do. It collects errors; those about names that are not fields are kept
-// apart, because the function ignores such names.
+// decoder reads JSON objects, matching names exactly, which encoding/json does
+// not do. It collects errors; those about unknown names are kept separate,
+// because the function ignores such names.
 type decoder struct {
 	wrong   []error
 	unknown []error
 }
 
-// field reads the value of a field; path leads to it.
+// field parses the value of a field at a path.
 type field func(d *decoder, path string, value json.RawMessage)
 
-// object reads the fields of an object. Null stands for a field that is left out.
+// object reads the fields of an object. Null means that a field is absent.
 func (d *decoder) object(path string, data []byte, fields map[string]field) {
 	what, inner := "the event must be", ""
 	if path != "" {
@@ -42,7 +42,7 @@ func (d *decoder) object(path string, data []byte, fields map[string]field) {
 	}
 }
 
-// parse reads a value that must be what want says.
+// parse parses a value that must be what want describes.
 func (d *decoder) parse(path string, value json.RawMessage, into any, want string) bool {
 	if json.Unmarshal(value, into) == nil {
 		return true
@@ -55,8 +55,8 @@ func text(into *string) field {
 	return func(d *decoder, path string, value json.RawMessage) { d.parse(path, value, into, "a string") }
 }
 
-// number reads a generation: Cloud Storage's JSON API writes such 64-bit numbers as
-// strings. A bare number is taken, too.
+// number parses a generation: Cloud Storage's JSON API writes such 64-bit numbers
+// as strings. A bare number is accepted, too.
 func number(into *int64) field {
 	return func(d *decoder, path string, value json.RawMessage) {
 		n, err := strconv.ParseInt(strings.Trim(string(value), `"`), 10, 64)
@@ -109,7 +109,7 @@ func (i *Item) decode(d *decoder, path string, data []byte) {
 	})
 }
 
-// unknown is the error about a name that is not a field.
+// unknown returns the error about an unknown name.
 func unknown(path, name string, fields []string) error {
 	for _, f := range fields {
 		if strings.EqualFold(f, name) {
@@ -119,7 +119,7 @@ func unknown(path, name string, fields []string) error {
 	return fmt.Errorf("%s: is not a field of an event; hint: the fields here are %s", path, strings.Join(fields, ", "))
 }
 
-// kind is what a JSON value is, in words.
+// kind describes a JSON value in words.
 func kind(data []byte) string {
 	data = bytes.TrimSpace(data)
 	switch {
@@ -139,7 +139,7 @@ func kind(data []byte) string {
 	return abridged(data) // null, true, false or a number
 }
 
-// abridged is the beginning of a value that an error quotes.
+// abridged shortens a value for quoting in an error.
 func abridged(data []byte) string {
 	const most = 60
 	if len(data) <= most {
@@ -148,7 +148,7 @@ func abridged(data []byte) string {
 	return strings.ToValidUTF8(string(data[:most]), "") + "…"
 }
 
-// err is everything that is wrong, with or without unknown names.
+// err returns all errors, with or without those about unknown names.
 func (d *decoder) err(exact bool) error {
 	if exact {
 		return errors.Join(append(d.wrong, d.unknown...)...)

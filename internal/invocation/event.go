@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Event says what to copy: one object, or many with Prefix or Objects. Every field
-// may be left out; an empty event copies the environment's object.
+// Event says what to copy: one object, or many with Prefix or Objects. Every
+// field is optional; an empty event copies the environment's object.
 type Event struct {
 	Object            string `json:"object,omitempty"`            // name in the source bucket
-	Key               string `json:"key,omitempty"`               // S3 key; default: what the prefix and the template make of the object
+	Key               string `json:"key,omitempty"`               // S3 key; default: the prefix followed by the template applied to the object
 	SourceBucket      string `json:"sourceBucket,omitempty"`      // on Cloud Storage
 	DestinationBucket string `json:"destinationBucket,omitempty"` // on S3
 	Generation        int64  `json:"generation,omitempty,string"` // copy this generation or fail; default: the live one
@@ -20,22 +20,20 @@ type Event struct {
 
 	Prefix  *string `json:"prefix,omitempty"` // copy all objects with this prefix; "" is the whole bucket
 	Objects []Item  `json:"objects,omitzero"` // copy these
-	Cursor  string  `json:"cursor,omitempty"` // continue where the invocation ended that answered it
+	Cursor  string  `json:"cursor,omitempty"` // continue where the invocation that returned it ended
 
-	Trace bool `json:"trace,omitempty"` // copy with fresh credentials, and answer a TraceResult
+	Trace bool `json:"trace,omitempty"` // copy with fresh credentials, and return a TraceResult
 }
 
-// Item is one of several objects: in JSON a name alone, or an object with these
-// fields.
+// Item is one of several objects: in JSON only a name, or an object with these fields.
 type Item struct {
 	Object     string `json:"object"`
 	Key        string `json:"key,omitempty"`
 	Generation int64  `json:"generation,omitempty,string"`
 }
 
-// ParseEvent reads an event that a person wrote. It is exact: a field that an event
-// does not have and fields that exclude each other are errors. Its error names all
-// mistakes.
+// ParseEvent parses an event that a person wrote. It is strict: unknown fields
+// and fields that exclude each other are errors. Its error names all mistakes.
 func ParseEvent(data []byte) (Event, error) {
 	var e Event
 	var d decoder
@@ -55,17 +53,17 @@ func ParseEvent(data []byte) (Event, error) {
 	return e, nil
 }
 
-// UnmarshalJSON reads an event as the function does: it ignores what is not a field
-// of an event, so that any test event copies the environment's object. Names are
-// matched exactly: the Key of an S3 notification is not the key of an event.
+// UnmarshalJSON parses an event as the function does: it ignores unknown fields,
+// so that any test event copies the environment's object. Names are matched
+// exactly: the Key of an S3 notification is not the key of an event.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	var d decoder
 	e.decode(&d, data)
 	return d.err(false)
 }
 
-// Check refuses fields that exclude each other and values that no event can have; the
-// items of Objects have a Check of their own. Its error names every mistake.
+// Check rejects fields that exclude each other and values that are never valid;
+// the items of Objects have their own Check. Its error names every mistake.
 func (e Event) Check() error {
 	var errs []error
 	refuse := func(field, format string, args ...any) {
@@ -107,7 +105,7 @@ func (e Event) Check() error {
 	return errors.Join(errs...)
 }
 
-// Check refuses an item that names no object, or a generation that there cannot be.
+// Check rejects an item that names no object, or an impossible generation.
 func (i Item) Check() error {
 	switch {
 	case i.Object == "":
@@ -118,8 +116,8 @@ func (i Item) Check() error {
 	return nil
 }
 
-// CheckChoice refuses a value that is not one of the choices; an empty one stands for
-// the default.
+// CheckChoice rejects a value that is not one of the choices; an empty
+// one means the default.
 func CheckChoice(field, value string, choices []string) error {
 	if value == "" || slices.Contains(choices, value) {
 		return nil

@@ -33,7 +33,7 @@ func TestParseEvent(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.text, diff)
 		}
-		// What is sent is what was read.
+		// Encoding and decoding round-trip.
 		data, err := json.Marshal(got)
 		if err != nil {
 			t.Fatal(err)
@@ -44,8 +44,8 @@ func TestParseEvent(t *testing.T) {
 	}
 }
 
-// Case C23: a schedule with such an event would copy something else, or nothing, and
-// report success.
+// Case C23: a schedule with such an event would copy something else, or nothing,
+// and report success.
 func TestParseEventIsExact(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -94,8 +94,8 @@ func TestParseEventIsExact(t *testing.T) {
 	}
 }
 
-// The function takes any test event, and matches names exactly: case C9, where the
-// file of an S3 event overwrote what its Key named.
+// The function accepts any test event, and matches names exactly: in case C9, the
+// Key of an S3 event became the key of the copy, which overwrote that object.
 func TestTheFunctionIgnoresWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

@@ -13,10 +13,10 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
-// Down takes the environment down, bindings first: from then on nobody can use
-// what is left. What is gone already is passed over. found is what the clouds had
-// when it was asked whether to go on; it names the files that only the stacks'
-// templates told of.
+// Down takes the environment down, bindings first: from then on no one can use
+// the rest. Resources that are already gone are skipped. found is what the clouds
+// had when the user was asked for confirmation; it includes the files that only
+// the stacks' templates name.
 func (l Lifecycle) Down(ctx context.Context, found []inventory.Item) ([]progress.Step, error) {
 	steps, err := l.Progress.Perform(ctx,
 		[]progress.Act{l.act("pulumi destroy: the bindings", l.destroyBindings)},
@@ -29,7 +29,7 @@ func (l Lifecycle) Down(ctx context.Context, found []inventory.Item) ([]progress
 	return steps, err
 }
 
-// held are the cloud resources in Pulumi's state; there are none without a stack.
+// held returns the cloud resources in Pulumi's state; without a stack there are none.
 func (l Lifecycle) held(ctx context.Context) (held []engine.Resource, stack bool, err error) {
 	if stack, err = l.Pulumi.Exists(ctx); err != nil || !stack {
 		return nil, stack, err
@@ -40,7 +40,8 @@ func (l Lifecycle) held(ctx context.Context) (held []engine.Resource, stack bool
 
 func isProvider(r engine.Resource) bool { return strings.HasPrefix(r.Type, "pulumi:providers:") }
 
-// isBinding tells the grants among the resources: gcp:serviceaccount/iAMMember:IAMMember.
+// isBinding reports whether a resource is a grant:
+// gcp:serviceaccount/iAMMember:IAMMember.
 func isBinding(r engine.Resource) bool { return strings.HasSuffix(r.Type, "IAMMember") }
 
 func (l Lifecycle) destroyBindings(ctx context.Context) (string, error) {
@@ -78,9 +79,8 @@ func (l Lifecycle) destroyFederation(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d resources", len(custom(held))), l.Pulumi.Remove(ctx)
 }
 
-// sweep removes what of the environment is there although both engines are done:
-// the files in the CDK's bucket, what a state that was lost held, and grants to
-// deleted members.
+// sweep removes the environment's leftovers after both engines are done: files in
+// the CDK's bucket, resources of a lost state, and grants to deleted members.
 func (l Lifecycle) sweep(ctx context.Context, found []inventory.Item) (string, error) {
 	left, err := inventory.Of(ctx, l.Clouds, l.Env)
 	if err != nil {
@@ -107,8 +107,7 @@ func (l Lifecycle) sweep(ctx context.Context, found []inventory.Item) (string, e
 	return fmt.Sprintf("%d", removed), errors.Join(errs...)
 }
 
-// Keeps tells whether something outlives the environment because its settings say
-// so.
+// Keeps reports whether an item outlives the environment because its settings say so.
 func (l Lifecycle) Keeps(i inventory.Item) bool {
 	return i.Kind == inventory.KindLogGroup && l.Env.LogRemoval == environment.RetainLogs
 }

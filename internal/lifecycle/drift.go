@@ -10,10 +10,10 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
-// Drift says whether a part of an environment differs from what its file says.
+// Drift reports whether a part of an environment differs from its file.
 type Drift struct {
 	What    string `json:"what"`
-	Command string `json:"command"` // that shows how
+	Command string `json:"command"` // shows the difference
 	Differs bool   `json:"differs"`
 }
 
@@ -24,8 +24,8 @@ func (d Drift) String() string {
 	return fmt.Sprintf("  ✓ %s matches the environment's file", d.What)
 }
 
-// Drift asks both engines. Pulumi looks at the cloud, too; the CDK compares with
-// what it deployed last.
+// Drift asks both engines. Pulumi also checks the cloud; the CDK compares with
+// its last deployment.
 func (l Lifecycle) Drift(ctx context.Context) ([]Drift, error) {
 	var drifts []Drift
 	note := func(what, command string, differs func(context.Context) (bool, error)) []progress.Act {

@@ -10,7 +10,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// hints are what to do about failures that people meet, by what the command says.
+// hints advise on common failures, matched by the command's output.
 var hints = []struct {
 	says *regexp.Regexp
 	do   string // ACCOUNT, REGION, PROJECT, NAME and POOL stand for the environment's
@@ -43,7 +43,7 @@ var hints = []struct {
 		"CloudFormation cannot update the stack from this state; the console shows which resource caused it; gcs-to-s3 down NAME removes the stack"},
 }
 
-// hint finds what to do about an error, or nothing.
+// hint returns the advice for an error, or an empty string.
 func hint(err error, env environment.Environment) string {
 	var locked *engine.LockedError
 	if errors.As(err, &locked) {

@@ -10,7 +10,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// TestHints has what the tools and clouds were seen to say.
+// TestHints uses messages actually seen from the tools and clouds.
 func TestHints(t *testing.T) {
 	t.Parallel()
 	env, err := environment.Parse("pr-7", map[string]string{"awsAccount": "123456789012", "googleProject": "my-project"})

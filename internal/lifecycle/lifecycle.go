@@ -1,8 +1,8 @@
-// Package lifecycle brings an environment up in both clouds and takes it down. It
-// runs the commands that a person would type, pulumi up, cdk deploy, cdk destroy and
-// pulumi destroy, in the right order, and knows what to do when one of them was
-// cut off: locks that a dead process left, stacks that are still at work, and
-// whatever an engine does not remember. Running it again goes on where it stopped.
+// Package lifecycle brings an environment up in both clouds and takes it down. It runs
+// the commands that a person would type, pulumi up, cdk deploy, cdk destroy and pulumi
+// destroy, in the right order, and recovers from interrupted commands: locks left by a
+// dead process, stacks with an operation in progress, and resources that neither
+// engine tracks. Running it again continues where it stopped.
 package lifecycle
 
 import (
@@ -17,9 +17,9 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
-// Lifecycle is that of one environment.
+// Lifecycle manages one environment.
 type Lifecycle struct {
-	Root     string // the project's
+	Root     string // of the project
 	Env      environment.Environment
 	CDK      engine.CDK
 	Pulumi   engine.Pulumi
@@ -27,8 +27,8 @@ type Lifecycle struct {
 	Progress *progress.Reporter
 }
 
-// New makes a lifecycle whose engines have the given executables and variables,
-// and tell the progress what they print.
+// New returns a lifecycle whose engines use the given executables and variables,
+// and report their output to the progress.
 func New(root string, env environment.Environment, cdk, pulumi string, environ []string, clouds inventory.Clouds, p *progress.Reporter) Lifecycle {
 	return Lifecycle{
 		Root: root, Env: env, Clouds: clouds, Progress: p,
@@ -37,7 +37,7 @@ func New(root string, env environment.Environment, cdk, pulumi string, environ [
 	}
 }
 
-// hintedError is a failure with what to do about it.
+// hintedError is a failure with advice.
 type hintedError struct {
 	hint string
 	err  error
@@ -46,7 +46,7 @@ type hintedError struct {
 func (e *hintedError) Error() string { return e.err.Error() + "\nhint: " + e.hint }
 func (e *hintedError) Unwrap() error { return e.err }
 
-// act is a step whose error says what to do about it, where that is known.
+// act returns a step that adds advice to its error if there is any.
 func (l Lifecycle) act(name string, run func(context.Context) (detail string, err error)) progress.Act {
 	return progress.Act{Name: name, Run: func(ctx context.Context) (string, error) {
 		detail, err := run(ctx)
@@ -59,9 +59,9 @@ func (l Lifecycle) act(name string, run func(context.Context) (detail string, er
 	}}
 }
 
-// Up brings the environment up: the federation, which trusts the role by its name
-// alone, and then the role and the function, which carries the credential
-// configuration that the federation gave.
+// Up brings the environment up: first the federation, which trusts the role by
+// its name alone, then the role and the function, whose bundle includes the
+// credential configuration from the federation.
 func (l Lifecycle) Up(ctx context.Context) ([]progress.Step, error) {
 	return l.Progress.Perform(ctx,
 		[]progress.Act{l.act("pulumi up: the federation", l.upFederation)},
@@ -84,7 +84,7 @@ func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d resources", len(custom(held))), err
 }
 
-// custom are the resources of clouds, without Pulumi's own.
+// custom returns the cloud resources, without Pulumi's own.
 func custom(held []engine.Resource) []engine.Resource {
 	var out []engine.Resource
 	for _, r := range held {
@@ -95,16 +95,15 @@ func custom(held []engine.Resource) []engine.Resource {
 	return out
 }
 
-// unlocked does something with Pulumi's state. A lock that a process of this
-// machine left which is no more is removed; any other is an error that names who
-// holds it.
+// unlocked runs do, which uses Pulumi's state. It removes a lock left by a process of
+// this machine that has ended; any other lock is an error that names its holder.
 func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 	err := do()
 	locked, ok := engine.Locked(err)
 	if !ok {
 		return err
 	}
-	// A process that was killed with its parent may be about to end.
+	// A process that was killed with its parent may still be about to end.
 	for deadline := time.Now().Add(ending); locked.Lock.Here() && !locked.Lock.Abandoned() && time.Now().Before(deadline); {
 		if err := clouds.Pause(ctx, soon); err != nil {
 			return err
@@ -120,8 +119,9 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// onStacks runs a command of the CDK on both stacks, once neither has an operation
-// in progress. The CDK keeps to the order that the function's stack needs the role's.
+// onStacks runs a CDK command on both stacks once neither has an operation in
+// progress. The CDK follows the order of their dependency: the function's stack
+// needs the role's.
 func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...string) error) error {
 	stacks := []string{l.Env.RoleStack(), l.Env.FunctionStack()}
 	for _, stack := range stacks {
@@ -132,10 +132,10 @@ func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...str
 	return do(ctx, stacks...)
 }
 
-// ending is how long a process that was killed may still be there.
+// ending is how long a killed process may take to disappear.
 const ending = 3 * time.Second
 
-// How often a stack that is at work is looked at.
+// How often a stack with an operation in progress is polled.
 const (
 	soon  = 200 * time.Millisecond
 	later = 5 * time.Second

@@ -12,9 +12,9 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
-// Plan shows what Up would change, as the engines themselves tell. A preview needs
-// a stack in Pulumi's state; the returned function removes it again if it was not
-// there before.
+// Plan shows what Up would change, as reported by the engines. A preview
+// needs a stack in Pulumi's state; the returned function removes it again if
+// it was not there before.
 func (l Lifecycle) Plan(ctx context.Context, w io.Writer) (forget func(context.Context) error, err error) {
 	existed := false
 	var sections [][2]string

@@ -35,14 +35,13 @@ var (
 	environments   = flag.Int("environments", 3, "how many environments, at least three, go up and down at the same time")
 )
 
-// project is the repository, its command line, and clouds to use them on.
+// project is the repository, its command line, and local clouds to use it on.
 type project struct {
 	*rehearsal.Stand
 	root, binary string
 }
 
-// open starts clouds with nothing of an environment in them, and builds the
-// command line.
+// open starts clouds without any environment, and builds the command line.
 func open(t *testing.T) project {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
@@ -83,14 +82,14 @@ func (p project) add(t *testing.T, name string, settings map[string]string) envi
 	return env
 }
 
-// command is the command line, in a shell that means these clouds.
+// command returns the command line as run in a shell that points at these clouds.
 func (p project) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(p.binary, args...)
 	cmd.Dir, cmd.Env = p.root, p.ChildEnviron()
 	return cmd
 }
 
-// run runs the command line to its end and returns what it printed.
+// run runs the command line to completion and returns its output.
 func (p project) run(args ...string) (stdout, all string, err error) {
 	cmd := p.command(args...)
 	var out, both bytes.Buffer
@@ -99,7 +98,7 @@ func (p project) run(args ...string) (stdout, all string, err error) {
 	return out.String(), both.String() + out.String(), err
 }
 
-// must runs the command line, which must succeed.
+// must runs the command line and fails the test if it fails.
 func (p project) must(t *testing.T, args ...string) string {
 	t.Helper()
 	out, all, err := p.run(args...)
@@ -109,7 +108,7 @@ func (p project) must(t *testing.T, args ...string) string {
 	return out
 }
 
-// things are what both clouds have of an environment, each as kind, name and state.
+// things lists what both clouds have of an environment, as kind, name and state.
 func (p project) things(t *testing.T, env environment.Environment) []string {
 	t.Helper()
 	clouds, err := p.Clouds(t.Context(), env)
@@ -134,7 +133,7 @@ func (p project) things(t *testing.T, env environment.Environment) []string {
 	return things
 }
 
-// standing is what an environment that is up has.
+// standing lists what an environment has when it is up.
 func standing(env environment.Environment) []string {
 	return []string{
 		"Google binding principalSet://iam.googleapis.com/projects/987654321098/locations/global/workloadIdentityPools/" + env.Pool + "/attribute.aws_role/" + env.AssumedRole() + ": granted",
@@ -150,7 +149,7 @@ func standing(env environment.Environment) []string {
 	}
 }
 
-// down is what one that was taken down leaves.
+// down lists what an environment leaves behind when it is taken down.
 func down(env environment.Environment) []string {
 	return []string{
 		"Google provider " + env.Pool + "/" + env.Provider + ": DELETED",
@@ -175,14 +174,14 @@ func (p project) copies(t *testing.T, env environment.Environment) {
 	}
 }
 
-// moment is when a command is killed: at a request of a step.
+// moment is when a command is killed: at a request during a step.
 type moment struct {
 	step string
 	asks string // the operation; empty for any
-	nth  int    // of these in the step, from 1
+	nth  int    // of these in the step, starting at 1
 }
 
-// The moments at which the commands are killed: the beginning of each step, and of
+// The moments at which the commands are killed: the start of each step, and of
 // each stack's deployment and deletion.
 var (
 	upMoments = []moment{
@@ -199,7 +198,7 @@ var (
 	}
 )
 
-// TestLifecycle uses the command line on environments in one pair of clouds.
+// TestLifecycle runs the command line on environments in one pair of clouds.
 func TestLifecycle(t *testing.T) {
 	p := open(t)
 	t.Run("cut off", func(t *testing.T) { testCutOff(t, p) })
@@ -208,8 +207,8 @@ func TestLifecycle(t *testing.T) {
 	p.leavesNoProcess(t)
 }
 
-// leavesNoProcess checks that whatever was started has ended, also what a command
-// that was killed had started. A plugin looks once a second whether it is wanted.
+// leavesNoProcess checks that every started process has ended, including those started
+// by a killed command. A plugin checks once a second whether it is still needed.
 func (p project) leavesNoProcess(t *testing.T) {
 	t.Helper()
 	var left map[string]string
@@ -223,8 +222,8 @@ func (p project) leavesNoProcess(t *testing.T) {
 	}
 }
 
-// processes are those, by id, that mean these clouds: their folder is in each one's
-// environment.
+// processes returns the processes, by id, that point at these clouds: their
+// environment contains the clouds' folder.
 func (p project) processes(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/environ")
@@ -233,7 +232,7 @@ func (p project) processes(t *testing.T) map[string]string {
 	}
 	found := map[string]string{}
 	for _, file := range files {
-		environ, err := os.ReadFile(file) // one that ended meanwhile is none
+		environ, err := os.ReadFile(file) // a process that has ended by now does not count
 		if err == nil && bytes.Contains(environ, []byte(p.Dir)) {
 			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
 			found[filepath.Base(filepath.Dir(file))] = string(command)
@@ -242,8 +241,8 @@ func (p project) processes(t *testing.T) map[string]string {
 	return found
 }
 
-// testCutOff ends up in each of its steps, and then down, as a power cut would and
-// as Ctrl-C does; the next run goes on.
+// testCutOff kills up in each of its steps, and then down, as a power cut and as
+// Ctrl-C would; the next run continues.
 func testCutOff(t *testing.T, p project) {
 	env := p.add(t, "sandbox-killed", map[string]string{"suffix": "-killed"})
 	if *killEverywhere {
@@ -264,8 +263,8 @@ func testCutOff(t *testing.T, p project) {
 	p.is(t, env, down(env))
 }
 
-// kill starts the command line and kills it at a moment. A step that does not come
-// to it, because what it does was done before the last kill, ends.
+// kill starts the command line and kills it at a moment. If the step never reaches it,
+// because its work was done before the last kill, the command runs to its end.
 func (p project) kill(t *testing.T, at moment, args ...string) {
 	t.Helper()
 	begun := make(chan struct{})
@@ -302,14 +301,14 @@ func (p project) kill(t *testing.T, at moment, args ...string) {
 	defer stop()
 	select {
 	case <-asked:
-		_ = cmd.Process.Kill() // it may have ended just now
+		_ = cmd.Process.Kill() // it may just have ended
 		<-ended
 	case <-ended:
 	}
 }
 
-// killEverywhere kills up, and then down, at each of the requests with which a
-// command that nobody disturbs changes something, and takes it from there.
+// killEverywhere kills up, and then down, at each of the mutating requests of an
+// undisturbed command, and then runs it again.
 func (p project) killEverywhere(t *testing.T, env environment.Environment) {
 	for _, verb := range []string{"up", "down"} {
 		p.prepare(t, verb, env)
@@ -336,7 +335,7 @@ func (p project) killEverywhere(t *testing.T, env environment.Environment) {
 	p.must(t, "down", env.Name, "--yes")
 }
 
-// prepare makes the state in which a command has something to do.
+// prepare puts the environment into a state in which the command has work to do.
 func (p project) prepare(t *testing.T, verb string, env environment.Environment) {
 	t.Helper()
 	if verb == "up" {
@@ -346,7 +345,7 @@ func (p project) prepare(t *testing.T, verb string, env environment.Environment)
 	p.must(t, "up", env.Name, "--yes")
 }
 
-// reading begins the names of operations that change nothing.
+// reading are the prefixes of operations that change nothing.
 var reading = []string{"Get", "List", "Describe", "Head", "AssumeRole", "Validate", "storage.buckets.get", "storage.objects.get", "storage.objects.list"}
 
 func changing(entries []journal.Entry) []journal.Entry {
@@ -358,7 +357,7 @@ func changing(entries []journal.Entry) []journal.Entry {
 	})
 }
 
-// killAt kills the command at its n-th request that changes something.
+// killAt kills the command at its n-th mutating request.
 func (p project) killAt(t *testing.T, n int, args ...string) (what string) {
 	t.Helper()
 	cmd := p.command(args...)
@@ -388,7 +387,7 @@ func (p project) killAt(t *testing.T, n int, args ...string) (what string) {
 	return what
 }
 
-// writer hands what is written on.
+// writer passes on what is written to it.
 type writer func([]byte)
 
 func (w writer) Write(p []byte) (int, error) {
@@ -396,7 +395,8 @@ func (w writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// interrupt ends the command line in a step as Ctrl-C does; it tells how to go on.
+// interrupt interrupts the command line in a step as Ctrl-C does; its output must
+// say how to continue.
 func (p project) interrupt(t *testing.T, step string, args ...string) {
 	t.Helper()
 	cmd := p.command(args...)
@@ -421,14 +421,14 @@ func testComingBack(t *testing.T, p project) {
 	before := p.assets(t)
 	p.must(t, "up", env.Name, "--yes")
 	p.locked(t, env)
-	p.change(t, env, "timeoutSeconds", "60", "61") // a second deployment, with files of its own
+	p.change(t, env, "timeoutSeconds", "60", "61") // a second deployment, with its own files
 	p.must(t, "up", env.Name, "--yes")
 	p.must(t, "down", env.Name, "--yes")
 	p.is(t, env, down(env))
 	if diff := cmp.Diff(before, p.assets(t)); diff != "" {
 		t.Errorf("files in the CDK's bucket (-before +after):\n%s", diff)
 	}
-	p.must(t, "down", env.Name, "--yes") // nothing is there: that is no mistake
+	p.must(t, "down", env.Name, "--yes") // nothing is there: not an error
 	p.must(t, "up", env.Name, "--yes")
 	p.is(t, env, standing(env))
 	p.copies(t, env)
@@ -455,9 +455,9 @@ func testComingBack(t *testing.T, p project) {
 	p.must(t, "down", env.Name, "--yes")
 }
 
-// testManyAtOnce brings several environments up at the same time in one account and
-// project, and takes them down: by hand, when their time is up, and when nobody
-// has their files any more.
+// testManyAtOnce brings several environments up in parallel in one account
+// and project, and takes them down: by hand, when they expire, and when
+// their files are gone.
 func testManyAtOnce(t *testing.T, p project) {
 	past := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
 	var all []environment.Environment
@@ -521,7 +521,7 @@ func testManyAtOnce(t *testing.T, p project) {
 	}
 }
 
-// assets are the files in the CDK's bucket.
+// assets lists the files in the CDK's bucket.
 func (p project) assets(t *testing.T) []string {
 	t.Helper()
 	client := s3.NewFromConfig(p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin()))
@@ -553,7 +553,7 @@ func (p project) change(t *testing.T, env environment.Environment, key, from, to
 	}
 }
 
-// locked meets a lock that a living process holds, and one that a dead one left.
+// locked meets a lock held by a living process, and one left by a dead process.
 func (p project) locked(t *testing.T, env environment.Environment) {
 	t.Helper()
 	host, err := os.Hostname()

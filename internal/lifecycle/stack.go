@@ -12,8 +12,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 )
 
-// settled waits for a stack that is still at work, as one is whose deployment was
-// cut off: CloudFormation goes on by itself.
+// settled waits for a stack whose operation is in progress, for example because
+// its deployment was cut off: CloudFormation continues on its own.
 func (l Lifecycle) settled(ctx context.Context, name string) error {
 	client := cloudformation.NewFromConfig(l.Clouds.AWS)
 	for wait := soon; ; wait = min(2*wait, later) {
@@ -22,7 +22,8 @@ func (l Lifecycle) settled(ctx context.Context, name string) error {
 			return err
 		}
 		status := stack.StackStatus
-		// One in review has a change set that was never executed: it is not at work.
+		// A stack in review has a change set that was never executed: no
+		// operation is in progress.
 		if !strings.HasSuffix(string(status), "_IN_PROGRESS") || status == types.StackStatusReviewInProgress {
 			return nil
 		}

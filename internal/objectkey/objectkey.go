@@ -1,7 +1,7 @@
-// Package objectkey makes an S3 key of a Cloud Storage object's name, as a
-// template says. The environment checks a template before anything is deployed,
-// and the function checks it again and makes the keys. It does not know prefixes:
-// what it makes stands behind one.
+// Package objectkey makes an S3 key from a Cloud Storage object's name, following
+// a template. The environment checks a template before anything is deployed; the
+// function checks it again and makes the keys. The package knows nothing about
+// prefixes: its keys are appended to one.
 package objectkey
 
 import (
@@ -16,7 +16,7 @@ import (
 // Default keeps the object's name.
 const Default = "{object}"
 
-// Placeholders are all of them, in the order in which people read them:
+// Placeholders returns all placeholders, in the order in which people read them:
 //
 //	{object}      reports/2026/a.csv
 //	{directory}   reports/2026/       empty where the name has no slash
@@ -29,23 +29,23 @@ func Placeholders() []string {
 	return []string{"{object}", "{directory}", "{name}", "{stem}", "{extension}", "{generation}", "{date}"}
 }
 
-// distinguishing are those of which a template needs one: without it, all objects
-// of a directory or of a kind would be one key.
+// distinguishing are the placeholders of which a template needs at least one:
+// otherwise all objects of a directory or a type would get the same key.
 var distinguishing = []string{"{object}", "{name}", "{stem}", "{generation}"}
 
-// Template is a checked template. The zero value is Default.
+// Template is a valid template. The zero value is Default.
 type Template struct {
-	parts []string // placeholders with their braces, and texts between them
+	parts []string // placeholders with their braces, and the text between them
 }
 
-// Object is what a key is made of.
+// Object is the input for a key.
 type Object struct {
 	Name       string
-	Generation int64 // 0 where it is not known yet
+	Generation int64 // 0 if not yet known
 	Day        time.Time
 }
 
-// Parse reads a template. Its error is the rule that it breaks, with a hint.
+// Parse parses a template. Its error is the broken rule, with a hint.
 func Parse(text string) (Template, error) {
 	if strings.HasPrefix(text, "/") {
 		return Template{}, errors.New("must not start with a slash; hint: write archive/{object}")
@@ -79,8 +79,8 @@ func Parse(text string) (Template, error) {
 	return t, nil
 }
 
-// Key makes the key of an object. An unknown generation leaves its placeholder
-// as it is.
+// Key returns the key of an object. An unknown generation leaves its
+// placeholder unchanged.
 func (t Template) Key(o Object) string {
 	if t.parts == nil {
 		return o.Name
@@ -116,15 +116,15 @@ func (t Template) Key(o Object) string {
 	return key.String()
 }
 
-// NeedsGeneration tells whether keys depend on it.
+// NeedsGeneration reports whether keys depend on the generation.
 func (t Template) NeedsGeneration() bool { return slices.Contains(t.parts, "{generation}") }
 
-// KeepsNames tells whether a key is the object's name and nothing else.
+// KeepsNames reports whether a key is the object's name and nothing else.
 func (t Template) KeepsNames() bool {
 	return t.parts == nil || slices.Equal(t.parts, []string{Default})
 }
 
-// String is the template's text.
+// String returns the template's text.
 func (t Template) String() string {
 	if t.parts == nil {
 		return Default

@@ -1,9 +1,9 @@
 // Package progress shows long work on a person's terminal or in a log.
 //
 // The rules of the terminal, for the whole command line: results go to stdout,
-// everything else to stderr. On a terminal a running step shows the time it has
-// taken and the last that is known of it; in a pipe each step is one plain line
-// when it starts and one when it ends. NO_COLOR and TERM=dumb take the colours away.
+// everything else to stderr. On a terminal, a running step shows its elapsed time
+// and latest message; in a pipe, each step is one plain line when it starts and
+// one when it ends. NO_COLOR and TERM=dumb turn colours off.
 package progress
 
 import (
@@ -18,22 +18,22 @@ import (
 	"golang.org/x/term"
 )
 
-// Reporter shows steps, each when it begins and when it ends.
+// Reporter shows steps, each when it starts and when it ends.
 type Reporter struct {
 	out     io.Writer
 	live    bool // a terminal: the running step's line is rewritten
 	color   bool
-	width   func() int // of the terminal, in columns; nil where it is not known
-	verbose bool       // everything that is said of a step stays
+	width   func() int // of the terminal, in columns; nil if unknown
+	verbose bool       // keep all messages of a step
 
-	mu      sync.Mutex    // of what follows and of out
-	running []string      // names of the steps that run
-	since   time.Time     // when the first of them began
-	said    string        // the last that was said of them
-	ended   chan struct{} // is closed when they have ended
+	mu      sync.Mutex    // guards the fields below and out
+	running []string      // names of the running steps
+	since   time.Time     // when the first of them started
+	said    string        // their latest message
+	ended   chan struct{} // closed when they have ended
 }
 
-// New makes a reporter that writes to f.
+// New returns a reporter that writes to f.
 func New(f *os.File, getenv func(string) string) *Reporter {
 	live := term.IsTerminal(int(f.Fd())) && getenv("TERM") != "dumb"
 	return &Reporter{out: f, live: live, color: live && getenv("NO_COLOR") == "", width: func() int {
@@ -45,13 +45,13 @@ func New(f *os.File, getenv func(string) string) *Reporter {
 	}}
 }
 
-// Verbose lets everything stay that is said of steps, line by line.
+// Verbose makes the reporter keep all messages of steps, line by line.
 func (r *Reporter) Verbose() *Reporter {
 	r.verbose, r.live = true, false
 	return r
 }
 
-// Plain makes a reporter that writes lines to w.
+// Plain returns a reporter that writes plain lines to w.
 func Plain(w io.Writer) *Reporter { return &Reporter{out: w} }
 
 const (
@@ -76,8 +76,8 @@ func (r *Reporter) Note(format string, args ...any) {
 	fmt.Fprintf(r.out, format+"\n", args...)
 }
 
-// Say says what the running step is doing. On a terminal it stands behind the step's
-// name until something else is said; in a pipe it is not shown.
+// Say shows what the running step is doing. On a terminal the text follows the
+// step's name until the next message; in a pipe it is not shown.
 func (r *Reporter) Say(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +88,7 @@ func (r *Reporter) Say(text string) {
 	r.said = text
 }
 
-// line is what a terminal shows of a running step, within its width.
+// line returns a terminal's line for a running step, within its width.
 func (r *Reporter) line(name string, took time.Duration) string {
 	shown := fmt.Sprintf("… %s %s", name, seconds(took))
 	room := 0
@@ -104,12 +104,12 @@ func (r *Reporter) line(name string, took time.Duration) string {
 	return fmt.Sprintf("… %s %s", name, r.paint(dim, seconds(took)))
 }
 
-// tick is how often a running step's time is shown.
+// tick is how often a running step's time is updated.
 const tick = 100 * time.Millisecond
 
-// Step shows a step while run does it, and how it ended: with run's detail, or
-// with its error. It returns how long run took, and its error. Steps may run side by
-// side; a terminal shows them on one line until they end.
+// Step shows a step while run executes, and how it ended: with run's detail, or
+// with its error. It returns how long run took, and its error. Steps may run in
+// parallel; a terminal shows them on one line until they end.
 func (r *Reporter) Step(name string, run func() (detail string, err error)) (time.Duration, error) {
 	start := time.Now()
 	r.begin(name, start)
@@ -126,7 +126,7 @@ func (r *Reporter) Step(name string, run func() (detail string, err error)) (tim
 	return took, err
 }
 
-// begin notes a step that runs from now on.
+// begin records a step that starts now.
 func (r *Reporter) begin(name string, start time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,7 +142,7 @@ func (r *Reporter) begin(name string, start time.Time) {
 	}
 }
 
-// end prints how a step ended in place of the line of those that run.
+// end replaces the line of the running steps with the result of one.
 func (r *Reporter) end(name, result string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,7 +157,7 @@ func (r *Reporter) end(name, result string) {
 	fmt.Fprint(r.out, result)
 }
 
-// animate rewrites the line of the steps that run, until ended is closed.
+// animate redraws the line of the running steps until ended is closed.
 func (r *Reporter) animate() {
 	ended := make(chan struct{})
 	r.ended = ended

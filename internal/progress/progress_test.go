@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// masked takes the times out of what was written.
+// masked masks the times in the output.
 func masked(s string) string {
 	return regexp.MustCompile(`\(\d+\.\ds\)`).ReplaceAllString(s, "(TIME)")
 }

@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// Act is something to do as a step.
+// Act is an action to perform as a step.
 type Act struct {
 	Name string
 	Run  func(context.Context) (detail string, err error)
 }
 
-// Step is one step that was done.
+// Step is a step that was performed.
 type Step struct {
 	Name    string  `json:"name"`
 	Detail  string  `json:"detail,omitempty"`
@@ -21,7 +21,7 @@ type Step struct {
 	Error   string  `json:"error,omitempty"`
 }
 
-// StepError is a step that failed.
+// StepError is a failed step.
 type StepError struct {
 	Step string
 	Err  error
@@ -30,9 +30,9 @@ type StepError struct {
 func (e *StepError) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
 func (e *StepError) Unwrap() error { return e.Err }
 
-// Perform does one stage after the other, up to the first that fails, and shows its
-// acts as steps; those of one stage run side by side, to their ends. Its error joins
-// the *StepErrors of the stage that failed.
+// Perform runs the stages one after another, up to the first that fails, and
+// shows their acts as steps; the acts of a stage run in parallel, each to its
+// end. Its error joins the *StepErrors of the failed stage.
 func (r *Reporter) Perform(ctx context.Context, stages ...[]Act) ([]Step, error) {
 	var steps []Step
 	for _, acts := range stages {

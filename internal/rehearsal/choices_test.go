@@ -39,7 +39,7 @@ import (
 )
 
 // choices is an environment with everything on AWS's side that is off by default,
-// deployed by the CDK command line. Google's side stands already.
+// deployed by the CDK command line. Google's side already exists.
 type choices struct {
 	*integration.Clouds
 	env     environment.Environment
@@ -81,7 +81,7 @@ func newChoices(t *testing.T) *choices {
 	return c
 }
 
-// withoutRole takes away the role that the clouds come with: the stack makes it.
+// withoutRole deletes the role that the clouds come with: the stack creates it.
 func (c *choices) withoutRole(t *testing.T) {
 	t.Helper()
 	client := iam.NewFromConfig(c.admin)
@@ -94,8 +94,8 @@ func (c *choices) withoutRole(t *testing.T) {
 	}
 }
 
-// withOwners makes what an account's owners would have made: a key, and a boundary
-// that leaves room for what the roles need and no more.
+// withOwners creates what an account's owners would provide: a key, and a
+// boundary that allows exactly what the roles need.
 func (c *choices) withOwners(t *testing.T) {
 	t.Helper()
 	key, err := kms.NewFromConfig(c.admin).CreateKey(t.Context(), &kms.CreateKeyInput{})
@@ -111,7 +111,8 @@ func (c *choices) withOwners(t *testing.T) {
 	c.bound = *boundary.Policy.Arn
 }
 
-// writeEnvironment writes the environment's file, and what `pulumi up` would leave.
+// writeEnvironment writes the environment's file, and the file that
+// `pulumi up` would leave.
 func (c *choices) writeEnvironment(t *testing.T) {
 	t.Helper()
 	architecture := environment.X8664
@@ -129,7 +130,7 @@ func (c *choices) writeEnvironment(t *testing.T) {
 	} {
 		config[environment.Namespace+":"+key] = value
 	}
-	// Runs of this test at the same time have environments of their own.
+	// Concurrent runs of this test have their own environments.
 	name := fmt.Sprintf("sandbox-choices-%d", os.Getpid())
 	data, err := yaml.Marshal(map[string]any{"config": config})
 	if err != nil {
@@ -145,7 +146,7 @@ func (c *choices) writeEnvironment(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		_ = os.RemoveAll(c.env.OutputDir(c.root))
-		_ = os.Remove(filepath.Join(c.root, "out")) // only if it is empty
+		_ = os.Remove(filepath.Join(c.root, "out")) // only if empty
 	})
 	if err := os.MkdirAll(c.env.OutputDir(c.root), 0o755); err != nil {
 		t.Fatal(err)
@@ -155,7 +156,7 @@ func (c *choices) writeEnvironment(t *testing.T) {
 	}
 }
 
-// writeEnviron points the command line at the sandbox, and away from the world.
+// writeEnviron points the command line at the sandbox and away from the internet.
 func (c *choices) writeEnviron(t *testing.T) {
 	t.Helper()
 	admin, none := c.AWS.Admin(), filepath.Join(t.TempDir(), "none")
@@ -171,7 +172,7 @@ func (c *choices) writeEnviron(t *testing.T) {
 		"HTTP_PROXY="+nowhere, "HTTPS_PROXY="+nowhere, "http_proxy="+nowhere, "https_proxy="+nowhere, "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost")
 }
 
-// run runs the CDK command line, which ends with the test.
+// run runs the CDK command line; it does not outlive the test.
 func (c *choices) run(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	args = append(args, "--context", "environment="+c.env.Name, "--output", filepath.Join(t.TempDir(), "cdk.out"), "--no-color", "--ci", "--progress", "events")
@@ -186,14 +187,14 @@ func (c *choices) run(t *testing.T, dir string, args ...string) {
 	}
 }
 
-// TestEveryChoice deploys an environment with every choice of AWS's side: its
-// schedule copies an object, encrypted and under its template's key, an invocation
-// that fails lands in the queue, and nothing is left of it in the end.
+// TestEveryChoice deploys an environment with every choice on AWS's side: its
+// schedule copies an object, encrypted and with a key from its template, a failed
+// invocation lands in the queue, and nothing is left in the end.
 func TestEveryChoice(t *testing.T) {
 	c := newChoices(t)
 	content := "from a report\n"
 	c.Upload(t, c.env.SourceBucket, "reports/a.csv", "text/csv", strings.NewReader(content))
-	// Away from cdk.json, no app is run: a bootstrap needs none.
+	// Without cdk.json, no app is run; a bootstrap needs none.
 	c.run(t, t.TempDir(), "bootstrap", "aws://"+sandbox.Account+"/"+sandbox.Region)
 	c.run(t, c.root, "deploy", "--all", "--require-approval", "never")
 
@@ -219,8 +220,8 @@ func (c *choices) settle(t *testing.T) {
 	}
 }
 
-// copied checks the one object with a prefix: its day in between, its bytes and its
-// encryption.
+// copied checks the only object with a prefix: the day in its key, its bytes and
+// its encryption.
 func (c *choices) copied(t *testing.T, prefix, suffix, content string) {
 	t.Helper()
 	objects := s3.NewFromConfig(c.admin, func(o *s3.Options) { o.UsePathStyle = true })
@@ -247,7 +248,7 @@ func (c *choices) copied(t *testing.T, prefix, suffix, content string) {
 	}
 }
 
-// invokedBySchedule checks who asked for the invocation: the schedule's role alone.
+// invokedBySchedule checks that only the schedule's role invoked the function.
 func (c *choices) invokedBySchedule(t *testing.T) {
 	t.Helper()
 	n := 0
@@ -264,7 +265,7 @@ func (c *choices) invokedBySchedule(t *testing.T) {
 	}
 }
 
-// buried invokes the function in vain, and finds the event in the queue.
+// buried makes an invocation of the function fail, and finds the event in the queue.
 func (c *choices) buried(t *testing.T) {
 	t.Helper()
 	const event = `{"object":"missing"}`
@@ -280,7 +281,7 @@ func (c *choices) buried(t *testing.T) {
 	if *m.Body != event || !strings.Contains(*m.MessageAttributes["ErrorMessage"].StringValue, "NoSuchKey") {
 		t.Errorf("received %s with %v", *m.Body, m.MessageAttributes)
 	}
-	c.settle(t) // a message may be received before its sender has the answer
+	c.settle(t) // a message may be received before its sender gets the response
 	if !slices.ContainsFunc(c.Journal.Entries(), func(e journal.Entry) bool {
 		return e.Service == "sqs" && e.Operation == "SendMessage" && e.Status == 200 && e.Principal == c.env.Subject()
 	}) {
@@ -307,7 +308,7 @@ func (c *choices) watched(t *testing.T) {
 	}
 }
 
-// marked checks tags, and that every role of the environment has the boundary.
+// marked checks the tags, and that every role of the environment has the boundary.
 func (c *choices) marked(t *testing.T) {
 	t.Helper()
 	function, err := lambda.NewFromConfig(c.admin).GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: &c.env.Function})
@@ -325,7 +326,7 @@ func (c *choices) marked(t *testing.T) {
 	bounded := 0
 	for _, r := range roles.Roles {
 		if !strings.HasPrefix(*r.RoleName, "gcs-to-s3-") {
-			continue // of the bootstrap
+			continue // from the bootstrap
 		}
 		one, err := client.GetRole(t.Context(), &iam.GetRoleInput{RoleName: r.RoleName})
 		if err != nil {
@@ -341,8 +342,8 @@ func (c *choices) marked(t *testing.T) {
 	}
 }
 
-// gone checks that nothing is left but the copy, the owners' key and policy, and the
-// bootstrap.
+// gone checks that only the copy, the owners' key and policy, and
+// the bootstrap are left.
 func (c *choices) gone(t *testing.T) {
 	t.Helper()
 	ctx := t.Context()

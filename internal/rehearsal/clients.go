@@ -11,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// admin is the configuration of the account's administrator.
+// admin returns the configuration of the account's administrator.
 func (s *Stand) admin() aws.Config { return s.Sandbox.AWSConfig(s.Sandbox.AWS.Admin()) }
 
-// google makes one request of the Google cloud with a token, empty for none, and
-// returns the status and the answer.
+// google makes a request to Google Cloud with a token, or without one if it is
+// empty, and returns the status and the body.
 func (s *Stand) google(ctx context.Context, token, method, path, contentType string, body []byte) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.Sandbox.GoogleURL+path, bytes.NewReader(body))
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Stand) google(ctx context.Context, token, method, path, contentType str
 	return resp.StatusCode, data, err
 }
 
-// ask makes a request as the project's owner, which must succeed.
+// ask makes a request as the project's owner; any failure is an error.
 func (s *Stand) ask(ctx context.Context, method, path, contentType string, body []byte, out any) error {
 	status, data, err := s.google(ctx, s.Sandbox.Google.AdminToken(), method, path, contentType, body)
 	if err != nil {

@@ -26,11 +26,11 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
-// sample is the content of the object that is copied.
+// sample is the content of the object to copy.
 const sample = "Hello from Google Cloud Storage.\n"
 
-// prepare makes what the article takes for given: both buckets, and the object in
-// Google's.
+// prepare creates the prerequisites of the article: both buckets, and
+// the object in Google's.
 func prepare(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	if err := os.WriteFile(filepath.Join(s.Dir, "google-token"), []byte(s.Sandbox.Google.AdminToken()), 0o600); err != nil {
 		return "", err
@@ -53,11 +53,11 @@ func prepare(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	return fmt.Sprintf("gs://%s/%s, s3://%s", s.Env.SourceBucket, s.Env.Object, s.Env.DestinationBucket), err
 }
 
-// Until a change of a policy has effect, the function is invoked this often. A
-// sandbox without delay refuses for another reason, and the first refusal stands.
+// retry is how often the function is invoked until a policy change takes effect. In a
+// sandbox without delay a rejection has another cause, and the first one is final.
 const retry = 5 * time.Second
 
-// invoke runs the deployed function, and waits for policies to have effect.
+// invoke runs the deployed function, waiting for policies to take effect.
 func invoke(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	for deadline := time.Now().Add(s.delay); ; {
 		answer, err := s.invoke(ctx)
@@ -71,7 +71,7 @@ func invoke(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	}
 }
 
-// invoke runs the deployed function once, with an event as the console offers it.
+// invoke runs the deployed function once, with an event like the console's default.
 func (s *Stand) invoke(ctx context.Context) (string, error) {
 	out, err := deployed.New(s.Env, s.admin()).Invoke(ctx, []byte(`{"key1":"value1"}`))
 	if err != nil {
@@ -90,12 +90,12 @@ func (s *Stand) invoke(ctx context.Context) (string, error) {
 	return string(out.Payload), nil
 }
 
-// prove writes a claim down, with what was seen.
+// prove records a claim with its evidence.
 func (s *Summary) prove(claim, seen string, holds bool) {
 	s.Proofs = append(s.Proofs, Proof{claim, seen, holds})
 }
 
-// verdict is the outcome of the proofs from the given one on.
+// verdict returns the outcome of the proofs starting at from.
 func (s *Summary) verdict(from int) (string, error) {
 	var errs []error
 	for _, p := range s.Proofs[from:] {
@@ -106,7 +106,7 @@ func (s *Summary) verdict(from int) (string, error) {
 	return fmt.Sprintf("%d checks", len(s.Proofs)-from), errors.Join(errs...)
 }
 
-// proveCopy asks both clouds what they hold, and the journal who did what.
+// proveCopy asks both clouds for their contents, and the journal for who did what.
 func proveCopy(ctx context.Context, s *Stand, summary *Summary) (string, error) {
 	from := len(summary.Proofs)
 	path := "/storage/v1/b/" + s.Env.SourceBucket + "/o/" + url.PathEscape(s.Env.Object)
@@ -156,8 +156,8 @@ func proveCopy(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 	return summary.verdict(from)
 }
 
-// last finds the last request of a service that was decided on an action and let
-// through, other than by an administrator.
+// last returns the last successful request of a service that was authorized for
+// an action, other than by an administrator.
 func last(entries []journal.Entry, cloud, service, action string) journal.Entry {
 	for _, e := range slices.Backward(entries) {
 		if e.Cloud != cloud || e.Service != service || strings.Contains(e.Principal, "sandbox-admin") {

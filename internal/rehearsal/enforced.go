@@ -12,8 +12,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// checks are what the clouds must refuse before anything is built on them: a
-// sandbox that lets these through would prove nothing.
+// checks are requests that the clouds must reject before anything is built on
+// them: a sandbox that allowed these would prove nothing.
 var checks = []struct {
 	what string
 	try  func(context.Context, *Stand) error
@@ -37,7 +37,7 @@ var checks = []struct {
 		return s.unauthenticated(ctx, "ya29.unknown")
 	}},
 	{"a token exchange without a signed AWS request", func(ctx context.Context, s *Stand) error {
-		// A new project has not enabled the API, which would refuse everything.
+		// In a new project the API is not enabled, so every request would be rejected.
 		if err := s.ask(ctx, http.MethodPost, "/v1/projects/"+s.Env.GoogleProject+"/services/sts.googleapis.com:enable", "application/json", nil, nil); err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ var checks = []struct {
 	}},
 }
 
-// refused holds an AWS error to its code.
+// refused checks that an AWS error has the given code.
 func refused(err error, code string) error {
 	var answer smithy.APIError
 	if errors.As(err, &answer) && answer.ErrorCode() == code {
@@ -69,7 +69,7 @@ func (s *Stand) unauthenticated(ctx context.Context, token string) error {
 	return err
 }
 
-// enforced tries all checks and lists what was refused.
+// enforced tries all checks and lists the rejected requests.
 func enforced(ctx context.Context, s *Stand) ([]string, error) {
 	var out []string
 	var errs []error

@@ -14,8 +14,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
-// preparePulumi makes what a home of Pulumi's own must have: the folder of a local
-// backend, and the plugin, which is found by its place.
+// preparePulumi creates what a separate Pulumi home needs: the folder of a local
+// backend, and the plugin, which is found by its path.
 func preparePulumi(dir string, t toolchain.Set) error {
 	plugin := filepath.Join(dir, "pulumi", "plugins", "resource-gcp-"+toolchain.GCPVersion)
 	for _, folder := range []string{filepath.Join(dir, "state"), plugin} {
@@ -29,30 +29,31 @@ func preparePulumi(dir string, t toolchain.Set) error {
 	return nil
 }
 
-// Clouds are the clients of the clouds' administrators.
+// Clouds returns clients with administrators' credentials.
 func (s *Stand) Clouds(ctx context.Context, env environment.Environment) (inventory.Clouds, error) {
 	google, err := clouds.OpenGoogle(ctx, env, s.getenv)
 	return inventory.Clouds{AWS: s.admin(), Google: google}, err
 }
 
-// Lifecycle is that of an environment whose file describes these clouds.
+// Lifecycle returns the lifecycle of an environment whose file describes these clouds.
 func (s *Stand) Lifecycle(ctx context.Context, env environment.Environment, p *progress.Reporter) (lifecycle.Lifecycle, error) {
 	both, err := s.Clouds(ctx, env)
 	return lifecycle.New(s.root, env, s.tools.CDK, s.tools.Pulumi, childEnviron(s.Environ), both, p), err
 }
 
-// bootstrap prepares the account's region for the CDK, as is done once for each.
+// bootstrap prepares the account's region for the CDK, which is
+// needed once per region.
 func bootstrap(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	l, err := s.Lifecycle(ctx, s.Env, s.progress)
 	if err != nil {
 		return "", err
 	}
 	target := "aws://" + s.Env.AWSAccount + "/" + s.Env.AWSRegion
-	// Away from cdk.json, no app is run: a bootstrap needs none.
+	// Without cdk.json, no app is run; a bootstrap needs none.
 	if err := l.CDK.Bootstrap(ctx, s.Dir); err != nil {
 		return target, err
 	}
-	// The first deployment assumes the roles that were made just now.
+	// The first deployment assumes the roles just created.
 	return target, clouds.Pause(ctx, s.delay)
 }
 
@@ -65,7 +66,7 @@ func (s *Stand) up(ctx context.Context) ([]progress.Step, error) {
 	return l.Up(ctx)
 }
 
-// down takes it down as `gcs-to-s3 down` does.
+// down takes the environment down as `gcs-to-s3 down` does.
 func (s *Stand) down(ctx context.Context) ([]progress.Step, error) {
 	l, err := s.Lifecycle(ctx, s.Env, s.progress)
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *Stand) down(ctx context.Context) ([]progress.Step, error) {
 	return l.Down(ctx, found)
 }
 
-// getenv looks a variable up among those that point at the sandbox.
+// getenv looks up a variable among those that point at the sandbox.
 func (s *Stand) getenv(name string) string {
 	for _, pair := range s.Environ {
 		if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {

@@ -16,16 +16,16 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
-// nowhere is a loopback port on which nothing listens: where children's requests
-// to the world end.
+// nowhere is a loopback port on which nothing listens: children's requests to the
+// internet end here.
 const nowhere = "http://127.0.0.1:1"
 
 // passphrase protects the secrets of a Pulumi stack that has none.
 const passphrase = "sandbox"
 
 // writeEnvironment writes the sandbox's environment file into the project's root,
-// where cdk and pulumi look for it. Sandboxes that run at the same time have
-// environments sandbox, sandbox-2 and so on.
+// where cdk and pulumi look for it. Concurrent sandboxes have environments
+// sandbox, sandbox-2 and so on.
 func (s *Stand) writeEnvironment(settings map[string]string) (environment.Environment, error) {
 	for n := 1; ; n++ {
 		name := "sandbox"
@@ -46,7 +46,7 @@ func (s *Stand) writeEnvironment(settings map[string]string) (environment.Enviro
 }
 
 // Add writes the file of an environment in these clouds; it is removed with them.
-// A file that is there already is an fs.ErrExist.
+// An existing file is an fs.ErrExist.
 func (s *Stand) Add(name string, settings map[string]string) (environment.Environment, error) {
 	arch, err := architecture()
 	if err != nil {
@@ -88,11 +88,11 @@ func (s *Stand) Add(name string, settings map[string]string) (environment.Enviro
 	return environment.Environment{}, errors.Join(fmt.Errorf("writing the sandbox's environment: %w", err), os.Remove(path))
 }
 
-// firstLine tells whose an environment file is.
+// firstLine identifies the process that owns an environment file.
 const firstLine = "# The environment of a running sandbox (process %d); it is removed with it."
 
-// orphaned tells whether an environment file is that of a sandbox whose process
-// is no more.
+// orphaned reports whether an environment file belongs to a sandbox
+// whose process has ended.
 func orphaned(path string) bool {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -105,7 +105,7 @@ func orphaned(path string) bool {
 	return !engine.Alive(pid)
 }
 
-// environ is what points the tools of both clouds at the sandbox.
+// environ returns the variables that point the tools of both clouds at the sandbox.
 func environ(s *Stand, t toolchain.Set) []string {
 	admin := s.Sandbox.AWS.Admin()
 	google := s.Sandbox.GoogleURL
@@ -121,7 +121,7 @@ func environ(s *Stand, t toolchain.Set) []string {
 		"AWS_EC2_METADATA_DISABLED=true",
 		"CDK_DISABLE_CLI_TELEMETRY=true",
 		"CDK_NOTICES=false",
-		// Node.js versions on which the CDK works but whose end of life has come.
+		// Node.js versions past their end of life on which the CDK still works.
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22",
 
 		"PULUMI_HOME=" + filepath.Join(s.Dir, "pulumi"),
@@ -152,11 +152,11 @@ func environ(s *Stand, t toolchain.Set) []string {
 	}
 }
 
-// foreign are settings of a person's shell that would lead away from the sandbox.
+// foreign are variables of a person's shell that would lead away from the sandbox.
 var foreign = []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "CLOUDSDK_ACTIVE_CONFIG_NAME", "GOOGLE_APPLICATION_CREDENTIALS"}
 
-// Shell is a script for a shell to read, after which its aws, cdk, pulumi and
-// gcloud mean the sandbox.
+// Shell returns a script for a shell to source, after which its aws, cdk, pulumi
+// and gcloud use the sandbox.
 func (s *Stand) Shell() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "unset %s\n", strings.Join(foreign, " "))
@@ -167,11 +167,11 @@ func (s *Stand) Shell() string {
 	return b.String()
 }
 
-// ChildEnviron is the environment of a command that means these clouds.
+// ChildEnviron returns the environment of a command that uses these clouds.
 func (s *Stand) ChildEnviron() []string { return childEnviron(s.Environ) }
 
-// childEnviron is the environment of a child: this process's own without any
-// setting of either cloud, and then the sandbox's.
+// childEnviron returns the environment of a child: this process's own without any
+// settings of either cloud, followed by the sandbox's.
 func childEnviron(sandbox []string) []string {
 	var out []string
 	for _, pair := range os.Environ() {
@@ -184,6 +184,6 @@ func childEnviron(sandbox []string) []string {
 			out = append(out, pair)
 		}
 	}
-	// Modules were fetched when the tools were made ready; none is fetched now.
+	// Modules were fetched when the tools were prepared; none is fetched now.
 	return append(append(out, "GOPROXY=off"), sandbox...)
 }

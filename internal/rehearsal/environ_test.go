@@ -31,7 +31,7 @@ func TestSandboxesAtTheSameTimeHaveTheirOwnEnvironments(t *testing.T) {
 	}
 }
 
-// A run that was killed leaves its file; the next run takes its place.
+// A killed run leaves its file behind; the next run replaces it.
 func TestAnOrphanIsReplaced(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -56,7 +56,7 @@ func TestAnOrphanIsReplaced(t *testing.T) {
 	if env, err := s.writeEnvironment(nil); err != nil || env.Name != "sandbox" {
 		t.Errorf("writeEnvironment() = %q, %v, want the orphan's place", env.Name, err)
 	}
-	// What a person wrote is nobody's orphan.
+	// A file that a person wrote is not an orphan.
 	if err := os.WriteFile(file, []byte("config: {}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestChildrenGetNoSettingOfTheRealClouds(t *testing.T) {
 			}
 		}
 	}
-	// Of two settings of one name the last counts.
+	// If a variable is set twice, the last value counts.
 	if slices.Index(got, "HTTPS_PROXY="+nowhere) < slices.Index(got, "HTTPS_PROXY=http://proxy.example") || !slices.Contains(got, "GOPROXY=off") {
 		t.Errorf("a child could reach the world: %v", got)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// proveGone asks both clouds for everything that the engines made.
+// proveGone asks both clouds for everything that the engines created.
 func proveGone(ctx context.Context, s *Stand, summary *Summary) (string, error) {
 	from := len(summary.Proofs)
 	if err := s.goneFromAWS(ctx, summary); err != nil {
@@ -136,7 +136,7 @@ func (s *Stand) goneFromGoogle(ctx context.Context, summary *Summary) error {
 	return nil
 }
 
-// message is the message of an error that Google answered.
+// message returns the message of an error response from Google.
 func message(data []byte) string {
 	var failure struct {
 		Error struct{ Message string }

@@ -1,7 +1,7 @@
 // Package rehearsal performs the whole deployment in the sandbox, with the real
 // engines: CDK and Pulumi bring the article's resources up in the local clouds,
 // the deployed function copies the sample, every claim is proven from the clouds'
-// own answers, and both engines take everything down again.
+// own responses, and both engines take everything down again.
 //
 // It runs the same commands and the same programs as a deployment to the real
 // clouds; only the environment's endpoints and the credentials are the sandbox's.
@@ -24,43 +24,44 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
-// Rehearsal is one run. Root and Progress must be given.
+// Rehearsal is one run. Root and Progress are required.
 type Rehearsal struct {
 	Root     string // the project's root
 	Progress *progress.Reporter
-	// Clouds are how the clouds behave: their faults and delays. The folder is set here.
+	// Clouds configures the clouds' behaviour: faults and delays.
+	// The folder is set here.
 	Clouds sandbox.Options
 	// Audit puts every request and decision of the run into its summary.
 	Audit bool
-	// Of names the environment whose settings are tried, except for account, region,
-	// project and endpoints, which are the local clouds'. Empty is the article's.
+	// Of names the environment whose settings are used, except for account, region,
+	// project and endpoints, which are the local clouds'. Empty means the article's.
 	Of string
-	// Empty leaves the clouds as they are found: nothing is brought up.
+	// Empty leaves the clouds as they start: nothing is brought up.
 	Empty bool
-	// Hold is called when the function has proven itself, while everything stands;
-	// the tear-down follows when it returns. It may be nil.
+	// Hold is called once the function is proven to work, while everything is up;
+	// the tear-down starts when it returns. It may be nil.
 	Hold func(ctx context.Context, s *Stand) error
 }
 
-// Stand is what stands while a rehearsal runs.
+// Stand is everything that is up while a rehearsal runs.
 type Stand struct {
 	Env     environment.Environment
-	Environ []string // what points aws, cdk, pulumi and gcloud at the sandbox: NAME=value
-	Dir     string   // the run's own folder; it goes with the run
+	Environ []string // points aws, cdk, pulumi and gcloud at the sandbox: NAME=value
+	Dir     string   // the run's own folder, removed with it
 	Sandbox *sandbox.Sandbox
 
 	root     string
-	delay    time.Duration // until a change of a policy has effect
+	delay    time.Duration // until a policy change takes effect
 	tools    toolchain.Set
 	progress *progress.Reporter
-	written  []environment.Environment // whose files are removed in the end
+	written  []environment.Environment // their files are removed at the end
 }
 
 // Summary is what a run did and proved.
 type Summary struct {
 	Environment string          `json:"environment"`
 	Plugin      string          `json:"gcpPlugin"` // which Google Cloud plugin Pulumi ran
-	Enforced    []string        `json:"enforced"`  // what the clouds were seen to refuse
+	Enforced    []string        `json:"enforced"`  // what the clouds were seen to reject
 	Steps       []progress.Step `json:"steps"`
 	Proofs      []Proof         `json:"proofs"`
 	Seconds     float64         `json:"seconds"`
@@ -68,7 +69,7 @@ type Summary struct {
 	Audit []journal.Entry `json:"audit,omitempty"`
 }
 
-// Proof is one claim with what was seen.
+// Proof is a claim with its evidence.
 type Proof struct {
 	Claim string `json:"claim"`
 	Seen  string `json:"seen"`
@@ -76,8 +77,7 @@ type Proof struct {
 }
 
 // Run performs the rehearsal. It leaves no process and no file behind, however it
-// ends. The summary tells how far it came; the error is the first step or proof
-// that failed.
+// ends. The summary shows how far it got; the error is the first failed step or proof.
 func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	start := time.Now()
 	defer func() { summary.Seconds = time.Since(start).Seconds() }()
@@ -111,9 +111,9 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	return summary, r.perform(ctx, &summary, []progress.Act{s.act(&summary, "check that nothing is left", proveGone)})
 }
 
-// Open starts the clouds as a person finds them: with the buckets, the object and
-// a bootstrap for the CDK, and nothing of an environment. What is returned must be
-// closed, also with an error; it may be nil then.
+// Open starts the clouds in the state that a person would find: with the buckets,
+// the object and a bootstrap for the CDK, but no environment. The result may be
+// nil on error; otherwise it must be closed, even on error.
 func (r Rehearsal) Open(ctx context.Context, summary *Summary) (*Stand, error) {
 	chain, err := toolchain.New(r.Root)
 	if err != nil {
@@ -146,21 +146,21 @@ func (r Rehearsal) raise(ctx context.Context, s *Stand, summary *Summary) error 
 	)
 }
 
-// action is something that is done with what stands.
+// action is a step that uses the stand.
 type action func(context.Context, *Stand, *Summary) (detail string, err error)
 
 func (s *Stand) act(summary *Summary, name string, do action) progress.Act {
 	return progress.Act{Name: name, Run: func(ctx context.Context) (string, error) { return do(ctx, s, summary) }}
 }
 
-// perform does stages of steps, and writes the steps down.
+// perform runs stages of steps and records them.
 func (r Rehearsal) perform(ctx context.Context, summary *Summary, stages ...[]progress.Act) error {
 	steps, err := r.Progress.Perform(ctx, stages...)
 	summary.Steps = append(summary.Steps, steps...)
 	return err
 }
 
-// tools gets the tools that are not there yet.
+// tools gets the tools that are missing.
 func (r Rehearsal) tools(ctx context.Context, chain toolchain.Toolchain, summary *Summary) (toolchain.Set, error) {
 	set, err := chain.Sandbox()
 	if err != nil {
@@ -223,13 +223,13 @@ func (s *Stand) Close() error {
 				os.RemoveAll(env.OutputDir(s.root)),
 				os.RemoveAll(filepath.Join(s.root, environment.FileName(env.Name))))
 		}
-		_ = os.Remove(filepath.Join(s.root, "out")) // only if it is empty
+		_ = os.Remove(filepath.Join(s.root, "out")) // only if empty
 		return "", errors.Join(append(errs, os.RemoveAll(s.Dir))...)
 	})
 	return err
 }
 
-// architecture is the one that functions of this machine can have.
+// architecture returns the architecture of functions that can run on this machine.
 func architecture() (environment.Architecture, error) {
 	switch runtime.GOARCH {
 	case "amd64":

@@ -20,10 +20,10 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
-// newRehearsal is a run in this repository whose progress goes to the test's log.
+// newRehearsal returns a run in this repository whose progress goes to the test's log.
 func newRehearsal(t *testing.T) (Rehearsal, *bytes.Buffer) {
 	t.Helper()
-	// Whatever a run leaves behind in the temporary folder shows there.
+	// Whatever a run leaves in the temporary folder shows up there.
 	t.Setenv("TMPDIR", t.TempDir())
 	working, err := os.Getwd()
 	if err != nil {
@@ -38,7 +38,7 @@ func newRehearsal(t *testing.T) (Rehearsal, *bytes.Buffer) {
 	return Rehearsal{Root: root, Progress: progress.Plain(&log)}, &log
 }
 
-// command runs a tool against a standing sandbox, as a person would in a shell.
+// command runs a tool against a running sandbox, as a person would in a shell.
 func (s *Stand) command(ctx context.Context, name string, args ...string) (string, error) {
 	path, err := exec.Command("sh", "-c", s.Shell()+"command -v "+name).Output()
 	if err != nil {
@@ -50,9 +50,9 @@ func (s *Stand) command(ctx context.Context, name string, args ...string) (strin
 	return string(out), err
 }
 
-// TestRehearsal is the article from end to end. While everything stands, the
-// command lines of both engines find nothing to change, and a change of one name
-// in the environment reaches both clouds.
+// TestRehearsal runs the article from end to end. While everything is up, the
+// command lines of both engines find nothing to change, and changing one name in
+// the environment reaches both clouds.
 func TestRehearsal(t *testing.T) {
 	r, _ := newRehearsal(t)
 	var stand *Stand
@@ -92,7 +92,7 @@ func TestRehearsal(t *testing.T) {
 	left(t, r, stand.Env)
 }
 
-// useDeployed runs the command line's own commands on what is deployed.
+// useDeployed runs the command line's own commands on the deployment.
 func useDeployed(ctx context.Context, t *testing.T, s *Stand) {
 	t.Helper()
 	run := func(args ...string) (string, error) {
@@ -122,9 +122,9 @@ func useDeployed(ctx context.Context, t *testing.T, s *Stand) {
 	}
 }
 
-// shareWithGcloud reads with gcloud what Pulumi made, and lets Pulumi take over
-// what gcloud made. The program does not have that, so the next update deletes it,
-// which the returned function checks.
+// shareWithGcloud reads with gcloud what Pulumi created, and imports into Pulumi
+// what gcloud created. The program does not declare that, so the next update
+// deletes it; the returned function checks this.
 func shareWithGcloud(ctx context.Context, t *testing.T, s *Stand) (deleted func()) {
 	t.Helper()
 	if _, err := exec.LookPath("gcloud"); err != nil {
@@ -178,9 +178,9 @@ func shareWithGcloud(ctx context.Context, t *testing.T, s *Stand) (deleted func(
 	}
 }
 
-// rename changes the role's name in the environment file and deploys again with
-// the command lines; the function must work as the new role, and the old role
-// must be gone.
+// rename changes the role's name in the environment file and deploys again
+// with the command lines; the function must work as the new role, and the
+// old role must be gone.
 func rename(ctx context.Context, t *testing.T, s *Stand) error {
 	file := filepath.Join(s.root, environment.FileName(s.Env.Name))
 	before, err := os.ReadFile(file)
@@ -231,8 +231,8 @@ func left(t *testing.T, r Rehearsal, env environment.Environment) {
 	}
 }
 
-// children are the processes of a run, by id: each has the run's folder in its
-// environment.
+// children returns the processes of a run, by id: their environment contains
+// the run's folder.
 func children(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/environ")
@@ -241,7 +241,7 @@ func children(t *testing.T) map[string]string {
 	}
 	found := map[string]string{}
 	for _, file := range files {
-		environ, err := os.ReadFile(file) // one that ended meanwhile is none
+		environ, err := os.ReadFile(file) // a process that has ended by now does not count
 		if err == nil && bytes.Contains(environ, []byte(filepath.Join(os.TempDir(), "gcs-to-s3-sandbox-"))) {
 			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
 			found[filepath.Base(filepath.Dir(file))] = string(command)
@@ -250,8 +250,8 @@ func children(t *testing.T) map[string]string {
 	return found
 }
 
-// TestInterrupted ends a run at different steps, as Ctrl-C does, once the step's
-// command runs.
+// TestInterrupted interrupts a run at different steps, as Ctrl-C does, once the
+// step's command is running.
 func TestInterrupted(t *testing.T) {
 	for _, at := range []string{"cdk bootstrap", "pulumi up", "cdk deploy: the role and the function"} {
 		t.Run(at, func(t *testing.T) {
@@ -283,7 +283,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// writer hands what is written on.
+// writer passes on what is written to it.
 type writer func([]byte)
 
 func (w writer) Write(p []byte) (int, error) {

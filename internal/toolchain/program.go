@@ -10,20 +10,20 @@ import (
 	"strings"
 )
 
-// Program is a program of this module. It is built through the go command's build
-// cache, which keeps linked executables for `go run` but not for `go build`: what did
-// not change is neither compiled nor linked again.
+// Program is a program of this module. It is built with `go run`, since the build
+// cache keeps linked executables for `go run` but not for `go build`: unchanged
+// code is neither compiled nor linked again.
 type Program struct {
-	dir     string   // of its sources
-	environ []string // NAME=value, besides the process's own
+	dir     string   // with its sources
+	environ []string // NAME=value, in addition to the process's own
 	flags   []string
 }
 
-// Function is the Lambda as it is deployed, for an architecture in Go's words.
+// Function is the Lambda as deployed, for an architecture in Go's spelling.
 //
-// Nothing of the building machine goes into the binary: no paths, no symbols, no
-// revision. lambda.norpc leaves out the interface of the go1.x runtime, as the Lambda
-// Developer Guide advises for provided.al2023.
+// The binary contains nothing from the machine that built it: no paths, no
+// symbols, no revision. lambda.norpc leaves out the interface of the go1.x
+// runtime, as the Lambda Developer Guide advises for provided.al2023.
 func Function(root, goarch string) Program {
 	return Program{
 		dir:     filepath.Join(root, "function"),
@@ -32,7 +32,7 @@ func Function(root, goarch string) Program {
 	}
 }
 
-// Build builds the program into a file.
+// Build writes the program's executable to a file.
 func (p Program) Build(ctx context.Context, file string) error {
 	file, err := filepath.Abs(file)
 	if err != nil {
@@ -41,10 +41,10 @@ func (p Program) Build(ctx context.Context, file string) error {
 	return p.run(ctx, "cp", file)
 }
 
-// warm builds the program into the build cache alone.
+// warm builds the program into the build cache only.
 func (p Program) warm(ctx context.Context) error { return p.run(ctx, "true") }
 
-// run runs a command with the program's executable and further arguments.
+// run builds the program and runs a command with its executable and further arguments.
 func (p Program) run(ctx context.Context, command string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", append(append([]string{"run", "-exec", command}, p.flags...), append([]string{"."}, args...)...)...)
 	cmd.Dir = p.dir
@@ -56,7 +56,7 @@ func (p Program) run(ctx context.Context, command string, args ...string) error 
 }
 
 // Programs compiles the CDK app, the Pulumi program and the function, so that the
-// engines find them compiled and fetch nothing.
+// engines need neither compile nor fetch anything.
 func (t Toolchain) Programs(ctx context.Context) (detail string, err error) {
 	programs := []Program{{dir: filepath.Join(t.Root, "cmd", "stacks")}, {dir: filepath.Join(t.Root, "cmd", "infra")}, Function(t.Root, runtime.GOARCH)}
 	var names []string

@@ -1,8 +1,8 @@
 // Package toolchain gets the tools that the command line runs, each in a pinned
 // version, without a package manager of the machine: the CDK command line from
-// npm, the Pulumi command line and the stand-ins for two of its plugins built from
-// the module in tools/. What is built is kept in the user's cache folder,
-// under a name that changes with everything it was built from.
+// npm, the Pulumi command line and the stand-ins for two of its plugins built
+// from the module in tools/. Built tools are kept in the user's cache folder,
+// under a name that changes with everything they were built from.
 package toolchain
 
 import (
@@ -26,25 +26,25 @@ import (
 // PulumiVersion is the version of the Pulumi command line that tools/go.mod pins.
 const PulumiVersion = "v3.217.0"
 
-// GCPVersion is the version of the Google Cloud plugin that go.mod's
-// pulumi-gcp SDK belongs to.
+// GCPVersion is the version of the Google Cloud plugin that matches the
+// pulumi-gcp SDK in go.mod.
 const GCPVersion = "v7.38.0"
 
-// Toolchain is where tools are taken from and kept.
+// Toolchain is where tools come from and where they are kept.
 type Toolchain struct {
 	Root  string // the project's root
-	Cache string // folder for what is built
+	Cache string // folder for built tools
 }
 
-// Tool is one tool: what it is called, and how it is got. Ready tells whether
-// there is anything to do.
+// Tool is a tool: its name, and how to get it. Ready is true if
+// there is nothing to do.
 type Tool struct {
 	Name  string
 	Ready bool
 	Get   func(ctx context.Context) error
 }
 
-// New makes a toolchain that keeps its tools in the user's cache folder.
+// New returns a toolchain that keeps its tools in the user's cache folder.
 func New(root string) (Toolchain, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -53,7 +53,7 @@ func New(root string) (Toolchain, error) {
 	return Toolchain{root, filepath.Join(cache, "gcs-to-s3", "tools")}, nil
 }
 
-// CDK is the CDK command line; npm installs it as package-lock.json says.
+// CDK returns the CDK command line, which npm installs according to package-lock.json.
 func (t Toolchain) CDK() (path string, tool Tool) {
 	path = filepath.Join(t.Root, "node_modules", ".bin", "cdk")
 	return path, Tool{
@@ -65,8 +65,8 @@ func (t Toolchain) CDK() (path string, tool Tool) {
 	}
 }
 
-// installed tells whether npm installed what package-lock.json says: npm keeps
-// its own record of it.
+// installed reports whether npm has installed what package-lock.json lists: npm
+// keeps its own record of that.
 func (t Toolchain) installed() bool {
 	lock, err := os.Stat(filepath.Join(t.Root, "package-lock.json"))
 	if err != nil {
@@ -76,7 +76,7 @@ func (t Toolchain) installed() bool {
 	return err == nil && !record.ModTime().Before(lock.ModTime())
 }
 
-// Pulumi is a folder with the Pulumi command line in bin.
+// Pulumi returns a folder with the Pulumi command line in bin.
 func (t Toolchain) Pulumi() (dir string, tool Tool, err error) {
 	key, err := t.key("go.mod", "go.sum")
 	if err != nil {
@@ -88,7 +88,7 @@ func (t Toolchain) Pulumi() (dir string, tool Tool, err error) {
 		"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"), nil
 }
 
-// GCP is the Google Cloud plugin of Pulumi: the real one where the user has it
+// GCP returns Pulumi's Google Cloud plugin: the real one if the user has it
 // installed, otherwise the stand-in.
 func (t Toolchain) GCP() (path string, standIn bool, tool Tool, err error) {
 	if home, err := os.UserHomeDir(); err == nil {
@@ -101,7 +101,7 @@ func (t Toolchain) GCP() (path string, standIn bool, tool Tool, err error) {
 	return path, true, tool, err
 }
 
-// GoHost is Pulumi's language host for Go: the real one where it is on the
+// GoHost returns Pulumi's language host for Go: the real one if it is on the
 // PATH, otherwise the stand-in.
 func (t Toolchain) GoHost() (path string, tool Tool, err error) {
 	const name = "pulumi-language-go"
@@ -111,22 +111,22 @@ func (t Toolchain) GoHost() (path string, tool Tool, err error) {
 	return t.own("go-stand-in", name, "build the stand-in for Pulumi's Go language host (once)")
 }
 
-// Set is the tools that a deployment needs.
+// Set is the set of tools that a deployment needs.
 type Set struct {
 	CDK     string // the executable
 	Pulumi  string // the executable
 	GoHost  string // Pulumi's language host for Go
-	GCP     string // Pulumi's Google Cloud plugin; empty where Pulumi gets it itself
+	GCP     string // Pulumi's Google Cloud plugin; empty if Pulumi gets it itself
 	StandIn bool   // GCP is this repository's stand-in
-	Tools   []Tool // what has to be got first
+	Tools   []Tool // to get first
 }
 
-// Path is where the tools are, before path's own folders.
+// Path returns path with the tools' folders in front.
 func (s Set) Path(path string) string {
 	return strings.Join([]string{filepath.Dir(s.Pulumi), filepath.Dir(s.GoHost), filepath.Dir(s.CDK), path}, string(os.PathListSeparator))
 }
 
-// Get gets what is not there yet, each as a step.
+// Get gets the missing tools, each as a step.
 func (s Set) Get(ctx context.Context, p *progress.Reporter) ([]progress.Step, error) {
 	var stages [][]progress.Act
 	for _, tool := range s.Tools {
@@ -137,8 +137,8 @@ func (s Set) Get(ctx context.Context, p *progress.Reporter) ([]progress.Step, er
 	return p.Perform(ctx, stages...)
 }
 
-// Deployment are the tools for the real clouds: the Pulumi command line of the
-// machine, or else the pinned one. It gets the Google Cloud plugin itself.
+// Deployment returns the tools for the real clouds: the machine's Pulumi command
+// line, or else the pinned one. Pulumi gets the Google Cloud plugin itself.
 func (t Toolchain) Deployment() (Set, error) {
 	if path, err := exec.LookPath("pulumi"); err == nil {
 		return t.set(path, Tool{Name: "use " + path, Ready: true})
@@ -146,8 +146,8 @@ func (t Toolchain) Deployment() (Set, error) {
 	return t.pinned()
 }
 
-// Sandbox are the tools for local clouds: the pinned ones, and a Google Cloud
-// plugin that is there already.
+// Sandbox returns the tools for local clouds: the pinned ones, and the Google
+// Cloud plugin from GCP.
 func (t Toolchain) Sandbox() (Set, error) {
 	s, err := t.pinned()
 	if err != nil {
@@ -174,7 +174,7 @@ func (t Toolchain) set(pulumi string, tool Tool) (Set, error) {
 		Tools: []Tool{cdkTool, tool, hostTool}}, err
 }
 
-// own is a tool of which tools/ holds the sources, in a folder.
+// own returns a tool whose sources are in a folder of tools/.
 func (t Toolchain) own(folder, name, what string) (path string, tool Tool, err error) {
 	files := []string{"go.mod", "go.sum"}
 	for _, dir := range []string{folder, "lifeline"} {
@@ -194,7 +194,7 @@ func (t Toolchain) own(folder, name, what string) (path string, tool Tool, err e
 	return path, t.build(what, path, "./"+folder), nil
 }
 
-// key names what files of tools/ and the Go version make together.
+// key returns a name for what is built from files of tools/ with this Go version.
 func (t Toolchain) key(files ...string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -210,8 +210,8 @@ func (t Toolchain) key(files ...string) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)[:6]), nil
 }
 
-// build is a tool that `go build` makes in tools/. It appears whole or not at all,
-// and of programs that want it at the same time one builds it.
+// build returns a tool that `go build` makes in tools/. It appears in one piece or not
+// at all, and if several programs need it at the same time, only one builds it.
 func (t Toolchain) build(name, path string, args ...string) Tool {
 	_, err := os.Stat(path)
 	return Tool{Name: name, Ready: err == nil, Get: func(ctx context.Context) error {
@@ -224,7 +224,7 @@ func (t Toolchain) build(name, path string, args ...string) Tool {
 		}
 		defer unlock()
 		if _, err := os.Stat(path); err == nil {
-			return nil // another program built it meanwhile
+			return nil // another program built it in the meantime
 		}
 		temp, err := os.MkdirTemp(filepath.Dir(path), ".build-")
 		if err != nil {
@@ -239,10 +239,11 @@ func (t Toolchain) build(name, path string, args ...string) Tool {
 	}}
 }
 
-// between is how often a lock is tried.
+// between is the interval between attempts to get a lock.
 const between = 200 * time.Millisecond
 
-// lock waits for a file's lock, which ends with this process at the latest.
+// lock waits for a file's lock, which is released when this process
+// ends at the latest.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 const iam = "iamCustomEndpoint"
 
-// account is a service account as IAM answers it.
+// account is a service account as returned by IAM.
 type account struct {
 	Name, Email, UniqueID, DisplayName, Description, ProjectID string
 	Disabled                                                   bool
@@ -40,7 +40,7 @@ func readAccount(ctx context.Context, c *client, id string, _ fields) (fields, e
 	return out, nil
 }
 
-// setText leaves out what is empty, as inputs do.
+// setText leaves out empty values, as inputs do.
 func setText(f fields, key, value string) {
 	if value != "" {
 		f[key] = value

@@ -17,8 +17,8 @@ import (
 	provider "github.com/pulumi/pulumi-go-provider"
 )
 
-// The configuration keys that are read: Pulumi Registry, "Google Cloud
-// installation & configuration", and their defaults, Google's own addresses.
+// The supported configuration keys: Pulumi Registry, "Google Cloud installation &
+// configuration", and their defaults, Google's own addresses.
 var endpoints = map[string]string{
 	"iamCustomEndpoint":                  "https://iam.googleapis.com/v1/",
 	"iamBetaCustomEndpoint":              "https://iam.googleapis.com/v1/",
@@ -29,7 +29,7 @@ var endpoints = map[string]string{
 	"orgPolicyCustomEndpoint":            "https://orgpolicy.googleapis.com/v2/",
 }
 
-// passed are keys that the engine or a user may set and that change nothing here.
+// passed are keys that the engine or a user may set but that have no effect here.
 var passed = []string{"accessToken", "project", "region", "zone", "version", "pluginDownloadURL"}
 
 func checkConfig(config fields) []provider.CheckFailure {
@@ -52,7 +52,7 @@ type client struct {
 func newClient(config fields) (*client, error) {
 	token := config.text("accessToken")
 	if token == "" {
-		token = os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN") // as the real plugin does
+		token = os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN") // like the real plugin
 	}
 	if token == "" {
 		return nil, errors.New("the stand-in for the Google Cloud provider needs an access token: gcp:accessToken or GOOGLE_OAUTH_ACCESS_TOKEN")
@@ -60,7 +60,7 @@ func newClient(config fields) (*client, error) {
 	return &client{config: config, token: token, http: &http.Client{Timeout: time.Minute}}, nil
 }
 
-// apiError is an error that an API answered.
+// apiError is an error response from an API.
 type apiError struct {
 	Status  int
 	Message string
@@ -68,8 +68,8 @@ type apiError struct {
 
 func (e *apiError) Error() string { return fmt.Sprintf("Error %d: %s", e.Status, e.Message) }
 
-// call makes one request; path is relative to the endpoint of the configuration
-// key. What does not exist is errGone.
+// call makes a request; path is relative to the endpoint of the configuration
+// key. A missing resource is errGone.
 func (c *client) call(ctx context.Context, endpoint, method, path string, in, out any) error {
 	base := c.config.text(endpoint)
 	if base == "" {
@@ -119,7 +119,7 @@ func (c *client) call(ctx context.Context, endpoint, method, path string, in, ou
 	return json.Unmarshal(data, out)
 }
 
-// pollInterval is between two looks at an operation that is not done.
+// pollInterval is how often an unfinished operation is polled.
 const pollInterval = 200 * time.Millisecond
 
 // operate makes a request that starts a long-running operation, and waits for it.

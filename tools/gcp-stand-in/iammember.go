@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// policyOf says where the allow policy of a resource is read and written.
+// policyOf describes where the allow policy of a resource is read and written.
 type policyOf struct {
 	input    string // the input that names the resource
 	endpoint string
@@ -37,8 +37,8 @@ type binding struct {
 	Condition any      `json:"condition,omitempty"`
 }
 
-// iamMember is the type that adds one member to one role of a policy and leaves
-// everything else in it alone.
+// iamMember returns the type that adds one member to one role of a policy and
+// leaves everything else in it alone.
 func iamMember(of policyOf) kind {
 	return kind{
 		required: []string{of.input, "role", "member"},
@@ -83,11 +83,11 @@ func (of policyOf) get(ctx context.Context, c *client, state fields) (policy, er
 	return p, c.call(ctx, of.endpoint, of.getMethod, of.path(state.text(of.input))+of.getSuffix, nil, &p)
 }
 
-// maxAttempts bounds the repetition of a change that others were quicker than.
+// maxAttempts limits the retries of a change that conflicts with others.
 const maxAttempts = 10
 
-// change edits the members of the role's binding without a condition, and begins
-// again when the policy changed meanwhile.
+// change edits the members of the role's unconditional binding, and starts over
+// if the policy has changed in the meantime.
 func (of policyOf) change(ctx context.Context, c *client, state fields, edit func([]string) []string) (string, error) {
 	var err error
 	for range maxAttempts {

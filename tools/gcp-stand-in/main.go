@@ -1,9 +1,8 @@
 // Command gcp-stand-in is a Pulumi resource plugin that stands in for
-// pulumi-resource-gcp where that cannot be had. It manages the few resource types
-// of this repository's program under the names, inputs, outputs and ids that the
-// real plugin gives them, against the endpoints of the same configuration keys.
-// It is no replacement: every other type, input and configuration key is refused
-// by name.
+// pulumi-resource-gcp where that is unavailable. It manages the few resource
+// types of this repository's program with the real plugin's names, inputs,
+// outputs and ids, against the endpoints of the same configuration keys. It is no
+// replacement: every other type, input and configuration key is rejected by name.
 package main
 
 import (
@@ -16,7 +15,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/tools/lifeline"
 )
 
-// version is the real plugin's version that this one stands in for.
+// version is the version of the real plugin that this one stands in for.
 const version = "7.38.0"
 
 func main() {

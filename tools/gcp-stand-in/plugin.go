@@ -26,16 +26,16 @@ func newPlugin() *plugin { return &plugin{} }
 type kind struct {
 	required []string // inputs
 	optional []string // inputs
-	replace  []string // inputs whose change needs a new resource
-	computed []string // outputs that are known once the resource exists
+	replace  []string // inputs that cannot change without replacing the resource
+	computed []string // outputs known once the resource exists
 
-	// create makes the resource and returns its id and computed outputs.
+	// create creates the resource and returns its id and computed outputs.
 	create func(ctx context.Context, c *client, in fields) (id string, out fields, err error)
 	// read returns the resource's state, inputs and outputs together, or errGone.
 	read func(ctx context.Context, c *client, id string, state fields) (fields, error)
-	// update brings the resource to its new inputs; nil where all inputs replace.
+	// update applies new inputs; nil if every change replaces the resource.
 	update func(ctx context.Context, c *client, id string, in fields) (out fields, err error)
-	// delete removes the resource; one that is gone is no error.
+	// delete deletes the resource; it is not an error if it is gone.
 	delete func(ctx context.Context, c *client, id string, state fields) error
 }
 
@@ -47,7 +47,7 @@ func (f fields) text(key string) string {
 	return s
 }
 
-// errGone says that a resource does not exist.
+// errGone reports that a resource does not exist.
 var errGone = errors.New("the resource does not exist")
 
 func (p *plugin) provider() provider.Provider {
@@ -111,7 +111,7 @@ func (p *plugin) diff(_ context.Context, r provider.DiffRequest) (provider.DiffR
 	if err != nil {
 		return provider.DiffResponse{}, err
 	}
-	// Where the clouds drifted from the old inputs, refresh wrote it to the state.
+	// If the clouds have drifted from the old inputs, refresh has updated the state.
 	out := provider.DiffResponse{DetailedDiff: map[string]provider.PropertyDiff{}}
 	for _, name := range slices.Concat(k.required, k.optional) {
 		old, had := r.State.GetOk(name)
@@ -124,7 +124,8 @@ func (p *plugin) diff(_ context.Context, r provider.DiffRequest) (provider.DiffR
 		}
 		change := provider.Update
 		if slices.Contains(k.replace, name) {
-			// A name that stays taken cannot be made anew before the old is gone.
+			// A name that stays taken cannot be reused before the old
+			// resource is gone.
 			change, out.DeleteBeforeReplace = provider.UpdateReplace, true
 		}
 		out.DetailedDiff[name] = provider.PropertyDiff{Kind: change, InputDiff: true}

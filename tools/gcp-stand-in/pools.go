@@ -10,7 +10,7 @@ import (
 
 const iamBeta = "iamBetaCustomEndpoint"
 
-// texts are what pools and providers have in common.
+// texts returns the fields that pools and providers share.
 func texts(in fields) map[string]any {
 	disabled, _ := in["disabled"].(bool)
 	return map[string]any{"displayName": in.text("displayName"), "description": in.text("description"), "disabled": disabled}
@@ -45,10 +45,10 @@ func providerBody(in fields) map[string]any {
 	return body
 }
 
-// idPattern is the id of a pool, or of a provider in it.
+// idPattern matches the id of a pool, or of a provider in it.
 var idPattern = regexp.MustCompile(`^projects/([^/]+)/locations/global/workloadIdentityPools/([^/]+)(?:/providers/([^/]+))?$`)
 
-// readPool reads a pool or a provider. One that is deleted is gone, although its
+// readPool reads a pool or a provider. A deleted one counts as gone, although its
 // id stays taken.
 func readPool(ctx context.Context, c *client, id string, _ fields) (fields, error) {
 	names := idPattern.FindStringSubmatch(id)

@@ -31,7 +31,7 @@ func readService(ctx context.Context, c *client, id string, state fields) (field
 	return state, nil
 }
 
-// keepService takes settings that only matter later.
+// keepService accepts settings that only matter later.
 func keepService(context.Context, *client, string, fields) (fields, error) { return nil, nil }
 
 func deleteService(ctx context.Context, c *client, _ string, state fields) error {

@@ -1,8 +1,7 @@
-// Command go-stand-in is a Pulumi language host that stands in for
-// pulumi-language-go where that cannot be had: it compiles the Go program that
-// Pulumi.yaml names and runs it under the engine. It is not more than `pulumi
-// preview`, `up`, `refresh` and `destroy` need; code generation, packaging and
-// debugging are the real one's.
+// Command go-stand-in is a Pulumi language host that stands in for pulumi-language-go
+// where that is unavailable: it compiles the Go program named in Pulumi.yaml and runs
+// it under the engine. It does only what `pulumi preview`, `up`, `refresh` and
+// `destroy` need; code generation, packaging and debugging are left to the real one.
 package main
 
 import (
@@ -36,7 +35,7 @@ func main() {
 	}
 }
 
-// serve answers the engine at the given address until the engine ends.
+// serve serves the engine at the given address until the engine ends.
 func serve(engine string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -61,11 +60,11 @@ func serve(engine string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(handle.Port) // how the engine finds this process
+	fmt.Println(handle.Port) // tells the engine where to find this process
 	return <-handle.Done
 }
 
-// healthInterval is how often the engine is asked whether it is still there.
+// healthInterval is how often the engine is checked.
 const healthInterval = 5 * time.Minute
 
 type host struct {
@@ -73,17 +72,17 @@ type host struct {
 	engine string
 }
 
-// GetRequiredPackages knows none: resources name the plugin's version themselves.
+// GetRequiredPackages returns none: resources name the plugin's version themselves.
 func (*host) GetRequiredPackages(context.Context, *rpc.GetRequiredPackagesRequest) (*rpc.GetRequiredPackagesResponse, error) {
 	return &rpc.GetRequiredPackagesResponse{}, nil
 }
 
-// GetRequiredPlugins is the older form of the same.
+// GetRequiredPlugins is the older form of GetRequiredPackages.
 func (*host) GetRequiredPlugins(context.Context, *rpc.GetRequiredPluginsRequest) (*rpc.GetRequiredPluginsResponse, error) {
 	return &rpc.GetRequiredPluginsResponse{}, nil
 }
 
-// GetPluginInfo tells the version, of which a stand-in has none.
+// GetPluginInfo returns a placeholder version, since a stand-in has none.
 func (*host) GetPluginInfo(context.Context, *emptypb.Empty) (*rpc.PluginInfo, error) {
 	return &rpc.PluginInfo{Version: "0.0.0-stand-in"}, nil
 }
@@ -93,8 +92,8 @@ func (*host) InstallDependencies(*rpc.InstallDependenciesRequest, grpc.ServerStr
 	return nil
 }
 
-// Run compiles the program and runs it. A program that fails has said why on its
-// standard error, so the engine is told to add nothing.
+// Run compiles the program and runs it. A failing program has already written its
+// error to standard error, so the engine is told to add nothing.
 func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, error) {
 	dir, err := os.MkdirTemp("", "pulumi-go-")
 	if err != nil {
@@ -102,7 +101,7 @@ func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, er
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "program")
-	// Unlike `go build`, `go run` finds a program that was linked before in its cache.
+	// Unlike `go build`, `go run` caches linked programs.
 	build := exec.CommandContext(ctx, "go", "run", "-exec", "cp", ".", binary)
 	build.Dir = r.GetInfo().GetProgramDirectory()
 	if out, err := build.CombinedOutput(); err != nil {
@@ -126,7 +125,8 @@ func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, er
 	return &rpc.RunResponse{}, nil
 }
 
-// environ is how a program learns of the engine and its stack.
+// environ returns the variables through which a program finds the
+// engine and its stack.
 func (h *host) environ(r *rpc.RunRequest) ([]string, error) {
 	config, err := json.Marshal(r.GetConfig())
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package lifeline ends a plugin with the engine that started it, so that an engine
-// which was killed leaves no plugin behind.
+// Package lifeline ends a plugin when the engine that started it ends, so that a
+// killed engine leaves no plugin behind.
 package lifeline
 
 import (
@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// between is how often the parent is looked for.
+// between is how often the parent is checked.
 const between = time.Second
 
-// Hold ends this process when its parent is no more. It does not return.
+// Hold ends this process when its parent has ended. It does not return.
 func Hold() {
 	for parent := os.Getppid(); os.Getppid() == parent; {
 		time.Sleep(between)

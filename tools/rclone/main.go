@@ -1,6 +1,6 @@
-// Command rclone is rclone with the two backends and two commands that the
-// benchmark needs. It is a module of its own: its many dependencies are nobody
-// else's.
+// Command rclone is rclone with only the two backends and two commands that
+// the benchmark needs. It is a separate module to keep its many dependencies
+// out of the others.
 package main
 
 import (
