@@ -402,6 +402,28 @@ func TestTheLicenseIsWhole(t *testing.T) {
 	}
 }
 
+// TestWorkflowsPinActionsByCommit: a tag can be moved to other code, a commit cannot.
+func TestWorkflowsPinActionsByCommit(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*.yml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no workflows: %v", err)
+	}
+	uses := regexp.MustCompile(`(?m)uses: *(\S+)(.*)$`)
+	pinned := regexp.MustCompile(`^[^@]+@[0-9a-f]{40}$`)
+	for _, file := range files {
+		name, err := filepath.Rel(root, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range uses.FindAllStringSubmatch(read(t, name), -1) {
+			if !pinned.MatchString(m[1]) || !strings.HasPrefix(m[2], " # v") {
+				t.Errorf("%s uses %s; write the action's commit, and its version as a comment", name, m[1])
+			}
+		}
+	}
+}
+
 // TestTheToolsArePinnedOnce holds the versions that the toolchain names to the
 // ones that are built.
 func TestTheToolsArePinnedOnce(t *testing.T) {
