@@ -13,6 +13,8 @@ package environment
 import (
 	"fmt"
 	"path/filepath"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
 
 // Namespace is the prefix of our keys in a Pulumi stack's configuration file;
@@ -157,7 +159,7 @@ func (g *GoogleAPIs) keys() map[string]*string {
 // AssumedRole is the ARN that every session of the role shares, and the value
 // of attribute.aws_role on Google's side: arn:aws:sts::ACCOUNT:assumed-role/ROLE.
 func (e Environment) AssumedRole() string {
-	return fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s", e.AWSAccount, e.Role)
+	return names.AssumedRole(e.AWSAccount, e.Role)
 }
 
 // Subject is the google.subject of the function's sessions: the assumed role

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
 
 // maxTrusted keeps the condition of a provider within 4096 characters (IAM API
@@ -37,11 +39,12 @@ func (e Environment) parseTrusted() (roles []AWSRole, rule, hint string) {
 			account, name = e.AWSAccount, text
 		}
 		role := AWSRole{account, name}
+		_, _, named := names.Role(name)
 		switch {
-		case !accountPattern.MatchString(account):
+		case !isAccount(account):
 			return nil, form, fmt.Sprintf("in %q the account must be 12 digits; give neither ARN nor path", text)
-		case !sized(name, rolePattern, 1, maxRole):
-			return nil, form, fmt.Sprintf("in %q the role must be 1 to %d letters, digits and _+=.@-; give neither ARN nor path", text, maxRole)
+		case !named:
+			return nil, form, fmt.Sprintf("in %q the role must be 1 to %d letters, digits and _+=.@-; give neither ARN nor path", text, names.MaxRole)
 		case role == AWSRole{e.AWSAccount, e.Role}:
 			return nil, "must not name the function's own role", e.Role + " is trusted anyway; leave it out"
 		case slices.Contains(roles, role):
@@ -80,6 +83,6 @@ func (e Environment) ProviderOf(account string) string {
 	if account == e.AWSAccount {
 		return e.Provider
 	}
-	beginning := e.Provider[:min(len(e.Provider), maxPool-len(account)-1)]
+	beginning := e.Provider[:min(len(e.Provider), names.MaxPool-len(account)-1)]
 	return strings.TrimRight(beginning, "-") + "-" + account
 }
