@@ -4,30 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"google.golang.org/api/iam/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
-
-// Existing are resources of a federation that exist already. Pulumi takes them
-// into its state if it does not know them, and changes them to what the program
-// says. Each is a resource's name, or empty.
-type Existing struct {
-	ServiceAccount string
-	Pool           string
-	Provider       string
-	Further        map[string]string // providers of further accounts, by account
-}
-
-// imported is the option for a resource that may exist.
-func imported(name string) pulumi.ResourceOption {
-	if name == "" {
-		return pulumi.Composite()
-	}
-	return pulumi.Import(pulumi.ID(name))
-}
 
 // Find looks for what the project holds of env under its mark. That happens in two
 // cases. An update was killed between a creation and the note of it; then a new
@@ -57,16 +38,12 @@ func Find(ctx context.Context, google *clouds.Google, env environment.Environmen
 		return found
 	}
 	found.Pool = google.Pool()
-	if name := google.Provider(); f.provider(name, env.Provider) {
-		found.Provider = name
-	}
-	for _, role := range env.Trusted() {
-		id := env.ProviderOf(role.Account)
-		if name := google.Pool() + "/providers/" + id; role.Account != env.AWSAccount && found.Further[role.Account] == "" && f.provider(name, id) {
-			if found.Further == nil {
-				found.Further = map[string]string{}
+	for _, id := range env.Providers() {
+		if name := google.Pool() + "/providers/" + id; f.provider(name, id) {
+			if found.Providers == nil {
+				found.Providers = map[string]string{}
 			}
-			found.Further[role.Account] = name
+			found.Providers[id] = name
 		}
 	}
 	return found
