@@ -2,6 +2,7 @@ package infra
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"google.golang.org/api/iam/v1"
@@ -18,33 +19,16 @@ import (
 // identity pools and providers"). Find undeletes them, unless only a preview is
 // made, which it says.
 //
-// What bears another mark is left alone. That nothing can be seen is no error
-// either, since Pulumi's own requests will tell why; say is told of it.
+// What bears another mark is left alone. That something cannot be seen is no error,
+// since Pulumi's own requests will tell why; say is told of it, so that a creation that
+// is refused later is no riddle.
 func Find(ctx context.Context, google *clouds.Google, env environment.Environment, preview bool, say func(string)) Existing {
-	f := finder{ctx, google, env, preview, say}
-	var found Existing
-	if !env.DirectAccess {
-		account, err := google.IAM.Projects.ServiceAccounts.Get(google.ServiceAccount()).Context(ctx).Do()
-		if f.see(google.ServiceAccount(), err) && f.ours("service account "+env.ServiceAccount, account.Description, "") {
-			found.ServiceAccount = google.ServiceAccount()
-		}
-	}
-	pools := google.IAM.Projects.Locations.WorkloadIdentityPools
-	pool, err := pools.Get(google.Pool()).Context(ctx).Do()
-	if !f.see(google.Pool(), err) || !f.ours("workload identity pool "+env.Pool, pool.Description, pool.ExpireTime) ||
-		!f.back("workload identity pool "+env.Pool, pool.State, func() (*iam.Operation, error) {
-			return pools.Undelete(google.Pool(), &iam.UndeleteWorkloadIdentityPoolRequest{}).Context(ctx).Do()
-		}) {
-		return found
-	}
-	found.Pool = google.Pool()
-	for _, id := range env.Providers() {
-		if name := google.Pool() + "/providers/" + id; f.provider(name, id) {
-			if found.Providers == nil {
-				found.Providers = map[string]string{}
-			}
-			found.Providers[id] = name
-		}
+	f := finder{ctx: ctx, google: google, env: env, preview: preview, say: say}
+	found := f.find()
+	if f.disabled() {
+		say("the IAM API is not enabled in the project " + env.GoogleProject + " yet; the update enables it. If something of the federation exists, its creation is refused: run the update again, which takes it over then.")
+	} else if err := clouds.Join(f.unseen...); err != nil {
+		say(err.Error() + "\nWhat exists of it is not taken over. If its creation is refused, make sure that it can be seen, and run the update again.")
 	}
 	return found
 }
@@ -55,29 +39,71 @@ type finder struct {
 	env     environment.Environment
 	preview bool
 	say     func(string)
+	unseen  []error
 }
 
-// provider tells whether a provider of the pool can be taken over.
-func (f finder) provider(name, id string) bool {
-	providers := f.google.IAM.Projects.Locations.WorkloadIdentityPools.Providers
-	provider, err := providers.Get(name).Context(f.ctx).Do()
-	return f.see(name, err) && f.ours("provider "+id, provider.Description, provider.ExpireTime) &&
-		f.back("provider "+id, provider.State, func() (*iam.Operation, error) {
-			return providers.Undelete(name, &iam.UndeleteWorkloadIdentityPoolProviderRequest{}).Context(f.ctx).Do()
+func (f *finder) find() Existing {
+	var found Existing
+	if email := f.env.ServiceAccountEmail(); email != "" { // direct access needs none
+		account := f.google.AccountByEmail(f.ctx, email)
+		if f.see(account.Err()) && account.There() && f.ours("service account "+f.env.ServiceAccount, account.Thing.Description, "") {
+			found.ServiceAccount = f.google.ServiceAccount()
+		}
+	}
+	pool := f.google.PoolByID(f.ctx, f.env.Pool)
+	if !f.see(pool.Err()) || !pool.There() {
+		return found
+	}
+	what, undelete := "workload identity pool "+f.env.Pool, f.google.IAM.Projects.Locations.WorkloadIdentityPools.Undelete
+	if !f.ours(what, pool.Thing.Description, pool.Thing.ExpireTime) || !f.back(what, pool.Thing.State, func() (*iam.Operation, error) {
+		return undelete(f.google.Pool(), &iam.UndeleteWorkloadIdentityPoolRequest{}).Context(f.ctx).Do()
+	}) {
+		return found
+	}
+	found.Pool = f.google.Pool()
+	for _, id := range f.env.Providers() {
+		if name := f.google.Pool() + "/providers/" + id; f.provider(name, id) {
+			if found.Providers == nil {
+				found.Providers = map[string]string{}
+			}
+			found.Providers[id] = name
+		}
+	}
+	return found
+}
+
+// provider reports whether a provider of the pool can be taken over.
+func (f *finder) provider(name, id string) bool {
+	provider := f.google.ProviderByID(f.ctx, f.env.Pool, id)
+	undelete := f.google.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Undelete
+	return f.see(provider.Err()) && provider.There() && f.ours("provider "+id, provider.Thing.Description, provider.Thing.ExpireTime) &&
+		f.back("provider "+id, provider.Thing.State, func() (*iam.Operation, error) {
+			return undelete(name, &iam.UndeleteWorkloadIdentityPoolProviderRequest{}).Context(f.ctx).Do()
 		})
 }
 
-// see tells whether a resource was seen.
-func (f finder) see(name string, err error) bool {
-	if err != nil && !clouds.Missing(err) {
-		f.say(fmt.Sprintf("cannot see whether %s exists: %v", name, err))
+// disabled reports whether all that cannot be seen is of an API that the update enables.
+func (f *finder) disabled() bool {
+	for _, err := range f.unseen {
+		var unseen *clouds.Unseen
+		if !errors.As(err, &unseen) || unseen.Reason != clouds.APIDisabled || unseen.Project != f.env.GoogleProject {
+			return false
+		}
+	}
+	return len(f.unseen) > 0
+}
+
+// see reports whether there was an answer.
+func (f *finder) see(err error) bool {
+	if err != nil {
+		f.unseen = append(f.unseen, err)
 	}
 	return err == nil
 }
 
-// ours tells whether a description bears the environment's mark. One that does not
+// ours reports whether a description bears the environment's mark. One that does not
 // may still be in Pulumi's state, if it was made by hand and imported.
-func (f finder) ours(what, description, freed string) bool {
+func (f *finder) ours(what, description, freed string) bool {
 	mark, ok := environment.FindMark(description)
 	if ok && mark.Environment == f.env.Name {
 		return true
@@ -90,8 +116,8 @@ func (f finder) ours(what, description, freed string) bool {
 	return false
 }
 
-// back undeletes what is deleted, and tells whether it can be taken over now.
-func (f finder) back(what, state string, undelete func() (*iam.Operation, error)) bool {
+// back undeletes what is deleted, and reports whether it can be taken over now.
+func (f *finder) back(what, state string, undelete func() (*iam.Operation, error)) bool {
 	if state != clouds.Deleted {
 		return true
 	}

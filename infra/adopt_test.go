@@ -18,7 +18,7 @@ import (
 // found looks for what exists, and returns what is said of it.
 func found(t *testing.T, c *integration.Clouds, env environment.Environment, preview bool) (Existing, string) {
 	t.Helper()
-	env.Google = environment.GoogleAPIs{IAM: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken()}
+	env.Google = environment.GoogleAPIs{IAM: c.GoogleURL + "/v1/", ResourceManager: c.GoogleURL + "/v1/", ServiceUsage: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken()}
 	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestFind(t *testing.T) {
 
 	env := c.Env
 	env.GoogleProject = "other-project"
-	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || !strings.Contains(said, "cannot see whether projects/other-project/") {
+	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || !strings.Contains(said, "cannot see the service account gcs-to-s3-service-account@other-project.iam.gserviceaccount.com, the workload identity pool aws-connect: no permission to read it: ") {
 		t.Errorf("in a project of others: %+v, %q", got, said)
 	}
 }
@@ -116,7 +116,7 @@ func TestFindInANewProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &integration.Clouds{Clouds: &sandboxtest.Clouds{Sandbox: s}, Env: env}
-	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || said != "" {
+	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || !strings.HasPrefix(said, "the IAM API is not enabled in the project demo-project yet; the update enables it.") {
 		t.Errorf("with no API enabled: %+v, %q", got, said)
 	}
 }

@@ -33,7 +33,9 @@ this project name; with NAME, in those of that environment alone.`,
 			if asJSON {
 				return errors.Join(err, writeJSON(cmd.OutOrStdout(), all))
 			}
-			printList(cmd.OutOrStdout(), all, time.Now())
+			if err == nil || len(all) > 0 { // what cannot be seen may be an environment
+				printList(cmd.OutOrStdout(), all, time.Now())
+			}
 			return err
 		},
 	}

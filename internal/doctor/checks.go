@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 
-	"github.com/aws/smithy-go"
-	"google.golang.org/api/googleapi"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
 // need is what a check cannot be made without.
@@ -104,7 +101,7 @@ func warn(hint, format string, args ...any) finding {
 // make makes a check, if what it needs is there.
 func (e *examination) make(ctx context.Context, c check) finding {
 	if c.needs&needAWS != 0 {
-		if _, err := e.identity(ctx); err != nil {
+		if !e.identity(ctx).There() {
 			return skip("there are no AWS credentials")
 		}
 		if f := lookAWSAccount(ctx, e); f.status == Error {
@@ -120,47 +117,41 @@ func (e *examination) make(ctx context.Context, c check) finding {
 		}
 	}
 	if c.needs&needFunction != 0 {
-		if _, err := e.function(ctx); isMissing(err) {
-			return notDeployed()
-		} else if err != nil {
-			return unseen(err)
+		if function := e.function(ctx); !function.There() {
+			return undeployed(function)
 		}
 	}
 	return c.look(ctx, e)
 }
 
-// unseen is what could not be looked at, for want of a right or an API; anything
-// else that went wrong is an error.
+// undeployed is what is said of something that is not there, or cannot be seen.
+func undeployed[T any](answer clouds.Answer[T]) finding {
+	if answer.Absent() {
+		return notDeployed()
+	}
+	return unseen(answer.Err())
+}
+
+// unseen is what cannot be seen: skipped without a permission or before an API of the
+// project is enabled, and an error otherwise.
 func unseen(err error) finding {
-	var google *googleapi.Error
-	var aws smithy.APIError
+	var u *clouds.Unseen
 	switch {
-	case apiOff(err):
-		return skip("the API is not enabled yet: %s", brief(err))
-	case errors.As(err, &google) && google.Code == http.StatusForbidden:
-		return skip("you may not look: %s", brief(err))
-	case errors.As(err, &aws) && strings.HasPrefix(aws.ErrorCode(), "AccessDenied"):
-		return skip("you may not look: %s", brief(err))
+	case !errors.As(err, &u):
+		return wrong("try again; --json has the whole message", "cannot be seen: %v", err)
+	case u.Reason == clouds.Denied, u.Reason == clouds.APIDisabled && !u.Foreign:
+		return skip("%s", u.Why())
+	case u.Hint() != "":
+		return wrong(u.Hint(), "cannot be seen: %s", u.Why())
 	}
-	return wrong("try again; --json has the whole message", "cannot be looked at: %s", brief(err))
+	return wrong("try again; --json has the whole message", "cannot be seen: %s", u.Why())
 }
 
-// apiOff tells whether an error says that an API is not enabled in the project.
-func apiOff(err error) bool {
-	var google *googleapi.Error
-	return errors.As(err, &google) && google.Code == http.StatusForbidden && strings.Contains(google.Message, "has not been used in project")
-}
-
-// brief is what an answer says, without what clients put round it.
-func brief(err error) string {
-	var google *googleapi.Error
-	var aws smithy.APIError
-	switch {
-	case errors.As(err, &google) && google.Message != "":
-		text, _, _ := strings.Cut(google.Message, " Enable it by visiting")
-		return fmt.Sprintf("%d %s", google.Code, text)
-	case errors.As(err, &aws):
-		return aws.ErrorCode() + ": " + aws.ErrorMessage()
+// because is the reason that something cannot be seen.
+func because(err error) *clouds.Unseen {
+	var u *clouds.Unseen
+	if !errors.As(err, &u) {
+		return &clouds.Unseen{}
 	}
-	return err.Error()
+	return u
 }

@@ -291,7 +291,7 @@ func TestFindings(t *testing.T) {
 		}, id: "google-project", want: Error, seen: "403", hint: "set googleProject"},
 		{name: "a new project", bare: true, spoil: newProject, id: "google-project", want: Warning, seen: "Cloud Resource Manager API is not enabled yet"},
 		{name: "a new project's APIs", bare: true, spoil: newProject, id: "google-apis", want: Warning, seen: "not enabled: iam.googleapis.com, sts.googleapis.com", hint: "pulumi up enables them"},
-		{name: "a new project's pool", bare: true, spoil: newProject, id: "pool", want: Skipped, seen: "not enabled yet"},
+		{name: "a new project's pool", bare: true, spoil: newProject, id: "pool", want: Skipped, seen: "the API iam.googleapis.com is disabled in the project demo-project"},
 		{name: "somebody who may not see the APIs", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "POST", "/v1/projects/"+s.Env.GoogleProject+"/serviceAccounts", map[string]any{"accountId": "a-browser"}, nil)
 			s.Bind(t, "/v1/projects/"+s.Env.GoogleProject, "roles/browser", "serviceAccount:a-browser@"+s.Env.GoogleProject+".iam.gserviceaccount.com")
@@ -301,7 +301,7 @@ func TestFindings(t *testing.T) {
 			s.Call(t, "POST", "/v1/projects/"+s.Env.GoogleProject+"/serviceAccounts", map[string]any{"accountId": "a-browser"}, nil)
 			s.Bind(t, "/v1/projects/"+s.Env.GoogleProject, "roles/browser", "serviceAccount:a-browser@"+s.Env.GoogleProject+".iam.gserviceaccount.com")
 			s.as(t, s.tokenOf(t, "a-browser"))
-		}, id: "policy-providers", want: Skipped, seen: "you may not look"},
+		}, id: "policy-providers", want: Skipped, seen: "no permission to read it"},
 		{name: "an organization that admits other accounts", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", policies(s)+"iam.workloadIdentityPoolAwsAccounts", allowed("999999999999"), nil)
 		}, id: "policy-aws-accounts", want: Error, seen: "does not allow 123456789012", hint: "gcloud org-policies"},
@@ -311,7 +311,7 @@ func TestFindings(t *testing.T) {
 		{name: "an organization with groups of values", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", policies(s)+"iam.workloadIdentityPoolProviders", allowed("in:aws"), nil)
 		}, id: "policy-providers", want: Warning, seen: "groups of values"},
-		{name: "policies are off", spoil: func(t *testing.T, s *stand) { s.switchOff(t, "orgpolicy") }, id: "policy-providers", want: Skipped, seen: "the API is not enabled yet"},
+		{name: "policies are off", spoil: func(t *testing.T, s *stand) { s.switchOff(t, "orgpolicy") }, id: "policy-providers", want: Skipped, seen: "the API orgpolicy.googleapis.com is disabled in the project demo-project"},
 		{name: "policies without an endpoint", spoil: func(_ *testing.T, s *stand) { s.options.Environment.Google.OrgPolicy = "" }, id: "policy-providers", want: Skipped, seen: "gcp:orgPolicyCustomEndpoint"},
 		{name: "long tokens", spoil: func(_ *testing.T, s *stand) { s.options.Environment.TokenLifetimeSeconds = 7200 }, id: "policy-lifetime", want: Error, seen: "does not allow gcs-to-s3-service-account@"},
 		{name: "long tokens that are allowed", spoil: func(t *testing.T, s *stand) {
@@ -375,7 +375,7 @@ func TestFindings(t *testing.T) {
 		}, id: "bundle", want: Error, seen: "the service account somebody-else@", hint: "pulumi up --stack test && npx cdk deploy"},
 		{name: "a bundle with another layout", spoil: func(t *testing.T, s *stand) {
 			s.redeploy(t, strings.Replace(string(s.Configuration(t).JSON()), "{\n", "{\n\n", 1))
-		}, id: "bundle", want: Error, seen: "it is another than"},
+		}, id: "bundle", want: Error, seen: "it differs from the local"},
 		{name: "a bundle without a configuration", spoil: func(t *testing.T, s *stand) { s.redeploy(t, "") }, id: "bundle", want: Error, seen: "has no clientLibraryConfig-aws-connect.json"},
 		{name: "a bundle that cannot be fetched", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Path: "/awslambda-code/*", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 503}}}))
@@ -428,7 +428,7 @@ func TestFindings(t *testing.T) {
 		}, id: "writer", want: Error, seen: "do not allow s3:PutObject", hint: s3role},
 		{name: "a cloud that is down", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Service: "iam", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 503}}}))
-		}, id: "pool", want: Error, seen: "cannot be looked at: 503"},
+		}, id: "pool", want: Error, seen: "cannot be seen: the service is busy: 503"},
 		{name: "a cloud that throttles", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Service: "google/storage", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 429}}}))
 		}, id: "source-bucket", want: Error, seen: "429"},
@@ -511,7 +511,7 @@ func TestTheDestinationBucketOfAnother(t *testing.T) {
 	if _, err := s3.NewFromConfig(s.options.AWS).PutBucketPolicy(context.Background(), &s3.PutBucketPolicyInput{Bucket: &s.Env.DestinationBucket, Policy: &document}); err != nil {
 		t.Fatal(err)
 	}
-	if c := s.run(t).Get("destination-bucket"); c.Status != Warning || !strings.Contains(c.Seen, "you may not look at it") {
+	if c := s.run(t).Get("destination-bucket"); c.Status != Warning || !strings.Contains(c.Seen, "you have no permission to read it") {
 		t.Errorf("%s: %s", c.Status, c.Seen)
 	}
 }

@@ -36,14 +36,13 @@ func (e *examination) policy(ctx context.Context, constraint, value string) find
 	if e.Environment.AllowLoopbackEndpoints && e.Environment.Google.OrgPolicy == "" {
 		return skip("the environment names no gcp:orgPolicyCustomEndpoint, and its clouds are on this machine")
 	}
-	name := "projects/" + e.Environment.GoogleProject + "/policies/" + constraint
-	policy, err := e.Google.OrgPolicies.Projects.Policies.GetEffectivePolicy(name).Context(ctx).Do()
-	if err != nil {
-		return unseen(err)
+	answer := e.Google.OrgPolicy(ctx, constraint)
+	if !answer.There() {
+		return unseen(answer.Cause())
 	}
 	var rules []*orgpolicy.GoogleCloudOrgpolicyV2PolicySpecPolicyRule
-	if policy.Spec != nil {
-		rules = policy.Spec.Rules
+	if spec := answer.Thing.Spec; spec != nil {
+		rules = spec.Rules
 	}
 	hint := fmt.Sprintf("have the organization's administrator allow %s: gcloud org-policies describe %s --project %s --effective", value, constraint, e.Environment.GoogleProject)
 	switch admits(rules, value) {

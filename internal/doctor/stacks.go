@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
@@ -35,14 +34,14 @@ func (e *examination) newestBootstrap() int {
 
 func lookBootstrap(ctx context.Context, e *examination) finding {
 	run := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", e.Environment.AWSAccount, e.Environment.AWSRegion)
-	out, err := ssm.NewFromConfig(e.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(clouds.BootstrapVersion)})
+	parameter := clouds.Parameter(ctx, e.AWS, clouds.BootstrapVersion)
 	switch {
-	case clouds.Code(err) == "ParameterNotFound":
+	case parameter.Absent():
 		return wrong(run, "the account's region is not bootstrapped: there is no parameter %s", clouds.BootstrapVersion)
-	case err != nil:
-		return unseen(err)
+	case parameter.Err() != nil:
+		return unseen(parameter.Err())
 	}
-	text := aws.ToString(out.Parameter.Value)
+	text := parameter.Thing
 	have, err := strconv.Atoi(text)
 	newest := e.newestBootstrap()
 	switch {
@@ -66,15 +65,12 @@ func lookFunctionStack(ctx context.Context, e *examination) finding {
 
 // stacked judges a stack's state: AWS CloudFormation User Guide, "Stack status codes".
 func (e *examination) stacked(ctx context.Context, name string) finding {
-	stack, err := e.stack(ctx, name)
-	switch {
-	case isMissing(err):
-		return notDeployed()
-	case err != nil:
-		return unseen(err)
+	stack := e.stack(ctx, name)
+	if !stack.There() {
+		return undeployed(stack)
 	}
-	status, why := string(stack.StackStatus), ""
-	if reason := aws.ToString(stack.StackStatusReason); reason != "" {
+	status, why := string(stack.Thing.StackStatus), ""
+	if reason := aws.ToString(stack.Thing.StackStatusReason); reason != "" {
 		why = ": " + reason
 	}
 	again := fmt.Sprintf("npx cdk deploy -c environment=%s %s", e.Environment.Name, name)

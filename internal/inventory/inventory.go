@@ -1,8 +1,9 @@
 // Package inventory asks both clouds what of an environment is there: for the plan
 // and the remains of a tear-down, for a status, and for a list of all environments,
 // also of those whose files and state are lost. The clouds' own answers count, not
-// what an engine remembers. It removes only what no engine can: what the state of
-// a lost engine held, and grants that outlived what they were made to.
+// what an engine remembers. What cannot be seen is listed as unknown and is an error: it
+// is never taken for absent. It removes only what no engine can: what the state of a
+// lost engine held, and grants that outlived what they were made to.
 package inventory
 
 import (
@@ -15,8 +16,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -36,12 +35,15 @@ const (
 	KindBinding        = "binding"
 )
 
-// Item is one thing that exists in a cloud.
+// Unknown is the state of an item that cannot be seen; its detail says why.
+const Unknown = "unknown"
+
+// Item is one thing that exists in a cloud, or of which that cannot be seen.
 type Item struct {
 	Cloud   string    `json:"cloud"` // AWS or Google
 	Kind    string    `json:"kind"`
 	Name    string    `json:"name"`
-	State   string    `json:"state"`            // as the cloud calls it
+	State   string    `json:"state"`            // as the cloud calls it, or Unknown
 	Detail  string    `json:"detail,omitempty"` // for people
 	Created time.Time `json:"created,omitzero"`
 	Freed   time.Time `json:"freed,omitzero"` // of a deleted one: when its name is free again
@@ -66,21 +68,43 @@ func (i Item) String() string {
 	return s
 }
 
-// Clouds are the clients that are asked.
-type Clouds struct {
-	AWS    aws.Config
-	Google *clouds.Google
+// Of lists what of an environment is there, in the order in which it is taken
+// down: bindings, function, federation, role. The error tells what cannot be seen;
+// each of that is an item, too, whose state is Unknown.
+func Of(ctx context.Context, c clouds.Pair, env environment.Environment) ([]Item, error) {
+	var s survey
+	s.ofGoogle(ctx, c.Google, env)
+	s.ofAWS(ctx, c.AWS, env)
+	slices.SortStableFunc(s.items, func(a, b Item) int { return rank(a, env) - rank(b, env) })
+	return s.items, clouds.Join(s.errs...)
 }
 
-// Of lists what of an environment is there, in the order in which it is taken
-// down: bindings, function, federation, role. The error tells what could not be
-// asked; the items are those that could.
-func Of(ctx context.Context, c Clouds, env environment.Environment) ([]Item, error) {
-	onGoogle, googleErr := ofGoogle(ctx, c.Google, env)
-	onAWS, awsErr := ofAWS(ctx, c.AWS, env)
-	items := append(onGoogle, onAWS...)
-	slices.SortStableFunc(items, func(a, b Item) int { return rank(a, env) - rank(b, env) })
-	return items, errors.Join(googleErr, awsErr)
+// survey is what both clouds say of an environment.
+type survey struct {
+	items []Item
+	errs  []error
+}
+
+func (s *survey) add(items ...Item) { s.items = append(s.items, items...) }
+
+// unknown notes what cannot be seen; it reports whether that is so.
+func (s *survey) unknown(cloud, kind, name string, err error) bool {
+	if err == nil {
+		return false
+	}
+	s.add(unknown(cloud, kind, name, err))
+	s.errs = append(s.errs, err)
+	return true
+}
+
+// unknown is the item of what cannot be seen.
+func unknown(cloud, kind, name string, err error) Item {
+	why := err.Error()
+	var unseen *clouds.Unseen
+	if errors.As(err, &unseen) {
+		why = unseen.Why()
+	}
+	return Item{Cloud: cloud, Kind: kind, Name: name, State: Unknown, Detail: why}
 }
 
 func rank(i Item, env environment.Environment) int {
@@ -95,7 +119,8 @@ func rank(i Item, env environment.Environment) int {
 	return 1
 }
 
-// Left are the items that are not just names which Google still keeps.
+// Left are the items that are not just names which Google still keeps. What cannot be
+// seen may be left.
 func Left(items []Item) []Item {
 	return slices.DeleteFunc(slices.Clone(items), Item.Deleted)
 }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"strings"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/access"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
 // state is what is known about a failure.
@@ -36,7 +36,10 @@ var hopAPIs = map[string][2]string{
 
 // ask asks the clouds about a failure.
 func (v *verification) ask(ctx context.Context, p problem) verdict {
-	a := access.Access{Environment: v.Environment, AWS: v.AWS, Google: v.Google, Number: v.number()}
+	a := diagnosis.Rights{Environment: v.Environment, AWS: v.AWS, Google: v.Google, Number: v.number()}
+	if p.cause != "" { // the answer itself tells
+		return missed(p.cause, p.why)
+	}
 	asks := symptomOf(p).asks
 	switch asks {
 	case askNothing:
@@ -67,12 +70,12 @@ func (v *verification) ask(ctx context.Context, p problem) verdict {
 	return verdictOf(a.Writer(ctx, v.key))
 }
 
-func verdictOf(found access.Verdict) verdict {
-	states := map[access.State]state{access.Unknown: unknown, access.Granted: granted, access.Missing: missing}
+func verdictOf(found diagnosis.Verdict) verdict {
+	states := map[diagnosis.State]state{diagnosis.Unknown: unknown, diagnosis.Granted: granted, diagnosis.Missing: missing}
 	return verdict{states[found.State], found.Reason, found.Cause, found.AWS}
 }
 
-// disagreed tells whether the function's own words show that its bundle or its role
+// disagreed reports whether the function's own words show that its bundle or its role
 // are not the environment's.
 func (v *verification) disagreed() (verdict, bool) {
 	if arn := v.answer.identity(HopSession); arn != "" && !strings.HasPrefix(arn, v.Environment.AssumedRole()+"/") {

@@ -57,7 +57,7 @@ func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
 	defer cancel()
 	got, err := v.function.Invoke(ctx, data)
 	if err != nil {
-		p := problemOf(HopFunction, err)
+		p := v.problemOf(ctx, HopFunction, err)
 		return nil, &p
 	}
 	if got.Failed {
@@ -78,7 +78,7 @@ func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
 	for _, h := range v.answer.Trace {
 		hop := Hop{Hop: h.Hop, Identity: h.Identity, Milliseconds: h.DurationMS, Attempts: h.Attempts, Outcome: outcomeOK}
 		if h.Error != "" {
-			p := problem{h.Hop, h.Status, h.Code, h.Error}
+			p := problem{hop: h.Hop, status: h.Status, code: h.Code, message: h.Error}
 			hop.fail(p)
 			if h.Hop != HopSession || v.answer.StatusCode != 200 {
 				failed = &p // the last one: what comes first may be a help to understand it
@@ -89,7 +89,7 @@ func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
 		hops = append(hops, hop)
 	}
 	if failed == nil && v.answer.StatusCode != 200 {
-		failed = &problem{HopFunction, 200, codeUnknown, fmt.Sprintf("it answered %.200s", got.Payload)}
+		failed = &problem{hop: HopFunction, status: 200, code: codeUnknown, message: fmt.Sprintf("it answered %.200s", got.Payload)}
 	}
 	return hops, failed
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,14 +22,15 @@ func (v *verification) begin(ctx context.Context) bool {
 	bucket := v.Environment.SourceBucket
 	if v.Object != "" {
 		return v.step(ctx, HopSource, v.report.Source, func() error {
-			found, err := v.Google.Storage.Objects.Get(bucket, v.object).Context(ctx).Do()
-			if p := problemOf(HopSource, err); err != nil && p.status == http.StatusForbidden && symptomOf(p).asks == askNothing {
+			found := v.Google.Object(ctx, bucket, v.object)
+			var unseen *clouds.Unseen
+			switch {
+			case errors.As(found.Err(), &unseen) && unseen.Reason == clouds.Denied:
 				return nil // the function may see it, and says which generation it was
+			case found.There():
+				v.generation = found.Thing.Generation
 			}
-			if err == nil {
-				v.generation = found.Generation
-			}
-			return err
+			return found.Cause()
 		})
 	}
 	v.content = []byte("A probe of gcs-to-s3; it may be deleted: " + v.probe + "\n")
@@ -107,7 +107,7 @@ func (v *verification) tidy(ctx context.Context) bool {
 		var errs []error
 		if v.content != nil {
 			err := v.Google.Storage.Objects.Delete(v.Environment.SourceBucket, v.probe).Context(ctx).Do()
-			if err != nil && !clouds.Missing(err) {
+			if err != nil && !clouds.Absent(err) {
 				v.report.Left = append(v.report.Left, "gs://"+v.Environment.SourceBucket+"/"+v.probe)
 				errs = append(errs, err)
 			}
@@ -116,7 +116,7 @@ func (v *verification) tidy(ctx context.Context) bool {
 		if v.version != "" && v.version != "null" {
 			in.VersionId = &v.version
 		}
-		if _, err := v.storage.DeleteObject(ctx, in); err != nil && clouds.Code(err) != "NoSuchBucket" {
+		if _, err := v.storage.DeleteObject(ctx, in); err != nil && !clouds.Absent(err) {
 			v.report.Left = append(v.report.Left, v.report.Destination)
 			errs = append(errs, err)
 		}

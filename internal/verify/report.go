@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
 // The hops, in their order. Those between HopFunction and HopChecked are the
@@ -60,22 +62,13 @@ func (h *Hop) fail(p problem) {
 
 // Failure is why an environment does not copy.
 type Failure struct {
-	Hop      string  `json:"hop"`
-	Status   int     `json:"status,omitempty"` // of HTTP; 0 when there was no answer
-	Code     string  `json:"code,omitempty"`
-	Error    string  `json:"error"`
-	Found    string  `json:"found,omitempty"` // what the clouds say about it
-	Patience bool    `json:"patienceEnded"`   // it was waited for
-	Causes   []Cause `json:"causes"`          // the likeliest first
-}
-
-// Cause is one thing that may be wrong.
-type Cause struct {
-	ID     string `json:"id"`
-	Text   string `json:"text"`
-	Check  string `json:"check"`  // a command that tells it from the others
-	Remedy string `json:"remedy"` // what to do about it
-	Found  bool   `json:"found"`  // the clouds say that it is this one
+	Hop      string            `json:"hop"`
+	Status   int               `json:"status,omitempty"` // of HTTP; 0 when there was no answer
+	Code     string            `json:"code,omitempty"`
+	Error    string            `json:"error"`
+	Found    string            `json:"found,omitempty"` // what the clouds say about it
+	Patience bool              `json:"patienceEnded"`   // it was waited for
+	Causes   []diagnosis.Cause `json:"causes"`          // the likeliest first
 }
 
 // Err is the failure as an error, or nil.
@@ -86,7 +79,7 @@ func (r Report) Err() error {
 	case r.Failure == nil:
 		return fmt.Errorf("the environment %s was not verified", r.Environment)
 	}
-	return fmt.Errorf("the environment %s is not in order: %s: %s", r.Environment, r.Failure.Hop, problem{r.Failure.Hop, r.Failure.Status, r.Failure.Code, r.Failure.Error}.short())
+	return fmt.Errorf("the environment %s is not in order: %s: %s", r.Environment, r.Failure.Hop, problem{hop: r.Failure.Hop, status: r.Failure.Status, code: r.Failure.Code, message: r.Failure.Error}.short())
 }
 
 // Write writes the report for people.

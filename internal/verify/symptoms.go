@@ -39,7 +39,9 @@ const apiOff = "has not been used in project"
 var symptoms = []symptom{
 	{HopSource, 401, "", "", askNothing, []string{"google-login"}},
 	{HopSource, 0, codeCredentials, "", askNothing, []string{"google-login"}},
-	{HopSource, 403, "", apiOff, askAPI, []string{"storage-api", "not-yet"}},
+	{HopSource, 403, "", "requires a quota project", askNothing, []string{"quota-missing"}},
+	{HopSource, 403, "", "permission to use project", askNothing, []string{"quota-denied"}},
+	{HopSource, 403, "", apiOff, askAPI, []string{"storage-api", "quota-api", "not-yet"}},
 	{HopSource, 403, "", "", askNothing, []string{"may-not-put", "google-login", "perimeter"}},
 	{HopSource, 404, "", "No such object", askNothing, []string{"object-missing"}},
 	{HopSource, 404, "", "", askNothing, []string{"source-bucket"}},

@@ -3,14 +3,13 @@ package verify
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
 var update = flag.Bool("update", false, "write docs/troubleshooting.md")
@@ -28,8 +27,7 @@ var placeholder = regexp.MustCompile(`\{([a-zA-Z]+)\}`)
 // TestTheTableIsWhole holds rows and causes to each other.
 func TestTheTableIsWhole(t *testing.T) {
 	t.Parallel()
-	v := &verification{Options: Options{Environment: environment.Environment{}}}
-	names := v.names()
+	names, ids := diagnosis.Placeholders(), diagnosis.IDs()
 	used := map[string]bool{"not-yet": true}
 	last := map[string]symptom{}
 	for _, s := range symptoms {
@@ -39,7 +37,7 @@ func TestTheTableIsWhole(t *testing.T) {
 		}
 		for _, id := range s.causes {
 			used[id] = true
-			if _, ok := causes[id]; !ok {
+			if !slices.Contains(ids, id) {
 				t.Errorf("the row %+v names the cause %s, which there is not", s, id)
 			}
 		}
@@ -49,11 +47,12 @@ func TestTheTableIsWhole(t *testing.T) {
 			t.Errorf("the last row of %s does not match all: %+v", hop, s)
 		}
 	}
-	for id, c := range causes {
+	for _, id := range ids {
+		c := diagnosis.Template(id)
 		if !used[id] {
 			t.Errorf("no row names the cause %s", id)
 		}
-		for _, text := range []string{c.text, c.check, c.remedy} {
+		for _, text := range []string{c.Text, c.Check, c.Remedy} {
 			if text == "" {
 				t.Errorf("the cause %s lacks a text, a check or a remedy", id)
 			}
@@ -142,9 +141,23 @@ func writeTroubleshooting() string {
 		}
 	}
 	out.WriteString("\n## Causes\n\n| cause | what is wrong | how to see it | what to do |\n| --- | --- | --- | --- |\n")
-	for _, id := range slices.Sorted(maps.Keys(causes)) {
-		c := causes[id]
-		fmt.Fprintf(&out, "| <a id=%q></a>%s | %s | `%s` | %s |\n", id, id, upper(c.text), upper(c.check), upper(c.remedy))
+	for _, id := range diagnosis.IDs() {
+		c := diagnosis.Template(id)
+		fmt.Fprintf(&out, "| <a id=%q></a>%s | %s | `%s` | %s |\n", id, id, upper(c.Text), upper(c.Check), upper(c.Remedy))
 	}
+	out.WriteString(quotaProject)
 	return out.String()
 }
+
+// quotaProject is the page's part on what a quota project is.
+const quotaProject = "\n## Quota project\n\n" +
+	"Google counts the requests of your own credentials against a project, their quota project. It need not be the environment's: it is the `quota_project_id` in the file of your Application Default Credentials, or `GOOGLE_CLOUD_QUOTA_PROJECT` in your shell. " +
+	"Every API that you use must be enabled in the quota project, too, and you need `serviceusage.services.use` on it, as in `roles/serviceusage.serviceUsageConsumer`. " +
+	"Otherwise Google answers 403 to everything, also to questions about the environment's project, where all may be well.\n\n" +
+	"`doctor`, `status`, `list` and `verify` name the project that such an answer is about. What they cannot see they show as unknown, and they fail; nothing that cannot be seen counts as absent.\n\n" +
+	"| answer | what is wrong | what to do |\n| --- | --- | --- |\n" +
+	"| an API “has not been used in project NUMBER”, and the number is not the environment's | the API is disabled in the quota project | `gcloud auth application-default set-quota-project PROJECT`, or enable it there: `gcloud services enable API --project NUMBER` |\n" +
+	"| “Caller does not have required permission to use project” | you are not allowed to use the quota project | the same, or have `roles/serviceusage.serviceUsageConsumer` granted to you on it |\n" +
+	"| “requires a quota project, which is not set by default” | your credentials name none | the same |\n\n" +
+	"The function's own requests have no quota project: they count against the environment's.\n"
+

@@ -132,7 +132,7 @@ func (v *verification) step(ctx context.Context, name, identity string, run func
 	})
 	hop := Hop{Hop: name, Identity: identity, Milliseconds: v.Now().Sub(start).Milliseconds(), Attempts: 1, Outcome: outcomeOK}
 	if failed != nil {
-		p := problemOf(name, failed)
+		p := v.problemOf(ctx, name, failed)
 		hop.Outcome, hop.Status, hop.Code, hop.Error = outcomeFailed, p.status, p.code, p.message
 		if v.report.Failure == nil {
 			v.report.Failure = v.diagnose(p, v.ask(ctx, p))

@@ -1,4 +1,4 @@
-package verify
+package diagnosis
 
 // cause is one thing that may be wrong, in words for every environment: names in
 // braces are those of names.
@@ -15,6 +15,12 @@ const (
 var causes = map[string]cause{
 	"google-login": {"your Google credentials have expired, or there are none",
 		"gcloud auth application-default print-access-token", "gcloud auth application-default login, or a fresh token in GOOGLE_OAUTH_ACCESS_TOKEN"},
+	"quota-api": {"the API is disabled in the quota project of your Google credentials, which is another than the environment's",
+		"gcloud services list --enabled --project QUOTA_PROJECT; the error names it", "gcloud auth application-default set-quota-project {project}"},
+	"quota-denied": {"your Google credentials name a quota project that you are not allowed to use",
+		"gcloud projects get-iam-policy QUOTA_PROJECT (serviceusage.services.use is needed)", "gcloud auth application-default set-quota-project {project}, or have roles/serviceusage.serviceUsageConsumer granted to you on the quota project"},
+	"quota-missing": {"your Google credentials name no quota project, and the API requires one",
+		"grep quota_project_id \"$(gcloud info --format='value(config.paths.global_config_dir)')/application_default_credentials.json\"", "gcloud auth application-default set-quota-project {project}"},
 	"aws-login": {"your AWS credentials have expired, or there are none",
 		"aws sts get-caller-identity", "aws sso login, or fresh keys in your shell"},
 	"aws-account": {"your AWS credentials are of another account or region than the environment",
