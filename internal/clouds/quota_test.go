@@ -206,14 +206,14 @@ func TestNoAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.NotFoundHandler())
-	env.Google = environment.GoogleAPIs{IAM: server.URL + "/v1/", AccessToken: "token"}
+	env.Google = environment.GoogleAPIs{IAM: server.URL + "/v1/", ResourceManager: server.URL + "/v1/", ServiceUsage: server.URL + "/v1/", AccessToken: "token"}
 	server.Close()
 	g, err := OpenGoogle(t.Context(), env, func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
 	var unseen *Unseen
-	if answer := g.AccountByEmail(t.Context(), "a@b"); !errors.As(answer.Err(), &unseen) || unseen.Reason != Unreachable {
+	if answer := g.AccountByEmail(t.Context(), "a@b"); !errors.As(answer.Err(), &unseen) || unseen.Reason != Unreachable || strings.Contains(unseen.Why(), "http") {
 		t.Errorf("without a server: %v", answer.Err())
 	}
 }

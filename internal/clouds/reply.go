@@ -1,10 +1,12 @@
 package clouds
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,6 +27,7 @@ type Reply struct {
 	Code    string // NoSuchEntity, PERMISSION_DENIED or, of Cloud Storage, its reason
 	Message string
 
+	cause    string // of no answer, without the address that was asked
 	google   bool
 	shaped   bool              // it has the form of the API's errors
 	reason   string            // of google.rpc.ErrorInfo
@@ -39,7 +42,7 @@ func (r Reply) String() string {
 	case r.Code != "" && r.Code != NoCredentials:
 		return r.Code + ": " + text
 	}
-	return text
+	return cmp.Or(r.cause, text)
 }
 
 // ReplyOf reads the error of a client of either cloud.
@@ -52,7 +55,11 @@ func ReplyOf(err error) Reply {
 		google   *googleapi.Error
 		aws      smithy.APIError
 		response *smithyhttp.ResponseError
+		address  *url.Error
 	)
+	if errors.As(err, &address) {
+		r.cause = address.Err.Error()
+	}
 	switch {
 	case errors.As(err, &google):
 		r.fromGoogle(google)

@@ -160,4 +160,3 @@ const quotaProject = "\n## Quota project\n\n" +
 	"| “Caller does not have required permission to use project” | you are not allowed to use the quota project | the same, or have `roles/serviceusage.serviceUsageConsumer` granted to you on it |\n" +
 	"| “requires a quota project, which is not set by default” | your credentials name none | the same |\n\n" +
 	"The function's own requests have no quota project: they count against the environment's.\n"
-
