@@ -34,7 +34,7 @@ func (g *Google) Unseen(ctx context.Context, what string, err error) *Unseen {
 		case u.Project == g.ownNumber(ctx):
 			u.Project = g.env.GoogleProject
 		default:
-			// Google names the project by its number, and the environment's may not be known.
+			// Google names the project by its number, and the environment's number can be unknown.
 			u.Foreign = g.ownNumber(ctx) != "" || g.quota != "" && g.quota != g.env.GoogleProject
 		}
 	}
@@ -179,7 +179,7 @@ type Binding struct {
 	Conditional bool
 }
 
-// AccountPolicy asks who may do what with a service account of the project.
+// AccountPolicy asks who can do what with a service account of the project.
 func (g *Google) AccountPolicy(ctx context.Context, email string) Answer[[]Binding] {
 	policy, err := g.IAM.Projects.ServiceAccounts.GetIamPolicy(g.Account(email)).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
 	var all []Binding
@@ -191,7 +191,7 @@ func (g *Google) AccountPolicy(ctx context.Context, email string) Answer[[]Bindi
 	return askGoogle(ctx, g, "the policy of the service account "+email, all, err)
 }
 
-// BucketPolicy asks who may do what with a bucket.
+// BucketPolicy asks who can do what with a bucket.
 func (g *Google) BucketPolicy(ctx context.Context, name string) Answer[[]Binding] {
 	policy, err := g.Storage.Buckets.GetIamPolicy(name).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
 	var all []Binding
@@ -203,7 +203,7 @@ func (g *Google) BucketPolicy(ctx context.Context, name string) Answer[[]Binding
 	return askGoogle(ctx, g, "the policy of the bucket gs://"+name, all, err)
 }
 
-// ProjectPolicy asks who may do what with the project.
+// ProjectPolicy asks who can do what with the project.
 func (g *Google) ProjectPolicy(ctx context.Context) Answer[[]Binding] {
 	request := &cloudresourcemanager.GetIamPolicyRequest{Options: &cloudresourcemanager.GetPolicyOptions{RequestedPolicyVersion: 3}}
 	policy, err := g.Projects.Projects.GetIamPolicy(g.env.GoogleProject, request).Context(ctx).Do()

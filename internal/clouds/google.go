@@ -44,7 +44,7 @@ const accessToken = "GOOGLE_OAUTH_ACCESS_TOKEN"
 // Credentials: "How Application Default Credentials works".
 const credentialsFile = "GOOGLE_APPLICATION_CREDENTIALS"
 
-// scope is what the clients may do with a person's rights.
+// scope limits what the clients can do with the caller's permissions.
 const scope = "https://www.googleapis.com/auth/cloud-platform"
 
 // OpenGoogle makes the clients, with the credentials that Pulumi's plugin would
@@ -106,7 +106,7 @@ func (g *Google) ServiceAccount() string { return g.Account(g.env.ServiceAccount
 
 // RequiredAPIs are the services that the federation and the copy call: "Configure
 // Workload Identity Federation with AWS or Azure VMs", before you begin, and Cloud
-// Storage itself. With direct access nobody is impersonated.
+// Storage itself. Direct access impersonates no service account.
 func RequiredAPIs(directAccess bool) []string {
 	apis := []string{"iam.googleapis.com", "sts.googleapis.com"}
 	if !directAccess {
@@ -119,11 +119,11 @@ func RequiredAPIs(directAccess bool) []string {
 // taken until it expires: IAM API reference, "projects.locations.workloadIdentityPools".
 const Deleted = "DELETED"
 
-// between is how often an operation that is not done is looked at.
+// between is the pause between two looks at an operation in progress.
 const between = 500 * time.Millisecond
 
-// Wait waits for a long-running operation of a pool or a provider that was begun
-// with op and err; an error of either is returned.
+// Wait waits for a long-running operation of a pool or a provider that was started
+// with op and err, and returns the error of either.
 func (g *Google) Wait(ctx context.Context, op *iam.Operation, err error) error {
 	for {
 		switch {

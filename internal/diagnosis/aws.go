@@ -11,7 +11,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// Account looks whether the person's AWS credentials are of the environment's
+// Account checks whether the caller's AWS credentials belong to the environment's
 // account: in another one nothing of it is found.
 func (r Rights) Account(ctx context.Context) Verdict {
 	who := clouds.Identity(ctx, r.AWS)
@@ -19,12 +19,12 @@ func (r Rights) Account(ctx context.Context) Verdict {
 		return unseen(who.Err())
 	}
 	if got := aws.ToString(who.Thing.Account); got != r.Environment.AWSAccount {
-		return missing("aws-account", "your AWS credentials are of the account %s, the environment's is %s", got, r.Environment.AWSAccount)
+		return missing("aws-account", "your AWS credentials are for the account %s, the environment's is %s", got, r.Environment.AWSAccount)
 	}
-	return granted("your AWS credentials are of the account %s", r.Environment.AWSAccount)
+	return granted("your AWS credentials are for the account %s", r.Environment.AWSAccount)
 }
 
-// Writer has AWS simulate the write with the role's policies. What the bucket's
+// Writer makes AWS simulate the write with the role's policies. What the bucket's
 // own policy says is not among them.
 func (r Rights) Writer(ctx context.Context, key string) Verdict {
 	resource := "arn:aws:s3:::" + r.Environment.DestinationBucket + "/" + key
@@ -47,7 +47,7 @@ func (r Rights) Writer(ctx context.Context, key string) Verdict {
 	return missing("role-policy", "the role's policies do not allow s3:PutObject on %s: %s", resource, result.EvalDecision)
 }
 
-// Trust looks whether Lambda may assume the role.
+// Trust checks whether Lambda can assume the role.
 func (r Rights) Trust(ctx context.Context) Verdict {
 	role := clouds.Role(ctx, r.AWS, r.Environment.Role)
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// Cause is one thing that may be wrong.
+// Cause is one thing that can be wrong.
 type Cause struct {
 	ID     string `json:"id"`
 	Text   string `json:"text"`

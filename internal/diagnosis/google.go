@@ -9,7 +9,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// Provider looks at everything that decides about the exchange of a token.
+// Provider checks everything that decides about the exchange of a token.
 func (r Rights) Provider(ctx context.Context) Verdict {
 	answer := r.Google.PoolByID(ctx, r.Environment.Pool)
 	if err := answer.Err(); err != nil {
@@ -45,7 +45,7 @@ func (r Rights) Provider(ctx context.Context) Verdict {
 	return granted("pool and provider are active and admit %s", role)
 }
 
-// Binding looks at the service account and who may become it.
+// Binding checks the service account and who can become it.
 func (r Rights) Binding(ctx context.Context) Verdict {
 	email := r.Environment.ServiceAccountEmail()
 	account := r.Google.AccountByEmail(ctx, email)
@@ -106,7 +106,7 @@ func holds(bindings []clouds.Binding, roles, members []string) (conditional, ok 
 
 func conditionally(conditional bool) string {
 	if conditional {
-		return ", with a condition that may be false"
+		return ", with a condition that can be false"
 	}
 	return ""
 }
@@ -133,7 +133,7 @@ func (r Rights) members(ctx context.Context) []string {
 	}
 }
 
-// Viewer looks at the policies of the bucket and of the project.
+// Viewer checks the policies of the bucket and of the project.
 func (r Rights) Viewer(ctx context.Context) Verdict {
 	members, who := r.members(ctx), r.Environment.AssumedRole()
 	if !r.Environment.DirectAccess {
@@ -150,7 +150,7 @@ func (r Rights) Viewer(ctx context.Context) Verdict {
 	project := r.Google.ProjectPolicy(ctx)
 	bindings := slices.Concat(policy.Thing, project.Thing)
 	if conditional, ok := holds(bindings, viewers, members); ok {
-		return granted("%s may read the bucket's objects%s", who, conditionally(conditional))
+		return granted("%s can read the bucket's objects%s", who, conditionally(conditional))
 	}
 	if err := project.Err(); err != nil {
 		return unseen(err)
@@ -165,7 +165,7 @@ func (r Rights) Viewer(ctx context.Context) Verdict {
 	return missing("viewer-missing", "no binding of the bucket or the project lets %s read its objects", who)
 }
 
-// API looks whether an API is enabled, such as sts.googleapis.com; the cause is that
+// API checks whether an API is enabled, such as sts.googleapis.com; the cause is that
 // it is not.
 func (r Rights) API(ctx context.Context, name, cause string) Verdict {
 	enabled := r.Google.API(ctx, name)

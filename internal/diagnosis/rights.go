@@ -2,9 +2,9 @@
 // looks in both clouds whether what the function needs on its way is granted: the
 // exchange of its signature for a token, the service account, the object, and the write
 // to S3; and it holds the causes of denials with their remedies. It reads policies as
-// they are written; whether a change has reached every edge yet nobody can read, which is
-// why a denial of what is granted may pass. It looks with a person's rights and changes
-// nothing. Which causes a failure may have is the table of package verify.
+// they are written; whether a change has reached every edge yet cannot be read, which is
+// why a denial of what is granted can be temporary. It uses the caller's permissions and
+// changes nothing. Which causes a failure can have is the table of package verify.
 package diagnosis
 
 import (
@@ -30,9 +30,9 @@ type Rights struct {
 type State int
 
 const (
-	Unknown State = iota // they do not say, or not to this person
-	Granted              // it is there
-	Missing              // it is not there
+	Unknown State = iota // it cannot be seen
+	Granted              // it is granted
+	Missing              // it is not granted, or does not exist
 )
 
 // Verdict is the answer of the clouds.

@@ -56,7 +56,7 @@ func TestVerdicts(t *testing.T) {
 		}, Rights.Binding, Granted, "", ""},
 		{"a binding with a condition", func(t *testing.T, c *integration.Clouds, _ *Rights) {
 			c.Call(t, "POST", account(c)+":setIamPolicy", map[string]any{"policy": binding("roles/iam.workloadIdentityUser", c.PrincipalSet(c.Env.AssumedRole()), never)}, nil)
-		}, Rights.Binding, Granted, "", "a condition that may be false"},
+		}, Rights.Binding, Granted, "", "a condition that can be false"},
 		{"a binding of another role", func(t *testing.T, c *integration.Clouds, _ *Rights) {
 			c.Call(t, "POST", account(c)+":setIamPolicy", map[string]any{"policy": binding("roles/iam.workloadIdentityUser", c.PrincipalSet(c.Env.AssumedRole()+"-evil"), nil)}, nil)
 		}, Rights.Binding, Missing, "binding-other", "-evil"},
@@ -69,7 +69,7 @@ func TestVerdicts(t *testing.T) {
 			c.Bind(t, "/v1/projects/"+c.Env.GoogleProject, "roles/iam.workloadIdentityUser", c.PrincipalSet(c.Env.AssumedRole()))
 		}, Rights.Binding, Granted, "", "the project's policy grants it"},
 
-		{"the viewer", nil, Rights.Viewer, Granted, "", "may read the bucket's objects"},
+		{"the viewer", nil, Rights.Viewer, Granted, "", "can read the bucket's objects"},
 		{"a viewer by the project", func(t *testing.T, c *integration.Clouds, _ *Rights) {
 			c.Call(t, "PUT", bucket(c), map[string]any{}, nil)
 			c.Bind(t, "/v1/projects/"+c.Env.GoogleProject, "roles/storage.objectViewer", "serviceAccount:"+c.Env.ServiceAccountEmail())
@@ -90,7 +90,7 @@ func TestVerdicts(t *testing.T) {
 			}
 		}, writer, Missing, "role-policy", "explicitDeny"},
 		{"no role", func(_ *testing.T, _ *integration.Clouds, a *Rights) { a.Environment.Role = "another" }, writer, Missing, "role-missing", ""},
-		{"somebody who may not simulate", func(t *testing.T, c *integration.Clouds, a *Rights) { a.AWS = c.AWSConfig(c.Session(t, c.Env.Role)) }, writer, Unknown, "", "AccessDenied"},
+		{"no permission to simulate", func(t *testing.T, c *integration.Clouds, a *Rights) { a.AWS = c.AWSConfig(c.Session(t, c.Env.Role)) }, writer, Unknown, "", "AccessDenied"},
 		{"the account", nil, Rights.Account, Granted, "", "123456789012"},
 		{"another account", func(_ *testing.T, _ *integration.Clouds, a *Rights) { a.Environment.AWSAccount = "999999999999" }, Rights.Account, Missing, "aws-account", "the environment's is 999999999999"},
 		{"the trust", nil, Rights.Trust, Granted, "", "lambda.amazonaws.com"},
