@@ -12,10 +12,10 @@ import (
 type state int
 
 const (
-	unknown state = iota // nothing, or not to this person
-	granted              // what was refused is granted: the change is on its way
+	unknown state = iota // nothing
+	granted              // what was denied is granted: the change is on its way
 	missing              // it is a mistake
-	passing              // the service is busy
+	passing              // the service is temporarily unavailable
 )
 
 // verdict is the answer to the question: a change on its way, or a mistake?
@@ -23,12 +23,12 @@ type verdict struct {
 	state  state
 	reason string
 	cause  string // id of the cause, where the clouds name one
-	aws    bool   // it is AWS's change that is waited for
+	aws    bool   // it is a change on AWS's side
 }
 
 func missed(cause, reason string) verdict { return verdict{missing, reason, cause, false} }
 
-// hopAPIs are the APIs that the hops ask, and the causes that they are not enabled.
+// hopAPIs are the APIs that the hops call, and the causes for their being disabled.
 var hopAPIs = map[string][2]string{
 	HopSource: {"storage.googleapis.com", "storage-api"}, HopPrincipal: {"sts.googleapis.com", "sts-api"},
 	HopAccount: {"iamcredentials.googleapis.com", "credentials-api"}, HopRead: {"storage.googleapis.com", "storage-api"},
@@ -45,13 +45,13 @@ func (v *verification) ask(ctx context.Context, p problem) verdict {
 	case askNothing:
 		return verdict{state: missing}
 	case askPasses:
-		return verdict{state: passing, reason: "the service says that it is busy"}
+		return verdict{state: passing, reason: "the service is temporarily unavailable"}
 	case askAPI:
 		api := hopAPIs[p.hop]
 		return verdictOf(a.API(ctx, api[0], api[1]))
 	case askAccount:
 		found := verdictOf(a.Account(ctx))
-		found.state = missing // waiting helps against neither
+		found.state = missing // waiting does not help
 		return found
 	case askTrust:
 		return verdictOf(a.Trust(ctx))

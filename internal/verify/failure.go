@@ -16,8 +16,8 @@ func symptomOf(p problem) symptom {
 	return symptom{hop: p.hop, causes: []string{"unknown"}}
 }
 
-// diagnose says what may have caused a problem, for this environment. What the
-// clouds were found to say comes first.
+// diagnose lists the possible causes of a problem in this environment. What the clouds
+// say comes first.
 func (v *verification) diagnose(p problem, found verdict) *Failure {
 	f := &Failure{Hop: p.hop, Status: p.status, Code: p.code, Error: p.message, Found: found.reason}
 	ids := slices.Clone(symptomOf(p).causes)

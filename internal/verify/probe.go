@@ -17,7 +17,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// begin puts the probe, or looks at the object that takes its place.
+// begin uploads the probe, or looks up the object that is copied instead.
 func (v *verification) begin(ctx context.Context) bool {
 	bucket := v.Environment.SourceBucket
 	if v.Object != "" {
@@ -26,14 +26,14 @@ func (v *verification) begin(ctx context.Context) bool {
 			var unseen *clouds.Unseen
 			switch {
 			case errors.As(found.Err(), &unseen) && unseen.Reason == clouds.Denied:
-				return nil // the function may see it, and says which generation it was
+				return nil // the function may be able to read it, and reports its generation
 			case found.There():
 				v.generation = found.Thing.Generation
 			}
 			return found.Cause()
 		})
 	}
-	v.content = []byte("A probe of gcs-to-s3; it may be deleted: " + v.probe + "\n")
+	v.content = []byte("A probe of gcs-to-s3, which can be deleted: " + v.probe + "\n")
 	return v.step(ctx, HopSource, v.report.Source, func() error {
 		v.began = true
 		put, err := v.Google.Storage.Objects.Insert(bucket, &storage.Object{Name: v.probe, ContentType: "text/plain"}).
@@ -45,11 +45,11 @@ func (v *verification) begin(ctx context.Context) bool {
 	})
 }
 
-// small is the size up to which a copy is read, in bytes; of a larger one S3's own
-// sum has to do.
+// small is the size, in bytes, up to which a copy is read; for a larger one the
+// checksum that S3 reports has to do.
 const small = 1 << 20
 
-// check looks at the copy in S3.
+// check checks the copy in S3.
 func (v *verification) check(ctx context.Context) bool {
 	return v.step(ctx, HopChecked, v.report.Destination, func() error {
 		in := &s3.GetObjectInput{Bucket: &v.Environment.DestinationBucket, Key: &v.key, ChecksumMode: types.ChecksumModeEnabled}
@@ -95,8 +95,8 @@ type mismatch struct{ what, got, want string }
 
 func (m *mismatch) Error() string { return fmt.Sprintf("%s: %q, want %q", m.what, m.got, m.want) }
 
-// tidy removes the probe and its copy, also when ctx has ended. What was never made
-// is no failure.
+// tidy removes the probe and its copy, even if ctx has ended. What does not exist is no
+// failure.
 func (v *verification) tidy(ctx context.Context) bool {
 	if !v.began {
 		return true

@@ -32,11 +32,11 @@ func (p problem) short() string {
 
 // Codes of errors that have none of their own.
 const (
-	codeCredentials = clouds.NoCredentials // the person's cannot be had or renewed
+	codeCredentials = clouds.NoCredentials // the caller's cannot be obtained or renewed
 	codeMismatch    = "Mismatch"           // the copy is not what it should be
 )
 
-// problemOf reads what a client of either cloud returns to the person's own calls.
+// problemOf reads the error of one of the caller's own requests.
 func (v *verification) problemOf(ctx context.Context, hop string, err error) problem {
 	p := problem{hop: hop}
 	if err == nil {

@@ -125,7 +125,7 @@ func TestVerification(t *testing.T) {
 	if err := r.Write(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{r.Source, r.Destination, s.Env.Subject(), s.Env.ServiceAccountEmail(), "The environment test copies."} {
+	for _, want := range []string{r.Source, r.Destination, s.Env.Subject(), s.Env.ServiceAccountEmail(), "test works: the test object was copied."} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, text.String())
 		}
@@ -390,7 +390,7 @@ func TestPropagation(t *testing.T) {
 	if !r.OK || r.Attempts < 2 || s.slept < 2*time.Minute || s.slept > DefaultPatience {
 		t.Errorf("slept %s in %d attempts; the report is %+v", s.slept, r.Attempts, r)
 	}
-	if want := "service account: the binding for " + s.Env.AssumedRole() + " is there (seen at "; !strings.Contains(s.shown.String(), want) || !strings.Contains(s.shown.String(), "about 2 minutes, 7 at worst") {
+	if want := "service account: the binding for " + s.Env.AssumedRole() + " is there (seen at "; !strings.Contains(s.shown.String(), want) || !strings.Contains(s.shown.String(), "about 2 minutes, at worst 7") {
 		t.Errorf("what was shown lacks %q:\n%s", want, s.shown.String())
 	}
 	s.clean(t)
@@ -409,7 +409,7 @@ func TestPatienceEnds(t *testing.T) {
 	s.clean(t)
 }
 
-// TestServicesThatAreBusy: what passes is waited for a while.
+// TestServicesThatAreBusy: verify waits a while for a service that is unavailable.
 func TestServicesThatAreBusy(t *testing.T) {
 	t.Run("it passes", func(t *testing.T) {
 		s := newStand(t, sandbox.Options{})
