@@ -14,7 +14,7 @@ import (
 func lookAWSCredentials(ctx context.Context, e *examination) finding {
 	who := e.identity(ctx)
 	if !who.There() {
-		return wrong("aws sso login, or new keys in your shell; aws sts get-caller-identity shows whether they are accepted", "%s", because(who.Err()).Reply)
+		return wrong("aws sso login, or new keys in your shell; aws sts get-caller-identity shows whether AWS accepts them", "%s", because(who.Err()).Reply)
 	}
 	return good("%s", aws.ToString(who.Thing.Arn))
 }
@@ -25,14 +25,14 @@ func lookAWSAccount(ctx context.Context, e *examination) finding {
 		return skip("there are no AWS credentials")
 	}
 	if got := aws.ToString(who.Thing.Account); got != e.Environment.AWSAccount {
-		return wrong("choose the right profile: export AWS_PROFILE=…; or set awsAccount in the environment's file", "%s; the environment's is %s", got, e.Environment.AWSAccount)
+		return wrong("choose the right profile: export AWS_PROFILE=…; or set awsAccount in the environment's file", "%s; the environment is in %s", got, e.Environment.AWSAccount)
 	}
 	return good("%s", e.Environment.AWSAccount)
 }
 
 func lookAWSRegion(_ context.Context, e *examination) finding {
 	if e.AWS.Region != e.Environment.AWSRegion {
-		return wrong("unset AWS_REGION, or set awsRegion in the environment's file", "the clients ask %s; the environment's is %s", e.AWS.Region, e.Environment.AWSRegion)
+		return wrong("unset AWS_REGION, or set awsRegion in the environment's file", "the clients use %s; the environment is in %s", e.AWS.Region, e.Environment.AWSRegion)
 	}
 	return good("%s answers", e.Environment.AWSRegion)
 }
@@ -54,7 +54,7 @@ func lookGoogleProject(ctx context.Context, e *examination) finding {
 	case lookGoogleCredentials(ctx, e).status == Error:
 		return skip("there are no Google credentials")
 	case u.Reason == clouds.APIDisabled && !u.Foreign:
-		return warn("pulumi up enables it", "%s; the Cloud Resource Manager API is not enabled yet, so that no more can be seen", id)
+		return warn("pulumi up enables it", "%s; the Cloud Resource Manager API is not enabled yet, so nothing else can be seen", id)
 	case u.Reason == clouds.APIDisabled, u.Reason == clouds.QuotaProject, u.Reason == clouds.Billing:
 		return wrong(u.Hint(), "%s cannot be seen: %s", id, u.Why())
 	case project.Absent(), project.Err() != nil:
@@ -71,7 +71,7 @@ func lookAPIs(ctx context.Context, e *examination) finding {
 		return wrong(u.Hint(), "cannot be seen: %s", u.Why())
 	}
 	if !answer.There() {
-		return wrong("have roles/serviceusage.serviceUsageAdmin granted to you in the project: pulumi up asks for the APIs, too", "%s", clouds.ReplyOf(answer.Cause()))
+		return wrong("have roles/serviceusage.serviceUsageAdmin granted to you in the project: pulumi up needs it, too", "%s", clouds.ReplyOf(answer.Cause()))
 	}
 	services := answer.Thing
 	var off []string

@@ -19,17 +19,17 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
-// maxBundle is the largest package that is fetched, in bytes: Lambda Developer
+// maxBundle is the largest package that is downloaded, in bytes: Lambda Developer
 // Guide, "Lambda quotas", for the unpacked size.
 const maxBundle = 250 << 20
 
-// local is the credential configuration that `pulumi up` left here.
+// local is the credential configuration that `pulumi up` wrote here.
 func (e *examination) local() ([]byte, error) {
 	return os.ReadFile(e.Environment.CredentialFile(e.Root))
 }
 
 // bundled is the credential configuration in the deployed bundle. Lambda gives the
-// bundle's address, which needs no further credentials. The function is there.
+// bundle's address, which needs no other credentials. The function exists.
 func (e *examination) bundled(ctx context.Context) ([]byte, error) {
 	e.bundle.once.Do(func() { e.bundle.content, e.bundle.err = e.fetch(ctx) })
 	return e.bundle.content, e.bundle.err
@@ -38,7 +38,7 @@ func (e *examination) bundled(ctx context.Context) ([]byte, error) {
 func (e *examination) fetch(ctx context.Context) ([]byte, error) {
 	function := e.function(ctx).Thing
 	if function.Code == nil || aws.ToString(function.Code.Location) == "" {
-		return nil, errors.New("the function's description does not say where its bundle is")
+		return nil, errors.New("Lambda does not say where the function's bundle is")
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, *function.Code.Location, nil)
 	if err != nil {
@@ -73,8 +73,8 @@ func member(data []byte, name string) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
-// differences say what of a configuration is not as the environment and the clouds
-// have it.
+// differences are what a configuration and the environment or the clouds disagree
+// about.
 func (e *examination) differences(ctx context.Context, data []byte) []string {
 	env := e.Environment
 	c, err := credential.Parse(data)
@@ -121,7 +121,7 @@ func lookConfiguration(ctx context.Context, e *examination) finding {
 	case errors.Is(err, fs.ErrNotExist) && !e.federated(ctx):
 		return notDeployed()
 	case errors.Is(err, fs.ErrNotExist):
-		return warn(mend+" writes it; the function's stack needs it", "there is no %s, though the federation stands", e.Environment.CredentialFile("."))
+		return warn(mend+" writes it; the function's stack needs it", "there is no %s, although the federation is deployed", e.Environment.CredentialFile("."))
 	case err != nil:
 		return unseen(err)
 	}
@@ -148,7 +148,7 @@ func lookBundle(ctx context.Context, e *examination) finding {
 	case err == nil && !bytes.Equal(bytes.TrimSpace(here), bytes.TrimSpace(data)):
 		return wrong(mend, "it differs from the local %s", e.Environment.CredentialFile("."))
 	case err != nil:
-		return good("it names the federation; there is none here to compare it with")
+		return good("it names the federation; there is no local one to compare it with")
 	}
-	return good("the same as here")
+	return good("the same as the local one")
 }

@@ -32,7 +32,7 @@ func lookFunctionSettings(ctx context.Context, e *examination) finding {
 	}
 	var differ []string
 	wanted := env.Variables()
-	names := maps.Clone(have) // one that is too many is wrong, too
+	names := maps.Clone(have) // additional ones are wrong, too
 	maps.Copy(names, wanted)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if have[name] != wanted[name] {
@@ -50,12 +50,12 @@ func lookFunctionSettings(ctx context.Context, e *examination) finding {
 		differ = append(differ, fmt.Sprintf("the architecture is %s, not %s", c.Architectures[0], env.Architecture))
 	}
 	if c.VpcConfig != nil && aws.ToString(c.VpcConfig.VpcId) != "" {
-		return warn("take it out of the VPC, or see that its subnets have a NAT", "it is in the VPC %s, from where Google is reached through a NAT alone", aws.ToString(c.VpcConfig.VpcId))
+		return warn("take it out of the VPC, or make sure that its subnets have a NAT", "it is in the VPC %s, which needs a NAT to reach Google", aws.ToString(c.VpcConfig.VpcId))
 	}
 	if len(differ) > 0 {
 		return wrong(e.deployFunction(), "%s", strings.Join(differ, "; "))
 	}
-	return good("as the environment says")
+	return good("those of the environment")
 }
 
 func lookFunctionRole(ctx context.Context, e *examination) finding {
@@ -64,7 +64,7 @@ func lookFunctionRole(ctx context.Context, e *examination) finding {
 		return undeployed(function)
 	}
 	if got := aws.ToString(function.Thing.Configuration.Role); got != e.Environment.RoleARN() {
-		return wrong(e.deployFunction(), "it runs as %s, which Google does not trust; the environment's is %s", got, e.Environment.RoleARN())
+		return wrong(e.deployFunction(), "it runs as %s, which Google does not trust; the environment's role is %s", got, e.Environment.RoleARN())
 	}
 	return e.judge(e.rights(ctx).Trust(ctx))
 }
@@ -73,7 +73,7 @@ func (e *examination) rights(ctx context.Context) diagnosis.Rights {
 	return diagnosis.Rights{Environment: e.Environment, AWS: e.AWS, Google: e.Google, Number: e.projectNumber(ctx)}
 }
 
-// judge makes a finding of what the clouds say is granted.
+// judge turns a verdict into a finding.
 func (e *examination) judge(v diagnosis.Verdict) finding {
 	switch {
 	case v.State == diagnosis.Granted:
@@ -99,7 +99,7 @@ func lookBinding(ctx context.Context, e *examination) finding {
 	if account.Err() != nil {
 		return unseen(account.Err())
 	}
-	if provider := e.provider(ctx); account.Absent() && !provider.There() { // it was never there, else it is gone
+	if provider := e.provider(ctx); account.Absent() && !provider.There() { // never deployed; with a provider it was deleted
 		return undeployed(provider)
 	}
 	return e.judge(e.rights(ctx).Binding(ctx))

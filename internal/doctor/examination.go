@@ -17,7 +17,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// fact is something that several checks ask for, and that a cloud is asked for once.
+// fact is something that several checks need, and that a cloud is asked for once.
 type fact[T any] struct {
 	once   sync.Once
 	answer clouds.Answer[T]
@@ -35,7 +35,7 @@ type bundle struct {
 	err     error
 }
 
-// examination is one run, with what it has learned.
+// examination is one run, with what it has found out.
 type examination struct {
 	Options
 
@@ -130,5 +130,5 @@ func (e *examination) account(ctx context.Context) clouds.Answer[*googleiam.Serv
 	})
 }
 
-// federated reports whether the federation stands as far as this check needs it.
+// federated reports whether the federation is deployed, as far as a check can see.
 func (e *examination) federated(ctx context.Context) bool { return e.provider(ctx).There() }

@@ -8,11 +8,11 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// other is what to do about a name that is somebody else's.
+// other is what to do about a name that is taken.
 const other = "choose another name, or a suffix, in the environment's file"
 
-// owned judges a resource that exists, by its mark. made tells whether this
-// environment has made something of its kind, so that one without a mark is older.
+// owned judges a resource that exists, by its mark. made reports whether this
+// environment has created something of its kind, so that one without a mark is older.
 func (e *examination) owned(name string, mark environment.Mark, marked, made bool) finding {
 	switch {
 	case marked && mark.Environment == e.Environment.Name:
@@ -20,7 +20,7 @@ func (e *examination) owned(name string, mark environment.Mark, marked, made boo
 	case marked:
 		return wrong(other, "%s belongs to the environment %s", name, mark)
 	case made:
-		return warn("deploy the environment again: its mark says then whose it is", "%s carries no mark of an environment", name)
+		return warn("deploy the environment again, which adds the mark", "%s carries no mark of an environment", name)
 	}
 	return wrong(other+"; or, if it is yours, import it", "%s exists, and carries no mark of this environment", name)
 }
@@ -53,7 +53,7 @@ func lookFunction(ctx context.Context, e *examination) finding {
 	return e.owned(*function.Thing.Configuration.FunctionArn, mark, marked, e.stack(ctx, e.Environment.FunctionStack()).There())
 }
 
-// federatedHere tells whether `pulumi up` has left its file here.
+// federatedHere reports whether `pulumi up` has written its file here.
 func (e *examination) federatedHere() bool {
 	_, err := os.Stat(e.Environment.CredentialFile(e.Root))
 	return err == nil
@@ -61,7 +61,7 @@ func (e *examination) federatedHere() bool {
 
 func lookServiceAccount(ctx context.Context, e *examination) finding {
 	if e.Environment.DirectAccess {
-		return good("none is needed: the role reads as itself")
+		return good("not needed: the role reads as itself")
 	}
 	answer := e.account(ctx)
 	switch {
@@ -110,7 +110,7 @@ func (e *examination) pooled(name, description, state, freed string, disabled bo
 	mark, marked := environment.FindMark(description)
 	if state == clouds.Deleted {
 		if marked && mark.Environment == e.Environment.Name {
-			return warn("pulumi up brings it back and takes it over", "%s is deleted; its id is free again at %s", name, freed)
+			return warn("pulumi up undeletes it and takes it over", "%s is deleted; its id is free again at %s", name, freed)
 		}
 		return wrong(other+"; or, if it is yours, undelete it with gcloud and import it", "%s is deleted, was not this environment's, and keeps its id until %s", name, freed)
 	}

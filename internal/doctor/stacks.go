@@ -18,7 +18,7 @@ import (
 // rule that the CDK puts into every template, CheckBootstrapVersion.
 const minBootstrap = 6
 
-// newestBootstrap reads which version the installed CDK would bring; 0 is unknown.
+// newestBootstrap is the version that the installed CDK would bootstrap; 0 is unknown.
 func (e *examination) newestBootstrap() int {
 	data, err := os.ReadFile(filepath.Join(e.Root, "node_modules", "aws-cdk", "lib", "api", "bootstrap", "bootstrap-template.yaml"))
 	if err != nil {
@@ -46,11 +46,11 @@ func lookBootstrap(ctx context.Context, e *examination) finding {
 	newest := e.newestBootstrap()
 	switch {
 	case err != nil:
-		return wrong(run, "the parameter %s is %q, which is no version", clouds.BootstrapVersion, text)
+		return wrong(run, "the parameter %s is %q, which is not a version", clouds.BootstrapVersion, text)
 	case have < minBootstrap:
 		return wrong(run, "version %d; the CDK needs %d or newer", have, minBootstrap)
 	case have < newest:
-		return warn(run+" when it suits you", "version %d, which works; the newest is %d", have, newest)
+		return warn(run+", when convenient", "version %d, which works; the newest is %d", have, newest)
 	}
 	return good("version %d", have)
 }
@@ -76,15 +76,15 @@ func (e *examination) stacked(ctx context.Context, name string) finding {
 	again := fmt.Sprintf("npx cdk deploy -c environment=%s %s", e.Environment.Name, name)
 	switch {
 	case status == "ROLLBACK_COMPLETE" || status == "ROLLBACK_FAILED" || status == "CREATE_FAILED":
-		return wrong("gcs-to-s3 down "+e.Environment.Name+" takes it away; the events say why: aws cloudformation describe-stack-events --stack-name "+name, "%s is in %s, from where it can only be deleted%s", name, status, why)
+		return wrong("gcs-to-s3 down "+e.Environment.Name+" removes it; the events say why: aws cloudformation describe-stack-events --stack-name "+name, "%s is in %s, so it can only be deleted%s", name, status, why)
 	case status == "UPDATE_ROLLBACK_FAILED":
 		return wrong("aws cloudformation continue-update-rollback --stack-name "+name, "%s is in %s%s", name, status, why)
 	case strings.HasSuffix(status, "_FAILED"):
 		return wrong("aws cloudformation describe-stack-events --stack-name "+name+" says why", "%s is in %s%s", name, status, why)
 	case strings.HasSuffix(status, "_IN_PROGRESS"):
-		return warn("wait for it: gcs-to-s3 up and down do", "%s is at work: %s", name, status)
+		return warn("wait; gcs-to-s3 up and down wait, too", "%s has an operation in progress: %s", name, status)
 	case status == "UPDATE_ROLLBACK_COMPLETE":
-		return warn(again, "%s went back to what it was before its last update failed%s", name, why)
+		return warn(again, "%s was rolled back after its last update failed%s", name, why)
 	}
 	return good("%s is in %s", name, status)
 }
