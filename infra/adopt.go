@@ -11,24 +11,24 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// Find looks for what the project holds of env under its mark. That happens in two
-// cases. An update was killed between a creation and the note of it; then a new
-// creation would be refused. Or the federation was deleted: Google keeps a pool and
-// a provider for 30 days, in which their names cannot be created again, and brings
-// them back with everything that they were (IAM documentation, "Manage workload
-// identity pools and providers"). Find undeletes them, unless only a preview is
-// made, which it says.
+// Find looks for what exists in the project with the mark of env. That happens in two
+// cases. An update was killed after it had created a resource and before it had recorded
+// it; creating it again would fail. Or the federation was deleted: Google keeps a pool
+// and a provider for 30 days, during which their names cannot be used again, and can
+// undelete them with all their settings (IAM documentation, "Manage workload identity
+// pools and providers"). Find undeletes them, except in a preview, where it says that an
+// update will.
 //
-// What bears another mark is left alone. That something cannot be seen is no error,
-// since Pulumi's own requests will tell why; say is told of it, so that a creation that
-// is refused later is no riddle.
+// What has another mark is left alone. It is no error if something cannot be seen, since
+// Pulumi's own requests will fail with the reason; say is called with it, so that a
+// creation that fails later is no riddle.
 func Find(ctx context.Context, google *clouds.Google, env environment.Environment, preview bool, say func(string)) Existing {
 	f := finder{ctx: ctx, google: google, env: env, preview: preview, say: say}
 	found := f.find()
 	if f.disabled() {
-		say("the IAM API is not enabled in the project " + env.GoogleProject + " yet; the update enables it. If something of the federation exists, its creation is refused: run the update again, which takes it over then.")
+		say("the IAM API is not enabled in the project " + env.GoogleProject + " yet; the update enables it. If the creation of something fails because it exists already, run the update again, which then takes it over.")
 	} else if err := clouds.Join(f.unseen...); err != nil {
-		say(err.Error() + "\nWhat exists of it is not taken over. If its creation is refused, make sure that it can be seen, and run the update again.")
+		say(err.Error() + "\nIt is not taken over, even if it exists. If its creation fails, make sure that it can be seen, and run the update again.")
 	}
 	return found
 }
@@ -101,28 +101,28 @@ func (f *finder) see(err error) bool {
 	return err == nil
 }
 
-// ours reports whether a description bears the environment's mark. One that does not
-// may still be in Pulumi's state, if it was made by hand and imported.
+// ours reports whether a description has the environment's mark. A resource without it
+// can still be in Pulumi's state, if it was created by hand and imported.
 func (f *finder) ours(what, description, freed string) bool {
 	mark, ok := environment.FindMark(description)
 	if ok && mark.Environment == f.env.Name {
 		return true
 	}
 	if freed != "" {
-		f.say(fmt.Sprintf("the %s is deleted, and its name is taken until %s; its description does not say that it was of the environment %s, so it is not brought back; hint: choose another name or suffix, or undelete it with gcloud and import it", what, freed, f.env.Name))
+		f.say(fmt.Sprintf("the %s is deleted, and its name is taken until %s; its description does not say that it belonged to the environment %s, so it is not undeleted; hint: choose another name or suffix, or undelete it with gcloud and import it", what, freed, f.env.Name))
 	} else if ok {
 		f.say(fmt.Sprintf("the %s belongs to the environment %s", what, mark.Environment))
 	}
 	return false
 }
 
-// back undeletes what is deleted, and reports whether it can be taken over now.
+// back undeletes a deleted resource, and reports whether it can be taken over now.
 func (f *finder) back(what, state string, undelete func() (*iam.Operation, error)) bool {
 	if state != clouds.Deleted {
 		return true
 	}
 	if f.preview {
-		f.say(fmt.Sprintf("the %s is deleted; an update brings it back and takes it over in place of creating it", what))
+		f.say(fmt.Sprintf("the %s is deleted; an update undeletes it and takes it over instead of creating it", what))
 		return false
 	}
 	op, err := undelete()
@@ -130,6 +130,6 @@ func (f *finder) back(what, state string, undelete func() (*iam.Operation, error
 		f.say(fmt.Sprintf("undeleting the %s failed: %v", what, err))
 		return false
 	}
-	f.say(fmt.Sprintf("the %s was deleted; it is back, and taken over", what))
+	f.say(fmt.Sprintf("the %s was deleted; it is undeleted, and taken over", what))
 	return true
 }

@@ -68,8 +68,8 @@ func TestFind(t *testing.T) {
 	c.Call(t, "DELETE", c.PoolPath()+"/providers/"+c.Env.Provider, nil, nil)
 	c.Call(t, "DELETE", c.PoolPath(), nil, nil)
 	c.Call(t, "DELETE", "/v1/"+whole.ServiceAccount, nil, nil)
-	expect("deleted, in a preview", true, Existing{}, "the workload identity pool aws-connect is deleted; an update brings it back")
-	expect("deleted", false, Existing{Pool: whole.Pool, Providers: whole.Providers}, "the workload identity pool aws-connect was deleted; it is back", "the provider aws-connect was deleted; it is back")
+	expect("deleted, in a preview", true, Existing{}, "the workload identity pool aws-connect is deleted; an update undeletes it")
+	expect("deleted", false, Existing{Pool: whole.Pool, Providers: whole.Providers}, "the workload identity pool aws-connect was deleted; it is undeleted", "the provider aws-connect was deleted; it is undeleted")
 	expect("back", false, Existing{Pool: whole.Pool, Providers: whole.Providers})
 
 	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "[gcs-to-s3 another]"}, nil)
@@ -99,7 +99,7 @@ func TestFindFurtherProviders(t *testing.T) {
 		"aws-connect-210987654321": pool + "/providers/aws-connect-210987654321",
 	}}
 	got, said := found(t, c, c.Env, false)
-	if diff := cmp.Diff(want, got); diff != "" || said != "the provider aws-connect-210987654321 was deleted; it is back, and taken over" {
+	if diff := cmp.Diff(want, got); diff != "" || said != "the provider aws-connect-210987654321 was deleted; it is undeleted, and taken over" {
 		t.Errorf("it says %q (-want +got):\n%s", said, diff)
 	}
 }

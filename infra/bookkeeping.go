@@ -10,16 +10,16 @@ import (
 
 // Existing are resources of a federation that exist already. Pulumi takes them
 // into its state if it does not know them, and changes them to what the program
-// says. Each is a resource's name, or empty.
+// says. Each is a resource's name, or empty if there is none.
 type Existing struct {
 	ServiceAccount string
 	Pool           string
 	Providers      map[string]string // by their ids
 }
 
-// bookkeeping is the option by which the federation's resources carry the mark of
-// their environment, and those that exist are taken over. It is the program's own: the
-// component knows nothing of it.
+// bookkeeping is the option that adds the environment's mark to the federation's
+// resources, and takes over those that exist. It belongs to this program: the component
+// knows nothing of it.
 func bookkeeping(env environment.Environment, existing Existing) pulumi.ResourceOption {
 	return pulumi.Transformations([]pulumi.ResourceTransformation{func(r *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 		var found string
@@ -51,7 +51,7 @@ func marked(description pulumi.StringPtrInput, env environment.Environment) pulu
 }
 
 // providerOf is the id of a provider by the name of its resource: the component names
-// that of its first account after itself, and others after their accounts, too.
+// the first account's after itself, and the others also after their accounts.
 func providerOf(env environment.Environment, resource string) string {
 	for _, role := range env.Trusted() {
 		if resource == component+"-"+role.Account && role.Account != env.AWSAccount {

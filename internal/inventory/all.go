@@ -13,18 +13,18 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// Found is an environment of which a cloud has something.
+// Found is an environment that has something in a cloud.
 type Found struct {
 	environment.Mark
-	Created time.Time // of its oldest stack; zero where only Google has something
+	Created time.Time // of its oldest stack; zero if it has nothing on AWS
 	Items   []Item    // stacks, service account, providers and pools
 }
 
-// Standing reports whether there is, or may be, more of it than names that Google still
-// keeps.
+// Standing reports whether more of it exists, or may exist, than names that Google
+// still reserves.
 func (f Found) Standing() bool { return len(Left(f.Items)) > 0 }
 
-// On are the states of what a cloud has of it.
+// On are the states of what it has in a cloud.
 func (f Found) On(cloud string) string {
 	var states []string
 	for _, i := range f.Items {
@@ -41,9 +41,9 @@ func (f Found) On(cloud string) string {
 }
 
 // All lists every environment of the account's region and the project, by the
-// marks that its resources carry, whether or not anybody remembers it. The error tells
-// what cannot be seen: there may be other environments, and more of those found, which
-// therefore have items whose state is Unknown.
+// marks that its resources carry, whether or not its file still exists. The error
+// says what cannot be seen: there may be more environments, and more of those found,
+// which therefore have items whose state is Unknown.
 func All(ctx context.Context, c clouds.Pair, env environment.Environment) ([]Found, error) {
 	l := list{found: map[string]*Found{}}
 	l.onAWS(ctx, c)

@@ -17,7 +17,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// asset is a file that the CDK put into its bucket.
+// asset is a file that the CDK uploaded to its bucket.
 type asset struct{ bucket, key string }
 
 // assets are the files in the CDK's bucket.
@@ -27,24 +27,25 @@ type assets struct {
 	templates []template
 }
 
-// template is a CloudFormation template, as far as it tells whose it is.
+// template is what a CloudFormation template says about its environment.
 type template struct {
 	key     string   // in the bucket
-	made    string   // the role or function that it makes; empty if there is none
+	made    string   // the role or function that it creates; empty if there is none
 	bundles []string // keys of the bundles that it names
 }
 
-// ahead is how long before a stack's creation its first template may have been put.
+// ahead is how long before a stack's creation its first template may have been
+// uploaded.
 const ahead = time.Hour
 
 // maxTemplate is the largest template, in bytes: AWS CloudFormation User Guide,
 // "Understand CloudFormation quotas".
 const maxTemplate = 1 << 20
 
-// begun is when the first template of a stack may have been put.
+// begun is when the first template of a stack may have been uploaded, at the earliest.
 func begun(s cfntypes.Stack) time.Time { return aws.ToTime(s.CreationTime).Add(-ahead) }
 
-// readAssets lists the CDK's bucket, and reads the templates in it that may be of
+// readAssets lists the CDK's bucket, and reads the templates in it that may belong to
 // one of the stacks.
 func (s *survey) readAssets(ctx context.Context, cfg aws.Config, env environment.Environment, stacks []cfntypes.Stack) assets {
 	if len(stacks) == 0 {
@@ -74,9 +75,9 @@ func (s *survey) readAssets(ctx context.Context, cfg aws.Config, env environment
 	return a
 }
 
-// assetsOf adds the files that deployments of a stack put: templates, and the bundles
-// that those name. The present template is the stack's own; earlier ones are those not
-// older than the stack that make the same role or function.
+// assetsOf adds the files that deployments of a stack uploaded: templates, and the
+// bundles that those name. The present template is the stack's own; earlier ones are
+// those not older than the stack that create the same role or function.
 func (s *survey) assetsOf(ctx context.Context, cfg aws.Config, a assets, stack cfntypes.Stack) {
 	name := aws.ToString(stack.StackName)
 	answer := clouds.StackTemplate(ctx, cfg, name)
@@ -89,7 +90,7 @@ func (s *survey) assetsOf(ctx context.Context, cfg aws.Config, a assets, stack c
 		s.errs = append(s.errs, fmt.Errorf("reading the template of %s: %w", name, err))
 		return
 	}
-	sum := sha256.Sum256(body) // by which the CDK calls it
+	sum := sha256.Sum256(body) // after which the CDK names it
 	keys := append(present.bundles, hex.EncodeToString(sum[:])+".json")
 	for _, t := range a.templates {
 		if t.made == present.made && a.put[t.key].After(begun(stack)) {
@@ -115,7 +116,7 @@ func readTemplate(body []byte) (template, error) {
 		return template{}, err
 	}
 	text := func(raw json.RawMessage) (s string) {
-		_ = json.Unmarshal(raw, &s) // what is computed is no name of ours
+		_ = json.Unmarshal(raw, &s) // a computed value is no name of ours
 		return s
 	}
 	var t template

@@ -50,8 +50,8 @@ func (s *survey) ofGoogle(ctx context.Context, g *clouds.Google, env environment
 	grants{g: g, project: env.GoogleProject, number: number, pool: env.Pool, email: env.ServiceAccountEmail(), buckets: []string{env.SourceBucket}}.find(ctx, s)
 }
 
-// federation asks for the pool and its providers. A pool that cannot be seen may have
-// all of them.
+// federation asks for the pool and its providers. If the pool cannot be seen, its
+// providers are asked for all the same.
 func (s *survey) federation(ctx context.Context, g *clouds.Google, env environment.Environment) {
 	pool := g.PoolByID(ctx, env.Pool)
 	if pool.Absent() || pool.There() && !ours(pool.Thing.Description, env) {
@@ -77,7 +77,7 @@ func ours(description string, env environment.Environment) bool {
 	return !ok || mark.Environment == env.Name
 }
 
-// kept completes the item of a pool or provider.
+// kept completes the item of a pool or provider, whose name outlives it.
 func kept(i Item, state string, disabled bool, expires string) Item {
 	i.State = state
 	if disabled && state == "ACTIVE" {
@@ -89,9 +89,8 @@ func kept(i Item, state string, disabled bool, expires string) Item {
 	return i
 }
 
-// grants are those to a service account, if there is one, to what is left of a
-// deleted one, and to the principals of a pool: on buckets, the project and the
-// service account.
+// grants searches for grants to a service account, if there is one, to a deleted one,
+// and to the principals of a pool: on buckets, the project and the service account.
 type grants struct {
 	g       *clouds.Google
 	project string // its id

@@ -1,7 +1,6 @@
-// Package inventory asks both clouds what of an environment is there: for the plan
-// and the remains of a tear-down, for a status, and for a list of all environments,
-// also of those whose files and state are lost. The clouds' own answers count, not
-// what an engine remembers. What cannot be seen is listed as unknown and is an error: it
+// Package inventory lists what exists of an environment in both clouds: before and
+// after a tear-down, for a status, and for a list of all environments, including those
+// whose files and state are lost. The clouds' own answers count, not an engine's state. What cannot be seen is listed as unknown and is an error: it
 // is never taken for absent. It removes only what no engine can: what the state of a
 // lost engine held, and grants that outlived what they were made to.
 package inventory
@@ -38,7 +37,7 @@ const (
 // Unknown is the state of an item that cannot be seen; its detail says why.
 const Unknown = "unknown"
 
-// Item is one thing that exists in a cloud, or of which that cannot be seen.
+// Item is one thing that exists in a cloud, or may exist but cannot be seen.
 type Item struct {
 	Cloud   string    `json:"cloud"` // AWS or Google
 	Kind    string    `json:"kind"`
@@ -46,16 +45,16 @@ type Item struct {
 	State   string    `json:"state"`            // as the cloud calls it, or Unknown
 	Detail  string    `json:"detail,omitempty"` // for people
 	Created time.Time `json:"created,omitzero"`
-	Freed   time.Time `json:"freed,omitzero"` // of a deleted one: when its name is free again
+	Freed   time.Time `json:"freed,omitzero"` // of a deleted item: when its name is free again
 
 	asset   asset
 	binding binding
 }
 
-// Deleted tells whether an item is only a name that Google still keeps.
+// Deleted reports whether an item is only a name that Google still reserves.
 func (i Item) Deleted() bool { return !i.Freed.IsZero() }
 
-// OfStack tells whether an item is part of a stack, and goes with it alone.
+// OfStack reports whether an item is part of a stack, and is only deleted with it.
 func (i Item) OfStack() bool {
 	return i.Kind == KindRole || i.Kind == KindFunction || i.Kind == KindResource
 }
@@ -68,9 +67,9 @@ func (i Item) String() string {
 	return s
 }
 
-// Of lists what of an environment is there, in the order in which it is taken
-// down: bindings, function, federation, role. The error tells what cannot be seen;
-// each of that is an item, too, whose state is Unknown.
+// Of lists what exists of an environment, in the order in which it is taken
+// down: bindings, function, federation, role. The error says what cannot be seen,
+// which is also listed, as items whose state is Unknown.
 func Of(ctx context.Context, c clouds.Pair, env environment.Environment) ([]Item, error) {
 	var s survey
 	s.ofGoogle(ctx, c.Google, env)
@@ -119,8 +118,8 @@ func rank(i Item, env environment.Environment) int {
 	return 1
 }
 
-// Left are the items that are not just names which Google still keeps. What cannot be
-// seen may be left.
+// Left are the items that are more than names which Google still reserves. What cannot
+// be seen may be left.
 func Left(items []Item) []Item {
 	return slices.DeleteFunc(slices.Clone(items), Item.Deleted)
 }
@@ -138,10 +137,10 @@ func Write(w io.Writer, items []Item) error {
 	return table.Flush()
 }
 
-// hashShown is how much of a hash people are shown.
+// hashShown is how many characters of a hash are shown.
 const hashShown = 12
 
-// short leaves out of a name what the environment makes plain.
+// short is the name without the parts that the environment makes obvious.
 func (i Item) short() string {
 	switch i.Kind {
 	case KindBinding:

@@ -111,7 +111,7 @@ func TestOf(t *testing.T) {
 	if left := shown(Left(got)); len(left) != 1 || !got[0].Deleted() || got[0].Freed.Before(time.Now().Add(29*24*time.Hour)) {
 		t.Errorf("left are %v of %+v", left, got)
 	}
-	if err := Remove(t.Context(), both, got[2]); err == nil || err.Error() != "removing the role gcs-to-s3-role: it goes with its stack alone" {
+	if err := Remove(t.Context(), both, got[2]); err == nil || err.Error() != "removing the role gcs-to-s3-role: it is only deleted with its stack" {
 		t.Errorf("removing a role: %v", err)
 	}
 	var policy struct{ Bindings []struct{ Members []string } }
@@ -162,7 +162,7 @@ func TestOfNothing(t *testing.T) {
 	}
 }
 
-// stack makes a stack of an environment, or of nobody's.
+// stack creates a stack of an environment, or one without a mark.
 func stack(t *testing.T, both clouds.Pair, name string, mark environment.Mark) {
 	t.Helper()
 	var tags []cfntypes.Tag
@@ -220,8 +220,8 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// TestAssets finds the files of the present deployment and of earlier ones, and
-// nobody else's.
+// TestAssets finds the files of the present deployment and of earlier ones, and no
+// others.
 func TestAssets(t *testing.T) {
 	t.Parallel()
 	c := integration.New(t, sandbox.Options{})

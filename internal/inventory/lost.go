@@ -13,11 +13,11 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// RemoveLost takes down an environment whose file is lost, so that no engine can:
-// its stacks through CloudFormation, and Google's side through its APIs, bindings
-// first. env tells account and project, no more. say is told of each removal.
+// RemoveLost takes down an environment whose file is lost, so that no engine can do
+// it: its stacks through CloudFormation, and Google's side through its APIs, bindings
+// first. Of env only account, region and project are used. say is called with each item.
 func RemoveLost(ctx context.Context, c clouds.Pair, env environment.Environment, f Found, say func(Item)) error {
-	project, buckets := c.Google.Project(ctx), c.Google.Buckets(ctx) // nobody remembers which it read
+	project, buckets := c.Google.Project(ctx), c.Google.Buckets(ctx) // which bucket it read is not recorded
 	if err := clouds.Join(project.Err(), buckets.Err()); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func RemoveLost(ctx context.Context, c clouds.Pair, env environment.Environment,
 			continue
 		}
 		stack := clouds.Stack(ctx, c.AWS, i.Name)
-		if !s.unknown("AWS", KindStack, i.Name, stack.Err()) && stack.There() { // or it went meanwhile
+		if !s.unknown("AWS", KindStack, i.Name, stack.Err()) && stack.There() { // unless it was deleted meanwhile
 			stacks = append(stacks, stack.Thing)
 		}
 	}

@@ -17,15 +17,15 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// How long a stack may take to go, and how often it is looked at.
+// How long the deletion of a stack may take, and the pauses between two looks at it.
 const (
 	stackPatience = 15 * time.Minute
 	shortest      = time.Second
 	longest       = 10 * time.Second
 )
 
-// Remove removes one item through its cloud's API. That it is gone already is as
-// good. A role or a function is its stack's, and is not removed by itself.
+// Remove removes one item through its cloud's API. It is no error if the item is gone
+// already. A role or a function belongs to its stack, and is not removed by itself.
 func Remove(ctx context.Context, c clouds.Pair, i Item) error {
 	err := remove(ctx, c, i)
 	if err == nil || clouds.Absent(err) {
@@ -66,10 +66,10 @@ func remove(ctx context.Context, c clouds.Pair, i Item) error {
 	case KindBinding:
 		return removeBinding(ctx, c.Google, i.binding)
 	}
-	return errors.New("it goes with its stack alone")
+	return errors.New("it is only deleted with its stack")
 }
 
-// conflicts is how often a change of a policy begins anew because somebody else's
+// conflicts is how often a change of a policy is started again because another change
 // came first: IAM documentation, "Manage access", read-modify-write.
 const conflicts = 10
 
