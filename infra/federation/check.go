@@ -166,7 +166,8 @@ func (c *checker) account(field, place string, a Account) account {
 			}
 		}
 		if n := len(t.condition()); n > maxCondition {
-			return nil, fmt.Errorf("%s.roles: the provider's condition has %d characters, %d at most are possible; hint: divide the roles among federations with pools of their own", field, n, maxCondition)
+			return nil, fmt.Errorf("%s.roles: the provider's condition has %d characters, at most %d are possible; hint: divide the roles among federations with pools of their own",
+				field, n, maxCondition)
 		}
 		return t, nil
 	})

@@ -35,6 +35,9 @@ func TestBadNames(t *testing.T) {
 		{"bucket", func(a *federation.Args, in func(string) pulumi.StringInput) {
 			a.Grants[0].On = federation.Bucket(in("gs://bucket"))
 		}, `grants[0].on: "gs://bucket": must be a Cloud Storage bucket name`},
+		{"project of a dataset", func(a *federation.Args, in func(string) pulumi.StringInput) {
+			a.Grants[0].On = federation.Dataset(pulumi.String("sales")).In(in("Sales"))
+		}, `grants[0].on.project: "Sales": must be a project id`},
 		{"granted role", func(a *federation.Args, in func(string) pulumi.StringInput) {
 			a.Grants[0].Roles[0] = in("storage.objectViewer")
 		}, `grants[0].roles[0]: "storage.objectViewer": must be an IAM role`},

@@ -34,7 +34,10 @@ func checkCredential(opts credential.Options, impersonated bool) error {
 // configuration is the credential configuration of one provider. It is of use only
 // once the rights stand, so it waits for them.
 func (b *builder) configuration(f *Federation, provider *iam.WorkloadIdentityPoolProvider) pulumi.StringOutput {
-	inputs := append([]any{f.ProjectNumber, f.ServiceAccountEmail, provider.WorkloadIdentityPoolId, provider.WorkloadIdentityPoolProviderId, provider.Name}, b.granted...)
+	inputs := append([]any{
+		f.ProjectNumber, f.ServiceAccountEmail, provider.WorkloadIdentityPoolId, provider.WorkloadIdentityPoolProviderId,
+		provider.Name,
+	}, b.granted...)
 	return pulumi.All(inputs...).ApplyT(func(v []any) (string, error) {
 		c, err := credential.New(credential.Names{
 			ProjectNumber:  v[0].(string),

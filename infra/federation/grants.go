@@ -111,8 +111,12 @@ func (c *checker) grants(all []Grant) []grant {
 		if len(g.Roles) == 0 {
 			c.add(fmt.Errorf("%s.roles: must be given", field))
 		}
-		if g.On.project != nil && (g.On.kind == onProject || g.On.kind == onBucket) {
+		switch {
+		case g.On.project == nil:
+		case g.On.kind == onProject || g.On.kind == onBucket:
 			c.add(fmt.Errorf("%s.on: a project or a bucket is in no project of its own; leave In out", field))
+		default:
+			g.On.project = c.name(field+".on.project", g.On.project, names.Project)
 		}
 		if g.On.kind != none {
 			rule := map[kind]names.Rule{onProject: names.Project, onBucket: names.Bucket}[g.On.kind]
@@ -207,21 +211,31 @@ func (b *builder) grant(suffix string, member pulumi.StringOutput) error {
 
 // member adds a member to a role in the policy of a resource.
 func (b *builder) member(name string, g grant, member pulumi.StringOutput) (pulumi.IDOutput, error) {
-	project := g.on.project
-	if project == nil {
-		project = b.plan.project
+	project := b.plan.project
+	if g.on.project != nil {
+		project = g.on.project.ToStringOutput()
 	}
 	switch on := g.on.name.ToStringOutput(); g.on.kind {
 	case onProject:
-		return id(projects.NewIAMMember(b.ctx, name, &projects.IAMMemberArgs{Project: on, Role: g.role, Member: member}, b.inside))
+		return id(projects.NewIAMMember(b.ctx, name, &projects.IAMMemberArgs{
+			Project: on, Role: g.role, Member: member,
+		}, b.inside))
 	case onBucket:
-		return id(storage.NewBucketIAMMember(b.ctx, name, &storage.BucketIAMMemberArgs{Bucket: on, Role: g.role, Member: member}, b.inside))
+		return id(storage.NewBucketIAMMember(b.ctx, name, &storage.BucketIAMMemberArgs{
+			Bucket: on, Role: g.role, Member: member,
+		}, b.inside))
 	case onDataset:
-		return id(bigquery.NewDatasetIamMember(b.ctx, name, &bigquery.DatasetIamMemberArgs{Project: project.ToStringOutput(), DatasetId: on, Role: g.role, Member: member.ApplyT(datasetMember).(pulumi.StringOutput)}, b.inside))
+		return id(bigquery.NewDatasetIamMember(b.ctx, name, &bigquery.DatasetIamMemberArgs{
+			Project: project, DatasetId: on, Role: g.role, Member: member.ApplyT(datasetMember).(pulumi.StringOutput),
+		}, b.inside))
 	case onTopic:
-		return id(pubsub.NewTopicIAMMember(b.ctx, name, &pubsub.TopicIAMMemberArgs{Project: project.ToStringOutput(), Topic: on, Role: g.role, Member: member}, b.inside))
+		return id(pubsub.NewTopicIAMMember(b.ctx, name, &pubsub.TopicIAMMemberArgs{
+			Project: project, Topic: on, Role: g.role, Member: member,
+		}, b.inside))
 	case onSubscription:
-		return id(pubsub.NewSubscriptionIAMMember(b.ctx, name, &pubsub.SubscriptionIAMMemberArgs{Project: project.ToStringOutput(), Subscription: on, Role: g.role, Member: member}, b.inside))
+		return id(pubsub.NewSubscriptionIAMMember(b.ctx, name, &pubsub.SubscriptionIAMMemberArgs{
+			Project: project, Subscription: on, Role: g.role, Member: member,
+		}, b.inside))
 	}
 	return pulumi.IDOutput{}, errors.New("the grant is on nothing")
 }

@@ -12,7 +12,7 @@ import (
 // be seen. The third is never the second. The zero value cannot be seen: it was not
 // asked for.
 type Answer[T any] struct {
-	Thing T // what is there; otherwise the zero value
+	Thing T // what is there; of a list that broke off, what was seen of it; otherwise the zero value
 
 	state   state
 	unseen  *Unseen
@@ -63,6 +63,12 @@ func found[T any](thing T) Answer[T] { return Answer[T]{Thing: thing, state: the
 func missing[T any](refusal error) Answer[T] { return Answer[T]{state: absent, refusal: refusal} }
 
 func hide[T any](why *Unseen) Answer[T] { return Answer[T]{state: hidden, unseen: why} }
+
+// listed is the answer about a list, whose pages end with err.
+func listed[T any](all []T, end Answer[[]T]) Answer[[]T] {
+	end.Thing = all
+	return end
+}
 
 // Reason is why something cannot be seen.
 type Reason int

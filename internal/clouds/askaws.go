@@ -57,7 +57,7 @@ func Stacks(ctx context.Context, cfg aws.Config) Answer[[]cfntypes.Stack] {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return askAWS("the stacks of the region", all, err)
+			return listed(all, askAWS("the stacks of the region", all, err))
 		}
 		all = append(all, page.Stacks...)
 	}
@@ -71,7 +71,7 @@ func StackResources(ctx context.Context, cfg aws.Config, stack string) Answer[[]
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return askAWS("the resources of the stack "+stack, all, err)
+			return listed(all, askAWS("the resources of the stack "+stack, all, err))
 		}
 		all = append(all, page.StackResourceSummaries...)
 	}

@@ -112,7 +112,7 @@ func (g *Google) Accounts(ctx context.Context) Answer[[]*iam.ServiceAccount] {
 		all = append(all, page.Accounts...)
 		return nil
 	})
-	return askGoogle(ctx, g, "the service accounts of "+g.env.GoogleProject, all, err)
+	return listed(all, askGoogle(ctx, g, "the service accounts of "+g.env.GoogleProject, all, err))
 }
 
 // PoolByID asks for a workload identity pool of the project, also a deleted one.
@@ -129,7 +129,7 @@ func (g *Google) Pools(ctx context.Context) Answer[[]*iam.WorkloadIdentityPool] 
 		all = append(all, page.WorkloadIdentityPools...)
 		return nil
 	})
-	return askGoogle(ctx, g, "the workload identity pools of "+g.env.GoogleProject, all, err)
+	return listed(all, askGoogle(ctx, g, "the workload identity pools of "+g.env.GoogleProject, all, err))
 }
 
 // ProviderByID asks for a provider of a pool, also a deleted one.
@@ -145,7 +145,7 @@ func (g *Google) ProvidersOf(ctx context.Context, pool string) Answer[[]*iam.Wor
 		all = append(all, page.WorkloadIdentityPoolProviders...)
 		return nil
 	})
-	return askGoogle(ctx, g, "the providers of the pool "+pool, all, err)
+	return listed(all, askGoogle(ctx, g, "the providers of the pool "+pool, all, err))
 }
 
 // Bucket asks for a Cloud Storage bucket.
@@ -163,7 +163,7 @@ func (g *Google) Buckets(ctx context.Context) Answer[[]string] {
 		}
 		return nil
 	})
-	return askGoogle(ctx, g, "the buckets of "+g.env.GoogleProject, all, err)
+	return listed(all, askGoogle(ctx, g, "the buckets of "+g.env.GoogleProject, all, err))
 }
 
 // Object asks for an object of a Cloud Storage bucket.

@@ -39,7 +39,7 @@ func S3Objects(ctx context.Context, cfg aws.Config, bucket, account string) Answ
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return askAWS("the objects of the bucket s3://"+bucket, all, err)
+			return listed(all, askAWS("the objects of the bucket s3://"+bucket, all, err))
 		}
 		all = append(all, page.Contents...)
 	}

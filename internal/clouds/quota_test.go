@@ -199,6 +199,35 @@ func TestCloudStoragesOwnForm(t *testing.T) {
 	}
 }
 
+// TestListsThatBreakOff: what was seen of a list is there, and the rest is not absent.
+func TestListsThatBreakOff(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Query().Get("pageToken") == "" {
+			_, _ = io.WriteString(w, `{"accounts":[{"email":"first@demo-project.iam.gserviceaccount.com"}],"nextPageToken":"2"}`) // the client tells
+			return
+		}
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, notAllowed("their-quota"))
+	}))
+	t.Cleanup(server.Close)
+	env, err := environment.Parse("test", map[string]string{"awsAccount": "123456789012", "googleProject": "demo-project"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := server.URL + "/v1/"
+	env.Google = environment.GoogleAPIs{IAM: at, ResourceManager: at, ServiceUsage: at, AccessToken: "token"}
+	g, err := OpenGoogle(t.Context(), env, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var unseen *Unseen
+	if answer := g.Accounts(t.Context()); answer.There() || answer.Absent() || len(answer.Thing) != 1 || !errors.As(answer.Err(), &unseen) || unseen.Reason != QuotaProject {
+		t.Errorf("the answer is %+v, %v", answer.Thing, answer.Err())
+	}
+}
+
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
 	env, err := environment.Parse("test", map[string]string{"awsAccount": "123456789012", "googleProject": "demo-project"})
