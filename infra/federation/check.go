@@ -180,12 +180,12 @@ func subject(field, account, role, session string) error {
 	return broken(field, role, rule, hint, ok)
 }
 
-// describe is a text that is made of an account's trust.
+// describe is a text about an account's trust.
 func (a account) describe(text func(trust) string) pulumi.StringOutput {
 	return a.trust.ApplyT(func(v any) string { return text(v.(trust)) }).(pulumi.StringOutput)
 }
 
-// admitted says for people whose roles the pool admits.
+// admitted describes whose roles the pool admits.
 func (p plan) admitted() pulumi.StringOutput {
 	if n := len(p.accounts) - 1; n > 0 {
 		return pulumi.Sprintf("Admits AWS account %s and %d more", p.accounts[0].id, n)

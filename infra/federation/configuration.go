@@ -31,8 +31,8 @@ func checkCredential(opts credential.Options, impersonated bool) error {
 	return nil
 }
 
-// configuration is the credential configuration of one provider. It is of use only
-// once the rights stand, so it waits for them.
+// configuration is the credential configuration of one provider. It is only useful once
+// the rights are granted, so it waits for them.
 func (b *builder) configuration(f *Federation, provider *iam.WorkloadIdentityPoolProvider) pulumi.StringOutput {
 	inputs := append([]any{
 		f.ProjectNumber, f.ServiceAccountEmail, provider.WorkloadIdentityPoolId, provider.WorkloadIdentityPoolProviderId,

@@ -12,7 +12,7 @@ import (
 const maxCondition = 4096
 
 // trust is everything by which one provider recognises the roles of one AWS account.
-// Mapping, condition and principals stand together because they only work together:
+// Mapping, condition and principals are in one place because they only work together:
 // the bindings name the values that the mapping makes and the condition compares.
 type trust struct {
 	account string
@@ -41,13 +41,13 @@ func (t trust) condition() string {
 	return strings.Join(roles, " || ")
 }
 
-// principalSet is the member that stands for all sessions of a role. pool is the
+// principalSet is the IAM member for all sessions of a role. pool is the
 // pool's resource name with the project's number.
 func (t trust) principalSet(pool string, role int) string {
 	return fmt.Sprintf("principalSet://iam.googleapis.com/%s/attribute.aws_role/%s", pool, names.AssumedRole(t.account, t.roles[role]))
 }
 
-// admits says for people whom the provider admits.
+// admits describes whom the provider admits.
 func (t trust) admits() string {
 	if len(t.roles) == 1 {
 		return "Admits the role " + t.roles[0]

@@ -112,7 +112,7 @@ func (u *Unseen) Error() string {
 
 func (u *Unseen) Unwrap() error { return u.err }
 
-// Why says for people why it cannot be seen.
+// Why describes why it cannot be seen.
 func (u *Unseen) Why() string {
 	switch u.Reason {
 	case Denied:
@@ -140,7 +140,7 @@ func (u *Unseen) Why() string {
 	return u.Reply.String()
 }
 
-// Hint says what to do about it; it is empty where only the answer itself tells.
+// Hint says what to do about it; it is empty where only the answer itself can say it.
 func (u *Unseen) Hint() string {
 	setQuota := "gcloud auth application-default set-quota-project " + u.own
 	switch u.Reason {

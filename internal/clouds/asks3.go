@@ -16,8 +16,8 @@ import (
 // "HeadBucket".
 const regionHeader = "X-Amz-Bucket-Region"
 
-// S3Bucket asks for the region of an S3 bucket, which S3 tells even to those who have
-// no permission to read the bucket; it is empty where S3 does not tell it.
+// S3Bucket asks for the region of an S3 bucket, which S3 reports even to callers without
+// permission to read the bucket; it is empty if S3 does not report it.
 func S3Bucket(ctx context.Context, cfg aws.Config, name string) (answer Answer[string], region string) {
 	what := "the bucket s3://" + name
 	out, err := s3.NewFromConfig(cfg).HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name})

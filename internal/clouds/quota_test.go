@@ -76,14 +76,14 @@ func (f *fixture) open(t *testing.T) *Google {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if r.URL.Path == "/token" {
-			_, _ = io.WriteString(w, `{"access_token":"token","token_type":"Bearer","expires_in":3600}`) // the client tells
+			_, _ = io.WriteString(w, `{"access_token":"token","token_type":"Bearer","expires_in":3600}`) // the client reports it
 			return
 		}
 		f.mu.Lock()
 		f.heard[r.Header.Get("X-Goog-User-Project")] = true
 		f.mu.Unlock()
 		if f.project != "" && strings.HasPrefix(r.URL.Path, "/v1/projects/demo-project") && !strings.Contains(r.URL.Path[len("/v1/projects/demo-project"):], "/") {
-			_, _ = io.WriteString(w, f.project) // the client tells
+			_, _ = io.WriteString(w, f.project) // the client reports it
 			return
 		}
 		w.WriteHeader(f.status)
@@ -205,7 +205,7 @@ func TestListsThatBreakOff(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if r.URL.Query().Get("pageToken") == "" {
-			_, _ = io.WriteString(w, `{"accounts":[{"email":"first@demo-project.iam.gserviceaccount.com"}],"nextPageToken":"2"}`) // the client tells
+			_, _ = io.WriteString(w, `{"accounts":[{"email":"first@demo-project.iam.gserviceaccount.com"}],"nextPageToken":"2"}`) // the client reports it
 			return
 		}
 		w.WriteHeader(http.StatusForbidden)

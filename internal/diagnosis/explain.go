@@ -15,7 +15,7 @@ import (
 type Cause struct {
 	ID     string `json:"id"`
 	Text   string `json:"text"`
-	Check  string `json:"check"`  // a command that tells it from the others
+	Check  string `json:"check"`  // a command that distinguishes it from the others
 	Remedy string `json:"remedy"` // what to do about it
 	Found  bool   `json:"found"`  // the clouds say that it is this one
 }
@@ -39,7 +39,7 @@ func (s Subject) Explain(id string) Cause {
 	return Cause{ID: id, Text: names.Replace(c.text), Check: names.Replace(c.check), Remedy: names.Replace(c.remedy)}
 }
 
-// names are what stands for what in the texts of causes.
+// names are the placeholders in the texts of causes, and their values.
 func (s Subject) names() []string {
 	e := s.Environment
 	principalSet := "principalSet://iam.googleapis.com/projects/" + cmp.Or(s.Number, "NUMBER") + "/locations/global/workloadIdentityPools/" + e.Pool + "/attribute.aws_role/" + e.AssumedRole()

@@ -122,7 +122,7 @@ func (r Rights) number(ctx context.Context) string {
 	return "NUMBER"
 }
 
-// members are the members of a policy that stand for the function's sessions; the
+// members are the IAM members that include the function's sessions; the
 // first is the one that the Pulumi program names.
 func (r Rights) members(ctx context.Context) []string {
 	pool := "iam.googleapis.com/projects/" + r.number(ctx) + "/locations/global/workloadIdentityPools/" + r.Environment.Pool

@@ -37,7 +37,7 @@ func TestQuotaProjects(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				if r.URL.Path == "/v1/projects/demo-project" {
-					_, _ = io.WriteString(w, `{"projectNumber":"1001","projectId":"demo-project"}`) // the client tells
+					_, _ = io.WriteString(w, `{"projectNumber":"1001","projectId":"demo-project"}`) // the client reports it
 					return
 				}
 				w.WriteHeader(http.StatusForbidden)

@@ -37,7 +37,7 @@ var hopAPIs = map[string][2]string{
 // ask asks the clouds about a failure.
 func (v *verification) ask(ctx context.Context, p problem) verdict {
 	a := diagnosis.Rights{Environment: v.Environment, AWS: v.AWS, Google: v.Google, Number: v.number()}
-	if p.cause != "" { // the answer itself tells
+	if p.cause != "" { // the answer itself says it
 		return missed(p.cause, p.why)
 	}
 	asks := symptomOf(p).asks

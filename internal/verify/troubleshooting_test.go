@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/troubleshooting.md")
 
-// troubleshootingPage is the table for people, made of the rows.
+// troubleshootingPage is the page that is generated from the tables.
 const troubleshootingPage = "../../docs/troubleshooting.md"
 
 // doctorsPart begins the part of the page that internal/doctor writes.
