@@ -158,6 +158,9 @@ func (u *Unseen) Hint() string {
 	case Billing:
 		return "gcloud billing projects describe " + cmp.Or(u.Project, u.own)
 	case Credentials:
+		if strings.Contains(u.Reply.Message, "hint: ") { // there are no clients, and the reason says what to do
+			return ""
+		}
 		if u.own != "" {
 			return "gcloud auth application-default login, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
 		}
