@@ -1,5 +1,5 @@
 // Command infra is the Pulumi program that `pulumi up` runs: it loads the
-// environment that has the stack's name and builds it.
+// environment with the stack's name and builds it.
 package main
 
 import (
@@ -22,9 +22,10 @@ func main() {
 	})
 }
 
-// existing asks for what exists, with the credentials of Pulumi's plugin.
+// existing looks up the project's existing resources with the credentials of
+// Pulumi's plugin.
 func existing(ctx *pulumi.Context, env environment.Environment) infra.Existing {
-	say := func(text string) { _ = ctx.Log.Warn(text, nil) } // without an engine the program ends anyway
+	say := func(text string) { _ = ctx.Log.Warn(text, nil) } // fails only if the engine is gone, which ends the program anyway
 	google, err := clouds.OpenGoogle(ctx.Context(), env, os.Getenv)
 	if err != nil {
 		say("cannot see what exists already: " + err.Error())
