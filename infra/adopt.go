@@ -2,72 +2,33 @@ package infra
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"google.golang.org/api/iam/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// Existing are resources of a federation that exist already. Pulumi takes them
-// into its state if it does not know them, and changes them to what the program
-// says. Each is a resource's name, or empty.
-type Existing struct {
-	ServiceAccount string
-	Pool           string
-	Provider       string
-	Further        map[string]string // providers of further accounts, by account
-}
-
-// imported is the option for a resource that may exist.
-func imported(name string) pulumi.ResourceOption {
-	if name == "" {
-		return pulumi.Composite()
-	}
-	return pulumi.Import(pulumi.ID(name))
-}
-
-// Find looks for what the project holds of env under its mark. That happens in two
-// cases. An update was killed between a creation and the note of it; then a new
-// creation would be refused. Or the federation was deleted: Google keeps a pool and
-// a provider for 30 days, in which their names cannot be created again, and brings
-// them back with everything that they were (IAM documentation, "Manage workload
-// identity pools and providers"). Find undeletes them, unless only a preview is
-// made, which it says.
+// Find looks for what exists in the project with the mark of env. That happens in two
+// cases. An update was killed after it had created a resource and before it had recorded
+// it; creating it again would fail. Or the federation was deleted: Google keeps a pool
+// and a provider for 30 days, during which their names cannot be used again, and can
+// undelete them with all their settings (IAM documentation, "Manage workload identity
+// pools and providers"). Find undeletes them, except in a preview, where it says that an
+// update will.
 //
-// What bears another mark is left alone. That nothing can be seen is no error
-// either, since Pulumi's own requests will tell why; say is told of it.
+// What has another mark is left alone. It is no error if something cannot be seen, since
+// Pulumi's own requests will fail with the reason; say is called with it, so that a
+// creation that fails later is no riddle.
 func Find(ctx context.Context, google *clouds.Google, env environment.Environment, preview bool, say func(string)) Existing {
-	f := finder{ctx, google, env, preview, say}
-	var found Existing
-	if !env.DirectAccess {
-		account, err := google.IAM.Projects.ServiceAccounts.Get(google.ServiceAccount()).Context(ctx).Do()
-		if f.see(google.ServiceAccount(), err) && f.ours("service account "+env.ServiceAccount, account.Description, "") {
-			found.ServiceAccount = google.ServiceAccount()
-		}
-	}
-	pools := google.IAM.Projects.Locations.WorkloadIdentityPools
-	pool, err := pools.Get(google.Pool()).Context(ctx).Do()
-	if !f.see(google.Pool(), err) || !f.ours("workload identity pool "+env.Pool, pool.Description, pool.ExpireTime) ||
-		!f.back("workload identity pool "+env.Pool, pool.State, func() (*iam.Operation, error) {
-			return pools.Undelete(google.Pool(), &iam.UndeleteWorkloadIdentityPoolRequest{}).Context(ctx).Do()
-		}) {
-		return found
-	}
-	found.Pool = google.Pool()
-	if name := google.Provider(); f.provider(name, env.Provider) {
-		found.Provider = name
-	}
-	for _, role := range env.Trusted() {
-		id := env.ProviderOf(role.Account)
-		if name := google.Pool() + "/providers/" + id; role.Account != env.AWSAccount && found.Further[role.Account] == "" && f.provider(name, id) {
-			if found.Further == nil {
-				found.Further = map[string]string{}
-			}
-			found.Further[role.Account] = name
-		}
+	f := finder{ctx: ctx, google: google, env: env, preview: preview, say: say}
+	found := f.find()
+	if f.disabled() {
+		say("the IAM API is not enabled in the project " + env.GoogleProject + " yet; the update enables it. If the creation of something fails because it exists already, run the update again, which then takes it over.")
+	} else if err := clouds.Join(f.unseen...); err != nil {
+		say(err.Error() + "\nIt is not taken over, even if it exists. If its creation fails, make sure that it can be seen, and run the update again.")
 	}
 	return found
 }
@@ -78,48 +39,90 @@ type finder struct {
 	env     environment.Environment
 	preview bool
 	say     func(string)
+	unseen  []error
 }
 
-// provider tells whether a provider of the pool can be taken over.
-func (f finder) provider(name, id string) bool {
-	providers := f.google.IAM.Projects.Locations.WorkloadIdentityPools.Providers
-	provider, err := providers.Get(name).Context(f.ctx).Do()
-	return f.see(name, err) && f.ours("provider "+id, provider.Description, provider.ExpireTime) &&
-		f.back("provider "+id, provider.State, func() (*iam.Operation, error) {
-			return providers.Undelete(name, &iam.UndeleteWorkloadIdentityPoolProviderRequest{}).Context(f.ctx).Do()
+func (f *finder) find() Existing {
+	var found Existing
+	if email := f.env.ServiceAccountEmail(); email != "" { // direct access needs none
+		account := f.google.AccountByEmail(f.ctx, email)
+		if f.see(account.Err()) && account.There() && f.ours("service account "+f.env.ServiceAccount, account.Thing.Description, "") {
+			found.ServiceAccount = f.google.ServiceAccount()
+		}
+	}
+	pool := f.google.PoolByID(f.ctx, f.env.Pool)
+	if !f.see(pool.Err()) || !pool.There() {
+		return found
+	}
+	what, undelete := "workload identity pool "+f.env.Pool, f.google.IAM.Projects.Locations.WorkloadIdentityPools.Undelete
+	if !f.ours(what, pool.Thing.Description, pool.Thing.ExpireTime) || !f.back(what, pool.Thing.State, func() (*iam.Operation, error) {
+		return undelete(f.google.Pool(), &iam.UndeleteWorkloadIdentityPoolRequest{}).Context(f.ctx).Do()
+	}) {
+		return found
+	}
+	found.Pool = f.google.Pool()
+	for _, id := range f.env.Providers() {
+		if name := f.google.Pool() + "/providers/" + id; f.provider(name, id) {
+			if found.Providers == nil {
+				found.Providers = map[string]string{}
+			}
+			found.Providers[id] = name
+		}
+	}
+	return found
+}
+
+// provider reports whether a provider of the pool can be taken over.
+func (f *finder) provider(name, id string) bool {
+	provider := f.google.ProviderByID(f.ctx, f.env.Pool, id)
+	undelete := f.google.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Undelete
+	return f.see(provider.Err()) && provider.There() && f.ours("provider "+id, provider.Thing.Description, provider.Thing.ExpireTime) &&
+		f.back("provider "+id, provider.Thing.State, func() (*iam.Operation, error) {
+			return undelete(name, &iam.UndeleteWorkloadIdentityPoolProviderRequest{}).Context(f.ctx).Do()
 		})
 }
 
-// see tells whether a resource was seen.
-func (f finder) see(name string, err error) bool {
-	if err != nil && !clouds.Missing(err) {
-		f.say(fmt.Sprintf("cannot see whether %s exists: %v", name, err))
+// disabled reports whether all that cannot be seen is of an API that the update enables.
+func (f *finder) disabled() bool {
+	for _, err := range f.unseen {
+		var unseen *clouds.Unseen
+		if !errors.As(err, &unseen) || unseen.Reason != clouds.APIDisabled || unseen.Project != f.env.GoogleProject {
+			return false
+		}
+	}
+	return len(f.unseen) > 0
+}
+
+// see reports whether there was an answer.
+func (f *finder) see(err error) bool {
+	if err != nil {
+		f.unseen = append(f.unseen, err)
 	}
 	return err == nil
 }
 
-// ours tells whether a description bears the environment's mark. One that does not
-// may still be in Pulumi's state, if it was made by hand and imported.
-func (f finder) ours(what, description, freed string) bool {
+// ours reports whether a description has the environment's mark. A resource without it
+// can still be in Pulumi's state, if it was created by hand and imported.
+func (f *finder) ours(what, description, freed string) bool {
 	mark, ok := environment.FindMark(description)
 	if ok && mark.Environment == f.env.Name {
 		return true
 	}
 	if freed != "" {
-		f.say(fmt.Sprintf("the %s is deleted, and its name is taken until %s; its description does not say that it was of the environment %s, so it is not brought back; hint: choose another name or suffix, or undelete it with gcloud and import it", what, freed, f.env.Name))
+		f.say(fmt.Sprintf("the %s is deleted, and its name is taken until %s; its description does not say that it belonged to the environment %s, so it is not undeleted; hint: choose another name or suffix, or undelete it with gcloud and import it", what, freed, f.env.Name))
 	} else if ok {
 		f.say(fmt.Sprintf("the %s belongs to the environment %s", what, mark.Environment))
 	}
 	return false
 }
 
-// back undeletes what is deleted, and tells whether it can be taken over now.
-func (f finder) back(what, state string, undelete func() (*iam.Operation, error)) bool {
+// back undeletes a deleted resource, and reports whether it can be taken over now.
+func (f *finder) back(what, state string, undelete func() (*iam.Operation, error)) bool {
 	if state != clouds.Deleted {
 		return true
 	}
 	if f.preview {
-		f.say(fmt.Sprintf("the %s is deleted; an update brings it back and takes it over in place of creating it", what))
+		f.say(fmt.Sprintf("the %s is deleted; an update undeletes it and takes it over instead of creating it", what))
 		return false
 	}
 	op, err := undelete()
@@ -127,6 +130,6 @@ func (f finder) back(what, state string, undelete func() (*iam.Operation, error)
 		f.say(fmt.Sprintf("undeleting the %s failed: %v", what, err))
 		return false
 	}
-	f.say(fmt.Sprintf("the %s was deleted; it is back, and taken over", what))
+	f.say(fmt.Sprintf("the %s was deleted; it is undeleted, and taken over", what))
 	return true
 }

@@ -18,7 +18,7 @@ import (
 // found looks for what exists, and returns what is said of it.
 func found(t *testing.T, c *integration.Clouds, env environment.Environment, preview bool) (Existing, string) {
 	t.Helper()
-	env.Google = environment.GoogleAPIs{IAM: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken()}
+	env.Google = environment.GoogleAPIs{IAM: c.GoogleURL + "/v1/", ResourceManager: c.GoogleURL + "/v1/", ServiceUsage: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken()}
 	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestFind(t *testing.T) {
 	c := integration.New(t, sandbox.Options{})
 	parent := "projects/" + c.Env.GoogleProject
 	pool := parent + "/locations/global/workloadIdentityPools/" + c.Env.Pool
-	whole := Existing{ServiceAccount: parent + "/serviceAccounts/" + c.Env.ServiceAccountEmail(), Pool: pool, Provider: pool + "/providers/" + c.Env.Provider}
+	whole := Existing{ServiceAccount: parent + "/serviceAccounts/" + c.Env.ServiceAccountEmail(), Pool: pool, Providers: map[string]string{c.Env.Provider: pool + "/providers/" + c.Env.Provider}}
 	expect := func(what string, preview bool, want Existing, says ...string) {
 		t.Helper()
 		got, said := found(t, c, c.Env, preview)
@@ -68,9 +68,9 @@ func TestFind(t *testing.T) {
 	c.Call(t, "DELETE", c.PoolPath()+"/providers/"+c.Env.Provider, nil, nil)
 	c.Call(t, "DELETE", c.PoolPath(), nil, nil)
 	c.Call(t, "DELETE", "/v1/"+whole.ServiceAccount, nil, nil)
-	expect("deleted, in a preview", true, Existing{}, "the workload identity pool aws-connect is deleted; an update brings it back")
-	expect("deleted", false, Existing{Pool: whole.Pool, Provider: whole.Provider}, "the workload identity pool aws-connect was deleted; it is back", "the provider aws-connect was deleted; it is back")
-	expect("back", false, Existing{Pool: whole.Pool, Provider: whole.Provider})
+	expect("deleted, in a preview", true, Existing{}, "the workload identity pool aws-connect is deleted; an update undeletes it")
+	expect("deleted", false, Existing{Pool: whole.Pool, Providers: whole.Providers}, "the workload identity pool aws-connect was deleted; it is undeleted", "the provider aws-connect was deleted; it is undeleted")
+	expect("back", false, Existing{Pool: whole.Pool, Providers: whole.Providers})
 
 	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "[gcs-to-s3 another]"}, nil)
 	c.Call(t, "DELETE", c.PoolPath(), nil, nil)
@@ -78,7 +78,7 @@ func TestFind(t *testing.T) {
 
 	env := c.Env
 	env.GoogleProject = "other-project"
-	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || !strings.Contains(said, "cannot see whether projects/other-project/") {
+	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || !strings.Contains(said, "cannot see the service account gcs-to-s3-service-account@other-project.iam.gserviceaccount.com, the workload identity pool aws-connect: no permission to read it: ") {
 		t.Errorf("in a project of others: %+v, %q", got, said)
 	}
 }
@@ -94,9 +94,12 @@ func TestFindFurtherProviders(t *testing.T) {
 	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321", text, nil)
 	c.Call(t, "DELETE", c.PoolPath()+"/providers/aws-connect-210987654321", nil, nil)
 	pool := "projects/" + c.Env.GoogleProject + "/locations/global/workloadIdentityPools/" + c.Env.Pool
-	want := Existing{Pool: pool, Provider: pool + "/providers/aws-connect", Further: map[string]string{"210987654321": pool + "/providers/aws-connect-210987654321"}}
+	want := Existing{Pool: pool, Providers: map[string]string{
+		"aws-connect":              pool + "/providers/aws-connect",
+		"aws-connect-210987654321": pool + "/providers/aws-connect-210987654321",
+	}}
 	got, said := found(t, c, c.Env, false)
-	if diff := cmp.Diff(want, got); diff != "" || said != "the provider aws-connect-210987654321 was deleted; it is back, and taken over" {
+	if diff := cmp.Diff(want, got); diff != "" || said != "the provider aws-connect-210987654321 was deleted; it is undeleted, and taken over" {
 		t.Errorf("it says %q (-want +got):\n%s", said, diff)
 	}
 }
@@ -113,7 +116,7 @@ func TestFindInANewProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &integration.Clouds{Clouds: &sandboxtest.Clouds{Sandbox: s}, Env: env}
-	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || said != "" {
+	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || !strings.HasPrefix(said, "the IAM API is not enabled in the project demo-project yet; the update enables it.") {
 		t.Errorf("with no API enabled: %+v, %q", got, said)
 	}
 }
@@ -121,16 +124,20 @@ func TestFindInANewProject(t *testing.T) {
 // TestExistingIsTakenOver: what exists is imported, the rest is created.
 func TestExistingIsTakenOver(t *testing.T) {
 	t.Parallel()
-	c := &cloud{resources: map[string]map[string]any{}}
-	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
-		_, err := NewFederation(ctx, "f", &FederationArgs{Project: "p", AWSAccount: "123456789012", AWSRole: "r", ServiceAccount: "account", Pool: "pool", Provider: "provider", Bucket: "b",
-			Existing: Existing{Pool: "projects/p/locations/global/workloadIdentityPools/pool"}})
-		return err
-	}, pulumi.WithMocks("project", "stack", c))
+	const pool = "projects/p/locations/global/workloadIdentityPools/pool"
+	env, err := environment.Parse("dev", map[string]string{"awsAccount": "123456789012", "googleProject": "demo-project", "trustedRoles": "210987654321:theirs,same"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"gcp:iam/workloadIdentityPool:WorkloadIdentityPool f": "projects/p/locations/global/workloadIdentityPools/pool"}
+	c := &cloud{resources: map[string]map[string]any{}}
+	existing := Existing{Pool: pool, Providers: map[string]string{"aws-connect-210987654321": pool + "/providers/aws-connect-210987654321"}}
+	if err := pulumi.RunErr(func(ctx *pulumi.Context) error { return Build(ctx, env, t.TempDir(), existing) }, pulumi.WithMocks("project", "stack", c)); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"gcp:iam/workloadIdentityPool:WorkloadIdentityPool gcs-to-s3":                              pool,
+		"gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider gcs-to-s3-210987654321": pool + "/providers/aws-connect-210987654321",
+	}
 	if diff := cmp.Diff(want, c.imported); diff != "" {
 		t.Errorf("imported (-want +got):\n%s", diff)
 	}

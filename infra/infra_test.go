@@ -3,6 +3,8 @@ package infra
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
@@ -20,6 +23,7 @@ type cloud struct {
 	mu        sync.Mutex
 	resources map[string]map[string]any // type and name to inputs
 	imported  map[string]string         // type and name to id
+	parents   map[string]string         // type and name to URN
 	calls     int
 }
 
@@ -27,6 +31,10 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.resources[args.TypeToken+" "+args.Name] = args.Inputs.Mappable()
+	if c.parents == nil {
+		c.parents = map[string]string{}
+	}
+	c.parents[args.TypeToken+" "+args.Name] = args.RegisterRPC.GetParent()
 	if args.ID != "" {
 		if c.imported == nil {
 			c.imported = map[string]string{}
@@ -124,8 +132,37 @@ func TestBuildAsksForTheArticlesResources(t *testing.T) {
 	if diff := cmp.Diff(want, got.resources); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
+	// With type and name, the parent is the URN by which Pulumi's state knows a resource.
+	for key, parent := range got.parents {
+		want := "urn:pulumi:dev::gcs-to-s3::gcs-to-s3:infra:Federation::gcs-to-s3"
+		if strings.HasPrefix(key, "gcs-to-s3:") {
+			want = "urn:pulumi:dev::gcs-to-s3::pulumi:pulumi:Stack::gcs-to-s3-dev"
+		}
+		if parent != want {
+			t.Errorf("the parent of %s is %s, want %s", key, parent, want)
+		}
+	}
 	if got.calls != 0 {
 		t.Errorf("the program made %d look-ups, want none", got.calls)
+	}
+}
+
+// TestBuildEnablesTheRequiredAPIs: what the component needs, and what doctor asks for.
+func TestBuildEnablesTheRequiredAPIs(t *testing.T) {
+	t.Parallel()
+	for _, direct := range []bool{false, true} {
+		for _, scope := range []string{"bucket", "project"} {
+			var got []string
+			for _, inputs := range build(t, t.TempDir(), false, map[string]string{"directAccess": strconv.FormatBool(direct), "viewerScope": scope}).resources {
+				if api, ok := inputs["service"].(string); ok {
+					got = append(got, api)
+				}
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(slices.Sorted(slices.Values(clouds.RequiredAPIs(direct))), got); diff != "" {
+				t.Errorf("APIs with direct access %v, in the %s (-want +got):\n%s", direct, scope, diff)
+			}
+		}
 	}
 }
 
@@ -179,43 +216,5 @@ func TestPreviewWritesNothing(t *testing.T) {
 	build(t, root, true, nil)
 	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
 		t.Errorf("a preview left %v, %v", entries, err)
-	}
-}
-
-func TestProjectNumberRefusesOtherNames(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"", "aws-connect", "projects/1/locations/global/providers/x"} {
-		if n, err := projectNumber(name); err == nil {
-			t.Errorf("projectNumber(%q) = %q, want an error", name, n)
-		}
-	}
-}
-
-func TestFederationOutputs(t *testing.T) {
-	t.Parallel()
-	var got []any
-	applied := 0
-	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
-		f, err := NewFederation(ctx, "theirs", &FederationArgs{
-			Project: "demo-project", AWSAccount: "123456789012", AWSRole: "their-role", ServiceAccount: "their-account",
-			Pool: "aws-connect", Provider: "aws-connect", Bucket: "their-bucket",
-		})
-		if err != nil {
-			return err
-		}
-		pulumi.All(f.ProjectNumber, f.Pool, f.Provider, f.ServiceAccountEmail).ApplyT(func(v []any) error {
-			got = v
-			applied++
-			return nil
-		})
-		return nil
-	}, pulumi.WithMocks("their-project", "their-stack", &cloud{resources: map[string]map[string]any{}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := "projects/123456789012/locations/global/workloadIdentityPools/aws-connect"
-	want := []any{"123456789012", pool, pool + "/providers/aws-connect", "their-account@demo-project.iam.gserviceaccount.com"}
-	if diff := cmp.Diff(want, got); diff != "" || applied != 1 {
-		t.Errorf("outputs, applied %d times (-want +got):\n%s", applied, diff)
 	}
 }

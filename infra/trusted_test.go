@@ -7,9 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 )
 
 const (
@@ -100,36 +97,5 @@ func TestTrustedRolesReadDirectly(t *testing.T) {
 	slices.Sort(members)
 	if diff := cmp.Diff([]string{principals + assumedRole, principals + theirRole}, members); diff != "" {
 		t.Errorf("members (-want +got):\n%s", diff)
-	}
-}
-
-func TestTrustedConfigurations(t *testing.T) {
-	t.Parallel()
-	var got map[string]string
-	applied := 0
-	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
-		f, err := NewFederation(ctx, "theirs", &FederationArgs{
-			Project: "demo-project", AWSAccount: "123456789012", AWSRole: "their-role", Pool: "aws-connect", Provider: "aws-connect", Bucket: "their-bucket",
-			Trusted: []TrustedRole{{Role{"123456789012", "same"}, "aws-connect"}, {Role{"210987654321", "theirs"}, "second"}},
-		})
-		if err != nil {
-			return err
-		}
-		f.TrustedConfigurations.ApplyT(func(v map[string]string) error {
-			got = v
-			applied++
-			return nil
-		})
-		return nil
-	}, pulumi.WithMocks("their-project", "their-stack", &cloud{resources: map[string]map[string]any{}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := credential.New(credential.Names{ProjectNumber: "123456789012", Pool: "aws-connect", Provider: "second"}, credential.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(map[string]string{"210987654321": string(want.JSON())}, got); diff != "" || applied != 1 {
-		t.Errorf("configurations, applied %d times (-want +got):\n%s", applied, diff)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
@@ -52,14 +51,14 @@ func openDeployment(ctx context.Context, cmd *cobra.Command, args []string, gete
 }
 
 // openClouds opens both clouds' clients for an environment.
-func openClouds(ctx context.Context, env environment.Environment, getenv func(string) string) (inventory.Clouds, error) {
+func openClouds(ctx context.Context, env environment.Environment, getenv func(string) string) (clouds.Pair, error) {
 	aws, err := clouds.OpenAWS(ctx, env)
 	if err == nil {
 		err = clouds.CheckAccount(ctx, aws, env)
 	}
 	if err != nil {
-		return inventory.Clouds{}, err
+		return clouds.Pair{}, err
 	}
 	google, err := clouds.OpenGoogle(ctx, env, getenv)
-	return inventory.Clouds{AWS: aws, Google: google}, err
+	return clouds.Pair{AWS: aws, Google: google}, err
 }

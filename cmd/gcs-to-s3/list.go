@@ -35,7 +35,9 @@ of this project name; with NAME, only those of that environment.`,
 			if asJSON {
 				return errors.Join(err, writeJSON(cmd.OutOrStdout(), all))
 			}
-			printList(cmd.OutOrStdout(), all, time.Now())
+			if err == nil || len(all) > 0 { // what cannot be seen may be an environment
+				printList(cmd.OutOrStdout(), all, time.Now())
+			}
 			return err
 		},
 	}

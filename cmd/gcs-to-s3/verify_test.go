@@ -65,7 +65,7 @@ func TestVerifyAndDoctor(t *testing.T) {
 	inProject(t, c)
 
 	out, err := execute("verify", c.Env.Name)
-	if err != nil || !strings.Contains(out, "The environment test copies.") {
+	if err != nil || !strings.Contains(out, "test works: the test object was copied.") {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 	var report verify.Report

@@ -1,19 +1,21 @@
-// Package clouds opens the official clients of both clouds with which the command
-// line looks at an environment and tidies up after it, with the credentials of a
-// person's shell. It deploys nothing: that is what cdk and pulumi do. Endpoints of
-// AWS come from the AWS SDK's own variables, those of Google from the environment's
-// gcp: entries, which Pulumi's plugin reads too.
+// Package clouds is both clouds as the command line sees them, with the credentials of
+// a person's shell: the pair of clients, the names of an environment's resources, and
+// questions about them. A question has three answers: the thing is there, it is absent,
+// or it cannot be seen, with the reason. No other package decides which of the three an
+// error means.
+//
+// It deploys nothing: that is what cdk and pulumi do. Endpoints of AWS come from the AWS
+// SDK's own variables, those of Google from the environment's gcp: entries, which
+// Pulumi's plugin reads too.
 package clouds
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
@@ -52,13 +54,4 @@ const BootstrapVersion = "/cdk-bootstrap/" + qualifier + "/version"
 // AssetBucket is where the CDK puts templates and bundles.
 func AssetBucket(env environment.Environment) string {
 	return fmt.Sprintf("cdk-%s-assets-%s-%s", qualifier, env.AWSAccount, env.AWSRegion)
-}
-
-// Code is the error code that AWS answered, or empty.
-func Code(err error) string {
-	var answer smithy.APIError
-	if errors.As(err, &answer) {
-		return answer.ErrorCode()
-	}
-	return ""
 }

@@ -6,7 +6,15 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
+
+// Pair are the clients of both clouds.
+type Pair struct {
+	AWS    aws.Config
+	Google *Google
+}
 
 // CRC32C is the checksum of data as both clouds write it, in base64: Cloud Storage
 // documentation, "Data validation and change detection"; Amazon S3 User Guide,

@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/auth/credentials"
 	"golang.org/x/oauth2"
 	"google.golang.org/api/cloudresourcemanager/v1"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iam/v1"
 	"google.golang.org/api/option"
 	"google.golang.org/api/orgpolicy/v2"
@@ -30,14 +29,22 @@ type Google struct {
 	Storage     *storage.Service
 	OrgPolicies *orgpolicy.Service
 
-	env environment.Environment
+	env   environment.Environment
+	quota string // the quota project that the credentials name, or empty
+
+	once   sync.Once
+	number string
 }
 
 // accessToken is the variable from which Pulumi's Google Cloud plugin takes a
 // token: Pulumi Registry, "Google Cloud installation & configuration".
 const accessToken = "GOOGLE_OAUTH_ACCESS_TOKEN"
 
-// scope is what the clients may do with a person's rights.
+// credentialsFile is the variable that names the file of Application Default
+// Credentials: "How Application Default Credentials works".
+const credentialsFile = "GOOGLE_APPLICATION_CREDENTIALS"
+
+// scope limits what the clients can do with the caller's permissions.
 const scope = "https://www.googleapis.com/auth/cloud-platform"
 
 // OpenGoogle makes the clients, with the credentials that Pulumi's plugin would
@@ -46,10 +53,14 @@ const scope = "https://www.googleapis.com/auth/cloud-platform"
 // they are good is seen at the first request.
 func OpenGoogle(ctx context.Context, env environment.Environment, getenv func(string) string) (*Google, error) {
 	var credential option.ClientOption
+	var quota string
 	if token := cmp.Or(getenv(accessToken), env.Google.AccessToken); token != "" {
 		credential = option.WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))
 	} else {
-		found, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}})
+		found, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}, CredentialsFile: getenv(credentialsFile)})
+		if err == nil {
+			quota, err = found.QuotaProjectID(ctx)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("finding Google credentials: %w; hint: gcloud auth application-default login", err)
 		}
@@ -66,7 +77,7 @@ func OpenGoogle(ctx context.Context, env environment.Environment, getenv func(st
 	unversioned := func(endpoint string) string {
 		return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/v1"), "/v2")
 	}
-	g := &Google{env: env}
+	g := &Google{env: env, quota: quota}
 	var errs [5]error
 	g.IAM, errs[0] = iam.NewService(ctx, at(unversioned(env.Google.IAM))...)
 	g.Projects, errs[1] = cloudresourcemanager.NewService(ctx, at(unversioned(env.Google.ResourceManager))...)
@@ -91,13 +102,11 @@ func (g *Google) PoolNamed(id string) string {
 func (g *Google) Provider() string { return g.Pool() + "/providers/" + g.env.Provider }
 
 // ServiceAccount is the service account's resource name.
-func (g *Google) ServiceAccount() string {
-	return "projects/" + g.env.GoogleProject + "/serviceAccounts/" + g.env.ServiceAccountEmail()
-}
+func (g *Google) ServiceAccount() string { return g.Account(g.env.ServiceAccountEmail()) }
 
 // RequiredAPIs are the services that the federation and the copy call: "Configure
 // Workload Identity Federation with AWS or Azure VMs", before you begin, and Cloud
-// Storage itself. With direct access nobody is impersonated.
+// Storage itself. Direct access impersonates no service account.
 func RequiredAPIs(directAccess bool) []string {
 	apis := []string{"iam.googleapis.com", "sts.googleapis.com"}
 	if !directAccess {
@@ -110,26 +119,11 @@ func RequiredAPIs(directAccess bool) []string {
 // taken until it expires: IAM API reference, "projects.locations.workloadIdentityPools".
 const Deleted = "DELETED"
 
-// Missing tells whether an error says that a resource does not exist, or that the
-// project has not enabled the API, so that nothing of it exists.
-func Missing(err error) bool {
-	var answer *googleapi.Error
-	if !errors.As(err, &answer) {
-		return false
-	}
-	for _, detail := range answer.Details {
-		if info, ok := detail.(map[string]any); ok && info["reason"] == "SERVICE_DISABLED" {
-			return true
-		}
-	}
-	return answer.Code == http.StatusNotFound
-}
-
-// between is how often an operation that is not done is looked at.
+// between is the pause between two looks at an operation in progress.
 const between = 500 * time.Millisecond
 
-// Wait waits for a long-running operation of a pool or a provider that was begun
-// with op and err; an error of either is returned.
+// Wait waits for a long-running operation of a pool or a provider that was started
+// with op and err, and returns the error of either.
 func (g *Google) Wait(ctx context.Context, op *iam.Operation, err error) error {
 	for {
 		switch {

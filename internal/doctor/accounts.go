@@ -2,75 +2,78 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"google.golang.org/api/googleapi"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
 func lookAWSCredentials(ctx context.Context, e *examination) finding {
-	who, err := e.identity(ctx)
-	if err != nil {
-		return wrong("aws sso login, or fresh keys in your shell; aws sts get-caller-identity shows whether they are good", "%s", brief(err))
+	who := e.identity(ctx)
+	if !who.There() {
+		return wrong("aws sso login, or new keys in your shell; aws sts get-caller-identity shows whether AWS accepts them", "%s", because(who.Err()).Reply)
 	}
-	return good("%s", aws.ToString(who.Arn))
+	return good("%s", aws.ToString(who.Thing.Arn))
 }
 
 func lookAWSAccount(ctx context.Context, e *examination) finding {
-	who, err := e.identity(ctx)
-	if err != nil {
+	who := e.identity(ctx)
+	if !who.There() {
 		return skip("there are no AWS credentials")
 	}
-	if got := aws.ToString(who.Account); got != e.Environment.AWSAccount {
-		return wrong("choose the right profile: export AWS_PROFILE=…; or set awsAccount in the environment's file", "%s; the environment's is %s", got, e.Environment.AWSAccount)
+	if got := aws.ToString(who.Thing.Account); got != e.Environment.AWSAccount {
+		return wrong("choose the right profile: export AWS_PROFILE=…; or set awsAccount in the environment's file", "%s; the environment is in %s", got, e.Environment.AWSAccount)
 	}
 	return good("%s", e.Environment.AWSAccount)
 }
 
 func lookAWSRegion(_ context.Context, e *examination) finding {
 	if e.AWS.Region != e.Environment.AWSRegion {
-		return wrong("unset AWS_REGION, or set awsRegion in the environment's file", "the clients ask %s; the environment's is %s", e.AWS.Region, e.Environment.AWSRegion)
+		return wrong("unset AWS_REGION, or set awsRegion in the environment's file", "the clients use %s; the environment is in %s", e.AWS.Region, e.Environment.AWSRegion)
 	}
 	return good("%s answers", e.Environment.AWSRegion)
 }
 
 func lookGoogleCredentials(ctx context.Context, e *examination) finding {
-	const login = "gcloud auth application-default login, or a fresh token in GOOGLE_OAUTH_ACCESS_TOKEN"
-	_, err := e.project(ctx)
-	var answer *googleapi.Error
-	switch {
-	case errors.As(err, &answer) && answer.Code == http.StatusUnauthorized, err != nil && !errors.As(err, &answer):
-		return wrong(login, "%s", brief(err))
+	const login = "gcloud auth application-default login, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
+	switch u := because(e.project(ctx).Err()); u.Reason {
+	case clouds.Credentials, clouds.Unreachable:
+		return wrong(login, "%s", u.Reply)
 	}
 	return good("Google accepts them")
 }
 
 func lookGoogleProject(ctx context.Context, e *examination) finding {
 	id := e.Environment.GoogleProject
-	project, err := e.project(ctx)
+	project := e.project(ctx)
+	u := because(project.Err())
 	switch {
 	case lookGoogleCredentials(ctx, e).status == Error:
 		return skip("there are no Google credentials")
-	case apiOff(err):
-		return warn("pulumi up enables it", "%s; the Cloud Resource Manager API is not enabled yet, so that no more can be seen", id)
-	case err != nil:
-		return wrong("gcloud projects describe "+id+"; set googleProject in the environment's file to a project's id, or have somebody give you a role in it", "%s", brief(err))
-	case project.LifecycleState != "ACTIVE":
-		return wrong("gcloud projects undelete "+id, "%s is %s", id, project.LifecycleState)
+	case u.Reason == clouds.APIDisabled && !u.Foreign:
+		return warn("pulumi up enables it", "%s; the Cloud Resource Manager API is not enabled yet, so nothing else can be seen", id)
+	case u.Reason == clouds.APIDisabled, u.Reason == clouds.QuotaProject, u.Reason == clouds.Billing:
+		return wrong(u.Hint(), "%s cannot be seen: %s", id, u.Why())
+	case project.Absent(), project.Err() != nil:
+		return wrong("gcloud projects describe "+id+"; set googleProject in the environment's file to a project's id, or have a role in it granted to you", "%s", clouds.ReplyOf(project.Cause()))
+	case project.Thing.LifecycleState != "ACTIVE":
+		return wrong("gcloud projects undelete "+id, "%s is %s", id, project.Thing.LifecycleState)
 	}
-	return good("%s, number %d", id, project.ProjectNumber)
+	return good("%s, number %d", id, project.Thing.ProjectNumber)
 }
 
 func lookAPIs(ctx context.Context, e *examination) finding {
-	services, err := e.services(ctx)
-	if err != nil {
-		return wrong("have somebody give you roles/serviceusage.serviceUsageAdmin in the project: pulumi up asks for the APIs, too", "%s", brief(err))
+	answer := e.services(ctx)
+	if u := because(answer.Err()); u.Reason == clouds.APIDisabled || u.Reason == clouds.QuotaProject {
+		return wrong(u.Hint(), "cannot be seen: %s", u.Why())
 	}
+	if !answer.There() {
+		return wrong("have roles/serviceusage.serviceUsageAdmin granted to you in the project: pulumi up needs it, too", "%s", clouds.ReplyOf(answer.Cause()))
+	}
+	services := answer.Thing
 	var off []string
 	for _, s := range services {
 		if s.State != "ENABLED" {

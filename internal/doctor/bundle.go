@@ -16,51 +16,47 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/verify"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
-// maxBundle is the largest package that is fetched, in bytes: Lambda Developer
+// maxBundle is the largest package that is downloaded, in bytes: Lambda Developer
 // Guide, "Lambda quotas", for the unpacked size.
 const maxBundle = 250 << 20
 
-// local is the credential configuration that `pulumi up` left here.
+// local is the credential configuration that `pulumi up` wrote here.
 func (e *examination) local() ([]byte, error) {
-	data, err := os.ReadFile(e.Environment.CredentialFile(e.Root))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errMissing
-	}
-	return data, err
+	return os.ReadFile(e.Environment.CredentialFile(e.Root))
 }
 
 // bundled is the credential configuration in the deployed bundle. Lambda gives the
-// bundle's address, which needs no further credentials.
+// bundle's address, which needs no other credentials. The function exists.
 func (e *examination) bundled(ctx context.Context) ([]byte, error) {
-	return e.facts.bundle.get(func() ([]byte, error) {
-		function, err := e.function(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if function.Code == nil || aws.ToString(function.Code.Location) == "" {
-			return nil, errors.New("the function's description does not say where its bundle is")
-		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, *function.Code.Location, nil)
-		if err != nil {
-			return nil, err
-		}
-		resp, err := e.HTTP.Do(req)
-		if err != nil {
-			return nil, fmt.Errorf("fetching the bundle: %w", err)
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("fetching the bundle: %s", resp.Status)
-		}
-		data, err := io.ReadAll(io.LimitReader(resp.Body, maxBundle))
-		if err != nil {
-			return nil, fmt.Errorf("fetching the bundle: %w", err)
-		}
-		return member(data, e.Environment.CredentialFileName())
-	})
+	e.bundle.once.Do(func() { e.bundle.content, e.bundle.err = e.fetch(ctx) })
+	return e.bundle.content, e.bundle.err
+}
+
+func (e *examination) fetch(ctx context.Context) ([]byte, error) {
+	function := e.function(ctx).Thing
+	if function.Code == nil || aws.ToString(function.Code.Location) == "" {
+		return nil, errors.New("Lambda does not say where the function's bundle is")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, *function.Code.Location, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := e.HTTP.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("fetching the bundle: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("fetching the bundle: %s", resp.Status)
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBundle))
+	if err != nil {
+		return nil, fmt.Errorf("fetching the bundle: %w", err)
+	}
+	return member(data, e.Environment.CredentialFileName())
 }
 
 // member reads one file of a zip.
@@ -70,9 +66,6 @@ func member(data []byte, name string) ([]byte, error) {
 		return nil, fmt.Errorf("reading the bundle: %w", err)
 	}
 	file, err := archive.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", name, errMissing)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the bundle: %w", err)
 	}
@@ -80,8 +73,8 @@ func member(data []byte, name string) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
-// differences say what of a configuration is not as the environment and the clouds
-// have it.
+// differences are what a configuration and the environment or the clouds disagree
+// about.
 func (e *examination) differences(ctx context.Context, data []byte) []string {
 	env := e.Environment
 	c, err := credential.Parse(data)
@@ -125,10 +118,10 @@ func lookConfiguration(ctx context.Context, e *examination) finding {
 	mend := "pulumi up --stack " + e.Environment.Name
 	data, err := e.local()
 	switch {
-	case isMissing(err) && !e.federated(ctx):
+	case errors.Is(err, fs.ErrNotExist) && !e.federated(ctx):
 		return notDeployed()
-	case isMissing(err):
-		return warn(mend+" writes it; the function's stack needs it", "there is no %s, though the federation stands", e.Environment.CredentialFile("."))
+	case errors.Is(err, fs.ErrNotExist):
+		return warn(mend+" writes it; the function's stack needs it", "there is no %s, although the federation is deployed", e.Environment.CredentialFile("."))
 	case err != nil:
 		return unseen(err)
 	}
@@ -139,10 +132,10 @@ func lookConfiguration(ctx context.Context, e *examination) finding {
 }
 
 func lookBundle(ctx context.Context, e *examination) finding {
-	mend := verify.Explain(e.Environment, "other-configuration").Remedy
+	mend := diagnosis.Explain(e.Environment, "other-configuration").Remedy
 	data, err := e.bundled(ctx)
 	switch {
-	case isMissing(err):
+	case errors.Is(err, fs.ErrNotExist):
 		return wrong(mend, "the deployed bundle has no %s", e.Environment.CredentialFileName())
 	case err != nil:
 		return unseen(err)
@@ -153,9 +146,9 @@ func lookBundle(ctx context.Context, e *examination) finding {
 	here, err := e.local()
 	switch {
 	case err == nil && !bytes.Equal(bytes.TrimSpace(here), bytes.TrimSpace(data)):
-		return wrong(mend, "it is another than %s here", e.Environment.CredentialFile("."))
+		return wrong(mend, "it differs from the local %s", e.Environment.CredentialFile("."))
 	case err != nil:
-		return good("it names the federation; there is none here to compare it with")
+		return good("it names the federation; there is no local one to compare it with")
 	}
-	return good("the same as here")
+	return good("the same as the local one")
 }

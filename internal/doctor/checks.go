@@ -4,26 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 
-	"github.com/aws/smithy-go"
-	"google.golang.org/api/googleapi"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// need is what a check cannot be made without.
+// need is what a check cannot run without.
 type need int
 
 const (
 	needAWS      need = 1 << iota // credentials of the environment's account
-	needGoogle                    // credentials, and a project that can be seen
+	needGoogle                    // credentials, and a visible project
 	needFunction                  // a deployed function
 )
 
 // check is one row of the table.
 type check struct {
 	id, title string
-	about     string // what is in order, for people
+	about     string // what is checked, for people
 	needs     need
 	look      func(context.Context, *examination) finding
 }
@@ -31,47 +28,47 @@ type check struct {
 // checks is the table, in the order in which people read it.
 func checks() []check {
 	return []check{
-		{"go", "Go", "the version that go.mod wants, which compiles the stacks, the program and the function", 0, lookGo},
+		{"go", "Go", "the version that go.mod requires; it compiles the stacks, the program and the function", 0, lookGo},
 		{"node", "Node.js", "20 or newer, for the CDK", 0, lookNode},
-		{"npm", "npm", "it installs the CDK command line", 0, lookNPM},
+		{"npm", "npm", "installed; it installs the CDK command line", 0, lookNPM},
 		{"cdk", "CDK command line", "installed by `npm ci`, at the version that package-lock.json pins", 0, lookCDK},
-		{"pulumi", "Pulumi command line", "as new as the program needs, or to be compiled", 0, lookPulumi},
+		{"pulumi", "Pulumi command line", "recent enough for the program, or compiled when it is needed", 0, lookPulumi},
 		{"pulumi-language-go", "Pulumi's Go language host", "Pulumi's own, or this repository's stand-in", 0, lookGoHost},
-		{"pulumi-gcp", "Pulumi's Google Cloud plugin", "the real plugin, what Pulumi will fetch, or in local clouds the stand-in", 0, lookGCP},
+		{"pulumi-gcp", "Pulumi's Google Cloud plugin", "the real plugin, installed or to be downloaded by Pulumi, or the stand-in in local clouds", 0, lookGCP},
 
-		{"aws-credentials", "AWS credentials", "there are some, and AWS accepts them", 0, lookAWSCredentials},
-		{"aws-account", "AWS account", "they are of the environment's account", 0, lookAWSAccount},
+		{"aws-credentials", "AWS credentials", "found, and accepted by AWS", 0, lookAWSCredentials},
+		{"aws-account", "AWS account", "they belong to the environment's account", 0, lookAWSAccount},
 		{"aws-region", "AWS region", "the region answers, and the account has enabled it", needAWS, lookAWSRegion},
-		{"google-credentials", "Google credentials", "there are some, and Google accepts them", 0, lookGoogleCredentials},
-		{"google-project", "Google Cloud project", "it exists, is active, and you may see it", 0, lookGoogleProject},
-		{"google-apis", "Google APIs", "the five APIs that the federation and the copy need; `pulumi up` enables what is missing", needGoogle, lookAPIs},
-		{"policy-aws-accounts", "organization policy: AWS accounts", "`iam.workloadIdentityPoolAwsAccounts` admits the account", needGoogle, lookPolicyAccounts},
-		{"policy-providers", "organization policy: providers", "`iam.workloadIdentityPoolProviders` admits `https://sts.amazonaws.com`", needGoogle, lookPolicyProviders},
-		{"policy-lifetime", "organization policy: token lifetime", "`iam.allowServiceAccountCredentialLifetimeExtension` names the service account, where tokens live for more than an hour", needGoogle, lookPolicyLifetime},
+		{"google-credentials", "Google credentials", "found, and accepted by Google", 0, lookGoogleCredentials},
+		{"google-project", "Google Cloud project", "it exists, is active, and is visible to you", 0, lookGoogleProject},
+		{"google-apis", "Google APIs", "the APIs that the federation and the copy need are enabled; `pulumi up` enables what is missing", needGoogle, lookAPIs},
+		{"policy-aws-accounts", "organization policy: AWS accounts", "`iam.workloadIdentityPoolAwsAccounts` allows the account", needGoogle, lookPolicyAccounts},
+		{"policy-providers", "organization policy: providers", "`iam.workloadIdentityPoolProviders` allows `https://sts.amazonaws.com`", needGoogle, lookPolicyProviders},
+		{"policy-lifetime", "organization policy: token lifetime", "`iam.allowServiceAccountCredentialLifetimeExtension` names the service account, if tokens live longer than an hour", needGoogle, lookPolicyLifetime},
 
-		{"subject", "names fit into google.subject", "the session's ARN has at most 127 bytes: the arithmetic of the names of role and function", 0, lookSubject},
+		{"subject", "length of google.subject", "the session's ARN, made of the names of role and function, has at most 127 bytes", 0, lookSubject},
 		{"source-bucket", "source bucket", "it exists; with `directAccess` it has uniform bucket-level access", needGoogle, lookSourceBucket},
-		{"object", "object", "the object that is copied when an event names none exists", needGoogle, lookObject},
+		{"object", "object", "the object that is copied if an event names none exists", needGoogle, lookObject},
 		{"destination-bucket", "destination bucket", "it exists, in the environment's region", needAWS, lookDestinationBucket},
 
-		{"role", "role", "the name is free, or the environment's", needAWS, lookRole},
-		{"function", "function", "the name is free, or the environment's", needAWS, lookFunction},
-		{"service-account", "service account", "the name is free, or the environment's; it is not disabled", needGoogle, lookServiceAccount},
-		{"pool", "workload identity pool", "the name is free, or the environment's: active, or deleted and to be brought back; it is not disabled", needGoogle, lookPool},
-		{"provider", "provider", "the same of the provider", needGoogle, lookProvider},
+		{"role", "role", "the name is free, or belongs to this environment", needAWS, lookRole},
+		{"function", "function", "the name is free, or belongs to this environment", needAWS, lookFunction},
+		{"service-account", "service account", "the name is free, or belongs to this environment; it is not disabled", needGoogle, lookServiceAccount},
+		{"pool", "workload identity pool", "the id is free, or belongs to this environment, active or deleted; it is not disabled", needGoogle, lookPool},
+		{"provider", "provider", "the same for the provider", needGoogle, lookProvider},
 
-		{"bootstrap", "CDK bootstrap", "the account's region is prepared for the CDK, by a version that is new enough", needAWS, lookBootstrap},
-		{"role-stack", "stack of the role", "it is neither at work nor in a state that it cannot leave by itself", needAWS, lookRoleStack},
-		{"function-stack", "stack of the function", "the same of the function's stack", needAWS, lookFunctionStack},
+		{"bootstrap", "CDK bootstrap", "the account's region is bootstrapped for the CDK, by a recent enough version", needAWS, lookBootstrap},
+		{"role-stack", "stack of the role", "no operation is in progress, and it is not stuck in a failed state", needAWS, lookRoleStack},
+		{"function-stack", "stack of the function", "the same for the function's stack", needAWS, lookFunctionStack},
 
-		{"configuration", "credential configuration here", "the file that `pulumi up` left is of this environment", needGoogle, lookConfiguration},
-		{"bundle", "credential configuration in the bundle", "the file in the deployed bundle is the same", needAWS | needFunction, lookBundle},
-		{"function-settings", "function's settings", "variables, timeout, memory and architecture are as the environment says", needAWS | needFunction, lookFunctionSettings},
-		{"function-role", "function's role", "it runs as the environment's role, which exists and which Lambda may assume", needAWS | needFunction, lookFunctionRole},
+		{"configuration", "local credential configuration", "the file that `pulumi up` wrote belongs to this environment", needGoogle, lookConfiguration},
+		{"bundle", "deployed credential configuration", "the file in the deployed bundle is the same", needAWS | needFunction, lookBundle},
+		{"function-settings", "function's settings", "variables, timeout, memory and architecture are those of the environment", needAWS | needFunction, lookFunctionSettings},
+		{"function-role", "function's role", "it runs as the environment's role, which exists and which Lambda can assume", needAWS | needFunction, lookFunctionRole},
 		{"trust", "provider admits the role", "the provider's account, mapping and condition admit the role", needGoogle, lookTrust},
-		{"binding", "role may become the service account", "the service account's policy lets the role's sessions become it", needGoogle, lookBinding},
-		{"viewer", "service account may read", "the bucket's or the project's policy lets it read", needGoogle, lookViewer},
-		{"writer", "role may write", "the role's policies let it write to the destination", needAWS, lookWriter},
+		{"binding", "role can impersonate the service account", "the service account's policy allows the role's sessions to impersonate it", needGoogle, lookBinding},
+		{"viewer", "service account can read", "the policy of the bucket or the project allows it", needGoogle, lookViewer},
+		{"writer", "role can write", "the role's policies allow it to write to the destination", needAWS, lookWriter},
 	}
 }
 
@@ -89,10 +86,10 @@ func skip(format string, args ...any) finding {
 	return finding{status: Skipped, seen: fmt.Sprintf(format, args...)}
 }
 
-// notDeployed is what checks of deployed things say before.
+// notDeployed is the finding of checks of deployed things before a deployment.
 func notDeployed() finding { return skip("not deployed yet") }
 
-// wrong is an error that hint says how to mend.
+// wrong is an error; hint says how to fix it.
 func wrong(hint, format string, args ...any) finding {
 	return finding{Error, fmt.Sprintf(format, args...), hint}
 }
@@ -101,14 +98,14 @@ func warn(hint, format string, args ...any) finding {
 	return finding{Warning, fmt.Sprintf(format, args...), hint}
 }
 
-// make makes a check, if what it needs is there.
+// make runs a check, if what it needs is there.
 func (e *examination) make(ctx context.Context, c check) finding {
 	if c.needs&needAWS != 0 {
-		if _, err := e.identity(ctx); err != nil {
+		if !e.identity(ctx).There() {
 			return skip("there are no AWS credentials")
 		}
 		if f := lookAWSAccount(ctx, e); f.status == Error {
-			return skip("your AWS credentials are of another account")
+			return skip("your AWS credentials are for another account")
 		}
 	}
 	if c.needs&needGoogle != 0 {
@@ -120,47 +117,41 @@ func (e *examination) make(ctx context.Context, c check) finding {
 		}
 	}
 	if c.needs&needFunction != 0 {
-		if _, err := e.function(ctx); isMissing(err) {
-			return notDeployed()
-		} else if err != nil {
-			return unseen(err)
+		if function := e.function(ctx); !function.There() {
+			return undeployed(function)
 		}
 	}
 	return c.look(ctx, e)
 }
 
-// unseen is what could not be looked at, for want of a right or an API; anything
-// else that went wrong is an error.
+// undeployed is the finding about something that is absent, or cannot be seen.
+func undeployed[T any](answer clouds.Answer[T]) finding {
+	if answer.Absent() {
+		return notDeployed()
+	}
+	return unseen(answer.Err())
+}
+
+// unseen is what cannot be seen: skipped without a permission or before an API of the
+// project is enabled, and an error otherwise.
 func unseen(err error) finding {
-	var google *googleapi.Error
-	var aws smithy.APIError
+	var u *clouds.Unseen
 	switch {
-	case apiOff(err):
-		return skip("the API is not enabled yet: %s", brief(err))
-	case errors.As(err, &google) && google.Code == http.StatusForbidden:
-		return skip("you may not look: %s", brief(err))
-	case errors.As(err, &aws) && strings.HasPrefix(aws.ErrorCode(), "AccessDenied"):
-		return skip("you may not look: %s", brief(err))
+	case !errors.As(err, &u):
+		return wrong("try again; --json has the whole message", "cannot be seen: %v", err)
+	case u.Reason == clouds.Denied, u.Reason == clouds.APIDisabled && !u.Foreign:
+		return skip("%s", u.Why())
+	case u.Hint() != "":
+		return wrong(u.Hint(), "cannot be seen: %s", u.Why())
 	}
-	return wrong("try again; --json has the whole message", "cannot be looked at: %s", brief(err))
+	return wrong("try again; --json has the whole message", "cannot be seen: %s", u.Why())
 }
 
-// apiOff tells whether an error says that an API is not enabled in the project.
-func apiOff(err error) bool {
-	var google *googleapi.Error
-	return errors.As(err, &google) && google.Code == http.StatusForbidden && strings.Contains(google.Message, "has not been used in project")
-}
-
-// brief is what an answer says, without what clients put round it.
-func brief(err error) string {
-	var google *googleapi.Error
-	var aws smithy.APIError
-	switch {
-	case errors.As(err, &google) && google.Message != "":
-		text, _, _ := strings.Cut(google.Message, " Enable it by visiting")
-		return fmt.Sprintf("%d %s", google.Code, text)
-	case errors.As(err, &aws):
-		return aws.ErrorCode() + ": " + aws.ErrorMessage()
+// because is the reason that something cannot be seen.
+func because(err error) *clouds.Unseen {
+	var u *clouds.Unseen
+	if !errors.As(err, &u) {
+		return &clouds.Unseen{}
 	}
-	return err.Error()
+	return u
 }

@@ -1,12 +1,11 @@
-// Package doctor looks at everything that an environment needs, before and after it
-// is deployed: tools, credentials, the project and the account, organization
-// policies, buckets, names that others took, the CDK's bootstrap and stacks, and
-// whether both clouds and the deployed bundle still say the same. It only looks:
-// no check changes anything, and none is a proof that a copy works, which verify
-// makes.
+// Package doctor checks everything an environment needs, before and after it is
+// deployed: tools, credentials, the project and the account, organization policies,
+// buckets, names that are already taken, the CDK's bootstrap and stacks, and whether
+// both clouds and the deployed bundle still agree. No check changes anything, and none
+// proves that a copy works: that is what verify does.
 //
-// A check that finds nothing deployed is skipped, and so is one that cannot be made,
-// with its reason; one that is wrong says what was seen and what to do.
+// A check is skipped, with the reason, if nothing is deployed yet or if it cannot be
+// made; one that fails says what was found and what to do.
 package doctor
 
 import (
@@ -35,9 +34,9 @@ type Status string
 
 const (
 	OK      Status = "ok"
-	Warning Status = "warning" // it works, or will; somebody should know
+	Warning Status = "warning" // it works, or will, but should be known
 	Error   Status = "error"   // it does not work, or will not
-	Skipped Status = "skipped" // it could not be looked at
+	Skipped Status = "skipped" // it could not be checked
 )
 
 // Result is what a check found.
@@ -49,7 +48,7 @@ type Result struct {
 	Hint   string `json:"hint,omitempty"` // what to do about it
 }
 
-// Report is what all checks found, in the table's order.
+// Report is what all checks found, in the order of the table.
 type Report struct {
 	Environment string   `json:"environment"`
 	OK          bool     `json:"ok"` // no check is an error
@@ -75,14 +74,14 @@ type Options struct {
 	HTTP    *http.Client // fetches the deployed bundle; nil is one with a timeout
 }
 
-// atOnce is how many checks are made at a time.
+// atOnce is how many checks run in parallel.
 const atOnce = 12
 
-// fetching bounds the fetch of the bundle.
+// fetching limits the download of the bundle.
 const fetching = time.Minute
 
-// Run makes all checks. What they find is no error; the error says that they did
-// not come to an end.
+// Run runs all checks. What they find is no error; the error says that they were not
+// completed.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if o.Progress == nil {
 		o.Progress = progress.Plain(io.Discard)
@@ -94,12 +93,12 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		o.HTTP = &http.Client{Timeout: fetching}
 	}
 	if o.Google == nil && o.GoogleProblem == nil {
-		o.GoogleProblem = errors.New("there are no clients of Google")
+		o.GoogleProblem = errors.New("there are no Google clients")
 	}
 	e := newExamination(o)
 	table := checks()
 	report := Report{Environment: o.Environment.Name, OK: true, Checks: make([]Result, len(table))}
-	_, _ = o.Progress.Step(fmt.Sprintf("look at %d things", len(table)), func() (string, error) {
+	_, _ = o.Progress.Step(fmt.Sprintf("run %d checks", len(table)), func() (string, error) {
 		turns := make(chan struct{}, atOnce)
 		var all sync.WaitGroup
 		for i, c := range table {
@@ -135,11 +134,11 @@ func (r Report) Get(id string) Result {
 	return Result{}
 }
 
-// ofDeployed are the checks of what is deployed: a deployment makes that anew.
+// ofDeployed are the checks of what is deployed: a deployment replaces that.
 var ofDeployed = []string{"role-stack", "function-stack", "configuration", "bundle", "function-settings", "function-role", "trust", "binding", "viewer", "writer"}
 
 // Preventing are the errors that would prevent a deployment, or that it would not
-// mend.
+// fix.
 func (r Report) Preventing() []Result {
 	var out []Result
 	for _, c := range r.Checks {
@@ -169,7 +168,7 @@ func (r Report) Err() error {
 			wrong = append(wrong, c.ID)
 		}
 	}
-	return fmt.Errorf("the environment %s is not in order: %s", r.Environment, strings.Join(wrong, ", "))
+	return fmt.Errorf("checks of the environment %s failed: %s", r.Environment, strings.Join(wrong, ", "))
 }
 
 var marks = map[Status]string{OK: "✓", Warning: "!", Error: "✗", Skipped: "-"}

@@ -176,7 +176,7 @@ func (s *stand) run(t *testing.T) Report {
 	return r
 }
 
-// TestHealthy finds nothing to say about an environment that is in order.
+// TestHealthy finds nothing wrong with a working environment.
 func TestHealthy(t *testing.T) {
 	s := newStand(t)
 	s.deploy(t)
@@ -275,8 +275,8 @@ func TestFindings(t *testing.T) {
 		}, id: "aws-credentials", want: Error, seen: "InvalidClientTokenId", hint: "aws sso login"},
 		{name: "no AWS credentials", spoil: func(_ *testing.T, s *stand) { s.options.AWSProblem = errors.New("there is no profile x") }, id: "aws-credentials", want: Error, seen: "there is no profile x"},
 		{name: "no AWS credentials, for other checks", spoil: func(_ *testing.T, s *stand) { s.options.AWSProblem = errors.New("there is no profile x") }, id: "bootstrap", want: Skipped, seen: "there are no AWS credentials"},
-		{name: "another account", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, id: "aws-account", want: Error, seen: "123456789012; the environment's is 999999999999", hint: "AWS_PROFILE"},
-		{name: "another account, for other checks", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, id: "role", want: Skipped, seen: "of another account"},
+		{name: "another account", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, id: "aws-account", want: Error, seen: "123456789012; the environment is in 999999999999", hint: "AWS_PROFILE"},
+		{name: "another account, for other checks", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, id: "role", want: Skipped, seen: "for another account"},
 		{name: "another region", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion = "eu-west-1" }, id: "aws-region", want: Error, seen: "eu-west-1"},
 		{name: "an expired token", spoil: func(t *testing.T, s *stand) { s.as(t, "expired") }, id: "google-credentials", want: Error, seen: "401", hint: "gcloud auth application-default login"},
 		{name: "no Google credentials", spoil: func(_ *testing.T, s *stand) {
@@ -291,17 +291,17 @@ func TestFindings(t *testing.T) {
 		}, id: "google-project", want: Error, seen: "403", hint: "set googleProject"},
 		{name: "a new project", bare: true, spoil: newProject, id: "google-project", want: Warning, seen: "Cloud Resource Manager API is not enabled yet"},
 		{name: "a new project's APIs", bare: true, spoil: newProject, id: "google-apis", want: Warning, seen: "not enabled: iam.googleapis.com, sts.googleapis.com", hint: "pulumi up enables them"},
-		{name: "a new project's pool", bare: true, spoil: newProject, id: "pool", want: Skipped, seen: "not enabled yet"},
-		{name: "somebody who may not see the APIs", spoil: func(t *testing.T, s *stand) {
+		{name: "a new project's pool", bare: true, spoil: newProject, id: "pool", want: Skipped, seen: "the API iam.googleapis.com is disabled in the project demo-project"},
+		{name: "no permission to see the APIs", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "POST", "/v1/projects/"+s.Env.GoogleProject+"/serviceAccounts", map[string]any{"accountId": "a-browser"}, nil)
 			s.Bind(t, "/v1/projects/"+s.Env.GoogleProject, "roles/browser", "serviceAccount:a-browser@"+s.Env.GoogleProject+".iam.gserviceaccount.com")
 			s.as(t, s.tokenOf(t, "a-browser"))
 		}, id: "google-apis", want: Error, seen: "serviceusage.services.get", hint: "roles/serviceusage"},
-		{name: "policies that may not be seen", spoil: func(t *testing.T, s *stand) {
+		{name: "policies that cannot be seen", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "POST", "/v1/projects/"+s.Env.GoogleProject+"/serviceAccounts", map[string]any{"accountId": "a-browser"}, nil)
 			s.Bind(t, "/v1/projects/"+s.Env.GoogleProject, "roles/browser", "serviceAccount:a-browser@"+s.Env.GoogleProject+".iam.gserviceaccount.com")
 			s.as(t, s.tokenOf(t, "a-browser"))
-		}, id: "policy-providers", want: Skipped, seen: "you may not look"},
+		}, id: "policy-providers", want: Skipped, seen: "no permission to read it"},
 		{name: "an organization that admits other accounts", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", policies(s)+"iam.workloadIdentityPoolAwsAccounts", allowed("999999999999"), nil)
 		}, id: "policy-aws-accounts", want: Error, seen: "does not allow 123456789012", hint: "gcloud org-policies"},
@@ -311,7 +311,7 @@ func TestFindings(t *testing.T) {
 		{name: "an organization with groups of values", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", policies(s)+"iam.workloadIdentityPoolProviders", allowed("in:aws"), nil)
 		}, id: "policy-providers", want: Warning, seen: "groups of values"},
-		{name: "policies are off", spoil: func(t *testing.T, s *stand) { s.switchOff(t, "orgpolicy") }, id: "policy-providers", want: Skipped, seen: "the API is not enabled yet"},
+		{name: "policies are off", spoil: func(t *testing.T, s *stand) { s.switchOff(t, "orgpolicy") }, id: "policy-providers", want: Skipped, seen: "the API orgpolicy.googleapis.com is disabled in the project demo-project"},
 		{name: "policies without an endpoint", spoil: func(_ *testing.T, s *stand) { s.options.Environment.Google.OrgPolicy = "" }, id: "policy-providers", want: Skipped, seen: "gcp:orgPolicyCustomEndpoint"},
 		{name: "long tokens", spoil: func(_ *testing.T, s *stand) { s.options.Environment.TokenLifetimeSeconds = 7200 }, id: "policy-lifetime", want: Error, seen: "does not allow gcs-to-s3-service-account@"},
 		{name: "long tokens that are allowed", spoil: func(t *testing.T, s *stand) {
@@ -327,21 +327,21 @@ func TestFindings(t *testing.T) {
 		{name: "no destination bucket", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DestinationBucket = "no-such-bucket" }, id: "destination-bucket", want: Error, seen: "does not exist", hint: "aws s3 mb"},
 		{name: "a destination bucket elsewhere", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion = "eu-west-1" }, id: "destination-bucket", want: Warning, seen: "is in ap-northeast-1, the function in eu-west-1"},
 
-		{name: "somebody else's role", spoil: func(t *testing.T, s *stand) {
+		{name: "a role of others", spoil: func(t *testing.T, s *stand) {
 			if _, err := admin(s).TagRole(context.Background(), &iam.TagRoleInput{RoleName: &s.Env.Role, Tags: []iamtypes.Tag{{Key: aws.String(environment.TagEnvironment), Value: aws.String("other")}}}); err != nil {
 				t.Fatal(err)
 			}
 		}, id: "role", want: Error, seen: "belongs to the environment [gcs-to-s3 other]", hint: "suffix"},
 		{name: "a role that was there before", bare: true, id: "role", want: Error, seen: "carries no mark of this environment"},
-		{name: "somebody else's function", deploy: func(in *lambda.CreateFunctionInput) {
+		{name: "a function of others", deploy: func(in *lambda.CreateFunctionInput) {
 			in.Tags = map[string]string{environment.TagEnvironment: "other"}
 		}, id: "function", want: Error, seen: "[gcs-to-s3 other]"},
 		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Warning, seen: "carries no mark", hint: "deploy the environment again"},
 		{name: "a service account that was there before", bare: true, id: "service-account", want: Error, seen: "carries no mark of this environment"},
 		{name: "a disabled service account", spoil: func(t *testing.T, s *stand) { s.Call(t, "POST", s.accountPath()+":disable", nil, nil) }, id: "service-account", want: Error, seen: "is disabled", hint: "enable"},
-		{name: "somebody else's pool", spoil: func(t *testing.T, s *stand) { foreign(t, s, s.PoolPath()) }, id: "pool", want: Error, seen: "owner=bob"},
-		{name: "its own deleted pool", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath(), nil, nil) }, id: "pool", want: Warning, seen: "its id is free again at", hint: "pulumi up brings it back"},
-		{name: "somebody else's deleted pool", spoil: func(t *testing.T, s *stand) {
+		{name: "a pool of others", spoil: func(t *testing.T, s *stand) { foreign(t, s, s.PoolPath()) }, id: "pool", want: Error, seen: "owner=bob"},
+		{name: "its own deleted pool", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath(), nil, nil) }, id: "pool", want: Warning, seen: "its id is free again at", hint: "pulumi up undeletes it"},
+		{name: "a deleted pool of others", spoil: func(t *testing.T, s *stand) {
 			foreign(t, s, s.PoolPath())
 			s.Call(t, "DELETE", s.PoolPath(), nil, nil)
 		}, id: "pool", want: Error, seen: "keeps its id until"},
@@ -364,7 +364,7 @@ func TestFindings(t *testing.T) {
 			if err := os.Remove(s.Env.CredentialFile(s.options.Root)); err != nil {
 				t.Fatal(err)
 			}
-		}, id: "configuration", want: Warning, seen: "though the federation stands", hint: "pulumi up --stack test"},
+		}, id: "configuration", want: Warning, seen: "although the federation is deployed", hint: "pulumi up --stack test"},
 		{name: "a broken configuration here", spoil: func(t *testing.T, s *stand) { write(t, s.Env.CredentialFile(s.options.Root), "{}") }, id: "configuration", want: Error, seen: "must be"},
 		{name: "a configuration of another project", spoil: func(t *testing.T, s *stand) {
 			write(t, s.Env.CredentialFile(s.options.Root), strings.ReplaceAll(string(s.Configuration(t).JSON()), sandbox.ProjectNumber, "111"))
@@ -375,7 +375,7 @@ func TestFindings(t *testing.T) {
 		}, id: "bundle", want: Error, seen: "the service account somebody-else@", hint: "pulumi up --stack test && npx cdk deploy"},
 		{name: "a bundle with another layout", spoil: func(t *testing.T, s *stand) {
 			s.redeploy(t, strings.Replace(string(s.Configuration(t).JSON()), "{\n", "{\n\n", 1))
-		}, id: "bundle", want: Error, seen: "it is another than"},
+		}, id: "bundle", want: Error, seen: "it differs from the local"},
 		{name: "a bundle without a configuration", spoil: func(t *testing.T, s *stand) { s.redeploy(t, "") }, id: "bundle", want: Error, seen: "has no clientLibraryConfig-aws-connect.json"},
 		{name: "a bundle that cannot be fetched", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Path: "/awslambda-code/*", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 503}}}))
@@ -405,7 +405,7 @@ func TestFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, id: "function-role", want: Error, seen: "role/other-role, which Google does not trust"},
-		{name: "a role that Lambda may not assume", spoil: func(t *testing.T, s *stand) {
+		{name: "a role that Lambda cannot assume", spoil: func(t *testing.T, s *stand) {
 			document := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 			if _, err := admin(s).UpdateAssumeRolePolicy(context.Background(), &iam.UpdateAssumeRolePolicyInput{RoleName: &s.Env.Role, PolicyDocument: &document}); err != nil {
 				t.Fatal(err)
@@ -421,14 +421,14 @@ func TestFindings(t *testing.T) {
 		{name: "no grant", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PUT", "/storage/v1/b/"+s.Env.SourceBucket+"/iam", map[string]any{}, nil)
 		}, id: "viewer", want: Error, seen: "no binding of the bucket or the project", hint: "pulumi up"},
-		{name: "a role that may not write", spoil: func(t *testing.T, s *stand) {
+		{name: "a role without permission to write", spoil: func(t *testing.T, s *stand) {
 			if _, err := admin(s).DeleteRolePolicy(context.Background(), &iam.DeleteRolePolicyInput{RoleName: &s.Env.Role, PolicyName: aws.String("rights")}); err != nil {
 				t.Fatal(err)
 			}
 		}, id: "writer", want: Error, seen: "do not allow s3:PutObject", hint: s3role},
 		{name: "a cloud that is down", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Service: "iam", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 503}}}))
-		}, id: "pool", want: Error, seen: "cannot be looked at: 503"},
+		}, id: "pool", want: Error, seen: "cannot be seen: the service is busy: 503"},
 		{name: "a cloud that throttles", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Service: "google/storage", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 429}}}))
 		}, id: "source-bucket", want: Error, seen: "429"},
@@ -450,7 +450,7 @@ func TestFindings(t *testing.T) {
 				t.Errorf("%s: %s: %s; hint: %s\nwant %s with %q and the hint %q", tt.id, c.Status, c.Seen, c.Hint, tt.want, tt.seen, tt.hint)
 			}
 			if r.OK && tt.want == Error || tt.want == Error && c.Hint == "" {
-				t.Errorf("an error leaves the report in order, or has no hint: %+v", c)
+				t.Errorf("an error leaves the report OK, or has no hint: %+v", c)
 			}
 		})
 	}
@@ -504,14 +504,14 @@ func (s *stand) tokenOf(t *testing.T, account string) string {
 	return out.AccessToken
 }
 
-// TestTheDestinationBucketOfAnother exists and is not to be looked at.
+// TestTheDestinationBucketOfAnother exists, and cannot be read.
 func TestTheDestinationBucketOfAnother(t *testing.T) {
 	s := newStand(t)
 	document := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":["s3:ListBucket","s3:GetBucketLocation"],"Resource":"arn:aws:s3:::` + s.Env.DestinationBucket + `"}]}`
 	if _, err := s3.NewFromConfig(s.options.AWS).PutBucketPolicy(context.Background(), &s3.PutBucketPolicyInput{Bucket: &s.Env.DestinationBucket, Policy: &document}); err != nil {
 		t.Fatal(err)
 	}
-	if c := s.run(t).Get("destination-bucket"); c.Status != Warning || !strings.Contains(c.Seen, "you may not look at it") {
+	if c := s.run(t).Get("destination-bucket"); c.Status != Warning || !strings.Contains(c.Seen, "you have no permission to read it") {
 		t.Errorf("%s: %s", c.Status, c.Seen)
 	}
 }

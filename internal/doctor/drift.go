@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/access"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/verify"
 )
 
@@ -18,21 +18,21 @@ func (e *examination) deployFunction() string {
 }
 
 func lookFunctionSettings(ctx context.Context, e *examination) finding {
-	function, err := e.function(ctx)
-	if err != nil {
-		return unseen(err)
+	function := e.function(ctx)
+	if !function.There() {
+		return undeployed(function)
 	}
-	c, env := function.Configuration, e.Environment
+	c, env := function.Thing.Configuration, e.Environment
 	have := map[string]string{}
 	if c.Environment != nil {
 		have = c.Environment.Variables
 		if c.Environment.Error != nil {
-			return wrong(verify.Explain(env, "variables-key").Remedy, "its variables cannot be read: %s", aws.ToString(c.Environment.Error.Message))
+			return wrong(diagnosis.Explain(env, "variables-key").Remedy, "its variables cannot be read: %s", aws.ToString(c.Environment.Error.Message))
 		}
 	}
 	var differ []string
 	wanted := env.Variables()
-	names := maps.Clone(have) // one that is too many is wrong, too
+	names := maps.Clone(have) // additional ones are wrong, too
 	maps.Copy(names, wanted)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if have[name] != wanted[name] {
@@ -50,83 +50,75 @@ func lookFunctionSettings(ctx context.Context, e *examination) finding {
 		differ = append(differ, fmt.Sprintf("the architecture is %s, not %s", c.Architectures[0], env.Architecture))
 	}
 	if c.VpcConfig != nil && aws.ToString(c.VpcConfig.VpcId) != "" {
-		return warn("take it out of the VPC, or see that its subnets have a NAT", "it is in the VPC %s, from where Google is reached through a NAT alone", aws.ToString(c.VpcConfig.VpcId))
+		return warn("take it out of the VPC, or make sure that its subnets have a NAT", "it is in the VPC %s, which needs a NAT to reach Google", aws.ToString(c.VpcConfig.VpcId))
 	}
 	if len(differ) > 0 {
 		return wrong(e.deployFunction(), "%s", strings.Join(differ, "; "))
 	}
-	return good("as the environment says")
+	return good("those of the environment")
 }
 
 func lookFunctionRole(ctx context.Context, e *examination) finding {
-	function, err := e.function(ctx)
-	if err != nil {
-		return unseen(err)
+	function := e.function(ctx)
+	if !function.There() {
+		return undeployed(function)
 	}
-	if got := aws.ToString(function.Configuration.Role); got != e.Environment.RoleARN() {
-		return wrong(e.deployFunction(), "it runs as %s, which Google does not trust; the environment's is %s", got, e.Environment.RoleARN())
+	if got := aws.ToString(function.Thing.Configuration.Role); got != e.Environment.RoleARN() {
+		return wrong(e.deployFunction(), "it runs as %s, which Google does not trust; the environment's role is %s", got, e.Environment.RoleARN())
 	}
-	return e.judge(e.access(ctx).Trust(ctx))
+	return e.judge(e.rights(ctx).Trust(ctx))
 }
 
-func (e *examination) access(ctx context.Context) access.Access {
-	return access.Access{Environment: e.Environment, AWS: e.AWS, Google: e.Google, Number: e.projectNumber(ctx)}
+func (e *examination) rights(ctx context.Context) diagnosis.Rights {
+	return diagnosis.Rights{Environment: e.Environment, AWS: e.AWS, Google: e.Google, Number: e.projectNumber(ctx)}
 }
 
-// judge makes a finding of what the clouds say is granted.
-func (e *examination) judge(v access.Verdict) finding {
+// judge turns a verdict into a finding.
+func (e *examination) judge(v diagnosis.Verdict) finding {
 	switch {
-	case v.State == access.Granted:
+	case v.State == diagnosis.Granted:
 		return good("%s", v.Reason)
-	case v.State == access.Missing:
-		return wrong(verify.Explain(e.Environment, v.Cause).Remedy, "%s", v.Reason)
+	case v.State == diagnosis.Missing:
+		return wrong(diagnosis.Explain(e.Environment, v.Cause).Remedy, "%s", v.Reason)
 	}
 	return unseen(v.Err)
 }
 
 func lookTrust(ctx context.Context, e *examination) finding {
-	if _, err := e.provider(ctx); err != nil {
-		return undeployed(err)
+	if provider := e.provider(ctx); !provider.There() {
+		return undeployed(provider)
 	}
-	return e.judge(e.access(ctx).Provider(ctx))
+	return e.judge(e.rights(ctx).Provider(ctx))
 }
 
 func lookBinding(ctx context.Context, e *examination) finding {
 	if e.Environment.DirectAccess {
 		return skip("the function reads as itself, without a service account")
 	}
-	_, err := e.account(ctx)
-	if isMissing(err) { // is it gone, or was it never there?
-		_, err = e.provider(ctx)
+	account := e.account(ctx)
+	if account.Err() != nil {
+		return unseen(account.Err())
 	}
-	if err != nil {
-		return undeployed(err)
+	if provider := e.provider(ctx); account.Absent() && !provider.There() { // never deployed; with a provider it was deleted
+		return undeployed(provider)
 	}
-	return e.judge(e.access(ctx).Binding(ctx))
+	return e.judge(e.rights(ctx).Binding(ctx))
 }
 
 func lookViewer(ctx context.Context, e *examination) finding {
-	_, err := e.account(ctx)
 	if e.Environment.DirectAccess {
-		_, err = e.provider(ctx)
+		if provider := e.provider(ctx); !provider.There() {
+			return undeployed(provider)
+		}
+	} else if account := e.account(ctx); !account.There() {
+		return undeployed(account)
 	}
-	if err != nil {
-		return undeployed(err)
-	}
-	return e.judge(e.access(ctx).Viewer(ctx))
-}
-
-// undeployed is what is said of something that cannot be had.
-func undeployed(err error) finding {
-	if isMissing(err) {
-		return notDeployed()
-	}
-	return unseen(err)
+	return e.judge(e.rights(ctx).Viewer(ctx))
 }
 
 func lookWriter(ctx context.Context, e *examination) finding {
-	if _, err := e.role(ctx); isMissing(err) {
+	if e.role(ctx).Absent() {
 		return notDeployed()
 	}
-	return e.judge(e.access(ctx).Writer(ctx, e.Environment.DestinationPrefix+verify.Prefix))
+	return e.judge(e.rights(ctx).Writer(ctx, e.Environment.DestinationPrefix+verify.Prefix))
 }

@@ -2,49 +2,49 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"google.golang.org/api/cloudresourcemanager/v1"
-	"google.golang.org/api/googleapi"
 	googleiam "google.golang.org/api/iam/v1"
 	"google.golang.org/api/serviceusage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 )
 
-// fact is something that several checks ask for, and that is asked of a cloud once.
+// fact is something that several checks need, and that a cloud is asked for once.
 type fact[T any] struct {
-	once  sync.Once
-	value T
-	err   error
+	once   sync.Once
+	answer clouds.Answer[T]
 }
 
-func (f *fact[T]) get(look func() (T, error)) (T, error) {
-	f.once.Do(func() { f.value, f.err = look() })
-	return f.value, f.err
+func (f *fact[T]) get(ask func() clouds.Answer[T]) clouds.Answer[T] {
+	f.once.Do(func() { f.answer = ask() })
+	return f.answer
 }
 
-// examination is one run, with what it has learned.
+// bundle is what the deployed bundle has of the credential configuration.
+type bundle struct {
+	once    sync.Once
+	content []byte // nil if it has none
+	err     error
+}
+
+// examination is one run, with what it has found out.
 type examination struct {
 	Options
 
-	facts struct {
+	bundle bundle
+	facts  struct {
 		identity fact[*sts.GetCallerIdentityOutput]
 		role     fact[*iamtypes.Role]
 		function fact[*lambda.GetFunctionOutput]
-		bundle   fact[[]byte]
-		stacks   map[string]*fact[*cloudformationtypes.Stack]
+		stacks   map[string]*fact[cfntypes.Stack]
 
 		project  fact[*cloudresourcemanager.Project]
 		services fact[[]*serviceusage.GoogleApiServiceusageV1Service]
@@ -56,120 +56,79 @@ type examination struct {
 
 func newExamination(o Options) *examination {
 	e := &examination{Options: o}
-	e.facts.stacks = map[string]*fact[*cloudformationtypes.Stack]{o.Environment.RoleStack(): {}, o.Environment.FunctionStack(): {}}
+	e.facts.stacks = map[string]*fact[cfntypes.Stack]{o.Environment.RoleStack(): {}, o.Environment.FunctionStack(): {}}
 	return e
 }
 
-// errMissing is that something does not exist.
-var errMissing = errors.New("it does not exist")
-
-// isMissing tells whether an error says that something does not exist; that an API
-// is not enabled says nothing.
-func isMissing(err error) bool {
-	var google *googleapi.Error
-	return errors.Is(err, errMissing) || errors.As(err, &google) && google.Code == http.StatusNotFound
-}
-
-func (e *examination) identity(ctx context.Context) (*sts.GetCallerIdentityOutput, error) {
-	return e.facts.identity.get(func() (*sts.GetCallerIdentityOutput, error) {
+func (e *examination) identity(ctx context.Context) clouds.Answer[*sts.GetCallerIdentityOutput] {
+	return e.facts.identity.get(func() clouds.Answer[*sts.GetCallerIdentityOutput] {
 		if e.AWSProblem != nil {
-			return nil, e.AWSProblem
+			return clouds.Unopened[*sts.GetCallerIdentityOutput]("AWS", e.AWSProblem)
 		}
-		return sts.NewFromConfig(e.AWS).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		return clouds.Identity(ctx, e.AWS)
 	})
 }
 
-func (e *examination) role(ctx context.Context) (*iamtypes.Role, error) {
-	return e.facts.role.get(func() (*iamtypes.Role, error) {
-		out, err := iam.NewFromConfig(e.AWS).GetRole(ctx, &iam.GetRoleInput{RoleName: &e.Environment.Role})
-		if clouds.Code(err) == "NoSuchEntity" {
-			return nil, errMissing
-		}
-		if err != nil {
-			return nil, err
-		}
-		return out.Role, nil
+func (e *examination) role(ctx context.Context) clouds.Answer[*iamtypes.Role] {
+	return e.facts.role.get(func() clouds.Answer[*iamtypes.Role] { return clouds.Role(ctx, e.AWS, e.Environment.Role) })
+}
+
+func (e *examination) function(ctx context.Context) clouds.Answer[*lambda.GetFunctionOutput] {
+	return e.facts.function.get(func() clouds.Answer[*lambda.GetFunctionOutput] {
+		return clouds.Function(ctx, e.AWS, e.Environment.Function)
 	})
 }
 
-func (e *examination) function(ctx context.Context) (*lambda.GetFunctionOutput, error) {
-	return e.facts.function.get(func() (*lambda.GetFunctionOutput, error) {
-		out, err := lambda.NewFromConfig(e.AWS).GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &e.Environment.Function})
-		if clouds.Code(err) == "ResourceNotFoundException" {
-			return nil, errMissing
-		}
-		return out, err
-	})
+func (e *examination) stack(ctx context.Context, name string) clouds.Answer[cfntypes.Stack] {
+	return e.facts.stacks[name].get(func() clouds.Answer[cfntypes.Stack] { return clouds.Stack(ctx, e.AWS, name) })
 }
 
-func (e *examination) stack(ctx context.Context, name string) (*cloudformationtypes.Stack, error) {
-	return e.facts.stacks[name].get(func() (*cloudformationtypes.Stack, error) {
-		stack, err := inventory.Stack(ctx, cloudformation.NewFromConfig(e.AWS), name)
-		if err == nil && stack == nil {
-			err = errMissing
-		}
-		return stack, err
-	})
-}
-
-func (e *examination) project(ctx context.Context) (*cloudresourcemanager.Project, error) {
-	return e.facts.project.get(func() (*cloudresourcemanager.Project, error) {
+func (e *examination) project(ctx context.Context) clouds.Answer[*cloudresourcemanager.Project] {
+	return e.facts.project.get(func() clouds.Answer[*cloudresourcemanager.Project] {
 		if e.GoogleProblem != nil {
-			return nil, e.GoogleProblem
+			return clouds.Unopened[*cloudresourcemanager.Project]("Google", e.GoogleProblem)
 		}
-		return e.Google.Projects.Projects.Get(e.Environment.GoogleProject).Context(ctx).Do()
+		return e.Google.Project(ctx)
 	})
 }
 
-func (e *examination) services(ctx context.Context) ([]*serviceusage.GoogleApiServiceusageV1Service, error) {
-	return e.facts.services.get(func() ([]*serviceusage.GoogleApiServiceusageV1Service, error) {
+func (e *examination) services(ctx context.Context) clouds.Answer[[]*serviceusage.GoogleApiServiceusageV1Service] {
+	return e.facts.services.get(func() clouds.Answer[[]*serviceusage.GoogleApiServiceusageV1Service] {
 		if e.GoogleProblem != nil {
-			return nil, e.GoogleProblem
+			return clouds.Unopened[[]*serviceusage.GoogleApiServiceusageV1Service]("Google", e.GoogleProblem)
 		}
-		parent := "projects/" + e.Environment.GoogleProject
-		var names []string
-		for _, api := range clouds.RequiredAPIs(e.Environment.DirectAccess) {
-			names = append(names, parent+"/services/"+api)
-		}
-		out, err := e.Google.Services.Services.BatchGet(parent).Names(names...).Context(ctx).Do()
-		if err != nil {
-			return nil, err
-		}
-		return out.Services, nil
+		return e.Google.APIs(ctx, clouds.RequiredAPIs(e.Environment.DirectAccess)...)
 	})
 }
 
-// projectNumber is the project's number, or empty when nobody says it.
+// projectNumber is the project's number, or empty where it cannot be seen.
 func (e *examination) projectNumber(ctx context.Context) string {
-	if project, err := e.project(ctx); err == nil {
-		return fmt.Sprint(project.ProjectNumber)
+	if project := e.project(ctx); project.There() {
+		return fmt.Sprint(project.Thing.ProjectNumber)
 	}
-	if services, err := e.services(ctx); err == nil && len(services) > 0 {
+	if services := e.services(ctx).Thing; len(services) > 0 {
 		return strings.TrimPrefix(services[0].Parent, "projects/")
 	}
 	return ""
 }
 
-func (e *examination) pool(ctx context.Context) (*googleiam.WorkloadIdentityPool, error) {
-	return e.facts.pool.get(func() (*googleiam.WorkloadIdentityPool, error) {
-		return e.Google.IAM.Projects.Locations.WorkloadIdentityPools.Get(e.Google.Pool()).Context(ctx).Do()
+func (e *examination) pool(ctx context.Context) clouds.Answer[*googleiam.WorkloadIdentityPool] {
+	return e.facts.pool.get(func() clouds.Answer[*googleiam.WorkloadIdentityPool] {
+		return e.Google.PoolByID(ctx, e.Environment.Pool)
 	})
 }
 
-func (e *examination) provider(ctx context.Context) (*googleiam.WorkloadIdentityPoolProvider, error) {
-	return e.facts.provider.get(func() (*googleiam.WorkloadIdentityPoolProvider, error) {
-		return e.Google.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Get(e.Google.Provider()).Context(ctx).Do()
+func (e *examination) provider(ctx context.Context) clouds.Answer[*googleiam.WorkloadIdentityPoolProvider] {
+	return e.facts.provider.get(func() clouds.Answer[*googleiam.WorkloadIdentityPoolProvider] {
+		return e.Google.ProviderByID(ctx, e.Environment.Pool, e.Environment.Provider)
 	})
 }
 
-func (e *examination) account(ctx context.Context) (*googleiam.ServiceAccount, error) {
-	return e.facts.account.get(func() (*googleiam.ServiceAccount, error) {
-		return e.Google.IAM.Projects.ServiceAccounts.Get(e.Google.ServiceAccount()).Context(ctx).Do()
+func (e *examination) account(ctx context.Context) clouds.Answer[*googleiam.ServiceAccount] {
+	return e.facts.account.get(func() clouds.Answer[*googleiam.ServiceAccount] {
+		return e.Google.AccountByEmail(ctx, e.Environment.ServiceAccountEmail())
 	})
 }
 
-// federated tells whether the federation stands as far as this check needs it.
-func (e *examination) federated(ctx context.Context) bool {
-	_, err := e.provider(ctx)
-	return err == nil
-}
+// federated reports whether the federation is deployed, as far as a check can see.
+func (e *examination) federated(ctx context.Context) bool { return e.provider(ctx).There() }

@@ -8,11 +8,11 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// other is what to do about a name that is somebody else's.
+// other is what to do about a name that is taken.
 const other = "choose another name, or a suffix, in the environment's file"
 
-// owned judges a resource that exists, by its mark. made tells whether this
-// environment has made something of its kind, so that one without a mark is older.
+// owned judges a resource that exists, by its mark. made reports whether this
+// environment has created something of its kind, so that one without a mark is older.
 func (e *examination) owned(name string, mark environment.Mark, marked, made bool) finding {
 	switch {
 	case marked && mark.Environment == e.Environment.Name:
@@ -20,42 +20,40 @@ func (e *examination) owned(name string, mark environment.Mark, marked, made boo
 	case marked:
 		return wrong(other, "%s belongs to the environment %s", name, mark)
 	case made:
-		return warn("deploy the environment again: its mark says then whose it is", "%s carries no mark of an environment", name)
+		return warn("deploy the environment again, which adds the mark", "%s carries no mark of an environment", name)
 	}
 	return wrong(other+"; or, if it is yours, import it", "%s exists, and carries no mark of this environment", name)
 }
 
 func lookRole(ctx context.Context, e *examination) finding {
-	role, err := e.role(ctx)
+	role := e.role(ctx)
 	switch {
-	case isMissing(err):
+	case role.Absent():
 		return good("the name %s is free", e.Environment.Role)
-	case err != nil:
-		return unseen(err)
+	case role.Err() != nil:
+		return unseen(role.Err())
 	}
 	tags := map[string]string{}
-	for _, t := range role.Tags {
+	for _, t := range role.Thing.Tags {
 		tags[*t.Key] = *t.Value
 	}
 	mark, marked := environment.MarkOf(tags)
-	_, err = e.stack(ctx, e.Environment.RoleStack())
-	return e.owned(e.Environment.RoleARN(), mark, marked, err == nil)
+	return e.owned(e.Environment.RoleARN(), mark, marked, e.stack(ctx, e.Environment.RoleStack()).There())
 }
 
 func lookFunction(ctx context.Context, e *examination) finding {
-	function, err := e.function(ctx)
+	function := e.function(ctx)
 	switch {
-	case isMissing(err):
+	case function.Absent():
 		return good("the name %s is free", e.Environment.Function)
-	case err != nil:
-		return unseen(err)
+	case function.Err() != nil:
+		return unseen(function.Err())
 	}
-	mark, marked := environment.MarkOf(function.Tags)
-	_, err = e.stack(ctx, e.Environment.FunctionStack())
-	return e.owned(*function.Configuration.FunctionArn, mark, marked, err == nil)
+	mark, marked := environment.MarkOf(function.Thing.Tags)
+	return e.owned(*function.Thing.Configuration.FunctionArn, mark, marked, e.stack(ctx, e.Environment.FunctionStack()).There())
 }
 
-// federatedHere tells whether `pulumi up` has left its file here.
+// federatedHere reports whether `pulumi up` has written its file here.
 func (e *examination) federatedHere() bool {
 	_, err := os.Stat(e.Environment.CredentialFile(e.Root))
 	return err == nil
@@ -63,15 +61,16 @@ func (e *examination) federatedHere() bool {
 
 func lookServiceAccount(ctx context.Context, e *examination) finding {
 	if e.Environment.DirectAccess {
-		return good("none is needed: the role reads as itself")
+		return good("not needed: the role reads as itself")
 	}
-	account, err := e.account(ctx)
+	answer := e.account(ctx)
 	switch {
-	case isMissing(err):
+	case answer.Absent():
 		return good("the name %s is free", e.Environment.ServiceAccountEmail())
-	case err != nil:
-		return unseen(err)
+	case answer.Err() != nil:
+		return unseen(answer.Err())
 	}
+	account := answer.Thing
 	mark, marked := environment.FindMark(account.Description)
 	f := e.owned(account.Email, mark, marked, e.federatedHere())
 	if account.Disabled && f.status != Error {
@@ -81,25 +80,27 @@ func lookServiceAccount(ctx context.Context, e *examination) finding {
 }
 
 func lookPool(ctx context.Context, e *examination) finding {
-	pool, err := e.pool(ctx)
+	answer := e.pool(ctx)
 	switch {
-	case isMissing(err):
+	case answer.Absent():
 		return good("the id %s is free", e.Environment.Pool)
-	case err != nil:
-		return unseen(err)
+	case answer.Err() != nil:
+		return unseen(answer.Err())
 	}
+	pool := answer.Thing
 	return e.pooled(pool.Name, pool.Description, pool.State, pool.ExpireTime, pool.Disabled,
 		"gcloud iam workload-identity-pools update "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject+" --no-disabled")
 }
 
 func lookProvider(ctx context.Context, e *examination) finding {
-	provider, err := e.provider(ctx)
+	answer := e.provider(ctx)
 	switch {
-	case isMissing(err):
+	case answer.Absent():
 		return good("the id %s is free", e.Environment.Provider)
-	case err != nil:
-		return unseen(err)
+	case answer.Err() != nil:
+		return unseen(answer.Err())
 	}
+	provider := answer.Thing
 	return e.pooled(provider.Name, provider.Description, provider.State, provider.ExpireTime, provider.Disabled,
 		"gcloud iam workload-identity-pools providers update-aws "+e.Environment.Provider+" --workload-identity-pool "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject+" --no-disabled")
 }
@@ -109,7 +110,7 @@ func (e *examination) pooled(name, description, state, freed string, disabled bo
 	mark, marked := environment.FindMark(description)
 	if state == clouds.Deleted {
 		if marked && mark.Environment == e.Environment.Name {
-			return warn("pulumi up brings it back and takes it over", "%s is deleted; its id is free again at %s", name, freed)
+			return warn("pulumi up undeletes it and takes it over", "%s is deleted; its id is free again at %s", name, freed)
 		}
 		return wrong(other+"; or, if it is yours, undelete it with gcloud and import it", "%s is deleted, was not this environment's, and keeps its id until %s", name, freed)
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write doctor's part of docs/troubleshooting.md anew")
+var update = flag.Bool("update", false, "write doctor's part of docs/troubleshooting.md")
 
-// page has doctor's part behind the marker; what is before is verify's.
+// page has doctor's part behind the marker; the part before it is verify's.
 const (
 	page   = "../../docs/troubleshooting.md"
 	marker = "\n<!-- doctor -->\n"
@@ -23,11 +23,11 @@ func TestPage(t *testing.T) {
 	t.Parallel()
 	want := strings.Builder{}
 	want.WriteString(marker + `
-# What doctor looks at
+# What doctor checks
 
-` + "`gcs-to-s3 doctor` makes these checks, in this order. Each is ok, a warning, an error or skipped, and says what was seen and, where it is not ok, what to do. `gcs-to-s3 up` makes them first, and goes on unless one of the errors would prevent it; those marked * are about what is deployed, and a deployment mends them." + `
+` + "`gcs-to-s3 doctor` runs these checks, in this order. Each is ok, a warning, an error or skipped, and says what was found and, if it is not ok, what to do. `gcs-to-s3 up` runs them first, and continues unless one of the errors would prevent the deployment; those marked * are about what is deployed, and a deployment fixes them." + `
 
-| check | in order is |
+| check | what is checked |
 | --- | --- |
 `)
 	ids := map[string]bool{}

@@ -26,24 +26,23 @@ func lookPolicyProviders(ctx context.Context, e *examination) finding {
 
 func lookPolicyLifetime(ctx context.Context, e *examination) finding {
 	if n := e.Environment.TokenLifetimeSeconds; n <= hour {
-		return good("tokens live for an hour at most, which needs none")
+		return good("tokens live at most an hour, which needs no policy")
 	}
 	return e.policy(ctx, "iam.allowServiceAccountCredentialLifetimeExtension", e.Environment.ServiceAccountEmail())
 }
 
-// policy looks whether the policy in effect admits a value.
+// policy checks whether the policy in effect allows a value.
 func (e *examination) policy(ctx context.Context, constraint, value string) finding {
 	if e.Environment.AllowLoopbackEndpoints && e.Environment.Google.OrgPolicy == "" {
-		return skip("the environment names no gcp:orgPolicyCustomEndpoint, and its clouds are on this machine")
+		return skip("the environment has no gcp:orgPolicyCustomEndpoint, and its clouds are on this machine")
 	}
-	name := "projects/" + e.Environment.GoogleProject + "/policies/" + constraint
-	policy, err := e.Google.OrgPolicies.Projects.Policies.GetEffectivePolicy(name).Context(ctx).Do()
-	if err != nil {
-		return unseen(err)
+	answer := e.Google.OrgPolicy(ctx, constraint)
+	if !answer.There() {
+		return unseen(answer.Cause())
 	}
 	var rules []*orgpolicy.GoogleCloudOrgpolicyV2PolicySpecPolicyRule
-	if policy.Spec != nil {
-		rules = policy.Spec.Rules
+	if spec := answer.Thing.Spec; spec != nil {
+		rules = spec.Rules
 	}
 	hint := fmt.Sprintf("have the organization's administrator allow %s: gcloud org-policies describe %s --project %s --effective", value, constraint, e.Environment.GoogleProject)
 	switch admits(rules, value) {
@@ -52,7 +51,7 @@ func (e *examination) policy(ctx context.Context, constraint, value string) find
 	case no:
 		return wrong(hint, "does not allow %s", value)
 	}
-	return warn(hint, "has conditions or groups of values, so that it cannot be told whether it allows %s", value)
+	return warn(hint, "has conditions or groups of values, so it is unclear whether it allows %s", value)
 }
 
 type answer int
@@ -63,7 +62,7 @@ const (
 	no
 )
 
-// admits tells whether a list constraint's rules admit a value: Organization Policy
+// admits reports whether a list constraint's rules allow a value: Organization Policy
 // documentation, "Constraints". What any rule denies is denied.
 func admits(rules []*orgpolicy.GoogleCloudOrgpolicyV2PolicySpecPolicyRule, value string) answer {
 	allowed, unsure := false, false

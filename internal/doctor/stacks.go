@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
@@ -19,7 +18,7 @@ import (
 // rule that the CDK puts into every template, CheckBootstrapVersion.
 const minBootstrap = 6
 
-// newestBootstrap reads which version the installed CDK would bring; 0 is unknown.
+// newestBootstrap is the version that the installed CDK would bootstrap; 0 is unknown.
 func (e *examination) newestBootstrap() int {
 	data, err := os.ReadFile(filepath.Join(e.Root, "node_modules", "aws-cdk", "lib", "api", "bootstrap", "bootstrap-template.yaml"))
 	if err != nil {
@@ -35,23 +34,23 @@ func (e *examination) newestBootstrap() int {
 
 func lookBootstrap(ctx context.Context, e *examination) finding {
 	run := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", e.Environment.AWSAccount, e.Environment.AWSRegion)
-	out, err := ssm.NewFromConfig(e.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(clouds.BootstrapVersion)})
+	parameter := clouds.Parameter(ctx, e.AWS, clouds.BootstrapVersion)
 	switch {
-	case clouds.Code(err) == "ParameterNotFound":
+	case parameter.Absent():
 		return wrong(run, "the account's region is not bootstrapped: there is no parameter %s", clouds.BootstrapVersion)
-	case err != nil:
-		return unseen(err)
+	case parameter.Err() != nil:
+		return unseen(parameter.Err())
 	}
-	text := aws.ToString(out.Parameter.Value)
+	text := parameter.Thing
 	have, err := strconv.Atoi(text)
 	newest := e.newestBootstrap()
 	switch {
 	case err != nil:
-		return wrong(run, "the parameter %s is %q, which is no version", clouds.BootstrapVersion, text)
+		return wrong(run, "the parameter %s is %q, which is not a version", clouds.BootstrapVersion, text)
 	case have < minBootstrap:
 		return wrong(run, "version %d; the CDK needs %d or newer", have, minBootstrap)
 	case have < newest:
-		return warn(run+" when it suits you", "version %d, which works; the newest is %d", have, newest)
+		return warn(run+", when convenient", "version %d, which works; the newest is %d", have, newest)
 	}
 	return good("version %d", have)
 }
@@ -66,29 +65,26 @@ func lookFunctionStack(ctx context.Context, e *examination) finding {
 
 // stacked judges a stack's state: AWS CloudFormation User Guide, "Stack status codes".
 func (e *examination) stacked(ctx context.Context, name string) finding {
-	stack, err := e.stack(ctx, name)
-	switch {
-	case isMissing(err):
-		return notDeployed()
-	case err != nil:
-		return unseen(err)
+	stack := e.stack(ctx, name)
+	if !stack.There() {
+		return undeployed(stack)
 	}
-	status, why := string(stack.StackStatus), ""
-	if reason := aws.ToString(stack.StackStatusReason); reason != "" {
+	status, why := string(stack.Thing.StackStatus), ""
+	if reason := aws.ToString(stack.Thing.StackStatusReason); reason != "" {
 		why = ": " + reason
 	}
 	again := fmt.Sprintf("npx cdk deploy -c environment=%s %s", e.Environment.Name, name)
 	switch {
 	case status == "ROLLBACK_COMPLETE" || status == "ROLLBACK_FAILED" || status == "CREATE_FAILED":
-		return wrong("gcs-to-s3 down "+e.Environment.Name+" takes it away; the events say why: aws cloudformation describe-stack-events --stack-name "+name, "%s is in %s, from where it can only be deleted%s", name, status, why)
+		return wrong("gcs-to-s3 down "+e.Environment.Name+" removes it; the events say why: aws cloudformation describe-stack-events --stack-name "+name, "%s is in %s, so it can only be deleted%s", name, status, why)
 	case status == "UPDATE_ROLLBACK_FAILED":
 		return wrong("aws cloudformation continue-update-rollback --stack-name "+name, "%s is in %s%s", name, status, why)
 	case strings.HasSuffix(status, "_FAILED"):
 		return wrong("aws cloudformation describe-stack-events --stack-name "+name+" says why", "%s is in %s%s", name, status, why)
 	case strings.HasSuffix(status, "_IN_PROGRESS"):
-		return warn("wait for it: gcs-to-s3 up and down do", "%s is at work: %s", name, status)
+		return warn("wait; gcs-to-s3 up and down wait, too", "%s has an operation in progress: %s", name, status)
 	case status == "UPDATE_ROLLBACK_COMPLETE":
-		return warn(again, "%s went back to what it was before its last update failed%s", name, why)
+		return warn(again, "%s was rolled back after its last update failed%s", name, why)
 	}
 	return good("%s is in %s", name, status)
 }

@@ -22,7 +22,7 @@ const minNode, supportedNode = "18", "20"
 // version is a tool's: numbers with dots.
 var version = regexp.MustCompile(`[0-9]+(?:\.[0-9]+)+`)
 
-// older tells whether a version is before another.
+// older reports whether a version is before another.
 func older(a, b string) bool {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range max(len(as), len(bs)) {
@@ -48,7 +48,7 @@ func (e *examination) tool(ctx context.Context, install, name string, args ...st
 	}
 	v := version.FindString(out)
 	if err != nil || v == "" {
-		return "", wrong(install, "%s does not say its version: %v %s", name, err, out), false
+		return "", wrong(install, "%s does not print its version: %v %s", name, err, out), false
 	}
 	return v, finding{}, true
 }
@@ -92,7 +92,7 @@ func lookNode(ctx context.Context, e *examination) finding {
 	case older(got, minNode):
 		return wrong(install, "%s; %s or newer is needed", got, supportedNode)
 	case older(got, supportedNode):
-		return warn(install, "%s, which the CDK does not support any more; %s or newer is better", got, supportedNode)
+		return warn(install, "%s, which the CDK does not support any more; %s or newer is recommended", got, supportedNode)
 	}
 	return good("%s", got)
 }
@@ -125,7 +125,7 @@ func lookCDK(_ context.Context, e *examination) finding {
 	got := packageVersion(filepath.Join(e.Root, "node_modules", "aws-cdk", "package.json"))
 	switch {
 	case got == "":
-		return warn(install+"; gcs-to-s3 does it itself", "not installed in this folder; package-lock.json pins %s", want)
+		return warn(install+"; gcs-to-s3 runs it by itself", "not installed in this folder; package-lock.json pins %s", want)
 	case got != want:
 		return wrong(install, "%s is installed; package-lock.json pins %s", got, want)
 	}
@@ -151,14 +151,14 @@ func lookPulumi(ctx context.Context, e *examination) finding {
 		case tool.Ready:
 			return good("%s, built from its module; pulumi itself is not on the PATH", toolchain.PulumiVersion)
 		}
-		return warn(install, "not installed; gcs-to-s3 builds %s, which takes a minute or more", toolchain.PulumiVersion)
+		return warn(install, "not installed; gcs-to-s3 builds %s, which takes several minutes the first time", toolchain.PulumiVersion)
 	}
 	got := version.FindString(out)
 	switch {
 	case err != nil || got == "":
-		return wrong(install, "pulumi does not say its version: %v %s", err, out)
+		return wrong(install, "pulumi does not print its version: %v %s", err, out)
 	case older(got, want):
-		return wrong(install, "%s; the program's SDK is %s, and an older command line may not run it", got, want)
+		return wrong(install, "%s; the program's SDK is %s, and an older command line may fail to run it", got, want)
 	}
 	return good("%s", got)
 }
@@ -192,7 +192,7 @@ func lookGCP(_ context.Context, e *examination) finding {
 	case !standIn:
 		return good("%s", path)
 	case !e.Environment.AllowLoopbackEndpoints:
-		return warn("pulumi plugin install resource gcp "+toolchain.GCPVersion, "not installed; Pulumi fetches %s itself where it may", toolchain.GCPVersion)
+		return warn("pulumi plugin install resource gcp "+toolchain.GCPVersion, "not installed; Pulumi downloads %s by itself, unless that is disabled", toolchain.GCPVersion)
 	case tool.Ready:
 		return good("this repository's stand-in for %s", toolchain.GCPVersion)
 	}

@@ -38,7 +38,7 @@ func checkTopic(e *Environment) (string, string, bool) {
 		return "must be empty if alarms is false", "set alarms to true, or leave the topic out", false
 	}
 	a, ok := parseARN(e.AlarmTopic)
-	ok = ok && a.service == "sns" && accountPattern.MatchString(a.account) && topicPattern.MatchString(a.resource)
+	ok = ok && a.service == "sns" && isAccount(a.account) && topicPattern.MatchString(a.resource)
 	if ok && a.region != e.AWSRegion {
 		return fmt.Sprintf("must be a topic in awsRegion, %s", e.AWSRegion), "an alarm can only notify topics in its own region", false
 	}
@@ -51,7 +51,7 @@ func checkKMSKey(e *Environment) (string, string, bool) {
 	}
 	rule := fmt.Sprintf("must be the ARN of a KMS key, such as arn:aws:kms:%s:%s:key/1234abcd-12ab-34cd-56ef-1234567890ab", e.AWSRegion, e.AWSAccount)
 	a, ok := parseARN(e.KMSKey)
-	ok = ok && a.service == "kms" && accountPattern.MatchString(a.account)
+	ok = ok && a.service == "kms" && isAccount(a.account)
 	switch {
 	case ok && strings.HasPrefix(a.resource, "alias/"):
 		return rule, "permissions are granted on keys, not on aliases; `aws kms describe-key --key-id " + a.resource + " --query KeyMetadata.Arn` prints the key's ARN", false

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
 
 const (
@@ -169,7 +171,7 @@ func TestTrustedRolesAndTheirProviders(t *testing.T) {
 	if got, want := env.ProviderOf("123456789012"), "a-provider-of-thirty-two-letters"; got != want {
 		t.Errorf("the own provider is %q, want %q", got, want)
 	}
-	if got, want := env.ProviderOf("210987654321"), "a-provider-of-thirt-210987654321"; got != want || len(got) > maxPool {
+	if got, want := env.ProviderOf("210987654321"), "a-provider-of-thirt-210987654321"; got != want || len(got) > names.MaxPool {
 		t.Errorf("the other provider is %q, want %q", got, want)
 	}
 }

@@ -13,6 +13,8 @@ package environment
 import (
 	"fmt"
 	"path/filepath"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
 
 // Namespace is the prefix of our keys in a Pulumi stack's configuration file;
@@ -157,7 +159,7 @@ func (g *GoogleAPIs) keys() map[string]*string {
 // AssumedRole returns the ARN that all sessions of the role share, and the value
 // of attribute.aws_role on Google's side: arn:aws:sts::ACCOUNT:assumed-role/ROLE.
 func (e Environment) AssumedRole() string {
-	return fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s", e.AWSAccount, e.Role)
+	return names.AssumedRole(e.AWSAccount, e.Role)
 }
 
 // Subject returns the google.subject of the function's sessions: the assumed role

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
 
 func TestMarks(t *testing.T) {
@@ -71,7 +73,7 @@ func TestMarksFitIntoDescriptions(t *testing.T) {
 	t.Parallel()
 	mark := Mark{strings.Repeat("e", maxName), strings.Repeat("o", maxOwner), time.Date(2026, 12, 31, 18, 0, 0, 0, time.FixedZone("", 9*3600))}
 	const description = 256 // IAM API reference, "projects.serviceAccounts" and "projects.locations.workloadIdentityPools"
-	longest := "Admits 100 roles, the first is " + strings.Repeat("r", maxRole) + " " + mark.String()
+	longest := "Admits 100 roles, the first is " + strings.Repeat("r", names.MaxRole) + " " + mark.String()
 	if len(longest) > description {
 		t.Errorf("%q has %d characters, more than %d", longest, len(longest), description)
 	}

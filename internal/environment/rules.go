@@ -7,25 +7,20 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 )
 
-// The limits of both clouds, each with the page that states it.
+// The limits of both clouds, each with the page that states it. Those of the names
+// of the federation are in names.
 const (
-	maxRole     = 64 // "IAM and AWS STS quotas"
 	maxFunction = 64 // Lambda API reference, "CreateFunction"
 
-	minServiceAccount, maxServiceAccount = 6, 30 // IAM API reference, "projects.serviceAccounts.create"
-	minProject, maxProject               = 6, 30 // "Creating and managing projects"
-	minPool, maxPool                     = 4, 32 // IAM API reference, "projects.locations.workloadIdentityPools.create"
-
-	minBucket, maxBucket = 3, 63 // "Bucket naming rules" (S3) and "Bucket names" (Cloud Storage)
-	maxDottedBucket      = 222   // "Bucket names" (Cloud Storage): names with dots
+	minBucket, maxBucket = 3, 63 // "Bucket naming rules" (S3)
 	maxObject            = 1024  // "Object names" (Cloud Storage) and "Naming Amazon S3 objects", bytes of UTF-8
 
 	minTimeout, maxTimeout = 1, 900     // "Lambda quotas", seconds
@@ -37,24 +32,17 @@ const (
 	// reference, "PutFunctionEventInvokeConfig".
 	DefaultAsyncRetries = 2
 
-	// MaxSubject is the longest google.subject, in bytes: IAM API reference,
-	// "projects.locations.workloadIdentityPools.providers", attributeMapping.
-	MaxSubject = 127
+	// MaxSubject is the longest google.subject, in bytes.
+	MaxSubject = names.MaxSubject
 )
 
 var (
-	namePattern           = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	suffixPattern         = regexp.MustCompile(`^(-[a-z0-9]+)+$`)
-	accountPattern        = regexp.MustCompile(`^[0-9]{12}$`)
-	regionPattern         = regexp.MustCompile(`^[a-z]{2}-[a-z]+-[0-9]$`)
-	projectPattern        = regexp.MustCompile(`^[a-z][a-z0-9-]*[a-z0-9]$`)
-	ownerPattern          = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]*$`)
-	rolePattern           = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]+$`)
-	functionPattern       = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	serviceAccountPattern = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])$`)
-	poolPattern           = regexp.MustCompile(`^[a-z0-9-]+$`)
-	gcsBucketPattern      = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*[a-z0-9]$`)
-	s3BucketPattern       = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`)
+	namePattern     = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	suffixPattern   = regexp.MustCompile(`^(-[a-z0-9]+)+$`)
+	regionPattern   = regexp.MustCompile(`^[a-z]{2}-[a-z]+-[0-9]$`)
+	ownerPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]*$`)
+	functionPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	s3BucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`)
 
 	// The values that CloudWatch Logs accepts: API reference, "PutRetentionPolicy".
 	retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
@@ -92,8 +80,11 @@ func sized(value string, pattern *regexp.Regexp, low, high int) bool {
 	return low <= len(value) && len(value) <= high && pattern.MatchString(value)
 }
 
-func checkAccount(e *Environment) (string, string, bool) {
-	return "must be 12 digits", "an account ID has no hyphens; quote it in the file, or a leading zero is lost", accountPattern.MatchString(e.AWSAccount)
+func checkAccount(e *Environment) (string, string, bool) { return names.Account(e.AWSAccount) }
+
+func isAccount(id string) bool {
+	_, _, ok := names.Account(id)
+	return ok
 }
 
 func checkRegion(e *Environment) (string, string, bool) {
@@ -103,14 +94,7 @@ func checkRegion(e *Environment) (string, string, bool) {
 	return "must be a region such as ap-northeast-1", "`aws ec2 describe-regions` lists them", regionPattern.MatchString(e.AWSRegion)
 }
 
-func checkProject(e *Environment) (string, string, bool) {
-	hint := "`gcloud projects list` prints the IDs"
-	if _, err := strconv.Atoi(e.GoogleProject); err == nil {
-		hint = "this looks like a project number; " + hint
-	}
-	return fmt.Sprintf("must be a project ID: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minProject, maxProject), hint,
-		sized(e.GoogleProject, projectPattern, minProject, maxProject)
-}
+func checkProject(e *Environment) (string, string, bool) { return names.Project(e.GoogleProject) }
 
 func checkSuffix(e *Environment) (string, string, bool) {
 	return "must be empty, or a hyphen and lower-case letters or digits, such as -pr7", "it is appended to names; start it with a hyphen", e.Suffix == "" || suffixPattern.MatchString(e.Suffix)
@@ -129,9 +113,7 @@ func checkExpires(e *Environment) (string, string, bool) {
 	return "must be empty, a day such as 2026-12-31, or a time such as 2026-12-31T18:00:00Z", "gcs-to-s3 init --ttl 72h calculates it", err == nil
 }
 
-func checkRole(e *Environment) (string, string, bool) {
-	return fmt.Sprintf("must be 1 to %d letters, digits and _+=,.@-", maxRole), "give only the name, without path or ARN", sized(e.Role, rolePattern, 1, maxRole)
-}
+func checkRole(e *Environment) (string, string, bool) { return names.Role(e.Role) }
 
 func checkFunction(e *Environment) (string, string, bool) {
 	return fmt.Sprintf("must be 1 to %d letters, digits, hyphens and underscores", maxFunction), "give only the name, not the ARN", sized(e.Function, functionPattern, 1, maxFunction)
@@ -141,33 +123,13 @@ func checkServiceAccount(e *Environment) (string, string, bool) {
 	if e.DirectAccess {
 		return "", "", true // checkDirect rejects any that is named
 	}
-	return fmt.Sprintf("must be a service account ID: %d to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen", minServiceAccount, maxServiceAccount),
-		fmt.Sprintf("it has %d characters; give the part before the @; with a suffix, give a shorter name here", len(e.ServiceAccount)),
-		sized(e.ServiceAccount, serviceAccountPattern, minServiceAccount, maxServiceAccount)
+	return names.ServiceAccount(e.ServiceAccount)
 }
 
-func checkPool(e *Environment) (string, string, bool)     { return poolRule(e.Pool) }
-func checkProvider(e *Environment) (string, string, bool) { return poolRule(e.Provider) }
+func checkPool(e *Environment) (string, string, bool)     { return names.Pool(e.Pool) }
+func checkProvider(e *Environment) (string, string, bool) { return names.Pool(e.Provider) }
 
-func poolRule(id string) (string, string, bool) {
-	return fmt.Sprintf("must be %d to %d lower-case letters, digits and hyphens, and not start with gcp-, which Google reserves", minPool, maxPool),
-		"the ID of a deleted pool or provider stays reserved for 30 days; use a new one for a test environment",
-		sized(id, poolPattern, minPool, maxPool) && !strings.HasPrefix(id, "gcp-")
-}
-
-func checkSourceBucket(e *Environment) (string, string, bool) {
-	name := e.SourceBucket
-	longest := maxBucket
-	if strings.Contains(name, ".") {
-		longest = maxDottedBucket
-	}
-	ok := sized(name, gcsBucketPattern, minBucket, longest) && !isIP(name) && !strings.HasPrefix(name, "goog") && !strings.Contains(name, "google")
-	for _, part := range strings.Split(name, ".") {
-		ok = ok && part != "" && len(part) <= maxBucket
-	}
-	return fmt.Sprintf("must be a Cloud Storage bucket name: %d to %d lower-case letters, digits, hyphens, underscores and dots, starting and ending with a letter or digit, without google in it", minBucket, maxBucket),
-		"give only the name, without gs://", ok
-}
+func checkSourceBucket(e *Environment) (string, string, bool) { return names.Bucket(e.SourceBucket) }
 
 func checkDestinationBucket(e *Environment) (string, string, bool) {
 	name := e.DestinationBucket
@@ -257,15 +219,9 @@ func endpointRule(value func(*Environment) string) check {
 // checkSubject checks the two names against the one limit that neither cloud
 // reports before the first token request.
 func checkSubject(e *Environment) []Problem {
-	n := len(e.Subject())
-	if n <= MaxSubject {
+	rule, hint, ok := names.Subject(e.AWSAccount, e.Role, e.Function, "function")
+	if ok {
 		return nil
 	}
-	return []Problem{{
-		Field: "role",
-		Value: e.Role,
-		Rule:  fmt.Sprintf("must keep google.subject to at most %d bytes: %s has %d", MaxSubject, e.Subject(), n),
-		Hint: fmt.Sprintf("%d (arn:aws:sts::%s:assumed-role/) + %d (role) + 1 + %d (function) = %d; shorten role or function by %d",
-			n-len(e.Role)-len(e.Function)-1, e.AWSAccount, len(e.Role), len(e.Function), n, n-MaxSubject),
-	}}
+	return []Problem{{Field: "role", Value: e.Role, Rule: rule, Hint: hint}}
 }

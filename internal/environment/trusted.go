@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
 
 // maxTrusted keeps the condition of a provider within 4096 characters (IAM API
@@ -37,17 +39,18 @@ func (e Environment) parseTrusted() (roles []AWSRole, rule, hint string) {
 			account, name = e.AWSAccount, text
 		}
 		role := AWSRole{account, name}
+		_, _, named := names.Role(name)
 		switch {
-		case !accountPattern.MatchString(account):
+		case !isAccount(account):
 			return nil, form, fmt.Sprintf("in %q the account must be 12 digits; do not give an ARN or a path", text)
-		case !sized(name, rolePattern, 1, maxRole):
-			return nil, form, fmt.Sprintf("in %q the role must be 1 to %d letters, digits and _+=.@-; do not give an ARN or a path", text, maxRole)
+		case !named:
+			return nil, form, fmt.Sprintf("in %q the role must be 1 to %d letters, digits and _+=.@-; do not give an ARN or a path", text, names.MaxRole)
 		case role == AWSRole{e.AWSAccount, e.Role}:
 			return nil, "must not name the function's own role", e.Role + " is always trusted; leave it out"
 		case slices.Contains(roles, role):
 			return nil, "must name each role once", fmt.Sprintf("%s of account %s is listed twice", name, account)
 		case e.ProviderOf(account) == e.Provider && account != e.AWSAccount:
-			return nil, form, fmt.Sprintf("the provider of account %s would have the id %s, as the function's own; choose another provider", account, e.Provider)
+			return nil, form, fmt.Sprintf("the provider of account %s would have the ID %s, as the function's own; choose another provider", account, e.Provider)
 		}
 		roles = append(roles, role)
 	}
@@ -81,6 +84,6 @@ func (e Environment) ProviderOf(account string) string {
 	if account == e.AWSAccount {
 		return e.Provider
 	}
-	beginning := e.Provider[:min(len(e.Provider), maxPool-len(account)-1)]
+	beginning := e.Provider[:min(len(e.Provider), names.MaxPool-len(account)-1)]
 	return strings.TrimRight(beginning, "-") + "-" + account
 }

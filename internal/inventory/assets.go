@@ -6,21 +6,18 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// asset is a file that the CDK put into its bucket.
+// asset is a file that the CDK uploaded to its bucket.
 type asset struct{ bucket, key string }
 
 // assets are the files in the CDK's bucket.
@@ -30,67 +27,70 @@ type assets struct {
 	templates []template
 }
 
-// template is a CloudFormation template, as far as it tells whose it is.
+// template is what a CloudFormation template says about its environment.
 type template struct {
 	key     string   // in the bucket
-	made    string   // the role or function that it makes; empty if there is none
+	made    string   // the role or function that it creates; empty if there is none
 	bundles []string // keys of the bundles that it names
 }
 
-// ahead is how long before a stack's creation its first template may have been put.
+// ahead is how long before a stack's creation its first template may have been
+// uploaded.
 const ahead = time.Hour
 
 // maxTemplate is the largest template, in bytes: AWS CloudFormation User Guide,
 // "Understand CloudFormation quotas".
 const maxTemplate = 1 << 20
 
-// begun is when the first template of a stack may have been put.
+// begun is when the first template of a stack may have been uploaded, at the earliest.
 func begun(s cfntypes.Stack) time.Time { return aws.ToTime(s.CreationTime).Add(-ahead) }
 
-// readAssets lists the CDK's bucket, and reads the templates in it that may be of
-// one of the stacks. A bucket that may not be looked at shows none.
-func readAssets(ctx context.Context, cfg aws.Config, env environment.Environment, stacks []cfntypes.Stack) (assets, error) {
+// readAssets lists the CDK's bucket, and reads the templates in it that may belong to
+// one of the stacks.
+func (s *survey) readAssets(ctx context.Context, cfg aws.Config, env environment.Environment, stacks []cfntypes.Stack) assets {
 	if len(stacks) == 0 {
-		return assets{}, nil
+		return assets{}
 	}
 	since := begun(slices.MinFunc(stacks, func(a, b cfntypes.Stack) int { return begun(a).Compare(begun(b)) }))
 	a := assets{bucket: clouds.AssetBucket(env), put: map[string]time.Time{}}
-	store := s3.NewFromConfig(cfg)
-	pages := s3.NewListObjectsV2Paginator(store, &s3.ListObjectsV2Input{Bucket: &a.bucket, ExpectedBucketOwner: &env.AWSAccount})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return assets{}, ctx.Err()
+	objects := clouds.S3Objects(ctx, cfg, a.bucket, env.AWSAccount)
+	if s.unknown("AWS", KindAsset, "in "+a.bucket, objects.Err()) {
+		return assets{}
+	}
+	for _, object := range objects.Thing { // none without a bucket
+		key, at := aws.ToString(object.Key), aws.ToTime(object.LastModified)
+		a.put[key] = at
+		if !strings.HasSuffix(key, ".json") || !at.After(since) || aws.ToInt64(object.Size) > maxTemplate {
+			continue
 		}
-		for _, object := range page.Contents {
-			key, at := aws.ToString(object.Key), aws.ToTime(object.LastModified)
-			a.put[key] = at
-			if !strings.HasSuffix(key, ".json") || !at.After(since) || aws.ToInt64(object.Size) > maxTemplate {
-				continue
-			}
-			if t, err := fetchTemplate(ctx, store, a.bucket, key); err == nil && t.made != "" {
-				a.templates = append(a.templates, t)
-			}
+		body := clouds.S3Object(ctx, cfg, a.bucket, key, maxTemplate)
+		if s.unknown("AWS", KindAsset, a.bucket+"/"+key, body.Err()) || body.Absent() {
+			continue
+		}
+		if t, err := readTemplate(body.Thing); err == nil && t.made != "" {
+			t.key = key
+			a.templates = append(a.templates, t)
 		}
 	}
-	return a, nil
+	return a
 }
 
-// of are the files that deployments of a stack put: templates, and the bundles that
-// those name. The present template is the stack's own; earlier ones are those not
-// older than the stack that make the same role or function.
-func (a assets) of(ctx context.Context, client *cloudformation.Client, stack cfntypes.Stack) ([]Item, error) {
+// assetsOf adds the files that deployments of a stack uploaded: templates, and the
+// bundles that those name. The present template is the stack's own; earlier ones are
+// those not older than the stack that create the same role or function.
+func (s *survey) assetsOf(ctx context.Context, cfg aws.Config, a assets, stack cfntypes.Stack) {
 	name := aws.ToString(stack.StackName)
-	out, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &name})
-	if err != nil {
-		return nil, fmt.Errorf("reading the template of %s: %w", name, err)
+	answer := clouds.StackTemplate(ctx, cfg, name)
+	if s.unknown("AWS", KindAsset, "of "+name, answer.Err()) || answer.Absent() {
+		return
 	}
-	body := []byte(aws.ToString(out.TemplateBody))
+	body := []byte(answer.Thing)
 	present, err := readTemplate(body)
 	if err != nil {
-		return nil, fmt.Errorf("reading the template of %s: %w", name, err)
+		s.errs = append(s.errs, fmt.Errorf("reading the template of %s: %w", name, err))
+		return
 	}
-	sum := sha256.Sum256(body) // by which the CDK calls it
+	sum := sha256.Sum256(body) // after which the CDK names it
 	keys := append(present.bundles, hex.EncodeToString(sum[:])+".json")
 	for _, t := range a.templates {
 		if t.made == present.made && a.put[t.key].After(begun(stack)) {
@@ -98,28 +98,11 @@ func (a assets) of(ctx context.Context, client *cloudformation.Client, stack cfn
 		}
 	}
 	slices.Sort(keys)
-	var items []Item
 	for _, key := range slices.Compact(keys) {
 		if at, ok := a.put[key]; ok {
-			items = append(items, Item{Cloud: "AWS", Kind: KindAsset, Name: a.bucket + "/" + key, State: "stored", Detail: "of " + name, Created: at, asset: asset{a.bucket, key}})
+			s.add(Item{Cloud: "AWS", Kind: KindAsset, Name: a.bucket + "/" + key, State: "stored", Detail: "of " + name, Created: at, asset: asset{a.bucket, key}})
 		}
 	}
-	return items, nil
-}
-
-func fetchTemplate(ctx context.Context, store *s3.Client, bucket, key string) (template, error) {
-	out, err := store.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
-	if err != nil {
-		return template{}, err
-	}
-	defer out.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(out.Body, maxTemplate))
-	if err != nil {
-		return template{}, err
-	}
-	t, err := readTemplate(body)
-	t.key = key
-	return t, err
 }
 
 func readTemplate(body []byte) (template, error) {
@@ -133,7 +116,7 @@ func readTemplate(body []byte) (template, error) {
 		return template{}, err
 	}
 	text := func(raw json.RawMessage) (s string) {
-		_ = json.Unmarshal(raw, &s) // what is computed is no name of ours
+		_ = json.Unmarshal(raw, &s) // a computed value is no name of ours
 		return s
 	}
 	var t template

@@ -2,13 +2,10 @@ package inventory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"google.golang.org/api/cloudresourcemanager/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -29,49 +26,58 @@ const (
 )
 
 // ofGoogle asks Google Cloud.
-func ofGoogle(ctx context.Context, g *clouds.Google, env environment.Environment) ([]Item, error) {
-	var items []Item
-	var errs []error
-	note := func(what string, err error) bool {
-		errs = append(errs, wrap("asking for "+what, err))
-		return err == nil
-	}
-	project, err := g.Projects.Projects.Get(env.GoogleProject).Context(ctx).Do()
+func (s *survey) ofGoogle(ctx context.Context, g *clouds.Google, env environment.Environment) {
 	number := "-"
-	if note("the project "+env.GoogleProject, err) {
-		number = fmt.Sprint(project.ProjectNumber)
+	switch project := g.Project(ctx); {
+	case project.There():
+		number = fmt.Sprint(project.Thing.ProjectNumber)
+	case project.Absent():
+		s.errs = append(s.errs, fmt.Errorf("the project %s does not exist", env.GoogleProject))
+	default:
+		s.errs = append(s.errs, project.Err())
 	}
-	if !env.DirectAccess { // which has none
-		account, err := g.IAM.Projects.ServiceAccounts.Get(g.ServiceAccount()).Context(ctx).Do()
-		if note("the service account "+env.ServiceAccount, err) && ours(account.Description, env) {
+	if email := env.ServiceAccountEmail(); email != "" { // direct access needs none
+		account := g.AccountByEmail(ctx, email)
+		if !s.unknown("Google", KindServiceAccount, email, account.Err()) && account.There() && ours(account.Thing.Description, env) {
 			state := "ENABLED"
-			if account.Disabled {
+			if account.Thing.Disabled {
 				state = "DISABLED"
 			}
-			items = append(items, Item{Cloud: "Google", Kind: KindServiceAccount, Name: account.Email, State: state})
+			s.add(Item{Cloud: "Google", Kind: KindServiceAccount, Name: email, State: state})
 		}
 	}
-	pool, err := g.IAM.Projects.Locations.WorkloadIdentityPools.Get(g.Pool()).Context(ctx).Do()
-	if note("the pool "+env.Pool, err) && ours(pool.Description, env) {
-		for _, id := range env.Providers() {
-			provider, err := g.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Get(g.Pool() + "/providers/" + id).Context(ctx).Do()
-			if note("the provider "+id, err) {
-				items = append(items, kept(Item{Cloud: "Google", Kind: KindProvider, Name: env.Pool + "/" + id}, provider.State, provider.Disabled, provider.ExpireTime))
-			}
-		}
-		items = append(items, kept(Item{Cloud: "Google", Kind: KindPool, Name: env.Pool}, pool.State, pool.Disabled, pool.ExpireTime))
-	}
-	bindings, err := grants{g: g, project: env.GoogleProject, number: number, pool: env.Pool, email: env.ServiceAccountEmail(), buckets: []string{env.SourceBucket}}.find(ctx)
-	return append(items, bindings...), errors.Join(append(errs, err)...)
+	s.federation(ctx, g, env)
+	grants{g: g, project: env.GoogleProject, number: number, pool: env.Pool, email: env.ServiceAccountEmail(), buckets: []string{env.SourceBucket}}.find(ctx, s)
 }
 
-// ours tells whether a description does not name another environment.
+// federation asks for the pool and its providers. If the pool cannot be seen, its
+// providers are asked for all the same.
+func (s *survey) federation(ctx context.Context, g *clouds.Google, env environment.Environment) {
+	pool := g.PoolByID(ctx, env.Pool)
+	if pool.Absent() || pool.There() && !ours(pool.Thing.Description, env) {
+		return
+	}
+	for _, id := range env.Providers() {
+		name := env.Pool + "/" + id
+		provider := g.ProviderByID(ctx, env.Pool, id)
+		if !s.unknown("Google", KindProvider, name, provider.Err()) && provider.There() {
+			p := provider.Thing
+			s.add(kept(Item{Cloud: "Google", Kind: KindProvider, Name: name}, p.State, p.Disabled, p.ExpireTime))
+		}
+	}
+	if !s.unknown("Google", KindPool, env.Pool, pool.Err()) {
+		p := pool.Thing
+		s.add(kept(Item{Cloud: "Google", Kind: KindPool, Name: env.Pool}, p.State, p.Disabled, p.ExpireTime))
+	}
+}
+
+// ours reports whether a description does not name another environment.
 func ours(description string, env environment.Environment) bool {
 	mark, ok := environment.FindMark(description)
 	return !ok || mark.Environment == env.Name
 }
 
-// kept completes the item of a pool or provider.
+// kept completes the item of a pool or provider, whose name outlives it.
 func kept(i Item, state string, disabled bool, expires string) Item {
 	i.State = state
 	if disabled && state == "ACTIVE" {
@@ -83,9 +89,8 @@ func kept(i Item, state string, disabled bool, expires string) Item {
 	return i
 }
 
-// grants are those to a service account, if there is one, to what is left of a
-// deleted one, and to the principals of a pool: on buckets, the project and the
-// service account.
+// grants searches for grants to a service account, if there is one, to a deleted one,
+// and to the principals of a pool: on buckets, the project and the service account.
 type grants struct {
 	g       *clouds.Google
 	project string // its id
@@ -95,59 +100,36 @@ type grants struct {
 	buckets []string
 }
 
-func (s grants) find(ctx context.Context) ([]Item, error) {
-	federated := fmt.Sprintf("://iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/", s.number, s.pool)
-	var items []Item
-	add := func(kind, on, role string, members []string) {
-		for _, member := range members {
-			item := Item{Cloud: "Google", Kind: KindBinding, Name: member, State: "granted", Detail: role + " on the " + kind + " " + strings.TrimSuffix(on, ".iam.gserviceaccount.com"), binding: binding{kind, on, role, member}}
-			switch {
-			case strings.HasPrefix(member, "deleted:serviceAccount:"+s.email+"?uid="):
-				item.State = "dangling"
-			case member != "serviceAccount:"+s.email && !strings.Contains(member, federated):
-				continue
-			}
-			items = append(items, item)
+func (q grants) find(ctx context.Context, s *survey) {
+	federated := fmt.Sprintf("://iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/", q.number, q.pool)
+	add := func(kind, on string, policy clouds.Answer[[]clouds.Binding]) {
+		where := "the " + kind + " " + strings.TrimSuffix(on, ".iam.gserviceaccount.com")
+		if s.unknown("Google", KindBinding, "on "+where, policy.Err()) {
+			return
 		}
-	}
-	var errs []error
-	if s.email != "" {
-		account, err := s.g.IAM.Projects.ServiceAccounts.GetIamPolicy("projects/" + s.project + "/serviceAccounts/" + s.email).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
-		errs = append(errs, wrap("reading the policy of the service account "+s.email, err))
-		if err == nil {
-			for _, b := range account.Bindings {
-				add(onAccount, s.email, b.Role, b.Members)
+		for _, b := range policy.Thing { // none where what it is on is absent
+			for _, member := range b.Members {
+				item := Item{Cloud: "Google", Kind: KindBinding, Name: member, State: "granted", Detail: b.Role + " on " + where, binding: binding{kind, on, b.Role, member}}
+				switch {
+				case strings.HasPrefix(member, "deleted:serviceAccount:"+q.email+"?uid="):
+					item.State = "dangling"
+				case member != "serviceAccount:"+q.email && !strings.Contains(member, federated):
+					continue
+				}
+				s.add(item)
 			}
 		}
 	}
-	for _, name := range s.buckets {
-		bucket, err := s.g.Storage.Buckets.GetIamPolicy(name).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
-		errs = append(errs, wrap("reading the policy of the bucket "+name, err))
-		if err == nil {
-			for _, b := range bucket.Bindings {
-				add(onBucket, name, b.Role, b.Members)
-			}
-		}
+	if q.email != "" {
+		add(onAccount, q.email, q.g.AccountPolicy(ctx, q.email))
 	}
-	whole, err := s.g.Projects.Projects.GetIamPolicy(s.project, &cloudresourcemanager.GetIamPolicyRequest{Options: &cloudresourcemanager.GetPolicyOptions{RequestedPolicyVersion: 3}}).Context(ctx).Do()
-	errs = append(errs, wrap("reading the policy of the project "+s.project, err))
-	if err == nil {
-		for _, b := range whole.Bindings {
-			add(onProject, s.project, b.Role, b.Members)
-		}
+	for _, name := range q.buckets {
+		add(onBucket, name, q.g.BucketPolicy(ctx, name))
 	}
-	return items, errors.Join(errs...)
+	add(onProject, q.project, q.g.ProjectPolicy(ctx))
 }
 
-// wrap says what an error was about; that nothing exists is none.
-func wrap(what string, err error) error {
-	if err == nil || clouds.Missing(err) {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
-}
-
-// without takes one member out of a role's bindings, and tells whether it was in.
+// without takes one member out of a role's bindings, and reports whether it was in.
 func without[B any](bindings []B, role, member string, of func(B) (string, *[]string)) ([]B, bool) {
 	found := false
 	for _, b := range bindings {

@@ -1,8 +1,8 @@
-// Package inventory asks both clouds what of an environment is there: for the plan
-// and the remains of a tear-down, for a status, and for a list of all environments,
-// also of those whose files and state are lost. The clouds' own answers count, not
-// what an engine remembers. It removes only what no engine can: what the state of
-// a lost engine held, and grants that outlived what they were made to.
+// Package inventory lists what exists of an environment in both clouds: before and
+// after a tear-down, for a status, and for a list of all environments, including those
+// whose files and state are lost. The clouds' own answers count, not an engine's state. What cannot be seen is listed as unknown and is an error: it
+// is never taken for absent. It removes only what no engine can: what the state of a
+// lost engine held, and grants that outlived what they were made to.
 package inventory
 
 import (
@@ -15,8 +15,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -36,24 +34,27 @@ const (
 	KindBinding        = "binding"
 )
 
-// Item is one thing that exists in a cloud.
+// Unknown is the state of an item that cannot be seen; its detail says why.
+const Unknown = "unknown"
+
+// Item is one thing that exists in a cloud, or may exist but cannot be seen.
 type Item struct {
 	Cloud   string    `json:"cloud"` // AWS or Google
 	Kind    string    `json:"kind"`
 	Name    string    `json:"name"`
-	State   string    `json:"state"`            // as the cloud calls it
+	State   string    `json:"state"`            // as the cloud calls it, or Unknown
 	Detail  string    `json:"detail,omitempty"` // for people
 	Created time.Time `json:"created,omitzero"`
-	Freed   time.Time `json:"freed,omitzero"` // of a deleted one: when its name is free again
+	Freed   time.Time `json:"freed,omitzero"` // of a deleted item: when its name is free again
 
 	asset   asset
 	binding binding
 }
 
-// Deleted tells whether an item is only a name that Google still keeps.
+// Deleted reports whether an item is only a name that Google still reserves.
 func (i Item) Deleted() bool { return !i.Freed.IsZero() }
 
-// OfStack tells whether an item is part of a stack, and goes with it alone.
+// OfStack reports whether an item is part of a stack, and is only deleted with it.
 func (i Item) OfStack() bool {
 	return i.Kind == KindRole || i.Kind == KindFunction || i.Kind == KindResource
 }
@@ -66,21 +67,43 @@ func (i Item) String() string {
 	return s
 }
 
-// Clouds are the clients that are asked.
-type Clouds struct {
-	AWS    aws.Config
-	Google *clouds.Google
+// Of lists what exists of an environment, in the order in which it is taken
+// down: bindings, function, federation, role. The error says what cannot be seen,
+// which is also listed, as items whose state is Unknown.
+func Of(ctx context.Context, c clouds.Pair, env environment.Environment) ([]Item, error) {
+	var s survey
+	s.ofGoogle(ctx, c.Google, env)
+	s.ofAWS(ctx, c.AWS, env)
+	slices.SortStableFunc(s.items, func(a, b Item) int { return rank(a, env) - rank(b, env) })
+	return s.items, clouds.Join(s.errs...)
 }
 
-// Of lists what of an environment is there, in the order in which it is taken
-// down: bindings, function, federation, role. The error tells what could not be
-// asked; the items are those that could.
-func Of(ctx context.Context, c Clouds, env environment.Environment) ([]Item, error) {
-	onGoogle, googleErr := ofGoogle(ctx, c.Google, env)
-	onAWS, awsErr := ofAWS(ctx, c.AWS, env)
-	items := append(onGoogle, onAWS...)
-	slices.SortStableFunc(items, func(a, b Item) int { return rank(a, env) - rank(b, env) })
-	return items, errors.Join(googleErr, awsErr)
+// survey is what both clouds say of an environment.
+type survey struct {
+	items []Item
+	errs  []error
+}
+
+func (s *survey) add(items ...Item) { s.items = append(s.items, items...) }
+
+// unknown notes what cannot be seen; it reports whether that is so.
+func (s *survey) unknown(cloud, kind, name string, err error) bool {
+	if err == nil {
+		return false
+	}
+	s.add(unknown(cloud, kind, name, err))
+	s.errs = append(s.errs, err)
+	return true
+}
+
+// unknown is the item of what cannot be seen.
+func unknown(cloud, kind, name string, err error) Item {
+	why := err.Error()
+	var unseen *clouds.Unseen
+	if errors.As(err, &unseen) {
+		why = unseen.Why()
+	}
+	return Item{Cloud: cloud, Kind: kind, Name: name, State: Unknown, Detail: why}
 }
 
 func rank(i Item, env environment.Environment) int {
@@ -95,7 +118,8 @@ func rank(i Item, env environment.Environment) int {
 	return 1
 }
 
-// Left are the items that are not just names which Google still keeps.
+// Left are the items that are more than names which Google still reserves. What cannot
+// be seen may be left.
 func Left(items []Item) []Item {
 	return slices.DeleteFunc(slices.Clone(items), Item.Deleted)
 }
@@ -113,10 +137,10 @@ func Write(w io.Writer, items []Item) error {
 	return table.Flush()
 }
 
-// hashShown is how much of a hash people are shown.
+// hashShown is how many characters of a hash are shown.
 const hashShown = 12
 
-// short leaves out of a name what the environment makes plain.
+// short is the name without the parts that the environment makes obvious.
 func (i Item) short() string {
 	switch i.Kind {
 	case KindBinding:

@@ -21,21 +21,20 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // clients are the administrators' clients of both local clouds.
-func clients(t *testing.T, s *sandbox.Sandbox, env environment.Environment) Clouds {
+func clients(t *testing.T, s *sandbox.Sandbox, env environment.Environment) clouds.Pair {
 	t.Helper()
 	env.Google = environment.GoogleAPIs{
-		IAM: s.GoogleURL + "/v1/", ResourceManager: s.GoogleURL + "/v1/", Storage: s.GoogleURL + "/storage/v1/", AccessToken: s.Google.AdminToken(),
+		IAM: s.GoogleURL + "/v1/", ResourceManager: s.GoogleURL + "/v1/", ServiceUsage: s.GoogleURL + "/v1/", Storage: s.GoogleURL + "/storage/v1/", AccessToken: s.Google.AdminToken(),
 	}
 	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Clouds{AWS: s.AWSConfig(s.AWS.Admin()), Google: g}
+	return clouds.Pair{AWS: s.AWSConfig(s.AWS.Admin()), Google: g}
 }
 
 // shown are items as people see them.
@@ -112,7 +111,7 @@ func TestOf(t *testing.T) {
 	if left := shown(Left(got)); len(left) != 1 || !got[0].Deleted() || got[0].Freed.Before(time.Now().Add(29*24*time.Hour)) {
 		t.Errorf("left are %v of %+v", left, got)
 	}
-	if err := Remove(t.Context(), both, got[2]); err == nil || err.Error() != "removing the role gcs-to-s3-role: it goes with its stack alone" {
+	if err := Remove(t.Context(), both, got[2]); err == nil || err.Error() != "removing the role gcs-to-s3-role: it is only deleted with its stack" {
 		t.Errorf("removing a role: %v", err)
 	}
 	var policy struct{ Bindings []struct{ Members []string } }
@@ -145,7 +144,7 @@ func TestOthersAreLeftAlone(t *testing.T) {
 
 func TestOfNothing(t *testing.T) {
 	t.Parallel()
-	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir(), Services: google.NewProject})
+	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,17 +155,30 @@ func TestOfNothing(t *testing.T) {
 	}
 	both := clients(t, s, env)
 	if items, err := Of(t.Context(), both, env); err != nil || len(items) > 0 {
-		t.Errorf("of a new project: %v, %v", items, err)
+		t.Errorf("of nothing: %v, %v", items, err)
 	}
 	if all, err := All(t.Context(), both, env); err != nil || len(all) > 0 {
-		t.Errorf("in a new project: %v, %v", all, err)
+		t.Errorf("with nothing: %v, %v", all, err)
 	}
-	// What cannot be asked is said, and does not count as nothing.
-	key := s.AWS.Admin()
-	key.SecretAccessKey = "wrong"
-	both.AWS = s.AWSConfig(key)
-	if _, err := Of(t.Context(), both, env); err == nil || !strings.Contains(err.Error(), "asking for the stack gcs-to-s3-dev-role: ") || !strings.Contains(err.Error(), "asking for the role gcs-to-s3-role: ") {
-		t.Errorf("with a wrong key: %v", err)
+}
+
+// stack creates a stack of an environment, or one without a mark.
+func stack(t *testing.T, both clouds.Pair, name string, mark environment.Mark) {
+	t.Helper()
+	var tags []cfntypes.Tag
+	if mark.Environment != "" {
+		for key, value := range mark.Tags() {
+			tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
+		}
+	}
+	client := cloudformation.NewFromConfig(both.AWS)
+	body := `{"Resources":{"Parameter":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}}}`
+	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, Tags: tags, TemplateBody: &body}); err != nil {
+		t.Fatal(err)
+	}
+	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = time.Millisecond })
+	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -176,21 +188,9 @@ func TestAll(t *testing.T) {
 	c := integration.New(t, sandbox.Options{})
 	both := clients(t, c.Sandbox, c.Env)
 	mark := environment.Mark{Environment: "pr-7", Owner: "alice", Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
-	var tags []cfntypes.Tag
-	for key, value := range mark.Tags() {
-		tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
-	}
-	stacks := cloudformation.NewFromConfig(both.AWS)
-	for name, tags := range map[string][]cfntypes.Tag{"gcs-to-s3-pr-7-role": tags, "gcs-to-s3-pr-7-function": tags, "others": nil} {
-		body := `{"Resources":{"Parameter":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}}}`
-		if _, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, Tags: tags, TemplateBody: &body}); err != nil {
-			t.Fatal(err)
-		}
-		waiter := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = time.Millisecond })
-		if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute); err != nil {
-			t.Fatal(err)
-		}
-	}
+	stack(t, both, "gcs-to-s3-pr-7-role", mark)
+	stack(t, both, "gcs-to-s3-pr-7-function", mark)
+	stack(t, both, "others", environment.Mark{})
 	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "x " + mark.String()}, nil)
 	c.Call(t, "PATCH", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), map[string]any{"serviceAccount": map[string]any{"description": mark.String()}, "updateMask": "description"}, nil)
 
@@ -220,8 +220,8 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// TestAssets finds the files of the present deployment and of earlier ones, and
-// nobody else's.
+// TestAssets finds the files of the present deployment and of earlier ones, and no
+// others.
 func TestAssets(t *testing.T) {
 	t.Parallel()
 	c := integration.New(t, sandbox.Options{})
@@ -238,22 +238,19 @@ func TestAssets(t *testing.T) {
 	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	stack, err := Stack(t.Context(), stacks, name)
-	if err != nil {
-		t.Fatal(err)
+	stack := clouds.Stack(t.Context(), both.AWS, name)
+	if !stack.There() {
+		t.Fatal(stack.Err())
 	}
 	assets := func() []string {
 		t.Helper()
-		files, err := readAssets(t.Context(), both.AWS, c.Env, []cfntypes.Stack{*stack})
-		if err != nil {
-			t.Fatal(err)
-		}
-		items, err := files.of(t.Context(), stacks, *stack)
-		if err != nil {
-			t.Fatal(err)
+		var found survey
+		found.assetsOf(t.Context(), both.AWS, found.readAssets(t.Context(), both.AWS, c.Env, []cfntypes.Stack{stack.Thing}), stack.Thing)
+		if len(found.errs) > 0 {
+			t.Fatal(found.errs)
 		}
 		keys := []string{}
-		for _, i := range items {
+		for _, i := range found.items {
 			keys = append(keys, i.asset.key)
 		}
 		return keys

@@ -7,32 +7,24 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"google.golang.org/api/storage/v1"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// RemoveLost takes down an environment whose file is lost, so that no engine can:
-// its stacks through CloudFormation, and Google's side through its APIs, bindings
-// first. env tells account and project, no more. say is told of each removal.
-func RemoveLost(ctx context.Context, c Clouds, env environment.Environment, f Found, say func(Item)) error {
-	project, err := c.Google.Projects.Projects.Get(env.GoogleProject).Context(ctx).Do()
-	if err != nil {
-		return fmt.Errorf("asking for the project %s: %w", env.GoogleProject, err)
+// RemoveLost takes down an environment whose file is lost, so that no engine can do
+// it: its stacks through CloudFormation, and Google's side through its APIs, bindings
+// first. Of env only account, region and project are used. say is called with each item.
+func RemoveLost(ctx context.Context, c clouds.Pair, env environment.Environment, f Found, say func(Item)) error {
+	project, buckets := c.Google.Project(ctx), c.Google.Buckets(ctx) // which bucket it read is not recorded
+	if err := clouds.Join(project.Err(), buckets.Err()); err != nil {
+		return err
 	}
-	// Nobody remembers which bucket it read.
-	var buckets []string
-	if err := c.Google.Storage.Buckets.List(env.GoogleProject).Pages(ctx, func(page *storage.Buckets) error {
-		for _, b := range page.Items {
-			buckets = append(buckets, b.Name)
-		}
-		return nil
-	}); err != nil {
-		return fmt.Errorf("listing the buckets of %s: %w", env.GoogleProject, err)
+	if project.Absent() {
+		return fmt.Errorf("the project %s does not exist", env.GoogleProject)
 	}
-	search := grants{g: c.Google, project: env.GoogleProject, number: fmt.Sprint(project.ProjectNumber), buckets: buckets}
+	search := grants{g: c.Google, project: env.GoogleProject, number: fmt.Sprint(project.Thing.ProjectNumber), buckets: buckets.Thing}
 	for _, i := range f.Items {
 		switch i.Kind {
 		case KindServiceAccount:
@@ -41,36 +33,27 @@ func RemoveLost(ctx context.Context, c Clouds, env environment.Environment, f Fo
 			search.pool = i.Name
 		}
 	}
-	bindings, err := search.find(ctx)
-	if err != nil {
-		return err
-	}
-	items := append(bindings, Left(f.Items)...)
-	client := cloudformation.NewFromConfig(c.AWS)
+	var s survey
+	search.find(ctx, &s)
+	s.add(Left(f.Items)...)
 	var stacks []cfntypes.Stack
 	for _, i := range Left(f.Items) {
 		if i.Kind != KindStack {
 			continue
 		}
-		stack, err := Stack(ctx, client, i.Name)
-		if err != nil {
-			return err
-		}
-		if stack != nil { // or it went meanwhile
-			stacks = append(stacks, *stack)
+		stack := clouds.Stack(ctx, c.AWS, i.Name)
+		if !s.unknown("AWS", KindStack, i.Name, stack.Err()) && stack.There() { // unless it was deleted meanwhile
+			stacks = append(stacks, stack.Thing)
 		}
 	}
-	files, err := readAssets(ctx, c.AWS, env, stacks)
-	if err != nil {
+	files := s.readAssets(ctx, c.AWS, env, stacks)
+	for _, stack := range stacks {
+		s.assetsOf(ctx, c.AWS, files, stack)
+	}
+	if err := clouds.Join(s.errs...); err != nil {
 		return err
 	}
-	for _, stack := range stacks {
-		assets, err := files.of(ctx, client, stack)
-		if err != nil {
-			return err
-		}
-		items = append(items, assets...)
-	}
+	items := s.items
 	slices.SortStableFunc(items, func(a, b Item) int { return lostRank(a) - lostRank(b) })
 	var errs []error
 	for _, i := range items {

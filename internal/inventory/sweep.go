@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -12,31 +11,33 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"google.golang.org/api/cloudresourcemanager/v1"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iam/v1"
 	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// How long a stack may take to go, and how often it is looked at.
+// How long the deletion of a stack may take, and the pauses between two looks at it.
 const (
 	stackPatience = 15 * time.Minute
 	shortest      = time.Second
 	longest       = 10 * time.Second
 )
 
-// Remove removes one item through its cloud's API. That it is gone already is as
-// good. A role or a function is its stack's, and is not removed by itself.
-func Remove(ctx context.Context, c Clouds, i Item) error {
+// Remove removes one item through its cloud's API. It is no error if the item is gone
+// already. A role or a function belongs to its stack, and is not removed by itself.
+func Remove(ctx context.Context, c clouds.Pair, i Item) error {
 	err := remove(ctx, c, i)
-	if err == nil || clouds.Missing(err) {
+	if err == nil || clouds.Absent(err) {
 		return nil
 	}
 	return fmt.Errorf("removing the %s %s: %w", i.Kind, i.Name, err)
 }
 
-func remove(ctx context.Context, c Clouds, i Item) error {
+func remove(ctx context.Context, c clouds.Pair, i Item) error {
+	if i.State == Unknown {
+		return errors.New("it cannot be seen: " + i.Detail)
+	}
 	switch i.Kind {
 	case KindStack:
 		client := cloudformation.NewFromConfig(c.AWS)
@@ -48,15 +49,12 @@ func remove(ctx context.Context, c Clouds, i Item) error {
 		}).Wait(ctx, &cloudformation.DescribeStacksInput{StackName: &i.Name}, stackPatience)
 	case KindLogGroup:
 		_, err := cloudwatchlogs.NewFromConfig(c.AWS).DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &i.Name})
-		if clouds.Code(err) == "ResourceNotFoundException" {
-			return nil
-		}
 		return err
 	case KindAsset:
 		_, err := s3.NewFromConfig(c.AWS).DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &i.asset.bucket, Key: &i.asset.key})
 		return err
 	case KindServiceAccount:
-		_, err := c.Google.IAM.Projects.ServiceAccounts.Delete("projects/-/serviceAccounts/" + i.Name).Context(ctx).Do()
+		_, err := c.Google.IAM.Projects.ServiceAccounts.Delete(c.Google.Account(i.Name)).Context(ctx).Do()
 		return err
 	case KindProvider:
 		pool, provider, _ := strings.Cut(i.Name, "/")
@@ -68,26 +66,21 @@ func remove(ctx context.Context, c Clouds, i Item) error {
 	case KindBinding:
 		return removeBinding(ctx, c.Google, i.binding)
 	}
-	return errors.New("it goes with its stack alone")
+	return errors.New("it is only deleted with its stack")
 }
 
-// conflicts is how often a change of a policy begins anew because somebody else's
+// conflicts is how often a change of a policy is started again because another change
 // came first: IAM documentation, "Manage access", read-modify-write.
 const conflicts = 10
 
 func removeBinding(ctx context.Context, g *clouds.Google, b binding) error {
 	var err error
 	for range conflicts {
-		if err = removeBindingOnce(ctx, g, b); !conflicted(err) {
+		if err = removeBindingOnce(ctx, g, b); !clouds.Conflicted(err) {
 			return err
 		}
 	}
 	return err
-}
-
-func conflicted(err error) bool {
-	var answer *googleapi.Error
-	return errors.As(err, &answer) && (answer.Code == http.StatusConflict || answer.Code == http.StatusPreconditionFailed)
 }
 
 func removeBindingOnce(ctx context.Context, g *clouds.Google, b binding) error {
@@ -115,7 +108,7 @@ func removeBindingOnce(ctx context.Context, g *clouds.Google, b binding) error {
 		_, err = g.Projects.Projects.SetIamPolicy(b.on, &cloudresourcemanager.SetIamPolicyRequest{Policy: policy}).Context(ctx).Do()
 		return err
 	}
-	account := "projects/-/serviceAccounts/" + b.on
+	account := g.Account(b.on)
 	policy, err := g.IAM.Projects.ServiceAccounts.GetIamPolicy(account).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
 	if err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
@@ -23,15 +22,15 @@ type Lifecycle struct {
 	Env      environment.Environment
 	CDK      engine.CDK
 	Pulumi   engine.Pulumi
-	Clouds   inventory.Clouds
+	Clouds   clouds.Pair
 	Progress *progress.Reporter
 }
 
 // New returns a lifecycle whose engines use the given executables and variables,
 // and report their output to the progress.
-func New(root string, env environment.Environment, cdk, pulumi string, environ []string, clouds inventory.Clouds, p *progress.Reporter) Lifecycle {
+func New(root string, env environment.Environment, cdk, pulumi string, environ []string, both clouds.Pair, p *progress.Reporter) Lifecycle {
 	return Lifecycle{
-		Root: root, Env: env, Clouds: clouds, Progress: p,
+		Root: root, Env: env, Clouds: both, Progress: p,
 		CDK:    engine.CDK{Path: cdk, Root: root, Env: env, Environ: environ, Each: p.Say},
 		Pulumi: engine.Pulumi{Path: pulumi, Root: root, Env: env, Environ: environ, Each: p.Say},
 	}

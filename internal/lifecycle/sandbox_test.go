@@ -444,7 +444,7 @@ func testComingBack(t *testing.T, p project) {
 		return string(out)
 	}
 	native("destroy", "--yes", "--skip-preview", "--non-interactive")
-	if out := native("preview", "--non-interactive"); !strings.Contains(out, "the workload identity pool "+env.Pool+" is deleted; an update brings it back") {
+	if out := native("preview", "--non-interactive"); !strings.Contains(out, "the workload identity pool "+env.Pool+" is deleted; an update undeletes it") {
 		t.Errorf("a preview does not tell that the pool is deleted:\n%s", out)
 	}
 	if out := native("up", "--yes", "--skip-preview", "--non-interactive"); !strings.Contains(out, "2 imported") {

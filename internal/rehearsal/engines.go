@@ -30,9 +30,9 @@ func preparePulumi(dir string, t toolchain.Set) error {
 }
 
 // Clouds returns clients with administrators' credentials.
-func (s *Stand) Clouds(ctx context.Context, env environment.Environment) (inventory.Clouds, error) {
+func (s *Stand) Clouds(ctx context.Context, env environment.Environment) (clouds.Pair, error) {
 	google, err := clouds.OpenGoogle(ctx, env, s.getenv)
-	return inventory.Clouds{AWS: s.admin(), Google: google}, err
+	return clouds.Pair{AWS: s.admin(), Google: google}, err
 }
 
 // Lifecycle returns the lifecycle of an environment whose file describes these clouds.

@@ -5,17 +5,17 @@ import (
 	"context"
 	"strings"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/access"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
 // state is what is known about a failure.
 type state int
 
 const (
-	unknown state = iota // nothing, or not to this person
-	granted              // what was refused is granted: the change is on its way
+	unknown state = iota // nothing
+	granted              // what was denied is granted: the change is on its way
 	missing              // it is a mistake
-	passing              // the service is busy
+	passing              // the service is temporarily unavailable
 )
 
 // verdict is the answer to the question: a change on its way, or a mistake?
@@ -23,12 +23,12 @@ type verdict struct {
 	state  state
 	reason string
 	cause  string // id of the cause, where the clouds name one
-	aws    bool   // it is AWS's change that is waited for
+	aws    bool   // it is a change on AWS's side
 }
 
 func missed(cause, reason string) verdict { return verdict{missing, reason, cause, false} }
 
-// hopAPIs are the APIs that the hops ask, and the causes that they are not enabled.
+// hopAPIs are the APIs that the hops call, and the causes for their being disabled.
 var hopAPIs = map[string][2]string{
 	HopSource: {"storage.googleapis.com", "storage-api"}, HopPrincipal: {"sts.googleapis.com", "sts-api"},
 	HopAccount: {"iamcredentials.googleapis.com", "credentials-api"}, HopRead: {"storage.googleapis.com", "storage-api"},
@@ -36,19 +36,22 @@ var hopAPIs = map[string][2]string{
 
 // ask asks the clouds about a failure.
 func (v *verification) ask(ctx context.Context, p problem) verdict {
-	a := access.Access{Environment: v.Environment, AWS: v.AWS, Google: v.Google, Number: v.number()}
+	a := diagnosis.Rights{Environment: v.Environment, AWS: v.AWS, Google: v.Google, Number: v.number()}
+	if p.cause != "" { // the answer itself says it
+		return missed(p.cause, p.why)
+	}
 	asks := symptomOf(p).asks
 	switch asks {
 	case askNothing:
 		return verdict{state: missing}
 	case askPasses:
-		return verdict{state: passing, reason: "the service says that it is busy"}
+		return verdict{state: passing, reason: "the service is temporarily unavailable"}
 	case askAPI:
 		api := hopAPIs[p.hop]
 		return verdictOf(a.API(ctx, api[0], api[1]))
 	case askAccount:
 		found := verdictOf(a.Account(ctx))
-		found.state = missing // waiting helps against neither
+		found.state = missing // waiting does not help
 		return found
 	case askTrust:
 		return verdictOf(a.Trust(ctx))
@@ -67,12 +70,12 @@ func (v *verification) ask(ctx context.Context, p problem) verdict {
 	return verdictOf(a.Writer(ctx, v.key))
 }
 
-func verdictOf(found access.Verdict) verdict {
-	states := map[access.State]state{access.Unknown: unknown, access.Granted: granted, access.Missing: missing}
+func verdictOf(found diagnosis.Verdict) verdict {
+	states := map[diagnosis.State]state{diagnosis.Unknown: unknown, diagnosis.Granted: granted, diagnosis.Missing: missing}
 	return verdict{states[found.State], found.Reason, found.Cause, found.AWS}
 }
 
-// disagreed tells whether the function's own words show that its bundle or its role
+// disagreed reports whether the function's own words show that its bundle or its role
 // are not the environment's.
 func (v *verification) disagreed() (verdict, bool) {
 	if arn := v.answer.identity(HopSession); arn != "" && !strings.HasPrefix(arn, v.Environment.AssumedRole()+"/") {

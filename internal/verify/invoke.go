@@ -34,13 +34,13 @@ func (a answer) identity(hop string) string {
 	return ""
 }
 
-// Codes of what the function answers that is no trace.
+// Codes of answers that are no trace.
 const (
 	codeNoTrace = "NoTrace"
 	codeUnknown = "Unknown"
 )
 
-// invoke has the function copy once, and returns the hops that it reached and the
+// invoke invokes the function once, and returns the hops that it reached and the
 // problem that stopped it.
 func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
 	event := map[string]any{"trace": true, "object": v.object, "key": v.key, "overwrite": "always",
@@ -57,7 +57,7 @@ func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
 	defer cancel()
 	got, err := v.function.Invoke(ctx, data)
 	if err != nil {
-		p := problemOf(HopFunction, err)
+		p := v.problemOf(ctx, HopFunction, err)
 		return nil, &p
 	}
 	if got.Failed {
@@ -78,10 +78,10 @@ func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
 	for _, h := range v.answer.Trace {
 		hop := Hop{Hop: h.Hop, Identity: h.Identity, Milliseconds: h.DurationMS, Attempts: h.Attempts, Outcome: outcomeOK}
 		if h.Error != "" {
-			p := problem{h.Hop, h.Status, h.Code, h.Error}
+			p := problem{hop: h.Hop, status: h.Status, code: h.Code, message: h.Error}
 			hop.fail(p)
 			if h.Hop != HopSession || v.answer.StatusCode != 200 {
-				failed = &p // the last one: what comes first may be a help to understand it
+				failed = &p // the last one; earlier ones can help to understand it
 			} else {
 				hop.Outcome = outcomeNote // no copy needs it
 			}
@@ -89,12 +89,12 @@ func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
 		hops = append(hops, hop)
 	}
 	if failed == nil && v.answer.StatusCode != 200 {
-		failed = &problem{HopFunction, 200, codeUnknown, fmt.Sprintf("it answered %.200s", got.Payload)}
+		failed = &problem{hop: HopFunction, status: 200, code: codeUnknown, message: fmt.Sprintf("it answered %.200s", got.Payload)}
 	}
 	return hops, failed
 }
 
-// linger is ctx that goes on for a while after its end.
+// linger is ctx with a grace period after its end.
 func linger(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

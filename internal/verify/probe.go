@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,22 +17,23 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
-// begin puts the probe, or looks at the object that takes its place.
+// begin uploads the probe, or looks up the object that is copied instead.
 func (v *verification) begin(ctx context.Context) bool {
 	bucket := v.Environment.SourceBucket
 	if v.Object != "" {
 		return v.step(ctx, HopSource, v.report.Source, func() error {
-			found, err := v.Google.Storage.Objects.Get(bucket, v.object).Context(ctx).Do()
-			if p := problemOf(HopSource, err); err != nil && p.status == http.StatusForbidden && symptomOf(p).asks == askNothing {
-				return nil // the function may see it, and says which generation it was
+			found := v.Google.Object(ctx, bucket, v.object)
+			var unseen *clouds.Unseen
+			switch {
+			case errors.As(found.Err(), &unseen) && unseen.Reason == clouds.Denied:
+				return nil // the function may be able to read it, and reports its generation
+			case found.There():
+				v.generation = found.Thing.Generation
 			}
-			if err == nil {
-				v.generation = found.Generation
-			}
-			return err
+			return found.Cause()
 		})
 	}
-	v.content = []byte("A probe of gcs-to-s3; it may be deleted: " + v.probe + "\n")
+	v.content = []byte("A probe of gcs-to-s3, which can be deleted: " + v.probe + "\n")
 	return v.step(ctx, HopSource, v.report.Source, func() error {
 		v.began = true
 		put, err := v.Google.Storage.Objects.Insert(bucket, &storage.Object{Name: v.probe, ContentType: "text/plain"}).
@@ -45,11 +45,11 @@ func (v *verification) begin(ctx context.Context) bool {
 	})
 }
 
-// small is the size up to which a copy is read, in bytes; of a larger one S3's own
-// sum has to do.
+// small is the size, in bytes, up to which a copy is read; for a larger one the
+// checksum that S3 reports has to do.
 const small = 1 << 20
 
-// check looks at the copy in S3.
+// check checks the copy in S3.
 func (v *verification) check(ctx context.Context) bool {
 	return v.step(ctx, HopChecked, v.report.Destination, func() error {
 		in := &s3.GetObjectInput{Bucket: &v.Environment.DestinationBucket, Key: &v.key, ChecksumMode: types.ChecksumModeEnabled}
@@ -95,8 +95,8 @@ type mismatch struct{ what, got, want string }
 
 func (m *mismatch) Error() string { return fmt.Sprintf("%s: %q, want %q", m.what, m.got, m.want) }
 
-// tidy removes the probe and its copy, also when ctx has ended. What was never made
-// is no failure.
+// tidy removes the probe and its copy, even if ctx has ended. What does not exist is no
+// failure.
 func (v *verification) tidy(ctx context.Context) bool {
 	if !v.began {
 		return true
@@ -107,7 +107,7 @@ func (v *verification) tidy(ctx context.Context) bool {
 		var errs []error
 		if v.content != nil {
 			err := v.Google.Storage.Objects.Delete(v.Environment.SourceBucket, v.probe).Context(ctx).Do()
-			if err != nil && !clouds.Missing(err) {
+			if err != nil && !clouds.Absent(err) {
 				v.report.Left = append(v.report.Left, "gs://"+v.Environment.SourceBucket+"/"+v.probe)
 				errs = append(errs, err)
 			}
@@ -116,7 +116,7 @@ func (v *verification) tidy(ctx context.Context) bool {
 		if v.version != "" && v.version != "null" {
 			in.VersionId = &v.version
 		}
-		if _, err := v.storage.DeleteObject(ctx, in); err != nil && clouds.Code(err) != "NoSuchBucket" {
+		if _, err := v.storage.DeleteObject(ctx, in); err != nil && !clouds.Absent(err) {
 			v.report.Left = append(v.report.Left, v.report.Destination)
 			errs = append(errs, err)
 		}

@@ -1,15 +1,13 @@
 package verify
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-	"google.golang.org/api/googleapi"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
 // problem is what stopped a hop.
@@ -18,6 +16,8 @@ type problem struct {
 	status  int // of HTTP; 0 when there was no answer
 	code    string
 	message string
+
+	cause, why string // where the answer itself is clear about it
 }
 
 func (p problem) Error() string { return p.message }
@@ -32,64 +32,28 @@ func (p problem) short() string {
 
 // Codes of errors that have none of their own.
 const (
-	codeCredentials = "NoCredentials" // the person's cannot be had or renewed
-	codeMismatch    = "Mismatch"      // the copy is not what it should be
+	codeCredentials = clouds.NoCredentials // the caller's cannot be obtained or renewed
+	codeMismatch    = "Mismatch"           // the copy is not what it should be
 )
 
-// problemOf reads what a client of either cloud returns to the person's own calls.
-func problemOf(hop string, err error) problem {
+// problemOf reads the error of one of the caller's own requests.
+func (v *verification) problemOf(ctx context.Context, hop string, err error) problem {
 	p := problem{hop: hop}
 	if err == nil {
 		return p
 	}
-	p.message = err.Error()
-	var (
-		google   *googleapi.Error
-		aws      smithy.APIError
-		response *smithyhttp.ResponseError
-		differs  *mismatch
-	)
-	switch {
-	case errors.As(err, &google):
-		p.status, p.code = google.Code, googleCode(google)
-		if google.Message != "" {
-			p.message = google.Message
+	var differs *mismatch
+	if errors.As(err, &differs) {
+		p.code, p.message = codeMismatch, err.Error()
+		return p
+	}
+	reply := clouds.ReplyOf(err)
+	p.status, p.code, p.message = reply.Status, reply.Code, reply.Message
+	if hop == HopSource || hop == HopRemoved {
+		unseen := v.Google.Unseen(ctx, v.report.Source, err)
+		if p.cause = diagnosis.CauseOf(unseen); p.cause != "" {
+			p.why = unseen.Why()
 		}
-	case errors.As(err, &aws):
-		p.code = aws.ErrorCode()
-		if errors.As(err, &response) {
-			p.status = response.HTTPStatusCode()
-		}
-		if text := aws.ErrorMessage(); text != "" {
-			p.message = text
-		}
-	case errors.As(err, &differs):
-		p.code = codeMismatch
-	case hasAny(p.message, "cannot fetch token", "invalid_grant", "invalid_rapt", "failed to refresh cached credentials", "get identity: get credentials", "static credentials are empty", "no EC2 IMDS role found"):
-		p.code = codeCredentials
 	}
 	return p
-}
-
-// googleCode is an error's status or, of Cloud Storage, its reason.
-func googleCode(e *googleapi.Error) string {
-	var body struct {
-		Error struct{ Status string }
-	}
-	if json.Unmarshal([]byte(e.Body), &body) == nil && body.Error.Status != "" {
-		return body.Error.Status
-	}
-	if len(e.Errors) > 0 {
-		return e.Errors[0].Reason
-	}
-	return http.StatusText(e.Code)
-}
-
-func hasAny(text string, parts ...string) bool {
-	for _, part := range parts {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
 }

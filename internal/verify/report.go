@@ -5,10 +5,12 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
-// The hops, in their order. Those between HopFunction and HopChecked are the
-// function's own, by the names that it gives them.
+// The hops, in order. The function reports those between HopFunction and HopChecked,
+// by these names.
 const (
 	HopSource    = "source ready"
 	HopFunction  = "function"
@@ -21,7 +23,7 @@ const (
 	HopRemoved   = "probe removed"
 )
 
-// What became of a hop.
+// The outcomes of a hop.
 const (
 	outcomeOK     = "ok"
 	outcomeFailed = "failed"
@@ -31,12 +33,12 @@ const (
 // Report is what a verification found.
 type Report struct {
 	Environment string   `json:"environment"`
-	OK          bool     `json:"ok"` // the environment copies, and nothing is left behind
+	OK          bool     `json:"ok"` // the test object was copied, and everything was removed again
 	Source      string   `json:"source"`
 	Destination string   `json:"destination"`
 	Hops        []Hop    `json:"hops"` // those that were reached
 	Failure     *Failure `json:"failure,omitempty"`
-	Attempts    int      `json:"attempts"` // invocations
+	Attempts    int      `json:"attempts"` // invocations of the function
 	Waited      float64  `json:"waitedSeconds"`
 	Seconds     float64  `json:"seconds"`
 	Left        []string `json:"left,omitempty"` // what could not be removed
@@ -45,7 +47,7 @@ type Report struct {
 // Hop is one step of the way from one bucket to the other.
 type Hop struct {
 	Hop          string `json:"hop"`
-	Identity     string `json:"identity,omitempty"` // who acted or was become, or what was read or written
+	Identity     string `json:"identity,omitempty"` // who acts from there on, or what was read or written
 	Outcome      string `json:"outcome"`
 	Milliseconds int64  `json:"durationMs"`
 	Attempts     int    `json:"attempts"`
@@ -58,24 +60,15 @@ func (h *Hop) fail(p problem) {
 	h.Outcome, h.Status, h.Code, h.Error = outcomeFailed, p.status, p.code, p.message
 }
 
-// Failure is why an environment does not copy.
+// Failure is why an environment does not work.
 type Failure struct {
-	Hop      string  `json:"hop"`
-	Status   int     `json:"status,omitempty"` // of HTTP; 0 when there was no answer
-	Code     string  `json:"code,omitempty"`
-	Error    string  `json:"error"`
-	Found    string  `json:"found,omitempty"` // what the clouds say about it
-	Patience bool    `json:"patienceEnded"`   // it was waited for
-	Causes   []Cause `json:"causes"`          // the likeliest first
-}
-
-// Cause is one thing that may be wrong.
-type Cause struct {
-	ID     string `json:"id"`
-	Text   string `json:"text"`
-	Check  string `json:"check"`  // a command that tells it from the others
-	Remedy string `json:"remedy"` // what to do about it
-	Found  bool   `json:"found"`  // the clouds say that it is this one
+	Hop      string            `json:"hop"`
+	Status   int               `json:"status,omitempty"` // of HTTP; 0 when there was no answer
+	Code     string            `json:"code,omitempty"`
+	Error    string            `json:"error"`
+	Found    string            `json:"found,omitempty"` // what the clouds say about it
+	Patience bool              `json:"patienceEnded"`   // it was retried until the patience ended
+	Causes   []diagnosis.Cause `json:"causes"`          // the most likely first
 }
 
 // Err is the failure as an error, or nil.
@@ -86,7 +79,7 @@ func (r Report) Err() error {
 	case r.Failure == nil:
 		return fmt.Errorf("the environment %s was not verified", r.Environment)
 	}
-	return fmt.Errorf("the environment %s is not in order: %s: %s", r.Environment, r.Failure.Hop, problem{r.Failure.Hop, r.Failure.Status, r.Failure.Code, r.Failure.Error}.short())
+	return fmt.Errorf("the environment %s does not work: %s: %s", r.Environment, r.Failure.Hop, problem{hop: r.Failure.Hop, status: r.Failure.Status, code: r.Failure.Code, message: r.Failure.Error}.short())
 }
 
 // Write writes the report for people.
@@ -108,10 +101,10 @@ func (r Report) Write(w io.Writer) error {
 		r.Failure.write(&b)
 	}
 	for _, left := range r.Left {
-		fmt.Fprintf(&b, "\nleft behind: %s\n", left)
+		fmt.Fprintf(&b, "\nnot removed: %s\n", left)
 	}
 	if r.OK {
-		fmt.Fprintf(&b, "\nThe environment %s copies. (%.1fs)\n", r.Environment, r.Seconds)
+		fmt.Fprintf(&b, "\n%s works: the test object was copied. (%.1fs)\n", r.Environment, r.Seconds)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -120,13 +113,13 @@ func (r Report) Write(w io.Writer) error {
 func (f *Failure) write(b *strings.Builder) {
 	fmt.Fprintf(b, "%s: %s\n", f.Hop, f.Error)
 	if f.Found != "" {
-		fmt.Fprintf(b, "  the clouds say: %s\n", f.Found)
+		fmt.Fprintf(b, "  found: %s\n", f.Found)
 	}
 	if f.Patience {
 		b.WriteString("  waiting did not help\n")
 	}
 	if len(f.Causes) > 0 {
-		b.WriteString("\nWhat it may be, the likeliest first:\n")
+		b.WriteString("\nPossible causes, the most likely first:\n")
 	}
 	for i, c := range f.Causes {
 		mark := ""

@@ -7,14 +7,14 @@ type asking int
 
 const (
 	askNothing  asking = iota
-	askPasses          // nothing: the service says that it is for now
+	askPasses          // nothing: the service says that this is temporary
 	askProvider        // the pool, the provider and what they trust
 	askBinding         // the service account and its policy
 	askViewer          // the bucket's and the project's policy
 	askWriter          // the role's policies
 	askTrust           // the role's trust policy
 	askAPI             // whether the API of the hop is enabled
-	askAccount         // whose the person's AWS credentials are
+	askAccount         // which account the AWS credentials belong to
 )
 
 // symptom is a row of the table: how a failure shows itself, and what may cause it.
@@ -39,8 +39,10 @@ const apiOff = "has not been used in project"
 var symptoms = []symptom{
 	{HopSource, 401, "", "", askNothing, []string{"google-login"}},
 	{HopSource, 0, codeCredentials, "", askNothing, []string{"google-login"}},
-	{HopSource, 403, "", apiOff, askAPI, []string{"storage-api", "not-yet"}},
-	{HopSource, 403, "", "", askNothing, []string{"may-not-put", "google-login", "perimeter"}},
+	{HopSource, 403, "", "requires a quota project", askNothing, []string{"quota-missing"}},
+	{HopSource, 403, "", "permission to use project", askNothing, []string{"quota-denied"}},
+	{HopSource, 403, "", apiOff, askAPI, []string{"storage-api", "quota-api", "not-yet"}},
+	{HopSource, 403, "", "", askNothing, []string{"put-denied", "google-login", "perimeter"}},
 	{HopSource, 404, "", "No such object", askNothing, []string{"object-missing"}},
 	{HopSource, 404, "", "", askNothing, []string{"source-bucket"}},
 	{HopSource, 429, "", "", askNothing, []string{"gcs-busy"}},
@@ -49,7 +51,7 @@ var symptoms = []symptom{
 
 	{HopFunction, 404, "ResourceNotFoundException", "", askAccount, []string{"not-deployed", "aws-account"}},
 	{HopFunction, 403, "AccessDeniedException", "cannot be assumed by Lambda", askTrust, []string{"role-missing", "role-trust", "not-yet"}},
-	{HopFunction, 403, "AccessDeniedException", "", askAccount, []string{"may-not-invoke", "aws-account"}},
+	{HopFunction, 403, "AccessDeniedException", "", askAccount, []string{"invoke-denied", "aws-account"}},
 	{HopFunction, 0, "ExpiredTokenException", "", askNothing, []string{"aws-login"}},
 	{HopFunction, 0, "UnrecognizedClientException", "", askNothing, []string{"aws-login", "aws-account"}},
 	{HopFunction, 0, "InvalidSignatureException", "", askNothing, []string{"aws-login"}},
@@ -116,11 +118,11 @@ var symptoms = []symptom{
 	{HopWritten, 0, "", "deadline is near", askNothing, []string{"timeout", "s3-busy"}},
 	{HopWritten, 0, "", "", askNothing, []string{"no-route", "s3-busy", "unknown"}},
 
-	{HopChecked, 403, "", "", askNothing, []string{"may-not-read-copy", "aws-kms"}},
+	{HopChecked, 403, "", "", askNothing, []string{"read-copy-denied", "aws-kms"}},
 	{HopChecked, 404, "", "", askNothing, []string{"copy-gone"}},
 	{HopChecked, 0, codeMismatch, "", askNothing, []string{"copy-differs"}},
 	{HopChecked, 0, "", "", askNothing, []string{"aws-login", "unknown"}},
 
-	{HopRemoved, 403, "", "", askNothing, []string{"may-not-read-copy", "may-not-put"}},
+	{HopRemoved, 403, "", "", askNothing, []string{"read-copy-denied", "put-denied"}},
 	{HopRemoved, 0, "", "", askNothing, []string{"google-login", "aws-login", "unknown"}},
 }

@@ -3,19 +3,18 @@ package verify
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
 var update = flag.Bool("update", false, "write docs/troubleshooting.md")
 
-// troubleshootingPage is the table for people, made of the rows.
+// troubleshootingPage is the page that is generated from the tables.
 const troubleshootingPage = "../../docs/troubleshooting.md"
 
 // doctorsPart begins the part of the page that internal/doctor writes.
@@ -28,8 +27,7 @@ var placeholder = regexp.MustCompile(`\{([a-zA-Z]+)\}`)
 // TestTheTableIsWhole holds rows and causes to each other.
 func TestTheTableIsWhole(t *testing.T) {
 	t.Parallel()
-	v := &verification{Options: Options{Environment: environment.Environment{}}}
-	names := v.names()
+	names, ids := diagnosis.Placeholders(), diagnosis.IDs()
 	used := map[string]bool{"not-yet": true}
 	last := map[string]symptom{}
 	for _, s := range symptoms {
@@ -39,7 +37,7 @@ func TestTheTableIsWhole(t *testing.T) {
 		}
 		for _, id := range s.causes {
 			used[id] = true
-			if _, ok := causes[id]; !ok {
+			if !slices.Contains(ids, id) {
 				t.Errorf("the row %+v names the cause %s, which there is not", s, id)
 			}
 		}
@@ -49,11 +47,12 @@ func TestTheTableIsWhole(t *testing.T) {
 			t.Errorf("the last row of %s does not match all: %+v", hop, s)
 		}
 	}
-	for id, c := range causes {
+	for _, id := range ids {
+		c := diagnosis.Template(id)
 		if !used[id] {
 			t.Errorf("no row names the cause %s", id)
 		}
-		for _, text := range []string{c.text, c.check, c.remedy} {
+		for _, text := range []string{c.Text, c.Check, c.Remedy} {
 			if text == "" {
 				t.Errorf("the cause %s lacks a text, a check or a remedy", id)
 			}
@@ -86,22 +85,22 @@ func TestTroubleshootingPage(t *testing.T) {
 	}
 }
 
-// introductions say what a hop is.
+// introductions explain the hops.
 var introductions = map[string]string{
-	HopSource:    "You put a probe into the source bucket, or look at the object that `--object` names.",
+	HopSource:    "You upload a probe to the source bucket, or look up the object that `--object` names.",
 	HopFunction:  "You invoke the function, and it starts.",
-	HopSession:   "The function asks AWS who it is. No copy needs that; it tells whose session Google will see.",
+	HopSession:   "The function asks AWS for its identity. Copying does not need that; it shows whose session Google will see.",
 	HopPrincipal: "Google's STS exchanges the signed request for a token of the federated principal.",
 	HopAccount:   "The federated principal becomes the service account.",
 	HopRead:      "The function reads the object from Cloud Storage.",
 	HopWritten:   "The function writes the object to S3.",
-	HopChecked:   "You read the copy, and compare it with what the function says and with the probe.",
-	HopRemoved:   "You remove probe and copy.",
+	HopChecked:   "You read the copy, and compare it with the function's answer and with the probe.",
+	HopRemoved:   "You remove the probe and the copy.",
 }
 
 var asked = map[asking]string{
-	askNothing: "no", askPasses: "yes: it passes, and is waited for up to a minute", askProvider: "perhaps: the pool and the provider are looked at", askBinding: "perhaps: the service account and its policy are looked at",
-	askViewer: "perhaps: the bucket's and the project's policy are looked at", askWriter: "perhaps: AWS simulates the write", askTrust: "perhaps: the role's trust policy is looked at", askAPI: "perhaps: the API's state is looked at", askAccount: "no; AWS is asked whose your credentials are",
+	askNothing: "no", askPasses: "yes: `verify` waits up to a minute", askProvider: "perhaps: `verify` checks the pool and the provider", askBinding: "perhaps: `verify` checks the service account and its policy",
+	askViewer: "perhaps: `verify` checks the policies of bucket and project", askWriter: "perhaps: AWS simulates the write", askTrust: "perhaps: `verify` checks the role's trust policy", askAPI: "perhaps: `verify` checks whether the API is enabled", askAccount: "no: `verify` checks which account your credentials belong to",
 }
 
 func writeTroubleshooting() string {
@@ -112,11 +111,11 @@ func writeTroubleshooting() string {
 		return strings.ReplaceAll(text, "|", `\|`)
 	}
 	var out strings.Builder
-	out.WriteString(`# When it does not copy
+	out.WriteString(`# Troubleshooting
 
-` + "`gcs-to-s3 verify` copies a probe hop by hop and names the hop that failed. This is the table with which it explains a failure; it is generated from `internal/verify`. The first row of a hop that fits counts, and causes stand in the order of their likelihood. What looks like a mistake and may as well be a change on its way is looked up in the clouds: if what is needed is granted, `verify` waits, seven minutes by default, and else it says at once what is missing.\n\n`gcs-to-s3 doctor` looks at everything without copying, and before anything is deployed. Names in capitals are those of the environment; `verify` prints the commands with them filled in.\n")
+` + "`gcs-to-s3 verify` copies a probe hop by hop and names the hop that failed. These are the tables with which it explains a failure, generated from `internal/verify` and `internal/diagnosis`. For each hop the first row that matches counts; causes are listed with the most likely first. A denial can be a mistake or a change that has not taken effect yet, so `verify` asks the clouds: if what is needed is granted, it waits, for seven minutes by default; if not, it says at once what is missing.\n\n`gcs-to-s3 doctor` checks everything without copying, also before anything is deployed. Names in capitals stand for the environment's own; `verify` prints the commands with the names filled in.\n")
 	for _, hop := range allHops {
-		fmt.Fprintf(&out, "\n## %s\n\n%s\n\n| answer | may it pass? | causes |\n| --- | --- | --- |\n", strings.ToUpper(hop[:1])+hop[1:], introductions[hop])
+		fmt.Fprintf(&out, "\n## %s\n\n%s\n\n| answer | temporary? | causes |\n| --- | --- | --- |\n", strings.ToUpper(hop[:1])+hop[1:], introductions[hop])
 		for _, s := range symptoms {
 			if s.hop != hop {
 				continue
@@ -141,10 +140,23 @@ func writeTroubleshooting() string {
 			fmt.Fprintf(&out, "| %s | %s | %s |\n", strings.Join(answer, " "), asked[s.asks], strings.Join(links, ", "))
 		}
 	}
-	out.WriteString("\n## Causes\n\n| cause | what is wrong | how to see it | what to do |\n| --- | --- | --- | --- |\n")
-	for _, id := range slices.Sorted(maps.Keys(causes)) {
-		c := causes[id]
-		fmt.Fprintf(&out, "| <a id=%q></a>%s | %s | `%s` | %s |\n", id, id, upper(c.text), upper(c.check), upper(c.remedy))
+	out.WriteString("\n## Causes\n\n| cause | what is wrong | how to check | what to do |\n| --- | --- | --- | --- |\n")
+	for _, id := range diagnosis.IDs() {
+		c := diagnosis.Template(id)
+		fmt.Fprintf(&out, "| <a id=%q></a>%s | %s | `%s` | %s |\n", id, id, upper(c.Text), upper(c.Check), upper(c.Remedy))
 	}
+	out.WriteString(quotaProject)
 	return out.String()
 }
+
+// quotaProject is the page's part on what a quota project is.
+const quotaProject = "\n## Quota project\n\n" +
+	"Google counts the requests of your own credentials against a project, their quota project. It need not be the environment's: it is the `quota_project_id` in the file of your Application Default Credentials, or `GOOGLE_CLOUD_QUOTA_PROJECT` in your shell. " +
+	"Every API that you use must be enabled in the quota project, too, and you need `serviceusage.services.use` on it, as in `roles/serviceusage.serviceUsageConsumer`. " +
+	"Otherwise Google answers 403 to everything, also to questions about the environment's project, where all may be well.\n\n" +
+	"`doctor`, `status`, `list` and `verify` name the project that such an answer is about. What they cannot see they show as unknown, and they fail; nothing that cannot be seen counts as absent.\n\n" +
+	"| answer | what is wrong | what to do |\n| --- | --- | --- |\n" +
+	"| an API “has not been used in project NUMBER”, and the number is not the environment's | the API is disabled in the quota project | `gcloud auth application-default set-quota-project PROJECT`, or enable it there: `gcloud services enable API --project NUMBER` |\n" +
+	"| “Caller does not have required permission to use project” | you are not allowed to use the quota project | the same, or have `roles/serviceusage.serviceUsageConsumer` granted to you on it |\n" +
+	"| “requires a quota project, which is not set by default” | your credentials name none | the same |\n\n" +
+	"The function's own requests have no quota project: they count against the environment's.\n"

@@ -1,11 +1,11 @@
-// Package verify proves that a deployed environment copies: it puts a probe into
-// the source bucket, has the function copy it hop by hop, looks at the copy, and
-// removes both. Where a hop fails it asks the clouds whether what the hop needs is
-// granted. If it is, the change has not reached every edge yet, and it waits; if it
-// is not, it says at once what is wrong, and how to see and mend it.
+// Package verify proves that a deployed environment works: it uploads a test object,
+// the probe, to the source bucket, invokes the function to copy it, checks the copy,
+// and removes both. Where a hop fails it asks the clouds whether what the hop needs is
+// granted. If it is, the change has not reached every edge yet, and verify waits; if it
+// is not, verify says at once what is wrong, how to check it, and how to fix it.
 //
-// It changes no resource and no policy. The person's credentials put, look and
-// remove; the copy itself is the function's.
+// It changes no resource and no policy. The caller's credentials upload, check and
+// remove; the function's own copy.
 package verify
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
-// DefaultPatience is how long changes of IAM are waited for: IAM documentation,
+// DefaultPatience is how long to wait for changes of IAM: IAM documentation,
 // "Access change propagation", says two minutes, and seven or more at worst.
 const DefaultPatience = 7 * time.Minute
 
@@ -34,10 +34,10 @@ const DefaultPatience = 7 * time.Minute
 // given.
 type Options struct {
 	Environment environment.Environment
-	AWS         aws.Config     // the person's, in the environment's region
-	Google      *clouds.Google // the person's
-	// Object is an object of the source bucket to copy in the place of a probe, for
-	// who may not write there.
+	AWS         aws.Config     // the caller's, in the environment's region
+	Google      *clouds.Google // the caller's
+	// Object is an object of the source bucket to copy instead of a probe, for callers
+	// without permission to write there.
 	Object   string
 	Patience time.Duration      // for changes of IAM; 0 is DefaultPatience, negative none
 	Progress *progress.Reporter // nil shows nothing
@@ -47,11 +47,11 @@ type Options struct {
 	Grace time.Duration                              // for an invocation that runs when ctx ends; 0 is defaultGrace
 }
 
-// defaultGrace lets the function end what it has begun, so that no copy appears
-// once its probe is removed.
+// defaultGrace lets the function finish, so that no copy appears after its probe was
+// removed.
 const defaultGrace = 10 * time.Second
 
-// tidying bounds the removal of the probes, which the end of ctx does not stop.
+// tidying limits the removal of the probes, which the end of ctx does not stop.
 const tidying = 30 * time.Second
 
 // verification is one run.
@@ -60,20 +60,20 @@ type verification struct {
 	storage  *s3.Client
 	function deployed.Function
 
-	probe      string // the probe's name; of its copy, what stands behind the prefix
+	probe      string // the probe's name, and that of its copy behind the prefix
 	object     string // what is copied
-	key        string // to where
-	content    []byte // of the probe; nil for an object that is there already
-	generation int64  // of the object; 0 when it is not known
-	began      bool   // there may be something to remove
+	key        string // of the copy
+	content    []byte // of the probe; nil for an existing object
+	generation int64  // of the object; 0 if unknown
+	began      bool   // something may have to be removed
 	version    string // of the copy, where the bucket keeps versions
 
 	answer answer // the function's last
 	report Report
 }
 
-// Run verifies an environment. That it does not copy is no error: it is in the
-// report. The error says that the verification did not come to an end.
+// Run verifies an environment. That it does not work is no error: the report says so.
+// The error says that the verification was not completed.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if o.Google == nil {
 		return Report{}, errors.New("verifying: there are no clients of Google")
@@ -121,8 +121,8 @@ const Prefix = "gcs-to-s3-probe-"
 
 func probeName() string { return Prefix + strings.ToLower(rand.Text()[:16]) }
 
-// step runs one step of the person's own and writes it down as a hop. It tells
-// whether the step succeeded.
+// step runs one of the caller's own steps and records it as a hop. It reports whether
+// the step succeeded.
 func (v *verification) step(ctx context.Context, name, identity string, run func() error) bool {
 	start := v.Now()
 	var failed error
@@ -132,7 +132,7 @@ func (v *verification) step(ctx context.Context, name, identity string, run func
 	})
 	hop := Hop{Hop: name, Identity: identity, Milliseconds: v.Now().Sub(start).Milliseconds(), Attempts: 1, Outcome: outcomeOK}
 	if failed != nil {
-		p := problemOf(name, failed)
+		p := v.problemOf(ctx, name, failed)
 		hop.Outcome, hop.Status, hop.Code, hop.Error = outcomeFailed, p.status, p.code, p.message
 		if v.report.Failure == nil {
 			v.report.Failure = v.diagnose(p, v.ask(ctx, p))
@@ -142,15 +142,14 @@ func (v *verification) step(ctx context.Context, name, identity string, run func
 	return failed == nil
 }
 
-// copy has the function copy until it succeeds, or until there is no point in
-// waiting any more.
+// copy invokes the function until it succeeds, or until waiting is pointless.
 func (v *verification) copy(ctx context.Context) bool {
 	wait := newWaiting(v.Options)
 	for attempts := 1; ; attempts++ {
 		var hops []Hop
 		var failed *problem
 		start := v.Now()
-		_, err := v.Progress.Step("the function copies "+v.report.Source, func() (string, error) {
+		_, err := v.Progress.Step("copy "+v.report.Source+" with the function", func() (string, error) {
 			hops, failed = v.invoke(ctx)
 			if failed != nil {
 				return "", failed

@@ -125,7 +125,7 @@ func TestVerification(t *testing.T) {
 	if err := r.Write(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{r.Source, r.Destination, s.Env.Subject(), s.Env.ServiceAccountEmail(), "The environment test copies."} {
+	for _, want := range []string{r.Source, r.Destination, s.Env.Subject(), s.Env.ServiceAccountEmail(), "test works: the test object was copied."} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, text.String())
 		}
@@ -135,7 +135,8 @@ func TestVerification(t *testing.T) {
 	}
 }
 
-// TestVerificationOfAnObject is for who may not write to the source bucket.
+// TestVerificationOfAnObject is for people without permission to write to the source
+// bucket.
 func TestVerificationOfAnObject(t *testing.T) {
 	s := newStand(t, sandbox.Options{})
 	s.Deploy(t)
@@ -147,7 +148,7 @@ func TestVerificationOfAnObject(t *testing.T) {
 	s.Call(t, "GET", "/storage/v1/b/"+s.Env.SourceBucket+"/o/"+s.Env.Object, nil, nil) // it is there
 }
 
-// TestVerificationOfAnObjectThatIsNotToBeSeen is for who may not read it either: the
+// TestVerificationOfAnObjectThatIsNotToBeSeen is for people who cannot read it either: the
 // function's word about its generation has to do.
 func TestVerificationOfAnObjectThatIsNotToBeSeen(t *testing.T) {
 	s := newStand(t, sandbox.Options{})
@@ -187,21 +188,21 @@ func TestMistakes(t *testing.T) {
 		found  string // a part of what the clouds say
 	}{
 		{name: "an expired Google token", spoil: func(t *testing.T, s *stand) { s.options.Google = s.google(t, "expired") }, hop: HopSource, status: 401, cause: "google-login"},
-		{name: "somebody who may not write", spoil: func(t *testing.T, s *stand) {
+		{name: "no permission to write", spoil: func(t *testing.T, s *stand) {
 			s.options.Google = s.google(t, tokenOf(t, s, s.Env.ServiceAccount))
-		}, hop: HopSource, status: 403, cause: "may-not-put"},
+		}, hop: HopSource, status: 403, cause: "put-denied"},
 		{name: "no source bucket", spoil: func(t *testing.T, s *stand) { s.options.Environment.SourceBucket = "no-such-bucket" }, hop: HopSource, status: 404, cause: "source-bucket"},
 		{name: "no such object", spoil: func(t *testing.T, s *stand) { s.options.Object = "missing" }, hop: HopSource, status: 404, cause: "object-missing"},
 		{name: "storage is not enabled", spoil: func(t *testing.T, s *stand) { disable(t, s, "storage") }, hop: HopSource, status: 403, cause: "storage-api", found: "storage.googleapis.com is not enabled"},
 
 		{name: "no function", set: func(*testing.T, *stand) {}, hop: HopFunction, status: 404, cause: "not-deployed"},
-		{name: "credentials of another account", set: func(*testing.T, *stand) {}, spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, hop: HopFunction, status: 404, cause: "aws-account", found: "of the account 123456789012"},
+		{name: "credentials of another account", set: func(*testing.T, *stand) {}, spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, hop: HopFunction, status: 404, cause: "aws-account", found: "for the account 123456789012"},
 		{name: "expired AWS credentials", spoil: func(t *testing.T, s *stand) {
 			session := s.Session(t, s.Env.Role)
 			session.SessionToken = "another"
 			s.options.AWS = s.AWSConfig(session)
 		}, hop: HopFunction, status: 403, cause: "aws-login"},
-		{name: "somebody who may not invoke", spoil: func(t *testing.T, s *stand) { s.options.AWS = s.AWSConfig(s.Session(t, s.Env.Role)) }, hop: HopFunction, status: 403, cause: "may-not-invoke"},
+		{name: "no permission to invoke", spoil: func(t *testing.T, s *stand) { s.options.AWS = s.AWSConfig(s.Session(t, s.Env.Role)) }, hop: HopFunction, status: 403, cause: "invoke-denied"},
 		{name: "a function that does not start", set: func(t *testing.T, s *stand) {
 			s.Deploy(t, func(in *lambda.CreateFunctionInput) { delete(in.Environment.Variables, "SOURCE_BUCKET") })
 		}, hop: HopFunction, status: 200, cause: "did-not-start"},
@@ -216,7 +217,7 @@ func TestMistakes(t *testing.T) {
 				in.Timeout = aws.Int32(1)
 			})
 		}, hop: HopFunction, status: 200, cause: "timeout"},
-		{name: "a role that Lambda may not assume", spoil: func(t *testing.T, s *stand) {
+		{name: "a role that Lambda cannot assume", spoil: func(t *testing.T, s *stand) {
 			document := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 			if _, err := admin(s).UpdateAssumeRolePolicy(context.Background(), &iam.UpdateAssumeRolePolicyInput{RoleName: &s.Env.Role, PolicyDocument: &document}); err != nil {
 				t.Fatal(err)
@@ -283,7 +284,7 @@ func TestMistakes(t *testing.T) {
 			s.Bind(t, account(s), "roles/iam.workloadIdentityUser", s.PrincipalSet(s.Env.AssumedRole()))
 		}, hop: HopRead, status: 403, cause: "viewer-deleted", found: "deleted:serviceAccount:"},
 
-		{name: "a role that may not write", spoil: func(t *testing.T, s *stand) {
+		{name: "a role without permission to write", spoil: func(t *testing.T, s *stand) {
 			if _, err := admin(s).DeleteRolePolicy(context.Background(), &iam.DeleteRolePolicyInput{RoleName: &s.Env.Role, PolicyName: aws.String("rights")}); err != nil {
 				t.Fatal(err)
 			}
@@ -299,11 +300,11 @@ func TestMistakes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, hop: HopWritten, status: 404, cause: "destination-bucket"},
-		{name: "a key that the role may not use", spoil: func(t *testing.T, s *stand) {
+		{name: "a key that the role cannot use", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Service: "s3", Method: "PUT", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 403, Code: "AccessDenied",
 				Message: "User: " + s.Env.Subject() + " is not authorized to perform: kms:GenerateDataKey on the resource associated with this ciphertext"}}}))
 		}, hop: HopWritten, status: 403, cause: "aws-kms"},
-		{name: "a key that Cloud Storage may not use", spoil: func(t *testing.T, s *stand) {
+		{name: "a key that Cloud Storage cannot use", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Service: "storage", Method: "GET", Path: "/" + s.Env.SourceBucket + "/*", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 403, Code: "AccessDenied",
 				Message: "Permission denied on Cloud KMS key. Please ensure that your Cloud Storage service account has been authorized to use this key."}}}))
 		}, hop: HopRead, status: 403, cause: "gcs-kms"},
@@ -389,7 +390,7 @@ func TestPropagation(t *testing.T) {
 	if !r.OK || r.Attempts < 2 || s.slept < 2*time.Minute || s.slept > DefaultPatience {
 		t.Errorf("slept %s in %d attempts; the report is %+v", s.slept, r.Attempts, r)
 	}
-	if want := "service account: the binding for " + s.Env.AssumedRole() + " is there (seen at "; !strings.Contains(s.shown.String(), want) || !strings.Contains(s.shown.String(), "about 2 minutes, 7 at worst") {
+	if want := "service account: the binding for " + s.Env.AssumedRole() + " is there (seen at "; !strings.Contains(s.shown.String(), want) || !strings.Contains(s.shown.String(), "about 2 minutes, at worst 7") {
 		t.Errorf("what was shown lacks %q:\n%s", want, s.shown.String())
 	}
 	s.clean(t)
@@ -408,7 +409,7 @@ func TestPatienceEnds(t *testing.T) {
 	s.clean(t)
 }
 
-// TestServicesThatAreBusy: what passes is waited for a while.
+// TestServicesThatAreBusy: verify waits a while for a service that is unavailable.
 func TestServicesThatAreBusy(t *testing.T) {
 	t.Run("it passes", func(t *testing.T) {
 		s := newStand(t, sandbox.Options{})

@@ -13,12 +13,12 @@ const (
 	firstWait = 2 * time.Second
 	maxWait   = 30 * time.Second
 
-	// busy bounds the wait for a service that says it is for now, which the function
-	// has waited for already.
+	// busy limits the wait for a service that is temporarily unavailable; the function
+	// has retried it already.
 	busy = time.Minute
 )
 
-// waiting waits for what is granted to have effect.
+// waiting waits until what is granted takes effect.
 type waiting struct {
 	sleep    func(context.Context, time.Duration) error
 	progress *progress.Reporter
@@ -27,7 +27,7 @@ type waiting struct {
 
 	next   time.Duration
 	waited time.Duration
-	since  map[string]time.Time // by what was seen first, when
+	since  map[string]time.Time // when a reason was seen first
 	ended  bool                 // patience
 }
 
@@ -35,8 +35,8 @@ func newWaiting(o Options) *waiting {
 	return &waiting{sleep: o.Sleep, progress: o.Progress, now: o.Now, patience: o.Patience, next: firstWait, since: map[string]time.Time{}}
 }
 
-// again tells whether there is a point in another invocation, and waits for its
-// time. It shows why.
+// again reports whether another invocation makes sense, shows why, and waits before
+// it.
 func (w *waiting) again(ctx context.Context, p problem, found verdict) bool {
 	limit := w.patience
 	switch found.state {
@@ -57,26 +57,26 @@ func (w *waiting) again(ctx context.Context, p problem, found verdict) bool {
 	wait := min(w.next, limit-w.waited)
 	w.next = min(2*w.next, maxWait)
 	w.progress.Note("  %s: %s", p.hop, found.explain(p, seen))
-	_, err := w.progress.Step(fmt.Sprintf("wait %s, of %s at most", wait, limit), func() (string, error) { return "", w.sleep(ctx, wait) })
+	_, err := w.progress.Step(fmt.Sprintf("wait %s, at most %s in all", wait, limit), func() (string, error) { return "", w.sleep(ctx, wait) })
 	w.waited += wait
 	return err == nil && ctx.Err() == nil
 }
 
-// explain says why it is worth waiting.
+// explain says why waiting makes sense.
 func (v verdict) explain(p problem, since time.Time) string {
 	at := since.UTC().Format(time.TimeOnly) + " UTC"
 	switch v.state {
 	case granted:
 		return fmt.Sprintf("%s (seen at %s); %s", v.reason, at, v.delay())
 	case passing:
-		return fmt.Sprintf("answered %s, which passes", p.short())
+		return fmt.Sprintf("answered %s, which is temporary", p.short())
 	}
-	return fmt.Sprintf("answered %s; whether that is a mistake or a change on its way cannot be seen: %s", p.short(), v.reason)
+	return fmt.Sprintf("answered %s; it is unclear whether that is a mistake or a change on its way: %s", p.short(), v.reason)
 }
 
 func (v verdict) delay() string {
 	if v.aws {
-		return "AWS says that such changes take seconds, and minutes at worst"
+		return "according to AWS such changes take seconds, at worst minutes"
 	}
-	return "Google says that such changes take about 2 minutes, 7 at worst"
+	return "according to Google such changes take about 2 minutes, at worst 7"
 }
