@@ -29,9 +29,9 @@ func TestBadNames(t *testing.T) {
 			`accounts[0].id: "1234-5678-9012": must be 12 digits`},
 		{"a role that would change the condition", func(a *federation.Args, in func(string) pulumi.StringInput) {
 			a.Accounts[0].Roles[1].Name = in("x' || true || '")
-		}, `accounts[0].roles[1].name: "x' || true || '": must be 1 to 64 letters, digits and _+=,.@-; hint: give the name alone, without path or ARN`},
+		}, `accounts[0].roles[1].name: "x' || true || '": must be 1 to 64 letters, digits and _+=,.@-; hint: give only the name, without path or ARN`},
 		{"service account", func(a *federation.Args, in func(string) pulumi.StringInput) { a.ServiceAccount = in("a@b") },
-			`serviceAccount: "a@b": must be a service account id: 6 to 30 lower-case letters`},
+			`serviceAccount: "a@b": must be a service account ID: 6 to 30 lower-case letters`},
 		{"bucket", func(a *federation.Args, in func(string) pulumi.StringInput) {
 			a.Grants[0].On = federation.Bucket(in("gs://bucket"))
 		}, `grants[0].on: "gs://bucket": must be a Cloud Storage bucket name`},
