@@ -44,11 +44,11 @@ func TestTraceOfACopy(t *testing.T) {
 		got.Trace[i].DurationMS = 0
 	}
 	if diff := cmp.Diff([]invocation.Hop{
-		{Hop: "role session", Identity: session, Attempts: 1},
-		{Hop: "federated principal", Identity: "principal://" + pool + "/subject/" + session, Attempts: 1},
-		{Hop: "service account", Identity: email, Attempts: 1},
-		{Hop: "object read", Identity: "gs://s3-gcs-connect/sample.txt", Attempts: 1},
-		{Hop: "object written", Identity: "s3://s3-gcs-connect/traced", Attempts: 1},
+		{Hop: invocation.HopSession, Identity: session, Attempts: 1},
+		{Hop: invocation.HopPrincipal, Identity: "principal://" + pool + "/subject/" + session, Attempts: 1},
+		{Hop: invocation.HopAccount, Identity: email, Attempts: 1},
+		{Hop: invocation.HopRead, Identity: "gs://s3-gcs-connect/sample.txt", Attempts: 1},
+		{Hop: invocation.HopWritten, Identity: "s3://s3-gcs-connect/traced", Attempts: 1},
 	}, got.Trace); diff != "" {
 		t.Errorf("trace (-want +got):\n%s", diff)
 	}
@@ -154,7 +154,7 @@ func TestTraceForgivesWhatSucceededLater(t *testing.T) {
 	l := newStand(t)
 	l.fail(t, "google/sts: status=503 times=2", "aws/sts: status=503 times=1", "google/storage: status=503 times=1", "aws/s3: status=503 times=1")
 	got := traced(t, l.start(t), invocation.Event{})
-	want := map[string]int{"role session": 2, "federated principal": 3, "service account": 1, "object read": 2, "object written": 2}
+	want := map[string]int{invocation.HopSession: 2, invocation.HopPrincipal: 3, invocation.HopAccount: 1, invocation.HopRead: 2, invocation.HopWritten: 2}
 	attempts := map[string]int{}
 	for _, hop := range got.Trace {
 		attempts[hop.Hop] = hop.Attempts
@@ -174,7 +174,7 @@ func TestTraceWithoutSTS(t *testing.T) {
 	l.env["AWS_ENDPOINT_URL_STS"] = "http://127.0.0.1:1"
 	got := traced(t, l.start(t), invocation.Event{})
 	first, second := got.Trace[0], got.Trace[1]
-	if got.StatusCode != 200 || len(got.Trace) != 5 || first.Hop != "role session" || first.Error == "" || first.Attempts != 6 {
+	if got.StatusCode != 200 || len(got.Trace) != 5 || first.Hop != invocation.HopSession || first.Error == "" || first.Attempts != 6 {
 		t.Errorf("answered %+v", got)
 	}
 	if want := "principalSet://" + pool + "/*"; second.Identity != want || second.Error != "" {
@@ -194,7 +194,7 @@ func TestTraceWithoutAServiceAccount(t *testing.T) {
 	for _, hop := range got.Trace {
 		hops = append(hops, hop.Hop)
 	}
-	if diff := cmp.Diff([]string{"role session", "federated principal", "object read", "object written"}, hops); diff != "" || got.StatusCode != 200 {
+	if diff := cmp.Diff([]string{invocation.HopSession, invocation.HopPrincipal, invocation.HopRead, invocation.HopWritten}, hops); diff != "" || got.StatusCode != 200 {
 		t.Errorf("answered %+v, hops (-want +got):\n%s", got, diff)
 	}
 }

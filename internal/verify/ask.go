@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 // state is what is known about a failure.
@@ -30,8 +31,8 @@ func missed(cause, reason string) verdict { return verdict{missing, reason, caus
 
 // hopAPIs are the APIs that the hops call, and the causes for their being disabled.
 var hopAPIs = map[string][2]string{
-	HopSource: {"storage.googleapis.com", "storage-api"}, HopPrincipal: {"sts.googleapis.com", "sts-api"},
-	HopAccount: {"iamcredentials.googleapis.com", "credentials-api"}, HopRead: {"storage.googleapis.com", "storage-api"},
+	HopSource: {"storage.googleapis.com", "storage-api"}, invocation.HopPrincipal: {"sts.googleapis.com", "sts-api"},
+	invocation.HopAccount: {"iamcredentials.googleapis.com", "credentials-api"}, invocation.HopRead: {"storage.googleapis.com", "storage-api"},
 }
 
 // ask asks the clouds about a failure.
@@ -78,14 +79,14 @@ func verdictOf(found diagnosis.Verdict) verdict {
 // disagreed reports whether the function's own words show that its bundle or its role
 // are not the environment's.
 func (v *verification) disagreed() (verdict, bool) {
-	if arn := v.answer.identity(HopSession); arn != "" && !strings.HasPrefix(arn, v.Environment.AssumedRole()+"/") {
+	if arn := v.answer.Identity(invocation.HopSession); arn != "" && !strings.HasPrefix(arn, v.Environment.AssumedRole()+"/") {
 		return missed("other-role", "the function runs as "+arn+", not as "+v.Environment.AssumedRole()), true
 	}
-	if principal := v.answer.identity(HopPrincipal); principal != "" && !strings.Contains(principal, "/workloadIdentityPools/"+v.Environment.Pool+"/") {
+	if principal := v.answer.Identity(invocation.HopPrincipal); principal != "" && !strings.Contains(principal, "/workloadIdentityPools/"+v.Environment.Pool+"/") {
 		return missed("other-configuration", "the function asks for "+principal+", which is not in the pool "+v.Environment.Pool), true
 	}
-	email, wanted := v.answer.identity(HopAccount), v.Environment.ServiceAccountEmail()
-	if passed := email != "" || v.answer.identity(HopRead) != ""; passed && email != wanted {
+	email, wanted := v.answer.Identity(invocation.HopAccount), v.Environment.ServiceAccountEmail()
+	if passed := email != "" || v.answer.Identity(invocation.HopRead) != ""; passed && email != wanted {
 		return missed("other-configuration", "the function asks for "+cmp.Or(email, "no service account")+", not for "+cmp.Or(wanted, "none")), true
 	}
 	return verdict{}, false
@@ -93,7 +94,7 @@ func (v *verification) disagreed() (verdict, bool) {
 
 // number is the project's as the function's credential configuration has it, or empty.
 func (v *verification) number() string {
-	_, rest, _ := strings.Cut(v.answer.identity(HopPrincipal), "iam.googleapis.com/projects/")
+	_, rest, _ := strings.Cut(v.answer.Identity(invocation.HopPrincipal), "iam.googleapis.com/projects/")
 	number, _, _ := strings.Cut(rest, "/")
 	return number
 }

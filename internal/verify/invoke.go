@@ -5,34 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
-
-// answer is what the function answers to an event with trace.
-type answer struct {
-	StatusCode int    `json:"statusCode"`
-	Bytes      int64  `json:"bytes"`
-	Generation int64  `json:"generation,string"`
-	CRC32C     string `json:"crc32c"`
-	Trace      []struct {
-		Hop        string `json:"hop"`
-		Identity   string `json:"identity"`
-		DurationMS int64  `json:"durationMs"`
-		Attempts   int    `json:"attempts"`
-		Status     int    `json:"status"`
-		Code       string `json:"code"`
-		Error      string `json:"error"`
-	} `json:"trace"`
-}
-
-// identity is that of a hop which was reached, or empty.
-func (a answer) identity(hop string) string {
-	for _, h := range a.Trace {
-		if h.Hop == hop {
-			return h.Identity
-		}
-	}
-	return ""
-}
 
 // Codes of answers that are no trace.
 const (
@@ -43,16 +18,12 @@ const (
 // invoke invokes the function once, and returns the hops that it reached and the
 // problem that stopped it.
 func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
-	event := map[string]any{"trace": true, "object": v.object, "key": v.key, "overwrite": "always",
-		"sourceBucket": v.Environment.SourceBucket, "destinationBucket": v.Environment.DestinationBucket}
-	if v.generation != 0 {
-		event["generation"] = fmt.Sprint(v.generation)
-	}
-	data, err := json.Marshal(event)
+	data, err := json.Marshal(invocation.Event{Trace: true, Object: v.object, Key: v.key, Generation: v.generation, Overwrite: invocation.OverwriteAlways,
+		SourceBucket: v.Environment.SourceBucket, DestinationBucket: v.Environment.DestinationBucket})
 	if err != nil {
 		return nil, &problem{hop: HopFunction, code: codeUnknown, message: err.Error()}
 	}
-	v.began, v.answer = true, answer{}
+	v.began, v.answer = true, invocation.TraceResult{}
 	ctx, cancel := linger(ctx, v.Grace)
 	defer cancel()
 	got, err := v.function.Invoke(ctx, data)
@@ -80,7 +51,7 @@ func (v *verification) invoke(ctx context.Context) ([]Hop, *problem) {
 		if h.Error != "" {
 			p := problem{hop: h.Hop, status: h.Status, code: h.Code, message: h.Error}
 			hop.fail(p)
-			if h.Hop != HopSession || v.answer.StatusCode != 200 {
+			if h.Hop != invocation.HopSession || v.answer.StatusCode != 200 {
 				failed = &p // the last one; earlier ones can help to understand it
 			} else {
 				hop.Outcome = outcomeNote // no copy needs it

@@ -9,18 +9,13 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
-// The hops, in order. The function reports those between HopFunction and HopChecked,
-// by these names.
+// The hops around those of package invocation, which the function reports after
+// HopFunction and before HopChecked.
 const (
-	HopSource    = "source ready"
-	HopFunction  = "function"
-	HopSession   = "role session"
-	HopPrincipal = "federated principal"
-	HopAccount   = "service account"
-	HopRead      = "object read"
-	HopWritten   = "object written"
-	HopChecked   = "copy checked"
-	HopRemoved   = "probe removed"
+	HopSource   = "source ready"
+	HopFunction = "function"
+	HopChecked  = "copy checked"
+	HopRemoved  = "probe removed"
 )
 
 // The outcomes of a hop.

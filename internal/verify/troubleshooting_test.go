@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 var update = flag.Bool("update", false, "write docs/troubleshooting.md")
@@ -20,7 +21,7 @@ const troubleshootingPage = "../../docs/troubleshooting.md"
 // doctorsPart begins the part of the page that internal/doctor writes.
 const doctorsPart = "\n<!-- doctor -->\n"
 
-var allHops = []string{HopSource, HopFunction, HopSession, HopPrincipal, HopAccount, HopRead, HopWritten, HopChecked, HopRemoved}
+var allHops = []string{HopSource, HopFunction, invocation.HopSession, invocation.HopPrincipal, invocation.HopAccount, invocation.HopRead, invocation.HopWritten, HopChecked, HopRemoved}
 
 var placeholder = regexp.MustCompile(`\{([a-zA-Z]+)\}`)
 
@@ -87,15 +88,15 @@ func TestTroubleshootingPage(t *testing.T) {
 
 // introductions explain the hops.
 var introductions = map[string]string{
-	HopSource:    "You upload a probe to the source bucket, or look up the object that `--object` names.",
-	HopFunction:  "You invoke the function, and it starts.",
-	HopSession:   "The function asks AWS for its identity. Copying does not need that; it shows whose session Google will see.",
-	HopPrincipal: "Google's STS exchanges the signed request for a token of the federated principal.",
-	HopAccount:   "The federated principal becomes the service account.",
-	HopRead:      "The function reads the object from Cloud Storage.",
-	HopWritten:   "The function writes the object to S3.",
-	HopChecked:   "You read the copy, and compare it with the function's answer and with the probe.",
-	HopRemoved:   "You remove the probe and the copy.",
+	HopSource:               "You upload a probe to the source bucket, or look up the object that `--object` names.",
+	HopFunction:             "You invoke the function, and it starts.",
+	invocation.HopSession:   "The function asks AWS for its identity. Copying does not need that; it shows whose session Google will see.",
+	invocation.HopPrincipal: "Google's STS exchanges the signed request for a token of the federated principal.",
+	invocation.HopAccount:   "The federated principal becomes the service account.",
+	invocation.HopRead:      "The function reads the object from Cloud Storage.",
+	invocation.HopWritten:   "The function writes the object to S3.",
+	HopChecked:              "You read the copy, and compare it with the function's answer and with the probe.",
+	HopRemoved:              "You remove the probe and the copy.",
 }
 
 var asked = map[asking]string{

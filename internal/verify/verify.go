@@ -23,6 +23,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/deployed"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
@@ -68,7 +69,7 @@ type verification struct {
 	began      bool   // something may have to be removed
 	version    string // of the copy, where the bucket keeps versions
 
-	answer answer // the function's last
+	answer invocation.TraceResult // the function's last
 	report Report
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
@@ -117,7 +118,7 @@ func TestVerification(t *testing.T) {
 			t.Errorf("the hop %s: %s", h.Hop, h.Error)
 		}
 	}
-	if diff := cmp.Diff([]string{HopSource, HopFunction, HopSession, HopPrincipal, HopAccount, HopRead, HopWritten, HopChecked, HopRemoved}, hops); diff != "" {
+	if diff := cmp.Diff([]string{HopSource, HopFunction, invocation.HopSession, invocation.HopPrincipal, invocation.HopAccount, invocation.HopRead, invocation.HopWritten, HopChecked, HopRemoved}, hops); diff != "" {
 		t.Errorf("hops (-want +got):\n%s", diff)
 	}
 	s.clean(t)
@@ -226,44 +227,44 @@ func TestMistakes(t *testing.T) {
 
 		{name: "a disabled pool", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", s.PoolPath()+"?updateMask=disabled", map[string]any{"disabled": true}, nil)
-		}, hop: HopPrincipal, status: 400, cause: "pool-disabled", found: "is disabled"},
-		{name: "a deleted pool", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath(), nil, nil) }, hop: HopPrincipal, status: 400, cause: "pool-deleted", found: "free again at"},
+		}, hop: invocation.HopPrincipal, status: 400, cause: "pool-disabled", found: "is disabled"},
+		{name: "a deleted pool", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath(), nil, nil) }, hop: invocation.HopPrincipal, status: 400, cause: "pool-deleted", found: "free again at"},
 		{name: "a disabled provider", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", s.PoolPath()+"/providers/"+s.Env.Provider+"?updateMask=disabled", map[string]any{"disabled": true}, nil)
-		}, hop: HopPrincipal, status: 400, cause: "provider-disabled"},
-		{name: "a deleted provider", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath()+"/providers/"+s.Env.Provider, nil, nil) }, hop: HopPrincipal, status: 400, cause: "provider-deleted"},
+		}, hop: invocation.HopPrincipal, status: 400, cause: "provider-disabled"},
+		{name: "a deleted provider", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath()+"/providers/"+s.Env.Provider, nil, nil) }, hop: invocation.HopPrincipal, status: 400, cause: "provider-deleted"},
 		{name: "a provider of another account", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", s.PoolPath()+"/providers/"+s.Env.Provider+"?updateMask=aws.accountId", map[string]any{"aws": map[string]any{"accountId": "999999999999"}}, nil)
-		}, hop: HopPrincipal, status: 400, cause: "provider-account"},
+		}, hop: invocation.HopPrincipal, status: 400, cause: "provider-account"},
 		{name: "a condition of another role", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", s.PoolPath()+"/providers/"+s.Env.Provider+"?updateMask=attributeCondition", map[string]any{"attributeCondition": "attribute.aws_role == 'arn:aws:sts::123456789012:assumed-role/other'"}, nil)
-		}, hop: HopPrincipal, status: 400, cause: "provider-condition", found: "assumed-role/other"},
+		}, hop: invocation.HopPrincipal, status: 400, cause: "provider-condition", found: "assumed-role/other"},
 		{name: "a function with another role", set: func(t *testing.T, s *stand) {
 			s.MakeRole(t, "other-role", "")
 			s.Deploy(t, func(in *lambda.CreateFunctionInput) {
 				in.Role = aws.String("arn:aws:iam::" + sandbox.Account + ":role/other-role")
 			})
-		}, hop: HopPrincipal, status: 400, cause: "other-role", found: "assumed-role/other-role"},
-		{name: "token exchange is not enabled", spoil: func(t *testing.T, s *stand) { disable(t, s, "sts") }, hop: HopPrincipal, status: 403, cause: "sts-api"},
+		}, hop: invocation.HopPrincipal, status: 400, cause: "other-role", found: "assumed-role/other-role"},
+		{name: "token exchange is not enabled", spoil: func(t *testing.T, s *stand) { disable(t, s, "sts") }, hop: invocation.HopPrincipal, status: 403, cause: "sts-api"},
 
 		{name: "no binding", spoil: func(t *testing.T, s *stand) {
 			s.policy(t, account(s)+":setIamPolicy", map[string]any{"policy": map[string]any{}})
 		},
-			hop: HopAccount, status: 403, cause: "binding-missing", found: "no binding lets"},
+			hop: invocation.HopAccount, status: 403, cause: "binding-missing", found: "no binding lets"},
 		{name: "a binding of another role", spoil: func(t *testing.T, s *stand) {
 			s.policy(t, account(s)+":setIamPolicy", map[string]any{"policy": map[string]any{"bindings": []any{map[string]any{"role": "roles/iam.workloadIdentityUser", "members": []string{s.PrincipalSet(s.Env.AssumedRole() + "-other")}}}}})
-		}, hop: HopAccount, status: 403, cause: "binding-other", found: "-other"},
-		{name: "a deleted service account", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", account(s), nil, nil) }, hop: HopAccount, status: 403, cause: "account-missing"},
-		{name: "a disabled service account", spoil: func(t *testing.T, s *stand) { s.Call(t, "POST", account(s)+":disable", nil, nil) }, hop: HopAccount, status: 400, cause: "account-disabled", found: "is disabled"},
-		{name: "credentials API is not enabled", spoil: func(t *testing.T, s *stand) { disable(t, s, "iamcredentials") }, hop: HopAccount, status: 403, cause: "credentials-api"},
+		}, hop: invocation.HopAccount, status: 403, cause: "binding-other", found: "-other"},
+		{name: "a deleted service account", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", account(s), nil, nil) }, hop: invocation.HopAccount, status: 403, cause: "account-missing"},
+		{name: "a disabled service account", spoil: func(t *testing.T, s *stand) { s.Call(t, "POST", account(s)+":disable", nil, nil) }, hop: invocation.HopAccount, status: 400, cause: "account-disabled", found: "is disabled"},
+		{name: "credentials API is not enabled", spoil: func(t *testing.T, s *stand) { disable(t, s, "iamcredentials") }, hop: invocation.HopAccount, status: 403, cause: "credentials-api"},
 		{name: "a token of two hours", set: func(t *testing.T, s *stand) {
 			c := s.Configuration(t)
 			text := strings.Replace(string(c.JSON()), "\n}", ",\n  \"service_account_impersonation\": {\"token_lifetime_seconds\": 7200}\n}", 1)
 			s.deployWith(t, text)
-		}, hop: HopAccount, status: 400, cause: "lifetime"},
+		}, hop: invocation.HopAccount, status: 400, cause: "lifetime"},
 		{name: "a bundle of another environment", set: func(t *testing.T, s *stand) {
 			s.deployWith(t, strings.ReplaceAll(string(s.Configuration(t).JSON()), s.Env.ServiceAccount, "somebody-else"))
-		}, hop: HopAccount, status: 403, cause: "other-configuration", found: "somebody-else@"},
+		}, hop: invocation.HopAccount, status: 403, cause: "other-configuration", found: "somebody-else@"},
 		{name: "a bundle without a service account", set: func(t *testing.T, s *stand) {
 			names := s.CredentialNames()
 			names.ServiceAccount = ""
@@ -272,42 +273,42 @@ func TestMistakes(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.deployWith(t, string(c.JSON()))
-		}, hop: HopRead, status: 403, cause: "other-configuration", found: "no service account, not for gcs-to-s3-service-account@"},
+		}, hop: invocation.HopRead, status: 403, cause: "other-configuration", found: "no service account, not for gcs-to-s3-service-account@"},
 
 		{name: "no grant", spoil: func(t *testing.T, s *stand) {
 			s.policy(t, "/storage/v1/b/"+s.Env.SourceBucket+"/iam", map[string]any{})
 		},
-			hop: HopRead, status: 403, cause: "viewer-missing", found: "no binding of the bucket or the project"},
+			hop: invocation.HopRead, status: 403, cause: "viewer-missing", found: "no binding of the bucket or the project"},
 		{name: "a grant to the deleted account of the same name", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "DELETE", account(s), nil, nil)
 			s.Call(t, "POST", "/v1/projects/"+s.Env.GoogleProject+"/serviceAccounts", map[string]any{"accountId": s.Env.ServiceAccount}, nil)
 			s.Bind(t, account(s), "roles/iam.workloadIdentityUser", s.PrincipalSet(s.Env.AssumedRole()))
-		}, hop: HopRead, status: 403, cause: "viewer-deleted", found: "deleted:serviceAccount:"},
+		}, hop: invocation.HopRead, status: 403, cause: "viewer-deleted", found: "deleted:serviceAccount:"},
 
 		{name: "a role without permission to write", spoil: func(t *testing.T, s *stand) {
 			if _, err := admin(s).DeleteRolePolicy(context.Background(), &iam.DeleteRolePolicyInput{RoleName: &s.Env.Role, PolicyName: aws.String("rights")}); err != nil {
 				t.Fatal(err)
 			}
-		}, hop: HopWritten, status: 403, cause: "role-policy", found: "implicitDeny"},
+		}, hop: invocation.HopWritten, status: 403, cause: "role-policy", found: "implicitDeny"},
 		{name: "a bucket that denies", spoil: func(t *testing.T, s *stand) {
 			document := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::` + s.Env.DestinationBucket + `/*"}]}`
 			if _, err := s3.NewFromConfig(s.AWSConfig(s.AWS.Admin())).PutBucketPolicy(context.Background(), &s3.PutBucketPolicyInput{Bucket: &s.Env.DestinationBucket, Policy: &document}); err != nil {
 				t.Fatal(err)
 			}
-		}, hop: HopWritten, status: 403, cause: "bucket-policy"},
+		}, hop: invocation.HopWritten, status: 403, cause: "bucket-policy"},
 		{name: "no destination bucket", spoil: func(t *testing.T, s *stand) {
 			if _, err := s3.NewFromConfig(s.AWSConfig(s.AWS.Admin())).DeleteBucket(context.Background(), &s3.DeleteBucketInput{Bucket: &s.Env.DestinationBucket}); err != nil {
 				t.Fatal(err)
 			}
-		}, hop: HopWritten, status: 404, cause: "destination-bucket"},
+		}, hop: invocation.HopWritten, status: 404, cause: "destination-bucket"},
 		{name: "a key that the role cannot use", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Service: "s3", Method: "PUT", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 403, Code: "AccessDenied",
 				Message: "User: " + s.Env.Subject() + " is not authorized to perform: kms:GenerateDataKey on the resource associated with this ciphertext"}}}))
-		}, hop: HopWritten, status: 403, cause: "aws-kms"},
+		}, hop: invocation.HopWritten, status: 403, cause: "aws-kms"},
 		{name: "a key that Cloud Storage cannot use", spoil: func(t *testing.T, s *stand) {
 			s.FailAs(faults.Rules(faults.Rule{Service: "storage", Method: "GET", Path: "/" + s.Env.SourceBucket + "/*", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 403, Code: "AccessDenied",
 				Message: "Permission denied on Cloud KMS key. Please ensure that your Cloud Storage service account has been authorized to use this key."}}}))
-		}, hop: HopRead, status: 403, cause: "gcs-kms"},
+		}, hop: invocation.HopRead, status: 403, cause: "gcs-kms"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStand(t, sandbox.Options{})
@@ -403,7 +404,7 @@ func TestPatienceEnds(t *testing.T) {
 	s.Deploy(t)
 	r := s.run(t)
 	f := r.Failure
-	if r.OK || f == nil || f.Hop != HopAccount || !f.Patience || f.Causes[0].ID != "not-yet" || s.slept != DefaultPatience {
+	if r.OK || f == nil || f.Hop != invocation.HopAccount || !f.Patience || f.Causes[0].ID != "not-yet" || s.slept != DefaultPatience {
 		t.Errorf("slept %s; the report is %+v, its failure %+v", s.slept, r, f)
 	}
 	s.clean(t)
