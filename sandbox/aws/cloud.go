@@ -14,14 +14,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudwatch"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/ecr"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/iam"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/kms"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/lambda"
@@ -131,16 +132,14 @@ func New(o Options) (*Cloud, error) {
 	c.Register("s3", c.s3)
 	c.Register("ssm", ssm.New(ssm.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	c.Register("logs", logs.New(logs.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
-	c.Register("ecr", ecr.New(ecr.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	c.Register("sqs", sqs.New(sqs.Options{Account: o.Account, Region: o.Region, URL: o.URL, Now: o.Now, Random: o.Random}))
-	c.Register("monitoring", cloudwatch.New(cloudwatch.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
 	if c.lambda, err = lambda.New(lambda.Options{Account: o.Account, Region: o.Region, URL: o.URL, Dir: o.Dir, Sessions: c.iam, May: c.may, Now: o.Now, Random: o.Random}); err != nil {
 		return nil, err
 	}
 	c.Register("lambda", c.lambda)
 	c.scheduler = scheduler.New(scheduler.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random})
 	c.Register("scheduler", c.scheduler)
-	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random, Pause: o.Pause})
+	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random, Pause: o.Pause, Ask: c.ask})
 	c.Register("cloudformation", c.cloudformation)
 	return c, nil
 }
@@ -149,6 +148,29 @@ func New(o Options) (*Cloud, error) {
 func (c *Cloud) may(accessKeyID, action, resource string) bool {
 	principal, ok := c.iam.Principal(accessKeyID)
 	return ok && c.iam.Evaluate(principal, action, resource, nil, policy.Set{}).Allowed
+}
+
+// ask decides about an action that no request asks for, as the identity of a key,
+// and journals it as one.
+func (c *Cloud) ask(accessKeyID, action, resource string, keys map[string][]string) error {
+	service, operation, _ := strings.Cut(action, ":")
+	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws", Service: service, Operation: operation, RequestID: c.requestID(), Status: http.StatusOK}
+	caller, err := c.principal(accessKeyID)
+	if err != nil {
+		return err
+	}
+	entry.Principal = caller.ARN
+	r := &api.Request{Caller: caller, Entry: &entry}
+	r.Evaluate = func(action, resource string, keys map[string][]string, set policy.Set) policy.Decision {
+		all := globalKeys(c.options.Region)
+		maps.Copy(all, keys)
+		return c.iam.Evaluate(caller, action, resource, all, set)
+	}
+	if err = r.Authorize(action, resource, keys); err != nil {
+		entry.Status, entry.Code = http.StatusForbidden, "AccessDenied"
+	}
+	c.options.Journal.Record(entry)
+	return err
 }
 
 func pause(ctx context.Context, d time.Duration) error {

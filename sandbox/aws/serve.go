@@ -111,11 +111,7 @@ func (c *Cloud) service(name string) (api.Service, bool) {
 
 // requestKeys adds the condition keys that the HTTP request gives.
 func requestKeys(r *api.Request, keys map[string][]string) map[string][]string {
-	all := map[string][]string{
-		"aws:SecureTransport": {"true"},
-		"aws:RequestedRegion": {r.Region},
-		"aws:ViaAWSService":   {"false"},
-	}
+	all := globalKeys(r.Region)
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		all["aws:SourceIp"] = []string{host}
 	}
@@ -127,6 +123,11 @@ func requestKeys(r *api.Request, keys map[string][]string) map[string][]string {
 	}
 	maps.Copy(all, keys)
 	return all
+}
+
+// globalKeys are the condition keys that every request has.
+func globalKeys(region string) map[string][]string {
+	return map[string][]string{"aws:SecureTransport": {"true"}, "aws:RequestedRegion": {region}, "aws:ViaAWSService": {"false"}}
 }
 
 // requestID makes a random UUID.

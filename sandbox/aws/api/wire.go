@@ -36,8 +36,6 @@ func WriteError(w http.ResponseWriter, r *Request, err error) {
 		WriteJSONError(w, r, err)
 	case ProtocolQuery:
 		QueryProtocol{Namespace: "http://webservices.amazon.com/AWSFault/2005-15-09"}.WriteError(w, r, err)
-	case ProtocolCBOR:
-		WriteCBORError(w, r, err)
 	case ProtocolREST:
 		WriteRESTError(w, r, err)
 	default:
@@ -53,15 +51,12 @@ const (
 	ProtocolJSON                  // X-Amz-Target with JSON
 	ProtocolQuery                 // form parameters with XML
 	ProtocolREST                  // REST with JSON
-	ProtocolCBOR                  // operations in the path, with CBOR
 )
 
 // Protocol tells the request's protocol from its form, as far as possible
 // without knowing the service.
 func (r *Request) Protocol() Protocol {
 	switch {
-	case SpeaksCBOR(r):
-		return ProtocolCBOR
 	case r.Header.Get("X-Amz-Target") != "":
 		return ProtocolJSON
 	case r.Service == "s3":

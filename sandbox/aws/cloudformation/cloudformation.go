@@ -51,6 +51,9 @@ type Options struct {
 	Sessions        api.Sessions
 	Now             func() time.Time // nil is time.Now
 	Random          io.Reader        // nil is crypto/rand
+	// Ask checks a right of the identity of an access key for resources that no
+	// request makes, since they are inert.
+	Ask func(accessKeyID, action, arn string, keys map[string][]string) error
 	// Pause waits for changes of IAM on the cloud's clock; nil does not, where
 	// they have effect at once.
 	Pause func(context.Context, time.Duration) error
@@ -64,6 +67,7 @@ type Server struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
+	inert    resource.Inert
 
 	mu     sync.Mutex // guards all stacks and what they hold
 	stacks []*stack   // in the order of their creation, deleted ones included
@@ -132,6 +136,9 @@ func drift(*api.Request) (any, error) {
 
 // ServeAWS answers one request.
 func (s *Server) ServeAWS(w http.ResponseWriter, r *api.Request) { s.protocol.ServeAWS(w, r) }
+
+// Inert holds what exists and does nothing, such as alarms.
+func (s *Server) Inert() *resource.Inert { return &s.inert }
 
 // Close stops operations that still run and waits for them.
 func (s *Server) Close() error {

@@ -95,7 +95,7 @@ func (o *operation) call(r *stackResource) *resource.Call {
 	return &resource.Call{
 		Clients: o.clients, Account: o.s.opts.Account, Region: o.s.opts.Region,
 		StackName: o.st.name, LogicalID: r.logicalID, PhysicalID: r.physicalID,
-		Random: func(n int) string { return strings.ToUpper(o.s.random(n)) }, Pause: o.s.opts.Pause,
+		Random: func(n int) string { return strings.ToUpper(o.s.random(n)) }, Pause: o.s.opts.Pause, Inert: &o.s.inert,
 	}
 }
 

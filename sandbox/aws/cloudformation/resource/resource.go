@@ -26,9 +26,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -39,30 +37,28 @@ import (
 
 // Clients are the services that resources live in, all with one identity.
 type Clients struct {
-	CloudWatch *cloudwatch.Client
-	ECR        *ecr.Client
-	IAM        *iam.Client
-	Lambda     *lambda.Client
-	Logs       *cloudwatchlogs.Client
-	S3         *s3.Client
-	Scheduler  *scheduler.Client
-	SQS        *sqs.Client
-	SSM        *ssm.Client
+	IAM       *iam.Client
+	Lambda    *lambda.Client
+	Logs      *cloudwatchlogs.Client
+	S3        *s3.Client
+	Scheduler *scheduler.Client
+	SQS       *sqs.Client
+	SSM       *ssm.Client
+	// Ask checks a right of the identity where no request does: for inert resources.
+	Ask func(action, arn string, keys map[string][]string) error
 }
 
 // NewClients makes the clients. Buckets are addressed by path, since the
 // endpoint has no names below it.
 func NewClients(cfg aws.Config) *Clients {
 	return &Clients{
-		CloudWatch: cloudwatch.NewFromConfig(cfg),
-		ECR:        ecr.NewFromConfig(cfg),
-		IAM:        iam.NewFromConfig(cfg),
-		Lambda:     lambda.NewFromConfig(cfg),
-		Logs:       cloudwatchlogs.NewFromConfig(cfg),
-		S3:         s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
-		Scheduler:  scheduler.NewFromConfig(cfg),
-		SQS:        sqs.NewFromConfig(cfg),
-		SSM:        ssm.NewFromConfig(cfg),
+		IAM:       iam.NewFromConfig(cfg),
+		Lambda:    lambda.NewFromConfig(cfg),
+		Logs:      cloudwatchlogs.NewFromConfig(cfg),
+		S3:        s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
+		Scheduler: scheduler.NewFromConfig(cfg),
+		SQS:       sqs.NewFromConfig(cfg),
+		SSM:       ssm.NewFromConfig(cfg),
 	}
 }
 
@@ -80,6 +76,9 @@ type Call struct {
 	Random               func(n int) string // n characters for generated names
 	Pause                func(context.Context, time.Duration) error
 	PhysicalID           string // of the existing resource, for Update and Delete
+	Inert                *Inert
+
+	properties map[string]any // as they were given, for what is kept as it is
 }
 
 // Name generates a name as CloudFormation does: stack, logical id and twelve
@@ -150,6 +149,7 @@ func (t Type) Create(ctx context.Context, c *Call, properties map[string]any) (I
 	if err != nil {
 		return Instance{}, err
 	}
+	c.properties = properties
 	i, err := t.create(ctx, c, p)
 	return i, explain(err)
 }
@@ -164,6 +164,7 @@ func (t Type) Update(ctx context.Context, c *Call, now, before map[string]any) (
 	if err != nil {
 		return Instance{}, err
 	}
+	c.properties = now
 	i, err := t.update(ctx, c, p, old)
 	return i, explain(err)
 }
