@@ -126,7 +126,7 @@ func New(o Options) (*Cloud, error) {
 	c.sts = sts.New(c.iam)
 	c.kms = kms.New(kms.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random})
 	c.Register("kms", c.kms)
-	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Form: c.form, Delay: o.IAMDelay, MinPart: o.MinPart})
+	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Delay: o.IAMDelay, MinPart: o.MinPart})
 	c.Register("iam", c.iam)
 	c.Register("sts", c.sts)
 	c.Register("s3", c.s3)

@@ -85,15 +85,6 @@ func (c *Cloud) authenticate(r *api.Request) (api.Service, error) {
 	return s, nil
 }
 
-// form finds out who signed the form of an upload.
-func (c *Cloud) form(r *api.Request, field func(name string) string) (api.Principal, error) {
-	accessKeyID, err := c.verifier.VerifyForm(r, field)
-	if err != nil {
-		return r.Caller, err
-	}
-	return c.principal(accessKeyID)
-}
-
 func (c *Cloud) principal(accessKeyID string) (api.Principal, error) {
 	caller, ok := c.iam.Principal(accessKeyID)
 	if !ok { // it was deleted since its key was looked up

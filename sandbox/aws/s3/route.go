@@ -27,7 +27,6 @@ type route struct {
 	method    string
 	level     level
 	selectors []string // the query parameters that select it; all must be there
-	copies    bool     // x-amz-copy-source must be there
 	query     []string // further query parameters that it knows
 	headers   []string // further x-amz- headers that it knows; a trailing * is a prefix
 	handle    func(*call) error
@@ -46,7 +45,7 @@ type call struct {
 
 // The query parameters and headers that every operation knows.
 func globalQuery() []string {
-	return []string{"x-id", "AWSAccessKeyId", "Signature", "Expires", "x-amz-security-token", "content-md5", "content-type"}
+	return []string{"x-id"}
 }
 
 func globalHeaders() []string {
@@ -62,10 +61,6 @@ func objectHeaders() []string {
 	return []string{"x-amz-meta-*", "x-amz-acl", "x-amz-storage-class", "x-amz-server-side-encryption*", "x-amz-checksum-type", "x-amz-checksum-algorithm"}
 }
 
-func copyHeaders() []string {
-	return []string{"x-amz-copy-source", "x-amz-copy-source-if-*", "x-amz-source-expected-bucket-owner"}
-}
-
 // table is every operation there is. Of those that match, the first wins.
 func (s *S3) table() []route {
 	responses := []string{"response-content-type", "response-content-language", "response-expires", "response-cache-control", "response-content-disposition", "response-content-encoding"}
@@ -78,7 +73,6 @@ func (s *S3) table() []route {
 		{operation: "ListMultipartUploads", method: "GET", level: bucketLevel, selectors: []string{"uploads"}, query: []string{"prefix", "delimiter", "max-uploads", "key-marker", "upload-id-marker", "encoding-type"}, handle: (*call).listMultipartUploads},
 		{operation: "DeleteObjects", method: "POST", level: bucketLevel, selectors: []string{"delete"}, handle: (*call).deleteObjects},
 
-		{operation: "UploadPartCopy", method: "PUT", level: objectLevel, selectors: []string{"partNumber", "uploadId"}, copies: true, headers: append(copyHeaders(), "x-amz-copy-source-range"), handle: (*call).uploadPartCopy},
 		{operation: "UploadPart", method: "PUT", level: objectLevel, selectors: []string{"partNumber", "uploadId"}, handle: (*call).uploadPart},
 		{operation: "CreateMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploads"}, headers: objectHeaders(), handle: (*call).createMultipartUpload},
 		{operation: "CompleteMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploadId"}, headers: []string{"x-amz-checksum-type", "x-amz-mp-object-size"}, handle: (*call).completeMultipartUpload},
@@ -91,10 +85,8 @@ func (s *S3) table() []route {
 		{operation: "ListObjectsV2", method: "GET", level: bucketLevel, selectors: []string{"list-type"}, query: []string{"prefix", "delimiter", "max-keys", "continuation-token", "start-after", "fetch-owner", "encoding-type"}, handle: (*call).listObjectsV2},
 		{operation: "ListObjects", method: "GET", level: bucketLevel, query: []string{"prefix", "delimiter", "max-keys", "marker", "encoding-type"}, handle: (*call).listObjects},
 		{operation: "CreateBucket", method: "PUT", level: bucketLevel, headers: []string{"x-amz-object-ownership", "x-amz-acl"}, handle: (*call).createBucket},
-		{operation: "PostObject", method: "POST", level: bucketLevel, handle: (*call).postObject},
 		{operation: "HeadBucket", method: "HEAD", level: bucketLevel, handle: (*call).headBucket},
 		{operation: "DeleteBucket", method: "DELETE", level: bucketLevel, handle: (*call).deleteBucket},
-		{operation: "CopyObject", method: "PUT", level: objectLevel, copies: true, headers: append(append(copyHeaders(), "x-amz-metadata-directive", "x-amz-tagging-directive"), objectHeaders()...), handle: (*call).copyObject},
 		{operation: "PutObject", method: "PUT", level: objectLevel, headers: objectHeaders(), handle: (*call).putObject},
 		{operation: "GetObject", method: "GET", level: objectLevel, query: reading, handle: (*call).getObject},
 		{operation: "HeadObject", method: "HEAD", level: objectLevel, query: reading, handle: (*call).getObject},
@@ -124,9 +116,6 @@ func (s *S3) call(w http.ResponseWriter, r *api.Request) (*call, error) {
 }
 
 func (c *call) selects(r route) bool {
-	if r.copies && c.Header.Get("x-amz-copy-source") == "" {
-		return false
-	}
 	return !slices.ContainsFunc(r.selectors, func(q string) bool { return !c.query.Has(q) })
 }
 
@@ -160,10 +149,8 @@ func notImplemented(what, name string) error {
 
 // owner checks x-amz-expected-bucket-owner.
 func (c *call) owner() error {
-	for _, h := range []string{"x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"} {
-		if v := c.Header.Get(h); v != "" && v != c.Account {
-			return api.Errorf(http.StatusForbidden, "AccessDenied", "Access Denied")
-		}
+	if v := c.Header.Get("x-amz-expected-bucket-owner"); v != "" && v != c.Account {
+		return api.Errorf(http.StatusForbidden, "AccessDenied", "Access Denied")
 	}
 	return nil
 }

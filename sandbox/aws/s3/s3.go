@@ -1,12 +1,12 @@
 // Package s3 models Amazon S3: buckets with the configuration that
 // AWS::S3::Bucket needs, objects with metadata, ranges, conditions, checksums
-// in every form that clients send them, copies, multipart uploads, uploads by
-// browsers' forms, versions and bucket policies. Every byte that arrives is checked against every digest that
+// in every form that clients send them, multipart uploads, versions and bucket
+// policies. Every byte that arrives is checked against every digest that
 // came with it.
 //
 // Lifecycle and CORS rules, encryption and logging settings, tags and ownership controls of
-// buckets are kept and given back, but have no effect. It does not model ACLs (buckets
-// enforce the owner, as new ones do), object tags, object lock, replication,
+// buckets are kept and given back, but have no effect. It does not model
+// copies, uploads by browsers' forms, Signature Version 2, ACLs (buckets enforce the owner, as new ones do), object tags, object lock, replication,
 // inventory, notifications, website hosting, storage classes but STANDARD,
 // requester pays, access points and S3 Select. Parameters and headers for them are
 // refused by name. With a key of KMS, who writes and reads must have the right to
@@ -58,9 +58,6 @@ type Options struct {
 	PrincipalExists func(arn string) bool
 	// UseKey has KMS decide whether a caller may use a key; nil knows no keys.
 	UseKey func(r *api.Request, action, key, service string, context map[string]string) (arn string, err error)
-	// Form verifies the signature in the form of an upload by a browser and tells
-	// who made it; nil refuses such uploads.
-	Form func(r *api.Request, field func(name string) string) (api.Principal, error)
 	// Delay is how long a change of a bucket's policy takes to have effect.
 	Delay time.Duration
 	// MinPart is the smallest part but the last, in bytes; zero is what S3 allows.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/hex"
 	"encoding/xml"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -59,20 +58,6 @@ func (u *upload) numbers() []int {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// parseRange reads bytes=first-last.
-func parseRange(text string) (from, to int64, err error) {
-	spec, ok := strings.CutPrefix(text, "bytes=")
-	first, last, ok2 := strings.Cut(spec, "-")
-	if !ok || !ok2 {
-		return 0, 0, fmt.Errorf("reading range %q: not of the form bytes=first-last", text)
-	}
-	if from, err = strconv.ParseInt(first, 10, 64); err != nil {
-		return 0, 0, err
-	}
-	to, err = strconv.ParseInt(last, 10, 64)
-	return from, to, err
 }
 
 // checksumMode reads which checksum a new upload is to have; see "Checking

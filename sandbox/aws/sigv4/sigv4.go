@@ -2,8 +2,7 @@
 // presigned queries, and S3's signed, unsigned and trailing payloads. What it
 // refuses it answers with the error code that the called service has for it.
 //
-// Of Signature Version 2 it models S3's presigned queries with the bucket in the
-// path. It does not model SigV4a and the events of streams.
+// It does not model Signature Version 2, SigV4a and the events of streams.
 package sigv4
 
 import (
@@ -73,7 +72,7 @@ func (s *signature) scope() string {
 
 // Signed says whether a request claims to be signed at all.
 func Signed(r *http.Request) bool {
-	return r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Signature") || r.URL.Query().Has("X-Amz-Algorithm") || version2(r)
+	return r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Signature") || r.URL.Query().Has("X-Amz-Algorithm")
 }
 
 // Verify checks the signature of r and sets its Service and Region from the
@@ -89,9 +88,6 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 		if now = time.Now(); v.Now != nil {
 			now = v.Now()
 		}
-	}
-	if version2(r.Request) {
-		return v.verifyVersion2(r, now)
 	}
 	sig, err := parse(r)
 	if sig != nil {
