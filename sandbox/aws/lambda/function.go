@@ -34,7 +34,6 @@ type function struct {
 	versions  []*function // oldest first
 	published int         // versions, ever
 	fresh     bool        // changed since the last version
-	aliases   map[string]*alias
 }
 
 // configuration is what UpdateFunctionConfiguration may change.

@@ -2,13 +2,13 @@
 // code that was deployed. How functions run is package runner's matter.
 //
 // Modelled: functions of package type Zip on the OS-only runtimes, their code
-// from the request or from S3, configuration, versions and aliases, tags, the
+// from the request or from S3, configuration, versions, tags, the
 // resource policy of the function as a whole, reserved concurrency, settings for asynchronous invocation, the states that waiters
 // watch, and invocation: synchronous, asynchronous and dry. An event that failed for
 // good goes to the function's dead-letter queue, sent with the role's own rights.
 //
 // Not modelled, and refused by name: other runtimes, container images, layers,
-// policies and settings of versions, aliases with weights, VPCs, file systems, topics for
+// policies and settings of versions, aliases, VPCs, file systems, topics for
 // dead letters, event sources, function URLs, code signing, encryption keys, response
 // streaming, durable functions. X-Ray tracing is accepted and traces nothing.
 // The unreserved concurrency has no limit. A failed asynchronous invocation is
