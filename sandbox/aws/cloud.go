@@ -1,6 +1,7 @@
-// Package aws is the local AWS: one HTTP handler for all its services. It finds
-// the service in the credential scope of a request's signature, verifies the
-// signature, lets the service answer and writes a journal of both.
+// Package aws is the local AWS: one door for all its services. It verifies a
+// request's signature, finds the service in its credential scope and the operation
+// in what the service declares, runs it, answers its result or error in the
+// service's protocol, and journals all of it.
 //
 // It models one account in one region. What each service models stands in its
 // own package. Throttling and latency are not modelled, and of eventual
@@ -10,7 +11,6 @@ package aws
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +18,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
@@ -68,6 +67,7 @@ type Options struct {
 
 // Cloud is a local AWS. Make it with New.
 type Cloud struct {
+	site     api.Options
 	options  Options
 	verifier sigv4.Verifier
 	admin    api.Credentials
@@ -82,8 +82,7 @@ type Cloud struct {
 	lambda         *lambda.Server
 	scheduler      *scheduler.Server
 
-	mu       sync.RWMutex
-	services map[string]api.Service
+	services map[string]api.Service // by their names in credential scopes
 }
 
 var (
@@ -99,48 +98,43 @@ func New(o Options) (*Cloud, error) {
 	if !regionRule.MatchString(o.Region) {
 		return nil, fmt.Errorf("making the local AWS: %q is not a region's name", o.Region)
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
 	if o.Pause == nil && o.IAMDelay > 0 {
 		o.Pause = pause
 	}
 	if o.BodyIdle == 0 {
 		o.BodyIdle = maxBodyIdle
 	}
-	c := &Cloud{options: o, services: map[string]api.Service{}}
-	c.verifier = sigv4.Verifier{Now: o.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}
+	site := api.Options{Account: o.Account, Region: o.Region, URL: o.URL, Now: o.Now, Random: o.Random}.WithDefaults()
+	c := &Cloud{site: site, options: o}
+	c.verifier = sigv4.Verifier{Now: site.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}
 	var err error
-	if c.iam, err = iam.New(iam.Options{Account: o.Account, Now: o.Now, Random: o.Random, Delay: o.IAMDelay, Journal: o.Journal}); err != nil {
+	if c.iam, err = iam.New(iam.Options{Options: site, Delay: o.IAMDelay, Journal: o.Journal}); err != nil {
 		return nil, err
 	}
-	if c.admin, err = c.iam.CreateAdministrator(AdminUser); err != nil {
-		return nil, fmt.Errorf("making the administrator: %w", err)
-	}
+	c.site.Sessions = c.iam
+	c.admin = c.iam.CreateAdministrator(AdminUser)
 	if c.store, err = blob.Open(o.Dir); err != nil {
 		return nil, err
 	}
-	c.sts = sts.New(c.iam)
-	c.kms = kms.New(kms.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random})
-	c.Register("kms", c.kms)
-	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Delay: o.IAMDelay, MinPart: o.MinPart})
-	c.Register("iam", c.iam)
-	c.Register("sts", c.sts)
-	c.Register("s3", c.s3)
-	c.Register("ssm", ssm.New(ssm.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
-	c.Register("logs", logs.New(logs.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
-	c.Register("sqs", sqs.New(sqs.Options{Account: o.Account, Region: o.Region, URL: o.URL, Now: o.Now, Random: o.Random}))
-	if c.lambda, err = lambda.New(lambda.Options{Account: o.Account, Region: o.Region, URL: o.URL, Dir: o.Dir, Sessions: c.iam, May: c.may, Now: o.Now, Random: o.Random}); err != nil {
+	c.sts, c.kms = sts.New(c.iam), kms.New(site)
+	c.s3 = s3.New(s3.Options{Options: site, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Delay: o.IAMDelay, MinPart: o.MinPart})
+	if c.lambda, err = lambda.New(lambda.Options{Options: c.site, Dir: o.Dir, May: c.may}); err != nil {
 		return nil, err
 	}
-	c.Register("lambda", c.lambda)
-	c.scheduler = scheduler.New(scheduler.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random})
-	c.Register("scheduler", c.scheduler)
-	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random, Pause: o.Pause, Ask: c.ask})
-	c.Register("cloudformation", c.cloudformation)
+	c.scheduler = scheduler.New(c.site)
+	c.cloudformation = cloudformation.New(cloudformation.Options{Options: c.site, Pause: o.Pause, Ask: c.ask})
+	c.services = map[string]api.Service{
+		"cloudformation": c.cloudformation.Service(),
+		"iam":            c.iam.Service(),
+		"kms":            c.kms.Service(),
+		"lambda":         c.lambda.Service(),
+		"logs":           logs.New(site).Service(),
+		"s3":             c.s3.Service(),
+		"scheduler":      c.scheduler.Service(),
+		"sqs":            sqs.New(site).Service(),
+		"ssm":            ssm.New(site).Service(),
+		"sts":            c.sts.Service(),
+	}
 	return c, nil
 }
 
@@ -154,7 +148,7 @@ func (c *Cloud) may(accessKeyID, action, resource string) bool {
 // and journals it as one.
 func (c *Cloud) ask(accessKeyID, action, resource string, keys map[string][]string) error {
 	service, operation, _ := strings.Cut(action, ":")
-	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws", Service: service, Operation: operation, RequestID: c.requestID(), Status: http.StatusOK}
+	entry := journal.Entry{Time: c.site.Now(), Cloud: "aws", Service: service, Operation: operation, RequestID: c.site.UUID(), Status: http.StatusOK}
 	caller, err := c.principal(accessKeyID)
 	if err != nil {
 		return err
@@ -162,7 +156,7 @@ func (c *Cloud) ask(accessKeyID, action, resource string, keys map[string][]stri
 	entry.Principal = caller.ARN
 	r := &api.Request{Caller: caller, Entry: &entry}
 	r.Evaluate = func(action, resource string, keys map[string][]string, set policy.Set) policy.Decision {
-		all := globalKeys(c.options.Region)
+		all := globalKeys(c.site.Region)
 		maps.Copy(all, keys)
 		return c.iam.Evaluate(caller, action, resource, all, set)
 	}
@@ -182,13 +176,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// Register adds a service under its name in credential scopes, or replaces it.
-func (c *Cloud) Register(name string, s api.Service) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.services[name] = s
 }
 
 // Close stops what still runs, stack operations and schedules before the functions
@@ -218,19 +205,13 @@ func (c *Cloud) Scheduler() *scheduler.Server { return c.scheduler }
 // S3 is the cloud's S3.
 func (c *Cloud) S3() *s3.S3 { return c.s3 }
 
-// Account is the cloud's account id.
-func (c *Cloud) Account() string { return c.options.Account }
-
-// Region is the cloud's region.
-func (c *Cloud) Region() string { return c.options.Region }
-
 // URL is where the cloud is served.
-func (c *Cloud) URL() string { return c.options.URL }
+func (c *Cloud) URL() string { return c.site.URL }
 
 // region accepts the cloud's own region, and for the global services theirs.
 func (c *Cloud) region(service, region string) (expected string, ok bool) {
-	if region == c.options.Region || (service == "iam" || service == "sts") && region == globalRegion {
+	if region == c.site.Region || (service == "iam" || service == "sts") && region == globalRegion {
 		return region, true
 	}
-	return c.options.Region, false
+	return c.site.Region, false
 }

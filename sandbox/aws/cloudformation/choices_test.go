@@ -205,10 +205,10 @@ func TestOperatedFunctions(t *testing.T) {
 func TestOperatedFunctionsAreNotSkipped(t *testing.T) {
 	c := newCloud(t)
 	for name, tt := range map[string]struct{ resource, want string }{
-		"queue":    {"{Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {}}}", "#: extraneous key [RedrivePolicy] is not permitted"},
-		"alarm":    {"{Type: AWS::CloudWatch::Alarm, Properties: {EvaluationPeriods: 1, ComparisonOperator: GreaterThanThreshold, Metrics: []}}", "#: extraneous key [Metrics] is not permitted"},
+		"queue":    {"{Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {}}}", "#: the local AWS does not model the property RedrivePolicy of AWS::SQS::Queue"},
+		"alarm":    {"{Type: AWS::CloudWatch::Alarm, Properties: {EvaluationPeriods: 1, ComparisonOperator: GreaterThanThreshold, Metrics: []}}", "#: the local AWS does not model the property Metrics of AWS::CloudWatch::Alarm"},
 		"limit":    {"{Type: AWS::CloudWatch::Alarm, Properties: {EvaluationPeriods: 1, ComparisonOperator: GreaterThanThreshold, Threshold: high}}", "#/Threshold: expected type: Number, found: String"},
-		"schedule": {`{Type: AWS::Scheduler::Schedule, Properties: {ScheduleExpression: rate(1 hour), FlexibleTimeWindow: {Mode: "OFF"}, Target: {Arn: a, RoleArn: b, EcsParameters: {}}}}`, "#/Target: extraneous key [EcsParameters] is not permitted"},
+		"schedule": {`{Type: AWS::Scheduler::Schedule, Properties: {ScheduleExpression: rate(1 hour), FlexibleTimeWindow: {Mode: "OFF"}, Target: {Arn: a, RoleArn: b, EcsParameters: {}}}}`, "#/Target: the local AWS does not model the property EcsParameters of AWS::Scheduler::Schedule"},
 	} {
 		st := c.create(name, "Resources:\n  R: "+tt.resource)
 		if st.StackStatus != types.StackStatusRollbackComplete {

@@ -12,6 +12,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation/resource"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation/template"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // operation is one run of work on a stack. Only its goroutine changes the
@@ -93,9 +94,9 @@ func (o *operation) record(r *stackResource, status, reason string) {
 
 func (o *operation) call(r *stackResource) *resource.Call {
 	return &resource.Call{
-		Clients: o.clients, Account: o.s.opts.Account, Region: o.s.opts.Region,
+		Clients: o.clients, Account: o.s.Account, Region: o.s.Region,
 		StackName: o.st.name, LogicalID: r.logicalID, PhysicalID: r.physicalID,
-		Random: func(n int) string { return strings.ToUpper(o.s.random(n)) }, Pause: o.s.opts.Pause, Inert: &o.s.inert,
+		Random: func(n int) string { return strings.ToUpper(o.s.random(n)) }, Pause: o.s.Pause, Inert: &o.s.inert,
 	}
 }
 
@@ -117,7 +118,7 @@ func (o *operation) apply() error {
 		if v, ok := o.st.resources[id].attributes[attribute]; ok {
 			return v, nil
 		}
-		return nil, &template.Error{Message: fmt.Sprintf("Template error: attribute %s of resource %s is not modelled by this sandbox", attribute, id)}
+		return nil, &template.Error{Message: "Template error: resource " + id + ": " + unmodelled.AWS("attribute", attribute)}
 	}
 	scope.Import = func(name string) (v string, err error) {
 		o.locked(func() { v, err = o.s.importer(o.st, o.imports)(name) })

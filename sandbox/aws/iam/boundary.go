@@ -45,7 +45,7 @@ func (i *IAM) boundaryPolicies(e *entity) []policy.Named {
 	if e == nil {
 		return nil
 	}
-	now := i.now()
+	now := i.Now()
 	p := e.rights.At(now).boundary
 	if p == nil {
 		return nil
@@ -89,7 +89,7 @@ func (i *IAM) putBoundary(k kind) func(*api.Request, *putBoundaryInput) (any, er
 			if err := i.bound(e, in.PermissionsBoundary); err != nil {
 				return nil, err
 			}
-			i.settle(e, i.delay)
+			i.settle(e, i.Delay)
 			return nil, nil
 		})
 	}
@@ -107,7 +107,7 @@ func (i *IAM) deleteBoundary(k kind) func(*api.Request, *deleteBoundaryInput) (a
 				return nil, api.Errorf(http.StatusNotFound, "NoSuchEntity", "The %s with name %s does not have a permissions boundary.", k, e.name)
 			}
 			e.boundary = ""
-			i.settle(e, i.delay)
+			i.settle(e, i.Delay)
 			return nil, nil
 		})
 	}

@@ -17,7 +17,7 @@ type managedPolicy struct {
 	name, path, id, arn string
 	description         string
 	created, updated    time.Time
-	tags                []Tag
+	tags                []api.Tag
 	versions            []policyVersion // oldest first
 	defaultVersion      string
 	counter             int // of versions ever made; a number is never used again
@@ -63,7 +63,7 @@ type policyShape struct {
 	Description                   string `xml:",omitempty"`
 	CreateDate                    api.Timestamp
 	UpdateDate                    api.Timestamp
-	Tags                          *api.Members[Tag] `xml:",omitempty"`
+	Tags                          *api.Members[api.Tag] `xml:",omitempty"`
 }
 
 func (i *IAM) policyShape(p *managedPolicy) policyShape {
@@ -130,7 +130,7 @@ type createPolicyInput struct {
 	PolicyDocument string
 	Path           string
 	Description    string
-	Tags           []Tag
+	Tags           []api.Tag
 }
 
 type policyOutput struct{ Policy policyShape }
@@ -151,16 +151,12 @@ func (i *IAM) createPolicy(r *api.Request, in *createPolicyInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := i.text(idAlphabet, entityIDLength)
-	if err != nil {
-		return nil, err
-	}
-	now := i.now().UTC().Truncate(time.Second)
-	p := &managedPolicy{name: in.PolicyName, path: path, id: "ANPA" + id, arn: arn, description: in.Description, created: now, updated: now}
+	now := i.Now().UTC().Truncate(time.Second)
+	p := &managedPolicy{name: in.PolicyName, path: path, id: "ANPA" + i.Text(idAlphabet, entityIDLength), arn: arn, description: in.Description, created: now, updated: now}
 	if p.tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
-	p.setDefault(p.add(d, now), now, i.delay)
+	p.setDefault(p.add(d, now), now, i.Delay)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for other, existing := range i.policies {

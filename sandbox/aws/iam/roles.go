@@ -29,8 +29,8 @@ type roleShape struct {
 	AssumeRolePolicyDocument string
 	Description              string `xml:",omitempty"`
 	MaxSessionDuration       int
-	PermissionsBoundary      *boundaryShape    `xml:",omitempty"`
-	Tags                     *api.Members[Tag] `xml:",omitempty"`
+	PermissionsBoundary      *boundaryShape        `xml:",omitempty"`
+	Tags                     *api.Members[api.Tag] `xml:",omitempty"`
 }
 
 func (r *role) shape(tags bool) roleShape {
@@ -53,7 +53,7 @@ type createRoleInput struct {
 	Description              string
 	MaxSessionDuration       *int
 	PermissionsBoundary      string
-	Tags                     []Tag
+	Tags                     []api.Tag
 }
 
 type roleOutput struct{ Role roleShape }
@@ -70,10 +70,7 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 	if err := authorizeCreation(r, "Role", arn, arn, in.PermissionsBoundary, in.Tags); err != nil {
 		return nil, err
 	}
-	created := &role{description: in.Description, maxSession: minSessionDuration}
-	if created.entity, err = i.newEntity(kindRole, in.RoleName, path, "AROA"); err != nil {
-		return nil, err
-	}
+	created := &role{entity: i.newEntity(kindRole, in.RoleName, path, "AROA"), description: in.Description, maxSession: minSessionDuration}
 	if created.tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
@@ -88,7 +85,7 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 	if created.trust, err = i.parseTrust(in.AssumeRolePolicyDocument); err != nil {
 		return nil, err
 	}
-	created.inEffect.Set(created.trust.parsed, i.now(), i.delay)
+	created.inEffect.Set(created.trust.parsed, i.Now(), i.Delay)
 	for name := range i.roles {
 		if strings.EqualFold(name, in.RoleName) {
 			return nil, api.Errorf(http.StatusConflict, "EntityAlreadyExists", "Role with name %s already exists.", in.RoleName)
@@ -268,7 +265,7 @@ func (i *IAM) updateAssumeRolePolicy(r *api.Request, in *trustInput) (any, error
 		trust, err := i.parseTrust(in.PolicyDocument)
 		if err == nil {
 			found.trust = trust
-			found.inEffect.Set(trust.parsed, i.now(), i.delay)
+			found.inEffect.Set(trust.parsed, i.Now(), i.Delay)
 		}
 		return nil, err
 	})

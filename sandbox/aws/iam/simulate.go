@@ -55,7 +55,7 @@ func (i *IAM) simulatePrincipalPolicy(r *api.Request, in *principalSimulation) (
 	i.mu.RLock()
 	e := i.byARN(in.PolicySourceArn)
 	var own, boundary []policy.Named
-	caller := api.Principal{Type: api.User, Account: i.account, ARN: in.PolicySourceArn}
+	caller := api.Principal{Type: api.User, Account: i.Account, ARN: in.PolicySourceArn}
 	if e != nil {
 		own, boundary, caller.UserID = i.identityPolicies(e), i.boundaryPolicies(e), e.id
 		if e.kind == kindRole {
@@ -81,7 +81,7 @@ func (i *IAM) simulateCustomPolicy(r *api.Request, in *customSimulation) (any, e
 	if len(in.PolicyInputList) == 0 {
 		return nil, api.Invalid("null", "policyInputList", "Member must not be null")
 	}
-	return in.run(policy.Caller{Account: i.account, ARNs: []string{i.arn("root")}}, policy.Set{}, map[string][]string{})
+	return in.run(policy.Caller{Account: i.Account, ARNs: []string{i.arn("root")}}, policy.Set{}, map[string][]string{})
 }
 
 // byARN finds a user or role. The caller holds the lock.

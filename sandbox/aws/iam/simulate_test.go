@@ -67,7 +67,7 @@ func TestSimulation(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	_, err = c.SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{PolicySourceArn: role.Arn, ActionNames: []string{"s3:GetObject"}, PermissionsBoundaryPolicyInputList: []string{allowAll}})
-	if diff := cmp.Diff(awstest.Refused(501, "NotImplemented", "The parameter PermissionsBoundaryPolicyInputList.member.1 is not modelled by this sandbox."), awstest.RefusalOf(t, err)); diff != "" {
+	if diff := cmp.Diff(awstest.Refused(501, "NotImplemented", "The local AWS does not model the parameter PermissionsBoundaryPolicyInputList.member.1."), awstest.RefusalOf(t, err)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -18,8 +18,8 @@ type userShape struct {
 	ARN        string `xml:"Arn"`
 	CreateDate api.Timestamp
 
-	PermissionsBoundary *boundaryShape    `xml:",omitempty"`
-	Tags                *api.Members[Tag] `xml:",omitempty"`
+	PermissionsBoundary *boundaryShape        `xml:",omitempty"`
+	Tags                *api.Members[api.Tag] `xml:",omitempty"`
 }
 
 func (u *user) shape() userShape {
@@ -35,7 +35,7 @@ func (u *user) shape() userShape {
 type createUserInput struct {
 	UserName string
 	Path     string
-	Tags     []Tag
+	Tags     []api.Tag
 
 	PermissionsBoundary string
 }
@@ -54,10 +54,7 @@ func (i *IAM) createUser(r *api.Request, in *createUserInput) (any, error) {
 	if err := authorizeCreation(r, "User", arn, arn, in.PermissionsBoundary, in.Tags); err != nil {
 		return nil, err
 	}
-	created := &user{}
-	if created.entity, err = i.newEntity(kindUser, in.UserName, path, "AIDA"); err != nil {
-		return nil, err
-	}
+	created := &user{i.newEntity(kindUser, in.UserName, path, "AIDA")}
 	if created.tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
@@ -165,10 +162,7 @@ func (i *IAM) createAccessKey(r *api.Request, in *userNameInput) (any, error) {
 		if len(i.accessKeys(found.name)) >= maxAccessKeys {
 			return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d", maxAccessKeys)
 		}
-		c, err := i.newKey(accessKey{user: found.name}, 0)
-		if err != nil {
-			return nil, err
-		}
+		c := i.newKey(accessKey{user: found.name}, 0)
 		return struct{ AccessKey accessKeyShape }{accessKeyShape{
 			UserName: found.name, AccessKeyID: c.AccessKeyID, Status: "Active", SecretAccessKey: c.SecretAccessKey,
 			CreateDate: api.Timestamp(i.keys[c.AccessKeyID].issued),
@@ -213,11 +207,8 @@ func (i *IAM) deleteAccessKey(r *api.Request, in *deleteAccessKeyInput) (any, er
 
 // CreateAdministrator makes a user with AdministratorAccess and a key for it,
 // without a caller: it is how the cloud gets its first one.
-func (i *IAM) CreateAdministrator(name string) (api.Credentials, error) {
-	e, err := i.newEntity(kindUser, name, "/", "AIDA")
-	if err != nil {
-		return api.Credentials{}, err
-	}
+func (i *IAM) CreateAdministrator(name string) api.Credentials {
+	e := i.newEntity(kindUser, name, "/", "AIDA")
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e.attached = []string{AdministratorAccess}

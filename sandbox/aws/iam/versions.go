@@ -40,11 +40,11 @@ func (i *IAM) createPolicyVersion(r *api.Request, in *createVersionInput) (any, 
 		if len(p.versions) >= maxPolicyVersions {
 			return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.", maxPolicyVersions)
 		}
-		now := i.now().UTC().Truncate(time.Second)
+		now := i.Now().UTC().Truncate(time.Second)
 		v := p.add(d, now)
 		if in.SetAsDefault {
 			p.updated = now
-			p.setDefault(v, i.now(), i.delay)
+			p.setDefault(v, i.Now(), i.Delay)
 		}
 		return versionOutput{p.shape(v, false)}, nil
 	})
@@ -84,8 +84,8 @@ func (i *IAM) setDefaultPolicyVersion(r *api.Request, in *versionInput) (any, er
 		if err != nil {
 			return nil, err
 		}
-		p.updated = i.now().UTC().Truncate(time.Second)
-		p.setDefault(v, i.now(), i.delay)
+		p.updated = i.Now().UTC().Truncate(time.Second)
+		p.setDefault(v, i.Now(), i.Delay)
 		return nil, nil
 	})
 }

@@ -20,7 +20,7 @@ const deliveryLimit = 10 * time.Second
 func (s *Server) deliver(b runner.LogBatch) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, deliveryLimit)
 	defer cancel()
-	client := cloudwatchlogs.NewFromConfig(s.config(b.Credentials))
+	client := cloudwatchlogs.NewFromConfig(s.Config(b.Credentials))
 	if b.New && !createStream(ctx, client, b) {
 		return false
 	}

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 
@@ -42,8 +41,8 @@ func (f *function) at(qualifier string) *function {
 
 // qualified is authorized for the operations that are about versions, too. The
 // right to a version is another than the right to the function.
-func (s *Server) qualified(c *call, action string) (f *function, qualifier string, err error) {
-	name, qualifier, err := s.split(c.name, c.URL.Query().Get("Qualifier"))
+func (s *Server) qualified(c *api.Request, action string) (f *function, qualifier string, err error) {
+	name, qualifier, err := s.split(c.PathValue("name"), c.URL.Query().Get("Qualifier"))
 	if err != nil || qualifier == "" {
 		f, err := s.authorized(c, action)
 		return f, "", err
@@ -70,7 +69,7 @@ func (s *Server) publish(f *function, description string) *function {
 	f.published++
 	v := &function{
 		of: f, version: strconv.Itoa(f.published), name: f.name, configuration: f.configuration, code: f.code, codeSHA256: f.codeSHA256,
-		revision: s.uuid(), modified: s.opts.Now(),
+		revision: s.UUID(), modified: s.Now(),
 	}
 	v.configuration.variables = maps.Clone(f.configuration.variables)
 	if description != "" {
@@ -80,43 +79,39 @@ func (s *Server) publish(f *function, description string) *function {
 	return v
 }
 
-func (s *Server) publishVersion(c *call) (int, any, error) {
-	var in struct{ CodeSha256, Description, RevisionId *string }
-	if err := api.DecodeJSON(c.Body, &in); err != nil {
-		return 0, nil, err
-	}
+func (s *Server) publishVersion(c *api.Request, in *struct{ CodeSha256, Description, RevisionId *string }) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, err := s.authorized(c, "PublishVersion")
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if err := f.expect(in.RevisionId); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if in.CodeSha256 != nil && *in.CodeSha256 != "" && *in.CodeSha256 != f.codeSHA256 {
-		return 0, nil, invalid("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, f.codeSHA256)
+		return nil, invalid("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, f.codeSHA256)
 	}
 	description := ""
 	if in.Description != nil {
 		description = *in.Description
 	}
-	return http.StatusCreated, s.answer(s.publish(f, description)), nil
+	return s.answer(s.publish(f, description)), nil
 }
 
-func (s *Server) listVersions(c *call) (int, any, error) {
+func (s *Server) listVersions(c *api.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, err := s.authorized(c, "ListVersionsByFunction")
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	result := struct{ Versions []functionAnswer }{[]functionAnswer{s.answer(f)}}
 	result.Versions[0].FunctionArn += ":" + latest
 	for _, v := range f.versions {
 		result.Versions = append(result.Versions, s.answer(v))
 	}
-	return http.StatusOK, result, nil
+	return result, nil
 }
 
 // deleteVersion deletes one version.

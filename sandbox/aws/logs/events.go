@@ -53,7 +53,7 @@ func (l *Logs) putLogEvents(r *api.Request, in *putLogEventsInput) (any, error) 
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
-	now := l.now()
+	now := l.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, err := l.stream(in.LogGroupName, in.LogStreamName)
@@ -124,7 +124,7 @@ func eventLimit(limit *int) (int, error) {
 		return eventPage, nil
 	}
 	if *limit < 1 || *limit > eventPage {
-		return 0, refuse("InvalidParameterException", "1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", *limit, eventPage)
+		return 0, badLimit(*limit, eventPage)
 	}
 	return *limit, nil
 }
@@ -158,7 +158,7 @@ func (l *Logs) getLogEvents(r *api.Request, in *getLogEventsInput) (any, error) 
 		at, err := strconv.Atoi(strings.TrimPrefix(strings.TrimPrefix(in.NextToken, "f/"), "b/"))
 		switch {
 		case err != nil || at < 0 || at > len(events):
-			return nil, refuse("InvalidParameterException", "The specified nextToken is invalid.")
+			return nil, badToken()
 		case strings.HasPrefix(in.NextToken, "f/"):
 			from, to = at, min(at+limit, len(events))
 		default:
@@ -220,10 +220,6 @@ func (l *Logs) filterLogEvents(r *api.Request, in *filterLogEventsInput) (any, e
 	if err := r.Authorize("logs:FilterLogEvents", l.resource(name, ""), nil); err != nil {
 		return nil, err
 	}
-	limit, err := eventLimit(in.Limit)
-	if err != nil {
-		return nil, err
-	}
 	wanted, err := terms(in.FilterPattern)
 	if err != nil {
 		return nil, err
@@ -249,17 +245,10 @@ func (l *Logs) filterLogEvents(r *api.Request, in *filterLogEventsInput) (any, e
 	slices.SortFunc(found, func(a, b filteredShape) int {
 		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.LogStreamName, b.LogStreamName), cmp.Compare(a.EventID, b.EventID))
 	})
-	from := 0
-	if in.NextToken != "" {
-		if from, err = strconv.Atoi(in.NextToken); err != nil || from < 0 || from > len(found) {
-			return nil, refuse("InvalidParameterException", "The specified nextToken is invalid.")
-		}
+	out, err := page("events", found, in.Limit, in.NextToken, eventPage)
+	if err != nil {
+		return nil, err
 	}
-	out := map[string]any{"searchedLogStreams": []struct{}{}}
-	if end := from + limit; end < len(found) {
-		out["nextToken"] = strconv.Itoa(end)
-		found = found[:end]
-	}
-	out["events"] = found[from:]
+	out["searchedLogStreams"] = []struct{}{}
 	return out, nil
 }

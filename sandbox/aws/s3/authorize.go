@@ -19,7 +19,7 @@ func (c *call) allowed(action, resource, bucketName string) error {
 	restricted := false
 	c.s.mu.RLock()
 	if b, ok := c.s.buckets[bucketName]; ok {
-		if d := b.policy.At(c.s.options.Now()); d != nil {
+		if d := b.policy.At(c.s.Now()); d != nil {
 			set.Resource = []policy.Named{{Name: "bucket policy of " + bucketName, Document: d}}
 			restricted = b.publicAccess().RestrictPublicBuckets && public(d)
 		}

@@ -222,7 +222,7 @@ func public(d *policy.Document) bool {
 
 // settle lets a bucket's new policy have its effect in time.
 func (s *S3) settle(b *bucket, d *policy.Document) {
-	b.policy.Set(d, s.options.Now(), s.options.Delay)
+	b.policy.Set(d, s.Now(), s.Delay)
 }
 
 func checkPolicy(c *call, body []byte) (func(*bucket), error) {
@@ -253,7 +253,7 @@ func checkPolicy(c *call, body []byte) (func(*bucket), error) {
 			return nil, wrong("Action does not apply to any resource(s) in statement")
 		}
 		for _, p := range s.Principals {
-			if exists := c.s.options.PrincipalExists; p.Type == "AWS" && p.Value != "*" && exists != nil && !exists(p.Value) {
+			if exists := c.s.PrincipalExists; p.Type == "AWS" && p.Value != "*" && exists != nil && !exists(p.Value) {
 				return nil, wrong("Invalid principal in policy")
 			}
 		}

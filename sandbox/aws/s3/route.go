@@ -62,7 +62,7 @@ func objectHeaders() []string {
 }
 
 // table is every operation there is. Of those that match, the first wins.
-func (s *S3) table() []route {
+func table() []route {
 	responses := []string{"response-content-type", "response-content-language", "response-expires", "response-cache-control", "response-content-disposition", "response-content-encoding"}
 	reading := append([]string{"versionId", "partNumber"}, responses...)
 	routes := []route{
@@ -94,10 +94,44 @@ func (s *S3) table() []route {
 	}...)
 }
 
-// call finds the operation of a request. It returns a call with an error too.
-func (s *S3) call(w http.ResponseWriter, r *api.Request) (*call, error) {
-	c := &call{Request: r, s: s, w: w, query: r.URL.Query()}
+// Service declares the S3 API.
+func (s *S3) Service() api.Service {
+	routes, operations := table(), map[string]api.Operation{}
+	for _, route := range routes {
+		operations[route.operation] = func(r *api.Request) (any, error) {
+			c := s.call(r, route)
+			err := errors.Join(c.known(), c.owner())
+			if err == nil {
+				err = route.handle(c)
+			}
+			if err != nil {
+				return nil, c.explain(err)
+			}
+			return api.Written, nil
+		}
+	}
+	find := func(r *api.Request) (string, error) {
+		c := s.call(r, route{})
+		at := slices.IndexFunc(routes, c.matches)
+		if at < 0 && c.Method == http.MethodPost && c.key == "" {
+			return "PostObject", nil // an upload by a browser's form
+		}
+		if at < 0 {
+			return "", c.explain(api.Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."))
+		}
+		return routes[at].operation, nil
+	}
+	return api.Service{Protocol: api.XML{Find: find}, Operations: operations}
+}
+
+func (s *S3) call(r *api.Request, route route) *call {
+	c := &call{Request: r, s: s, w: r.Writer, route: route, query: r.URL.Query()}
 	c.bucket, c.key = names(r.Request)
+	return c
+}
+
+// matches says whether the call is for an operation.
+func (c *call) matches(r route) bool {
 	at := objectLevel
 	switch {
 	case c.bucket == "":
@@ -105,14 +139,7 @@ func (s *S3) call(w http.ResponseWriter, r *api.Request) (*call, error) {
 	case c.key == "":
 		at = bucketLevel
 	}
-	for _, route := range s.routes {
-		if route.method == r.Method && route.level == at && c.selects(route) {
-			c.route = route
-			r.Entry.Operation = route.operation
-			return c, errors.Join(c.known(), c.owner())
-		}
-	}
-	return c, api.Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+	return r.method == c.Method && r.level == at && c.selects(r)
 }
 
 func (c *call) selects(r route) bool {
@@ -140,9 +167,9 @@ func (c *call) known() error {
 	return nil
 }
 
-// notImplemented is S3's own answer to what it does not do, with the name.
+// notImplemented refuses a header or parameter with S3's own code, by its name.
 func notImplemented(what, name string) error {
-	e := api.Errorf(http.StatusNotImplemented, "NotImplemented", "A %s you provided implies functionality that is not implemented: %s", strings.ToLower(what), name)
+	e := api.Unmodelled(strings.ToLower(what), name)
 	e.Members = map[string]string{what: name}
 	return e
 }

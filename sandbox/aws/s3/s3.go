@@ -15,10 +15,8 @@
 package s3
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"io"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -48,11 +46,8 @@ const (
 
 // Options are what S3 needs to know of its cloud.
 type Options struct {
-	Account string
-	Region  string
-	Now     func() time.Time // nil is time.Now
-	Random  io.Reader        // nil is crypto/rand
-	Store   *blob.Store
+	api.Options
+	Store *blob.Store
 	// PrincipalExists says whether an ARN that a bucket policy names exists; nil
 	// accepts every one.
 	PrincipalExists func(arn string) bool
@@ -66,8 +61,7 @@ type Options struct {
 
 // S3 is the service. Make it with New.
 type S3 struct {
-	options Options
-	routes  []route
+	Options
 
 	mu      sync.RWMutex
 	buckets map[string]*bucket
@@ -76,30 +70,17 @@ type S3 struct {
 
 // New returns an S3 without buckets.
 func New(o Options) *S3 {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
+	o.Options = o.WithDefaults()
 	if o.MinPart == 0 {
 		o.MinPart = minPartSize
 	}
-	s := &S3{options: o, buckets: map[string]*bucket{}, uploads: map[string]*upload{}}
-	s.routes = s.table()
-	return s
+	return &S3{Options: o, buckets: map[string]*bucket{}, uploads: map[string]*upload{}}
 }
 
-func (s *S3) now() time.Time { return s.options.Now().UTC().Truncate(time.Second) }
+func (s *S3) now() time.Time { return s.Now().UTC().Truncate(time.Second) }
 
 // token makes a random id that is safe in URLs.
-func (s *S3) token() (string, error) {
-	b := make([]byte, 24)
-	if _, err := io.ReadFull(s.options.Random, b); err != nil {
-		return "", err
-	}
-	return base64.RawURLEncoding.EncodeToString(b), nil
-}
+func (s *S3) token() string { return base64.RawURLEncoding.EncodeToString(s.Bytes(24)) }
 
 // Object is an object as tests and proofs look at it.
 type Object struct {
@@ -175,18 +156,4 @@ func (r releasing) Close() error {
 	err := r.ReadCloser.Close()
 	r.blob.Release()
 	return err
-}
-
-// ServeAWS answers the S3 API.
-func (s *S3) ServeAWS(w http.ResponseWriter, r *api.Request) {
-	w.Header().Set("x-amz-request-id", r.ID)
-	w.Header().Set("x-amz-id-2", r.ID)
-	w.Header().Set("Server", "AmazonS3")
-	c, err := s.call(w, r)
-	if err == nil {
-		err = c.route.handle(c)
-	}
-	if err != nil {
-		api.WriteS3Error(w, r, c.explain(err))
-	}
 }

@@ -105,9 +105,7 @@ func (c *call) createMultipartUpload() error {
 	if u.checksum, u.kind, u.chosen, err = c.checksumMode(); err != nil {
 		return err
 	}
-	if u.id, err = c.s.token(); err != nil {
-		return err
-	}
+	u.id = c.s.token()
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	if _, err := c.s.bucket(c.bucket); err != nil {

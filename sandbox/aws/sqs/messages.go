@@ -89,11 +89,7 @@ func (s *SQS) sendMessage(r *api.Request, in *sendInput) (any, error) {
 	if limit := q.number("MaximumMessageSize"); size > limit {
 		return nil, api.Errorf(http.StatusBadRequest, "InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", limit)
 	}
-	id, err := s.uuid()
-	if err != nil {
-		return nil, err
-	}
-	now := s.options.Now()
+	id, now := s.UUID(), s.Now()
 	q.messages = append(q.messages, &message{id: id, body: in.MessageBody, attributes: in.MessageAttributes, sender: r.Caller.UserID, sent: now, visible: now.Add(delay)})
 	close(q.arrived)
 	q.arrived = make(chan struct{})
@@ -166,16 +162,13 @@ func (s *SQS) receiveMessage(r *api.Request, in *receiveInput) (any, error) {
 
 // take receives messages that can be. The caller holds the lock.
 func (s *SQS) take(q *queue, in *receiveInput, most int, hide time.Duration) ([]received, error) {
-	now := s.options.Now()
+	now := s.Now()
 	out := []received{}
 	for _, m := range q.messages {
 		if len(out) == most || now.Before(m.visible) {
 			continue
 		}
-		handle, err := s.uuid()
-		if err != nil {
-			return nil, err
-		}
+		handle := s.UUID()
 		if m.received++; m.received == 1 {
 			m.first = now
 		}

@@ -117,12 +117,12 @@ func (s *SQS) createQueue(r *api.Request, in *createInput) (any, error) {
 	if !nameRule.MatchString(in.QueueName) {
 		return nil, api.Errorf(http.StatusBadRequest, "InvalidParameterValue", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
-	now := s.options.Now()
+	now := s.Now()
 	q := &queue{name: in.QueueName, attributes: defaults(), tags: map[string]string{}, created: now, modified: now, arrived: make(chan struct{})}
 	if err := q.set(in.Attributes); err != nil {
 		return nil, err
 	}
-	answer := map[string]string{"QueueUrl": s.URL(in.QueueName)}
+	answer := map[string]string{"QueueUrl": s.url(in.QueueName)}
 	if old, ok := s.queues[in.QueueName]; ok {
 		for _, name := range slices.Sorted(maps.Keys(in.Attributes)) {
 			if old.attributes[name] != in.Attributes[name] {
@@ -150,10 +150,10 @@ func (s *SQS) getQueueURL(r *api.Request, in *nameInput) (any, error) {
 	if err := s.authorize(r, "GetQueueUrl", in.QueueName); err != nil {
 		return nil, err
 	}
-	if s.queues[in.QueueName] == nil || in.QueueOwnerAWSAccountID != "" && in.QueueOwnerAWSAccountID != s.options.Account {
+	if s.queues[in.QueueName] == nil || in.QueueOwnerAWSAccountID != "" && in.QueueOwnerAWSAccountID != s.Account {
 		return nil, noSuchQueue()
 	}
-	return map[string]string{"QueueUrl": s.URL(in.QueueName)}, nil
+	return map[string]string{"QueueUrl": s.url(in.QueueName)}, nil
 }
 
 type listInput struct{ QueueNamePrefix string }
@@ -167,7 +167,7 @@ func (s *SQS) listQueues(r *api.Request, in *listInput) (any, error) {
 	urls := []string{}
 	for _, name := range slices.Sorted(maps.Keys(s.queues)) {
 		if strings.HasPrefix(name, in.QueueNamePrefix) {
-			urls = append(urls, s.URL(name))
+			urls = append(urls, s.url(name))
 		}
 	}
 	return map[string]any{"QueueUrls": urls}, nil
@@ -186,7 +186,7 @@ func (s *SQS) getAttributes(r *api.Request, in *attributesInput) (any, error) {
 		return nil, err
 	}
 	all := maps.Clone(q.attributes)
-	visible, hidden, delayed := q.count(s.options.Now())
+	visible, hidden, delayed := q.count(s.Now())
 	all["QueueArn"] = s.arn(q.name)
 	all["CreatedTimestamp"] = strconv.FormatInt(q.created.Unix(), 10)
 	all["LastModifiedTimestamp"] = strconv.FormatInt(q.modified.Unix(), 10)
@@ -220,7 +220,7 @@ func (s *SQS) setAttributes(r *api.Request, in *setInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q.modified = s.options.Now()
+	q.modified = s.Now()
 	return nil, q.set(in.Attributes)
 }
 
@@ -236,7 +236,7 @@ func (s *SQS) deleteQueue(r *api.Request, in *urlInput) (any, error) {
 		return nil, err
 	}
 	delete(s.queues, q.name)
-	s.deleted[q.name] = s.options.Now()
+	s.deleted[q.name] = s.Now()
 	return nil, nil
 }
 

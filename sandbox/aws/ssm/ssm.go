@@ -35,9 +35,7 @@ var nameRule = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
 
 // SSM is the service. Make it with New.
 type SSM struct {
-	account, region string
-	now             func() time.Time
-	protocol        api.JSONProtocol
+	api.Options
 
 	mu         sync.RWMutex
 	parameters map[string]*parameter
@@ -51,45 +49,32 @@ type parameter struct {
 	version           int
 	modified          time.Time
 	modifiedBy        string
-	tags              []Tag
-}
-
-// Tag is a tag of a parameter.
-type Tag struct{ Key, Value string }
-
-// Options are what SSM needs to know of its cloud.
-type Options struct {
-	Account string
-	Region  string
-	Now     func() time.Time // nil is time.Now
+	tags              []api.Tag
 }
 
 // New returns an SSM without parameters.
-func New(o Options) *SSM {
-	s := &SSM{account: o.Account, region: o.Region, now: o.Now, parameters: map[string]*parameter{}}
-	if s.now == nil {
-		s.now = time.Now
-	}
-	s.protocol = api.JSONProtocol{Prefix: "AmazonSSM", Operations: map[string]api.Operation{
-		"PutParameter":           api.JSONOperation(s.putParameter),
-		"GetParameter":           api.JSONOperation(s.getParameter),
-		"GetParameters":          api.JSONOperation(s.getParameters),
-		"GetParametersByPath":    api.JSONOperation(s.getParametersByPath),
-		"DescribeParameters":     api.JSONOperation(s.describeParameters),
-		"DeleteParameter":        api.JSONOperation(s.deleteParameter),
-		"DeleteParameters":       api.JSONOperation(s.deleteParameters),
-		"AddTagsToResource":      api.JSONOperation(s.addTags),
-		"RemoveTagsFromResource": api.JSONOperation(s.removeTags),
-		"ListTagsForResource":    api.JSONOperation(s.listTags),
-	}}
-	return s
+func New(o api.Options) *SSM {
+	return &SSM{Options: o.WithDefaults(), parameters: map[string]*parameter{}}
 }
 
-// ServeAWS answers the SSM API.
-func (s *SSM) ServeAWS(w http.ResponseWriter, r *api.Request) { s.protocol.ServeAWS(w, r) }
+// Service declares the SSM API.
+func (s *SSM) Service() api.Service {
+	return api.Service{Protocol: api.JSON{Target: "AmazonSSM"}, Operations: map[string]api.Operation{
+		"PutParameter":           api.Do(s.putParameter),
+		"GetParameter":           api.Do(s.getParameter),
+		"GetParameters":          api.Do(s.getParameters),
+		"GetParametersByPath":    api.Do(s.getParametersByPath),
+		"DescribeParameters":     api.Do(s.describeParameters),
+		"DeleteParameter":        api.Do(s.deleteParameter),
+		"DeleteParameters":       api.Do(s.deleteParameters),
+		"AddTagsToResource":      api.Do(s.addTags),
+		"RemoveTagsFromResource": api.Do(s.removeTags),
+		"ListTagsForResource":    api.Do(s.listTags),
+	}}
+}
 
 func (s *SSM) arn(name string) string {
-	return "arn:aws:ssm:" + s.region + ":" + s.account + ":parameter/" + strings.TrimPrefix(name, "/")
+	return s.ARN("ssm", "parameter/"+strings.TrimPrefix(name, "/"))
 }
 
 func refuse(code, format string, args ...any) error {
@@ -112,7 +97,7 @@ type putParameterInput struct {
 	KeyID          string `json:"KeyId"`
 	Overwrite      bool
 	AllowedPattern string
-	Tags           []Tag
+	Tags           []api.Tag
 	Tier           string
 	DataType       string
 }
@@ -162,17 +147,8 @@ func (in *putParameterInput) validate() error {
 	return nil
 }
 
-func tagKeys(tags []Tag) map[string][]string {
-	keys := map[string][]string{}
-	for _, t := range tags {
-		keys["aws:RequestTag/"+t.Key] = []string{t.Value}
-		keys["aws:TagKeys"] = append(keys["aws:TagKeys"], t.Key)
-	}
-	return keys
-}
-
 func (s *SSM) putParameter(r *api.Request, in *putParameterInput) (any, error) {
-	if err := r.Authorize("ssm:PutParameter", s.arn(in.Name), tagKeys(in.Tags)); err != nil {
+	if err := r.Authorize("ssm:PutParameter", s.arn(in.Name), api.TagKeys(api.TagMap(in.Tags))); err != nil {
 		return nil, err
 	}
 	if err := in.validate(); err != nil {
@@ -198,7 +174,7 @@ func (s *SSM) putParameter(r *api.Request, in *putParameterInput) (any, error) {
 	}
 	p.value, p.pattern, p.keyID = in.Value, in.AllowedPattern, in.KeyID
 	p.version++
-	p.modified, p.modifiedBy = s.now(), r.Caller.ARN
+	p.modified, p.modifiedBy = s.Now(), r.Caller.ARN
 	return map[string]any{"Version": p.version, "Tier": "Standard"}, nil
 }
 
@@ -321,5 +297,5 @@ func (s *SSM) getParametersByPath(r *api.Request, in *byPathInput) (any, error) 
 			out = append(out, s.shape(s.parameters[name], in.WithDecryption, ""))
 		}
 	}
-	return page("Parameters", out, in.MaxResults, in.NextToken, defaultPage)
+	return page(out, in.MaxResults, in.NextToken, defaultPage)
 }

@@ -2,9 +2,11 @@ package resource
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 type logGroup struct {
@@ -20,7 +22,7 @@ func logsTypes() []Type {
 
 func createLogGroup(ctx context.Context, c *Call, p logGroup) (Instance, error) {
 	if p.LogGroupClass != "" && p.LogGroupClass != "STANDARD" {
-		return Instance{}, fmt.Errorf("LogGroupClass %s is not modelled by this sandbox", p.LogGroupClass)
+		return Instance{}, errors.New(unmodelled.AWS("LogGroupClass", p.LogGroupClass))
 	}
 	const maxName = 512 // "CreateLogGroup"
 	if p.LogGroupName == "" {

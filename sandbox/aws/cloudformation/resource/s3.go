@@ -2,11 +2,14 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // maxBucketName is of "General purpose bucket naming rules".
@@ -88,7 +91,7 @@ func lower(s string) string { return strings.ToLower(s) }
 
 func createBucket(ctx context.Context, c *Call, p bucket) (Instance, error) {
 	if p.AccessControl != "" && p.AccessControl != "Private" {
-		return Instance{}, fmt.Errorf("AccessControl %s is not modelled by this sandbox", p.AccessControl)
+		return Instance{}, errors.New(unmodelled.AWS("AccessControl", p.AccessControl))
 	}
 	if p.BucketName == "" {
 		p.BucketName = lower(c.Name(maxBucketName))

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // KnownAfterApply stands in a change set for a value that only exists once the
@@ -163,7 +165,7 @@ func (e *Evaluation) value(v any) (any, error) {
 		return out, nil
 	case string:
 		if strings.Contains(v, "{{resolve:") {
-			return nil, errorf("Template error: dynamic reference %s is not modelled by this sandbox", v)
+			return nil, errorf("Template error: %s", unmodelled.AWS("dynamic reference", v))
 		}
 		return v, nil
 	}
