@@ -36,10 +36,10 @@ type alarm struct {
 	ExtendedStatistic  string
 	Period             *int32
 	Unit               string
-	EvaluationPeriods  int32 `cfn:"required"`
+	EvaluationPeriods  *int32
 	DatapointsToAlarm  *int32
 	Threshold          *float64
-	ComparisonOperator string `cfn:"required"`
+	ComparisonOperator string
 	TreatMissingData   string
 	Tags               tags
 }
@@ -78,8 +78,12 @@ func (p alarm) check(region string) error {
 		return api.Invalid(p.AlarmName, "alarmName", "Member must have length less than or equal to "+strconv.Itoa(maxAlarmName))
 	case len(p.AlarmDescription) > maxDescription:
 		return api.Invalid(p.AlarmDescription, "alarmDescription", "Member must have length less than or equal to "+strconv.Itoa(maxDescription))
-	case p.EvaluationPeriods < 1:
-		return api.Invalid(p.EvaluationPeriods, "evaluationPeriods", "Member must have value greater than or equal to 1")
+	case p.EvaluationPeriods == nil:
+		return api.Invalid("null", "evaluationPeriods", "Member must not be null")
+	case *p.EvaluationPeriods < 1:
+		return api.Invalid(*p.EvaluationPeriods, "evaluationPeriods", "Member must have value greater than or equal to 1")
+	case p.ComparisonOperator == "":
+		return api.Invalid("null", "comparisonOperator", "Member must not be null")
 	case !slices.Contains([]string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"}, p.ComparisonOperator):
 		return api.Invalid(p.ComparisonOperator, "comparisonOperator",
 			"Member must satisfy enum value set: [GreaterThanOrEqualToThreshold, GreaterThanThreshold, LessThanThreshold, LessThanOrEqualToThreshold]")
@@ -97,7 +101,7 @@ func (p alarm) check(region string) error {
 		return wrong("Option %s is not supported for treat-missing-data parameter. Supported options are [breaching, notBreaching, ignore, missing].", p.TreatMissingData)
 	case len(p.Dimensions) > maxDimensions:
 		return wrong("The collection Dimensions must not have a size greater than %d.", maxDimensions)
-	case p.DatapointsToAlarm != nil && (*p.DatapointsToAlarm < 1 || *p.DatapointsToAlarm > p.EvaluationPeriods):
+	case p.DatapointsToAlarm != nil && (*p.DatapointsToAlarm < 1 || *p.DatapointsToAlarm > *p.EvaluationPeriods):
 		return wrong("DatapointsToAlarm must be from 1 to EvaluationPeriods.")
 	}
 	for _, actions := range [][]string{p.OKActions, p.AlarmActions, p.InsufficientDataActions} {

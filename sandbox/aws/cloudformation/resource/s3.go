@@ -56,21 +56,31 @@ type encryptionRule struct {
 }
 
 type lifecycleRule struct {
-	Id                             string
-	Status                         string `cfn:"required"`
-	Prefix                         string
-	ExpirationInDays               *int32
-	ExpiredObjectDeleteMarker      *bool
-	Transitions                    []transition
-	NoncurrentVersionExpiration    *struct{ NoncurrentDays, NewerNoncurrentVersions *int32 }
-	NoncurrentVersionTransitions   []transition
-	AbortIncompleteMultipartUpload *struct{ DaysAfterInitiation *int32 }
+	Id                          string
+	Status                      string `cfn:"required"`
+	Prefix                      string
+	ExpirationInDays            *int32
+	ExpiredObjectDeleteMarker   *bool
+	Transitions                 []transition
+	NoncurrentVersionExpiration *struct {
+		NoncurrentDays          *int32 `cfn:"required"`
+		NewerNoncurrentVersions *int32
+	}
+	NoncurrentVersionTransitions   []noncurrentTransition
+	AbortIncompleteMultipartUpload *struct {
+		DaysAfterInitiation *int32 `cfn:"required"`
+	}
 }
 
-// transition is one of current versions or, with its last member, of others.
+// transition is one of current versions.
 type transition struct {
+	StorageClass     string `cfn:"required"`
+	TransitionInDays *int32
+}
+
+type noncurrentTransition struct {
 	StorageClass            string `cfn:"required"`
-	TransitionInDays        *int32
+	TransitionInDays        *int32 `cfn:"required"`
 	NewerNoncurrentVersions *int32
 }
 
