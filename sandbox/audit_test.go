@@ -49,7 +49,7 @@ func TestAudit(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, journal.Entry{
-			Cloud: "google", Service: "sts", Operation: "token", Principal: principal, Through: []string{session}, Status: 200,
+			Cloud: "google", Service: "sts", Operation: "sts.token", Principal: principal, Through: []string{session}, Status: 200,
 			Decisions: []journal.Decision{{Action: "token exchange", Resource: provider, Allowed: true, Reason: "the mapping gives attribute.aws_role=arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role, google.subject=" + session + "; the condition holds: attribute.aws_role == 'arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role'"}},
 		}},
 		{"the condition refuses", func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestAudit(t *testing.T) {
 				t.Error("the token was exchanged")
 			}
 		}, journal.Entry{
-			Cloud: "google", Service: "sts", Operation: "token", Principal: "arn:aws:sts::123456789012:assumed-role/other-role/gcs-to-s3", Status: 400, Code: "unauthorized_client",
+			Cloud: "google", Service: "sts", Operation: "sts.token", Principal: "arn:aws:sts::123456789012:assumed-role/other-role/gcs-to-s3", Status: 400, Code: "unauthorized_client",
 			Decisions: []journal.Decision{{Action: "token exchange", Resource: provider, Reason: "The given credential is rejected by the attribute condition. (The condition attribute.aws_role == 'arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role' is false: the mapping gives attribute.aws_role=arn:aws:sts::123456789012:assumed-role/other-role, google.subject=arn:aws:sts::123456789012:assumed-role/other-role/gcs-to-s3.)"}},
 		}},
 		{"an object is read", func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestAudit(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, journal.Entry{
-			Cloud: "google", Service: "storage", Operation: "GET /storage/v1/b/s3-gcs-connect/o/sample.txt", Principal: account, Through: []string{principal, session}, Status: 200,
+			Cloud: "google", Service: "storage", Operation: "storage.objects.get", Principal: account, Through: []string{principal, session}, Status: 200,
 			Decisions: []journal.Decision{{Action: "storage.objects.get", Resource: "//storage.googleapis.com/projects/_/buckets/s3-gcs-connect/objects/sample.txt", Allowed: true, Reason: "roles/storage.objectViewer for " + account}},
 		}},
 		{"a service may not assume a role", func(t *testing.T) {

@@ -1,6 +1,6 @@
-// Package api is what the local Google services share: the authenticated request
-// they receive and the error they answer (google.rpc.Status in JSON), their
-// bodies, their query parameters, pages and partial answers. It knows no service
+// Package api is what the local Google services share: how a service declares its
+// methods, the authenticated request that a method receives, the errors (in
+// google.rpc.Status as JSON), bodies, query parameters, pages and partial answers. It knows no service
 // and decides nothing; tokens are looked up by the cloud, and policies are
 // evaluated by policy.
 package api
@@ -40,7 +40,7 @@ type Request struct {
 	// Decide evaluates a resource's own policies and then those of what it belongs
 	// to; Authorize calls it. The cloud sets it.
 	Decide func(who Principal, permission, resource string, own []Granter) journal.Decision
-	// Entry is the journal's line for this request; a service may name its operation in it.
+	// Entry is the journal's line for this request.
 	Entry *journal.Entry
 }
 
@@ -78,11 +78,6 @@ func (r *Request) Authorize(permission, resource string, own ...Granter) error {
 		return nil
 	}
 	return PermissionDenied(permission, resource)
-}
-
-// Service answers the authenticated requests of one Google service.
-type Service interface {
-	ServeGoogle(w http.ResponseWriter, r *Request)
 }
 
 // Timestamp writes a time as Google's JSON does, without fractions.

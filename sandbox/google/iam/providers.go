@@ -54,7 +54,7 @@ func (p *provider) check() error {
 	}
 	for kind, value := range map[string]any{"oidc": p.OIDC, "saml": p.SAML, "x509": p.X509} {
 		if value != nil {
-			return api.InvalidArgument("The sandbox has no providers of kind %s, only aws.", kind)
+			return api.Unmodelled("provider", kind)
 		}
 	}
 	if p.AWS == nil || !accountPattern.MatchString(p.AWS.AccountID) {

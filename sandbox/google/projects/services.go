@@ -39,7 +39,7 @@ func (s *Projects) listServices(r *api.Request, args []string) (any, error) {
 	}
 	filter := r.URL.Query().Get("filter")
 	if filter != "" && filter != "state:ENABLED" {
-		return nil, api.InvalidArgument("The sandbox lists the services with the filter state:ENABLED or none, not with %q.", filter)
+		return nil, api.Unmodelled("filter", filter)
 	}
 	services := []any{}
 	for _, name := range s.enabled {

@@ -108,7 +108,7 @@ func readBucket(r *api.Request) (bucketInput, error) {
 	}
 	for _, name := range unmodelledSettings {
 		if !vacant(fields[name]) {
-			return bucketInput{}, invalid("The sandbox does not model the field " + name + " of buckets.")
+			return bucketInput{}, notModelled("field", name+" of buckets")
 		}
 		delete(fields, name)
 	}
@@ -171,7 +171,7 @@ func (in bucketInput) access() (prevention string, err error) {
 		return "", nil
 	}
 	if u := c.UniformBucketLevelAccess; u != nil && u.Enabled != nil && !*u.Enabled {
-		return "", invalid("The sandbox has only buckets with uniform bucket-level access.")
+		return "", notModelled("access control", "of buckets without uniform bucket-level access")
 	}
 	switch p := c.PublicAccessPrevention; p {
 	case "", "inherited", enforced:

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // fault is an error of Cloud Storage, which each of its APIs writes in its own
@@ -33,6 +34,10 @@ func noObject(bucket, name string) error {
 
 func preconditionFailed() error {
 	return &fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.", "At least one of the pre-conditions you specified did not hold."}
+}
+
+func notModelled(kind, name string) error {
+	return invalid(unmodelled.Sentence(unmodelled.Google(kind, name)))
 }
 
 func invalid(message string) error {
@@ -139,7 +144,7 @@ func (f *fault) challenge(h http.Header) {
 
 // WriteError answers err in the language of the API that was asked.
 func WriteError(w http.ResponseWriter, r *api.Request, err error) {
-	if isJSON(r.URL.EscapedPath()) {
+	if jsonPaths.MatchString(r.URL.EscapedPath()) {
 		writeJSONError(w, r, err)
 		return
 	}

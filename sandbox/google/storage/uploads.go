@@ -139,7 +139,7 @@ func (s *Storage) check(r *api.Request, t target) (*bucket, error) {
 		}
 	}
 	if class := t.resource.StorageClass; class != "" && class != b.storageClass {
-		return nil, invalid("The sandbox gives objects their bucket's storage class, " + b.storageClass + ", not " + class + ".")
+		return nil, notModelled("storage class", class+" in a bucket of "+b.storageClass)
 	}
 	return b, t.conditions.check(o, o.etag(), false)
 }
