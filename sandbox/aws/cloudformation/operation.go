@@ -214,6 +214,10 @@ func (o *operation) fail(r *stackResource, status string, err error) error {
 
 func (o *operation) update(kind resource.Type, current, wanted *stackResource) error {
 	before := current.properties
+	if err := kind.Check(wanted.logicalID, wanted.properties); err != nil {
+		o.record(current, "UPDATE_IN_PROGRESS", "")
+		return o.fail(current, "UPDATE_FAILED", err) // nothing was tried, and a rollback finds the resource as it was
+	}
 	o.locked(func() {
 		// What a rollback must undo is what was tried, even if it fails half-way.
 		current.properties, current.metadata, current.needs = wanted.properties, wanted.metadata, wanted.needs

@@ -73,6 +73,26 @@ func TestRefusedProperties(t *testing.T) {
 	}
 }
 
+// An update that fails by a property which is not modelled leaves the stack as it was.
+func TestRefusedUpdate(t *testing.T) {
+	c := newCloud(t)
+	queue := func(properties string) string {
+		return `{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"q"` + properties + `}}}}`
+	}
+	c.create("app", queue(""))
+	st := c.update("app", queue(`,"RedriveAllowPolicy":{}`))
+	if st.StackStatus != types.StackStatusUpdateRollbackComplete {
+		t.Errorf("got status %s, want UPDATE_ROLLBACK_COMPLETE: %v", st.StackStatus, c.events(*st.StackId, "UPDATE_IN_PROGRESS"))
+	}
+	want := "Properties validation failed for resource Q with message:\n[#: the local AWS does not model the property RedriveAllowPolicy of AWS::SQS::Queue]"
+	if diff := cmp.Diff(want, c.reason("app", "Q", "UPDATE_FAILED")); diff != "" {
+		t.Errorf("reason (-want +got):\n%s", diff)
+	}
+	if st = c.update("app", queue(`,"DelaySeconds":1`)); st.StackStatus != types.StackStatusUpdateComplete {
+		t.Errorf("after it: got status %s, want UPDATE_COMPLETE", st.StackStatus)
+	}
+}
+
 func TestExecutionRole(t *testing.T) {
 	c := newCloud(t)
 	trustCFN := strings.ReplaceAll(trust, "lambda", "cloudformation")

@@ -143,6 +143,12 @@ func Types() map[string]Type {
 	return out
 }
 
+// Check holds properties to the type's schema.
+func (t Type) Check(logicalID string, properties map[string]any) error {
+	_, err := t.decode(logicalID, properties)
+	return err
+}
+
 // Create makes the resource that properties describe.
 func (t Type) Create(ctx context.Context, c *Call, properties map[string]any) (Instance, error) {
 	p, err := t.decode(c.LogicalID, properties)
