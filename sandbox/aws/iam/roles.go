@@ -241,20 +241,6 @@ func (i *IAM) updateRole(r *api.Request, in *updateRoleInput) (any, error) {
 	})
 }
 
-type updateRoleDescriptionInput struct {
-	RoleName    string
-	Description string
-}
-
-func (i *IAM) updateRoleDescription(r *api.Request, in *updateRoleDescriptionInput) (any, error) {
-	return i.withRole(r, "UpdateRoleDescription", in.RoleName, func(found *role) (any, error) {
-		if err := found.settings(in.Description, nil); err != nil {
-			return nil, err
-		}
-		return roleOutput{found.shape(true)}, nil
-	})
-}
-
 type trustInput struct {
 	RoleName       string
 	PolicyDocument string

@@ -31,8 +31,6 @@ type principalSimulation struct {
 	simulation
 }
 
-type customSimulation struct{ simulation }
-
 type evaluationShape struct {
 	EvalActionName       string
 	EvalResourceName     string
@@ -71,17 +69,6 @@ func (i *IAM) simulatePrincipalPolicy(r *api.Request, in *principalSimulation) (
 		context["aws:username"] = []string{e.name}
 	}
 	return in.run(policyCaller(caller), policy.Set{Identity: own, Boundary: boundary}, context)
-}
-
-// simulateCustomPolicy decides by the policies of the request alone.
-func (i *IAM) simulateCustomPolicy(r *api.Request, in *customSimulation) (any, error) {
-	if err := r.Authorize("iam:SimulateCustomPolicy", "*", nil); err != nil {
-		return nil, err
-	}
-	if len(in.PolicyInputList) == 0 {
-		return nil, api.Invalid("null", "policyInputList", "Member must not be null")
-	}
-	return in.run(policy.Caller{Account: i.Account, ARNs: []string{i.arn("root")}}, policy.Set{}, map[string][]string{})
 }
 
 // byARN finds a user or role. The caller holds the lock.

@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -103,40 +102,6 @@ func (i *IAM) getUser(r *api.Request, in *userNameInput) (any, error) {
 	})
 }
 
-func (i *IAM) listUsers(r *api.Request, in *listInput) (any, error) {
-	if err := r.Authorize("iam:ListUsers", i.arn("user"+cmpPath(in.PathPrefix)), nil); err != nil {
-		return nil, err
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	var shapes []userShape
-	for _, name := range slices.Sorted(maps.Keys(i.users)) {
-		if strings.HasPrefix(i.users[name].path, in.PathPrefix) {
-			s := i.users[name].shape()
-			s.Tags = nil
-			shapes = append(shapes, s)
-		}
-	}
-	shapes, next, err := page(shapes, in.Marker, in.MaxItems)
-	return struct {
-		Users api.Members[userShape]
-		pageOutput
-	}{api.MembersOf(shapes...), next}, err
-}
-
-func (i *IAM) deleteUser(r *api.Request, in *userNameInput) (any, error) {
-	return i.with(r, "DeleteUser", kindUser, in.UserName, nil, func(e *entity) (any, error) {
-		if err := e.deletable(); err != nil {
-			return nil, err
-		}
-		if len(i.accessKeys(in.UserName)) > 0 {
-			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must delete access keys first.")
-		}
-		delete(i.users, in.UserName)
-		return nil, nil
-	})
-}
-
 // accessKeys returns the ids of a user's long-lived keys. The caller holds the lock.
 func (i *IAM) accessKeys(name string) []string {
 	var ids []string
@@ -167,26 +132,6 @@ func (i *IAM) createAccessKey(r *api.Request, in *userNameInput) (any, error) {
 			UserName: found.name, AccessKeyID: c.AccessKeyID, Status: "Active", SecretAccessKey: c.SecretAccessKey,
 			CreateDate: api.Timestamp(i.keys[c.AccessKeyID].issued),
 		}}, nil
-	})
-}
-
-type userPageInput struct {
-	UserName string
-	Marker   string
-	MaxItems *int
-}
-
-func (i *IAM) listAccessKeys(r *api.Request, in *userPageInput) (any, error) {
-	return i.withSelf(r, "ListAccessKeys", in.UserName, func(found *user) (any, error) {
-		var shapes []accessKeyShape
-		for _, id := range i.accessKeys(found.name) {
-			shapes = append(shapes, accessKeyShape{UserName: found.name, AccessKeyID: id, Status: "Active", CreateDate: api.Timestamp(i.keys[id].issued)})
-		}
-		shapes, next, err := page(shapes, in.Marker, in.MaxItems)
-		return struct {
-			AccessKeyMetadata api.Members[accessKeyShape]
-			pageOutput
-		}{api.MembersOf(shapes...), next}, err
 	})
 }
 

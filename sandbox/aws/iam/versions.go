@@ -55,16 +55,6 @@ type versionInput struct {
 	VersionID string `param:"VersionId"`
 }
 
-func (i *IAM) getPolicyVersion(r *api.Request, in *versionInput) (any, error) {
-	return i.withPolicy(r, "GetPolicyVersion", in.PolicyArn, i.findPolicy, func(p *managedPolicy) (any, error) {
-		v, err := p.version(in.VersionID)
-		if err != nil {
-			return nil, err
-		}
-		return versionOutput{p.shape(v, true)}, nil
-	})
-}
-
 func (i *IAM) deletePolicyVersion(r *api.Request, in *versionInput) (any, error) {
 	return i.withPolicy(r, "DeletePolicyVersion", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
 		if _, err := p.version(in.VersionID); err != nil {
@@ -74,18 +64,6 @@ func (i *IAM) deletePolicyVersion(r *api.Request, in *versionInput) (any, error)
 			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete the default version of a policy.")
 		}
 		p.versions = slices.DeleteFunc(p.versions, func(v policyVersion) bool { return v.id == in.VersionID })
-		return nil, nil
-	})
-}
-
-func (i *IAM) setDefaultPolicyVersion(r *api.Request, in *versionInput) (any, error) {
-	return i.withPolicy(r, "SetDefaultPolicyVersion", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
-		v, err := p.version(in.VersionID)
-		if err != nil {
-			return nil, err
-		}
-		p.updated = i.Now().UTC().Truncate(time.Second)
-		p.setDefault(v, i.Now(), i.Delay)
 		return nil, nil
 	})
 }

@@ -24,16 +24,6 @@ func (s *Server) putConcurrency(c *api.Request, in *concurrency) (any, error) {
 	return in, nil
 }
 
-func (s *Server) getConcurrency(c *api.Request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "GetFunctionConcurrency")
-	if err != nil {
-		return nil, err
-	}
-	return concurrency{ReservedConcurrentExecutions: f.reserved}, nil
-}
-
 func (s *Server) deleteConcurrency(c *api.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,19 +66,6 @@ func (s *Server) putEventInvokeConfig(c *api.Request, in *eventInvokeConfig) (an
 	in.FunctionArn, in.LastModified = s.arn(f.name)+":$LATEST", &at
 	f.asynchronous = in
 	return in, nil
-}
-
-func (s *Server) getEventInvokeConfig(c *api.Request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "GetFunctionEventInvokeConfig")
-	if err != nil {
-		return nil, err
-	}
-	if f.asynchronous == nil {
-		return nil, notFound("The function %s:$LATEST doesn't have an EventInvokeConfig", s.arn(f.name))
-	}
-	return f.asynchronous, nil
 }
 
 func (s *Server) deleteEventInvokeConfig(c *api.Request) (any, error) {

@@ -112,19 +112,6 @@ func (l *Logs) describeLogStreams(r *api.Request, in *describeLogStreamsInput) (
 	return page("logStreams", shapes, in.Limit, in.NextToken, describePage)
 }
 
-func (l *Logs) deleteLogStream(r *api.Request, in *streamInput) (any, error) {
-	if err := r.Authorize("logs:DeleteLogStream", l.resource(in.LogGroupName, in.LogStreamName), nil); err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, err := l.stream(in.LogGroupName, in.LogStreamName); err != nil {
-		return nil, err
-	}
-	delete(l.groups[in.LogGroupName].streams, in.LogStreamName)
-	return nil, nil
-}
-
 type tagInput struct {
 	ResourceARN string `json:"resourceArn"`
 	Tags        map[string]string

@@ -222,10 +222,3 @@ func (c *call) receive(e expected, also ...blob.Algorithm) (*blob.Blob, error) {
 	}
 	return b, nil
 }
-
-// attribute is the checksum as GetObjectAttributes shows it: without the number
-// of parts.
-func (k checksum) attribute() checksumXML {
-	k.value, _, _ = strings.Cut(k.value, "-")
-	return k.xml()
-}

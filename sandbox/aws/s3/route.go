@@ -78,7 +78,6 @@ func table() []route {
 		{operation: "CompleteMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploadId"}, headers: []string{"x-amz-checksum-type", "x-amz-mp-object-size"}, handle: (*call).completeMultipartUpload},
 		{operation: "AbortMultipartUpload", method: "DELETE", level: objectLevel, selectors: []string{"uploadId"}, handle: (*call).abortMultipartUpload},
 		{operation: "ListParts", method: "GET", level: objectLevel, selectors: []string{"uploadId"}, query: []string{"max-parts", "part-number-marker", "encoding-type"}, handle: (*call).listParts},
-		{operation: "GetObjectAttributes", method: "GET", level: objectLevel, selectors: []string{"attributes"}, query: []string{"versionId"}, headers: []string{"x-amz-object-attributes", "x-amz-max-parts", "x-amz-part-number-marker"}, handle: (*call).getObjectAttributes},
 	}
 	routes = append(routes, configRoutes()...)
 	return append(routes, []route{

@@ -240,17 +240,6 @@ func (s *SQS) deleteQueue(r *api.Request, in *urlInput) (any, error) {
 	return nil, nil
 }
 
-func (s *SQS) purgeQueue(r *api.Request, in *urlInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.at(r, "PurgeQueue", in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	q.messages = nil
-	return nil, nil
-}
-
 type tagInput struct {
 	QueueURL string `json:"QueueUrl"`
 	Tags     map[string]string

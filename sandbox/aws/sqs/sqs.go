@@ -53,7 +53,6 @@ func (s *SQS) Service() api.Service {
 			"GetQueueAttributes": api.Do(s.getAttributes),
 			"SetQueueAttributes": api.Do(s.setAttributes),
 			"DeleteQueue":        api.Do(s.deleteQueue),
-			"PurgeQueue":         api.Do(s.purgeQueue),
 			"TagQueue":           api.Do(s.tagQueue),
 			"UntagQueue":         api.Do(s.untagQueue),
 			"ListQueueTags":      api.Do(s.listTags),

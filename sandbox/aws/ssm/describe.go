@@ -105,28 +105,6 @@ func (s *SSM) deleteParameter(r *api.Request, in *nameInput) (any, error) {
 	return nil, nil
 }
 
-type namesInput struct{ Names []string }
-
-func (s *SSM) deleteParameters(r *api.Request, in *namesInput) (any, error) {
-	for _, name := range in.Names {
-		if err := r.Authorize("ssm:DeleteParameters", s.arn(name), nil); err != nil {
-			return nil, err
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	deleted, invalid := []string{}, []string{}
-	for _, name := range in.Names {
-		if _, ok := s.parameters[name]; !ok {
-			invalid = append(invalid, name)
-			continue
-		}
-		delete(s.parameters, name)
-		deleted = append(deleted, name)
-	}
-	return map[string]any{"DeletedParameters": deleted, "InvalidParameters": invalid}, nil
-}
-
 type tagsInput struct {
 	ResourceType string
 	ResourceID   string `json:"ResourceId"`

@@ -8,10 +8,8 @@
 package ssm
 
 import (
-	"maps"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,10 +61,8 @@ func (s *SSM) Service() api.Service {
 		"PutParameter":           api.Do(s.putParameter),
 		"GetParameter":           api.Do(s.getParameter),
 		"GetParameters":          api.Do(s.getParameters),
-		"GetParametersByPath":    api.Do(s.getParametersByPath),
 		"DescribeParameters":     api.Do(s.describeParameters),
 		"DeleteParameter":        api.Do(s.deleteParameter),
-		"DeleteParameters":       api.Do(s.deleteParameters),
 		"AddTagsToResource":      api.Do(s.addTags),
 		"RemoveTagsFromResource": api.Do(s.removeTags),
 		"ListTagsForResource":    api.Do(s.listTags),
@@ -270,32 +266,4 @@ func (s *SSM) getParameters(r *api.Request, in *getParametersInput) (any, error)
 		}
 	}
 	return map[string]any{"Parameters": found, "InvalidParameters": invalid}, nil
-}
-
-type byPathInput struct {
-	Path           string
-	Recursive      bool
-	WithDecryption bool
-	MaxResults     *int
-	NextToken      string
-}
-
-func (s *SSM) getParametersByPath(r *api.Request, in *byPathInput) (any, error) {
-	if !strings.HasPrefix(in.Path, "/") {
-		return nil, refuse("ValidationException", "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if specified, must use the forward slash symbol \"/\". Valid example: /get/parameters2-/by1./path0_.")
-	}
-	if err := r.Authorize("ssm:GetParametersByPath", s.arn(strings.TrimSuffix(in.Path, "/")), map[string][]string{"ssm:Recursive": {strconv.FormatBool(in.Recursive)}}); err != nil {
-		return nil, err
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	prefix := strings.TrimSuffix(in.Path, "/") + "/"
-	out := []parameterShape{}
-	for _, name := range slices.Sorted(maps.Keys(s.parameters)) {
-		rest, ok := strings.CutPrefix(name, prefix)
-		if ok && (in.Recursive || !strings.Contains(rest, "/")) {
-			out = append(out, s.shape(s.parameters[name], in.WithDecryption, ""))
-		}
-	}
-	return page(out, in.MaxResults, in.NextToken, defaultPage)
 }
