@@ -53,42 +53,38 @@ type permissionInput struct {
 }
 
 func (s *Server) addPermission(c *api.Request, in *permissionInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "AddPermission")
-	if err != nil {
-		return nil, err
-	}
-	if err := f.expect(in.RevisionId); err != nil {
-		return nil, err
-	}
-	for _, st := range f.policy {
-		if st.Sid == in.StatementId {
-			return nil, api.Errorf(http.StatusConflict, "ResourceConflictException", "The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", in.StatementId)
+	return s.with(c, "AddPermission", func(f *function) (any, error) {
+		if err := f.expect(in.RevisionId); err != nil {
+			return nil, err
 		}
-	}
-	if !strings.HasPrefix(in.Action, "lambda:") && in.Action != "*" {
-		return nil, constraint(in.Action, "action", "satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])")
-	}
-	st := statement{Sid: in.StatementId, Effect: "Allow", Action: in.Action, Resource: s.arn(f.name), Condition: in.conditions()}
-	switch {
-	case in.Principal == "*":
-		st.Principal = "*"
-	case strings.Contains(in.Principal, ".amazonaws.com"):
-		st.Principal = map[string]string{"Service": in.Principal}
-	case len(in.Principal) == 12:
-		st.Principal = map[string]string{"AWS": "arn:aws:iam::" + in.Principal + ":root"}
-	default:
-		st.Principal = map[string]string{"AWS": in.Principal}
-	}
-	f.policy = append(f.policy, st)
-	if _, err := policy.Parse(f.document(), policy.Resource); err != nil {
-		f.policy = f.policy[:len(f.policy)-1]
-		return nil, invalid("The provided principal was invalid. Please check the principal and try again.")
-	}
-	f.revision = s.UUID()
-	text, err := json.Marshal(st)
-	return struct{ Statement string }{string(text)}, err
+		for _, st := range f.policy {
+			if st.Sid == in.StatementId {
+				return nil, api.Errorf(http.StatusConflict, "ResourceConflictException", "The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", in.StatementId)
+			}
+		}
+		if !strings.HasPrefix(in.Action, "lambda:") && in.Action != "*" {
+			return nil, constraint(in.Action, "action", "satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])")
+		}
+		st := statement{Sid: in.StatementId, Effect: "Allow", Action: in.Action, Resource: s.arn(f.name), Condition: in.conditions()}
+		switch {
+		case in.Principal == "*":
+			st.Principal = "*"
+		case strings.Contains(in.Principal, ".amazonaws.com"):
+			st.Principal = map[string]string{"Service": in.Principal}
+		case len(in.Principal) == 12:
+			st.Principal = map[string]string{"AWS": "arn:aws:iam::" + in.Principal + ":root"}
+		default:
+			st.Principal = map[string]string{"AWS": in.Principal}
+		}
+		f.policy = append(f.policy, st)
+		if _, err := policy.Parse(f.document(), policy.Resource); err != nil {
+			f.policy = f.policy[:len(f.policy)-1]
+			return nil, invalid("The provided principal was invalid. Please check the principal and try again.")
+		}
+		f.revision = s.UUID()
+		text, err := json.Marshal(st)
+		return struct{ Statement string }{string(text)}, err
+	})
 }
 
 func (in permissionInput) conditions() map[string]map[string]string {
@@ -109,31 +105,23 @@ func (in permissionInput) conditions() map[string]map[string]string {
 }
 
 func (s *Server) removePermission(c *api.Request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "RemovePermission")
-	if err != nil {
-		return nil, err
-	}
-	id := c.PathValue("statement")
-	i := slices.IndexFunc(f.policy, func(st statement) bool { return st.Sid == id })
-	if i < 0 {
-		return nil, notFound("Statement %s is not found in resource policy.", id)
-	}
-	f.policy = slices.Delete(f.policy, i, i+1)
-	f.revision = s.UUID()
-	return nil, nil
+	return s.with(c, "RemovePermission", func(f *function) (any, error) {
+		id := c.PathValue("statement")
+		i := slices.IndexFunc(f.policy, func(st statement) bool { return st.Sid == id })
+		if i < 0 {
+			return nil, notFound("Statement %s is not found in resource policy.", id)
+		}
+		f.policy = slices.Delete(f.policy, i, i+1)
+		f.revision = s.UUID()
+		return nil, nil
+	})
 }
 
 func (s *Server) getPolicy(c *api.Request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "GetPolicy")
-	if err != nil {
-		return nil, err
-	}
-	if len(f.policy) == 0 {
-		return nil, notFound("The resource you requested does not exist.")
-	}
-	return struct{ Policy, RevisionId string }{f.document(), f.revision}, nil
+	return s.with(c, "GetPolicy", func(f *function) (any, error) {
+		if len(f.policy) == 0 {
+			return nil, notFound("The resource you requested does not exist.")
+		}
+		return struct{ Policy, RevisionId string }{f.document(), f.revision}, nil
+	})
 }

@@ -109,3 +109,15 @@ func (s *Server) authorized(c *api.Request, action string) (*function, error) {
 	}
 	return f, nil
 }
+
+// with does something to the function of a call, under the lock, after checking the
+// right to do so.
+func (s *Server) with(c *api.Request, action string, do func(*function) (any, error)) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, err := s.authorized(c, action)
+	if err != nil {
+		return nil, err
+	}
+	return do(f)
+}

@@ -11,28 +11,20 @@ type concurrency struct {
 }
 
 func (s *Server) putConcurrency(c *api.Request, in *concurrency) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "PutFunctionConcurrency")
-	if err != nil {
-		return nil, err
-	}
-	if in.ReservedConcurrentExecutions == nil || *in.ReservedConcurrentExecutions < 0 {
-		return nil, constraint(in.ReservedConcurrentExecutions, "reservedConcurrentExecutions", "have value greater than or equal to 0")
-	}
-	f.reserved = in.ReservedConcurrentExecutions
-	return in, nil
+	return s.with(c, "PutFunctionConcurrency", func(f *function) (any, error) {
+		if in.ReservedConcurrentExecutions == nil || *in.ReservedConcurrentExecutions < 0 {
+			return nil, constraint(in.ReservedConcurrentExecutions, "reservedConcurrentExecutions", "have value greater than or equal to 0")
+		}
+		f.reserved = in.ReservedConcurrentExecutions
+		return in, nil
+	})
 }
 
 func (s *Server) deleteConcurrency(c *api.Request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "DeleteFunctionConcurrency")
-	if err != nil {
-		return nil, err
-	}
-	f.reserved = nil
-	return nil, nil
+	return s.with(c, "DeleteFunctionConcurrency", func(f *function) (any, error) {
+		f.reserved = nil
+		return nil, nil
+	})
 }
 
 // eventInvokeConfig governs asynchronous invocation. The age of an event cannot
@@ -50,75 +42,55 @@ type destinations struct {
 }
 
 func (s *Server) putEventInvokeConfig(c *api.Request, in *eventInvokeConfig) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "PutFunctionEventInvokeConfig")
-	if err != nil {
-		return nil, err
-	}
-	if d := in.DestinationConfig; d != nil && (d.OnFailure != nil || d.OnSuccess != nil) {
-		return nil, api.NotModelled("DestinationConfig")
-	}
-	if n := in.MaximumRetryAttempts; n != nil && (*n < 0 || *n > 2) {
-		return nil, constraint(*n, "maximumRetryAttempts", "have value between 0 and 2")
-	}
-	at := api.Timestamp(s.Now())
-	in.FunctionArn, in.LastModified = s.arn(f.name)+":$LATEST", &at
-	f.asynchronous = in
-	return in, nil
+	return s.with(c, "PutFunctionEventInvokeConfig", func(f *function) (any, error) {
+		if d := in.DestinationConfig; d != nil && (d.OnFailure != nil || d.OnSuccess != nil) {
+			return nil, api.NotModelled("DestinationConfig")
+		}
+		if n := in.MaximumRetryAttempts; n != nil && (*n < 0 || *n > 2) {
+			return nil, constraint(*n, "maximumRetryAttempts", "have value between 0 and 2")
+		}
+		at := api.Timestamp(s.Now())
+		in.FunctionArn, in.LastModified = s.arn(f.name)+":$LATEST", &at
+		f.asynchronous = in
+		return in, nil
+	})
 }
 
 func (s *Server) deleteEventInvokeConfig(c *api.Request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "DeleteFunctionEventInvokeConfig")
-	if err != nil {
-		return nil, err
-	}
-	if f.asynchronous == nil {
-		return nil, notFound("The function %s:$LATEST doesn't have an EventInvokeConfig", s.arn(f.name))
-	}
-	f.asynchronous = nil
-	return nil, nil
+	return s.with(c, "DeleteFunctionEventInvokeConfig", func(f *function) (any, error) {
+		if f.asynchronous == nil {
+			return nil, notFound("The function %s:$LATEST doesn't have an EventInvokeConfig", s.arn(f.name))
+		}
+		f.asynchronous = nil
+		return nil, nil
+	})
 }
 
 func (s *Server) listTags(c *api.Request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "ListTags")
-	if err != nil {
-		return nil, err
-	}
-	tags := maps.Clone(f.tags)
-	if tags == nil {
-		tags = map[string]string{}
-	}
-	return struct{ Tags map[string]string }{tags}, nil
+	return s.with(c, "ListTags", func(f *function) (any, error) {
+		tags := maps.Clone(f.tags)
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		return struct{ Tags map[string]string }{tags}, nil
+	})
 }
 
 func (s *Server) tagResource(c *api.Request, in *struct{ Tags map[string]string }) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "TagResource")
-	if err != nil {
-		return nil, err
-	}
-	if f.tags == nil {
-		f.tags = map[string]string{}
-	}
-	maps.Copy(f.tags, in.Tags)
-	return nil, nil
+	return s.with(c, "TagResource", func(f *function) (any, error) {
+		if f.tags == nil {
+			f.tags = map[string]string{}
+		}
+		maps.Copy(f.tags, in.Tags)
+		return nil, nil
+	})
 }
 
 func (s *Server) untagResource(c *api.Request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "UntagResource")
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range c.URL.Query()["tagKeys"] {
-		delete(f.tags, key)
-	}
-	return nil, nil
+	return s.with(c, "UntagResource", func(f *function) (any, error) {
+		for _, key := range c.URL.Query()["tagKeys"] {
+			delete(f.tags, key)
+		}
+		return nil, nil
+	})
 }

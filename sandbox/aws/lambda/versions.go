@@ -80,38 +80,30 @@ func (s *Server) publish(f *function, description string) *function {
 }
 
 func (s *Server) publishVersion(c *api.Request, in *struct{ CodeSha256, Description, RevisionId *string }) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "PublishVersion")
-	if err != nil {
-		return nil, err
-	}
-	if err := f.expect(in.RevisionId); err != nil {
-		return nil, err
-	}
-	if in.CodeSha256 != nil && *in.CodeSha256 != "" && *in.CodeSha256 != f.codeSHA256 {
-		return nil, invalid("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, f.codeSHA256)
-	}
-	description := ""
-	if in.Description != nil {
-		description = *in.Description
-	}
-	return s.answer(s.publish(f, description)), nil
+	return s.with(c, "PublishVersion", func(f *function) (any, error) {
+		if err := f.expect(in.RevisionId); err != nil {
+			return nil, err
+		}
+		if in.CodeSha256 != nil && *in.CodeSha256 != "" && *in.CodeSha256 != f.codeSHA256 {
+			return nil, invalid("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, f.codeSHA256)
+		}
+		description := ""
+		if in.Description != nil {
+			description = *in.Description
+		}
+		return s.answer(s.publish(f, description)), nil
+	})
 }
 
 func (s *Server) listVersions(c *api.Request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "ListVersionsByFunction")
-	if err != nil {
-		return nil, err
-	}
-	result := struct{ Versions []functionAnswer }{[]functionAnswer{s.answer(f)}}
-	result.Versions[0].FunctionArn += ":" + latest
-	for _, v := range f.versions {
-		result.Versions = append(result.Versions, s.answer(v))
-	}
-	return result, nil
+	return s.with(c, "ListVersionsByFunction", func(f *function) (any, error) {
+		result := struct{ Versions []functionAnswer }{[]functionAnswer{s.answer(f)}}
+		result.Versions[0].FunctionArn += ":" + latest
+		for _, v := range f.versions {
+			result.Versions = append(result.Versions, s.answer(v))
+		}
+		return result, nil
+	})
 }
 
 // deleteVersion deletes one version.
