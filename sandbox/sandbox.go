@@ -4,8 +4,8 @@
 // answer.
 //
 // Nothing in it can reach a real cloud: account, project and keys are made up,
-// every URL is this process's own, and Environ gives child processes proxies that
-// lead nowhere.
+// every URL is this process's own, and Environ points the proxies of child processes
+// at a closed port.
 //
 // Start serves both clouds to a program. Tests of code that reads Cloud Storage
 // from AWS start with package sandboxtest, which also makes role, service account,

@@ -3,10 +3,10 @@
 // in what the service declares, runs it, answers its result or error in the
 // service's protocol, and journals all of it.
 //
-// It models one account in one region. What each service models stands in its
-// own package. Throttling and latency are not modelled, and of eventual
-// consistency only the delay of IAM; and neither are TLS (the loopback listener stands for AWS's TLS endpoints, so
-// aws:SecureTransport is true) and other accounts.
+// It models one account in one region; the package of each service says what that
+// service models. Throttling, latency, TLS and other accounts are not modelled, and
+// of eventual consistency only the delay of IAM. The loopback listener stands for
+// AWS's TLS endpoints, so aws:SecureTransport is true.
 package aws
 
 import (
@@ -138,7 +138,7 @@ func New(o Options) (*Cloud, error) {
 	return c, nil
 }
 
-// may tells whether the identity of a key may do something, without its doing it.
+// may reports whether the identity of a key is allowed an action, without performing it.
 func (c *Cloud) may(accessKeyID, action, resource string) bool {
 	principal, ok := c.iam.Principal(accessKeyID)
 	return ok && c.iam.Evaluate(principal, action, resource, nil, policy.Set{}).Allowed

@@ -37,7 +37,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 }
 
 // Identify verifies the signature of a request that may have been made for
-// someone else to send, and tells who signed it.
+// someone else to send, and returns who signed it.
 func (c *Cloud) Identify(hr *http.Request) (api.Principal, error) {
 	var entry journal.Entry
 	r := c.request(hr, &entry)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Syntax tells people how to write a rule.
+// Syntax describes how to write a rule.
 const Syntax = `[SERVICE] [METHOD] [/PATH*]: FAULT… [skip=N] [times=N], where a FAULT is status=CODE [code=NAME] [retry-after=DURATION], delay=DURATION, drop=BYTES, garble=BYTE, lose, cut=BYTES, corrupt=BYTE, stall=DURATION@BYTE or rate=BYTES; for example "aws/s3 PUT: status=503 times=2"`
 
 // Parse reads a rule as Syntax says.

@@ -1,13 +1,14 @@
-// Package google is a local Google Cloud of one project: IAM with service
-// accounts and workload identity pools, the Security Token Service, IAM Service
-// Account Credentials, Cloud Resource Manager, Service Usage, Organization Policy
-// and Cloud Storage, on one address. What each models and what it does not stands in its package.
+// Package google is a local Google Cloud of one project: IAM with service accounts
+// and workload identity pools, the Security Token Service, IAM Service Account
+// Credentials, Cloud Resource Manager, Service Usage, Organization Policy and Cloud
+// Storage, on one address. The package of each service says what it models.
 //
-// Every request but a token exchange carries a bearer token that this cloud
-// issued; its scopes, and the policies of the resource and of its project decide.
-// Services are built alike, and like those of the aws package: New(Options), state
-// behind a mutex, a declaration of their methods; one door does the rest. A service that holds its mutex may call those
-// after it in this order: iam, storage, orgpolicy, projects.
+// Every request but a token exchange carries a bearer token that this cloud issued;
+// its scopes, and the policies of the resource and of its project decide. Services
+// are built alike, and like those of the aws package: New(Options), state behind a
+// mutex, a declaration of their methods; one door does the rest. A service that
+// holds its mutex may call only those after it in this order: iam, storage,
+// orgpolicy, projects.
 package google
 
 import (
@@ -119,8 +120,8 @@ func (c *Cloud) AdminToken() string { return c.admin }
 // Close removes what the cloud stored.
 func (c *Cloud) Close() error { return c.blobs.Close() }
 
-// service is the service that a path belongs to, as its host would tell on Google's
-// own addresses.
+// service is the service that a path belongs to, which on Google's own addresses its
+// host would name.
 func (c *Cloud) service(r *http.Request) *api.Service {
 	return &c.services[slices.IndexFunc(c.services, func(s api.Service) bool { return s.Paths.MatchString(r.URL.Path) })]
 }

@@ -1,6 +1,6 @@
 // Package unmodelled words the refusal of what the real clouds have and the local
-// ones do not. It names the local cloud, so that nobody takes the refusal for a
-// mistake of their own.
+// ones do not. It names the local cloud, so that the refusal does not read
+// like a mistake in the request.
 package unmodelled
 
 import "strings"

@@ -13,7 +13,7 @@ import (
 type JSON struct {
 	Target string // what stands before the dot in X-Amz-Target: AmazonSSM, Logs_20140328
 	// QueryCodes are the errors' codes of a service that spoke the Query protocol
-	// before, and tells them to clients that know those: by shape's name.
+	// before, and still sends them to older clients: by shape's name.
 	QueryCodes map[string]string
 }
 

@@ -46,7 +46,7 @@ func (p Query) unknown(_ *Request, operation string) *Error {
 
 func (p Query) decode(r *Request, in any) error { return DecodeQuery(r.Form, in) }
 
-// atRoot says whether a request of a service without paths is for / and by one
+// atRoot reports whether a request of a service without paths is for / and by one
 // of the methods.
 func atRoot(r *Request, methods ...string) bool {
 	return strings.Trim(r.URL.Path, "/") == "" && slices.Contains(methods, r.Method)

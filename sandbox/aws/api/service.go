@@ -70,7 +70,7 @@ func (s Service) Name(r *Request) {
 	}
 }
 
-// discarded is the answer to nobody.
+// discarded is an answer that is not sent.
 type discarded struct{ header http.Header }
 
 func (d discarded) Header() http.Header       { return d.header }

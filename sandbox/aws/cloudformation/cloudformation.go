@@ -1,18 +1,18 @@
-// Package cloudformation is AWS CloudFormation: stacks, change sets, their
-// events and what they create.
+// Package cloudformation is AWS CloudFormation: stacks, change sets, their events
+// and what they create.
 //
 // Modelled: creating, updating and deleting stacks directly and by change sets;
-// property differences with in-place updates and replacements; rollback of
-// failed creates and updates; clean-up after replacements; DeletionPolicy and
+// property differences with in-place updates and replacements; rollback of failed
+// creates and updates; clean-up after replacements; DeletionPolicy and
 // UpdateReplacePolicy; exports and their users; termination protection;
-// capabilities; stack tags on resources; the execution role, whose rights every
-// resource is made with. Which resource types exist is said by package resource,
-// which templates by package template; anything else is refused by name.
+// capabilities; stack tags on resources; the execution role, with whose rights
+// every resource is made. Package resource lists the resource types, package
+// template the templates that are understood; anything else is refused by name.
 //
-// An operation runs in its own goroutine, whatever becomes of the request,
-// one resource after another in the order of their dependencies, and waits for
-// nothing but a new role that Lambda cannot assume yet. The answer to the request that began it waits for it a moment,
-// so that it is over when a client first asks for its state.
+// An operation runs in its own goroutine, independent of its request, one resource
+// after another in the order of their dependencies. It waits only for a new role
+// that Lambda cannot assume yet. The request that begins it is answered after a
+// moment, so that a short operation is over when a client first asks for its state.
 //
 // Not modelled: nested stacks, StackSets, drift, import of resources, stack
 // policies, rollback triggers, notifications (the ARNs are kept), hooks, macros,

@@ -37,7 +37,7 @@ type parameterInput struct {
 	ParameterKey     string
 	ParameterValue   string
 	UsePreviousValue bool
-	ResolvedValue    string // clients send it back as they got it; it is looked up anew
+	ResolvedValue    string // clients send it back as they got it; it is looked up again
 }
 
 type tagInput struct{ Key, Value string }

@@ -169,7 +169,7 @@ func (src source) values() map[string]any {
 	return out
 }
 
-// busy says whether an operation runs.
+// busy reports whether an operation runs.
 func (st *stack) busy() bool {
 	return strings.HasSuffix(st.status, "_IN_PROGRESS") && st.status != "REVIEW_IN_PROGRESS"
 }

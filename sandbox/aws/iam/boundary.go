@@ -57,7 +57,7 @@ func (i *IAM) boundaryPolicies(e *entity) []policy.Named {
 	return []policy.Named{named}
 }
 
-// bounded counts whom a policy bounds. The caller holds the lock.
+// bounded counts the entities that a policy bounds. The caller holds the lock.
 func (i *IAM) bounded(arn string) int {
 	n := 0
 	for r := range maps.Values(i.roles) {

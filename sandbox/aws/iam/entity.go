@@ -91,7 +91,7 @@ func (i *IAM) find(k kind, name string) (*entity, error) {
 
 // authorize checks that the caller may do action on the entity of that name.
 // An entity that does not exist stands for one without a path, as it does in
-// AWS, so that nobody learns from the answer what exists.
+// AWS, so that the answer does not reveal what exists.
 func (i *IAM) authorize(r *api.Request, action string, k kind, name string, keys map[string][]string) error {
 	arn := i.arn(string(k) + "/" + name)
 	all := map[string][]string{}

@@ -1,15 +1,14 @@
-// Package iam models AWS Identity and Access Management: roles with trust
-// policies, inline and managed policies, users with access keys, and the
-// sessions that STS and services open, and the simulation of policies. It
-// answers the IAM API, holds the key of
-// every signature and decides every authorization of the local cloud.
+// Package iam models AWS Identity and Access Management: roles with trust policies,
+// inline and managed policies, users with access keys, the sessions that STS and
+// services open, and the simulation of policies. It answers the IAM API, holds the
+// key of every signature and decides every authorization of the local cloud.
 //
-// It does not model groups, instance profiles, MFA,
-// passwords, SAML and OIDC providers, service-linked roles and last-used times;
-// parameters for them are refused by name. With a delay, changes of policies
-// have effect that much later; deletions of roles and users, keys and tags have
-// it at once. A trust policy refers to principals by ARN for ever, where
-// the real one loses a principal that is deleted and made again.
+// It does not model groups, instance profiles, MFA, passwords, SAML and OIDC
+// providers, service-linked roles and last-used times; parameters for them are
+// refused by name. With a delay, changes of policies take effect that much later;
+// deletions of roles, keys and tags take effect at once. A trust policy refers to
+// principals by ARN forever, while the real one loses a principal that is deleted
+// and made again.
 package iam
 
 import (
@@ -40,7 +39,7 @@ type Options struct {
 	Journal *journal.Journal
 }
 
-// New returns an IAM that knows AWS's managed policies and nobody.
+// New returns an IAM with AWS's managed policies and no users or roles.
 func New(o Options) (*IAM, error) {
 	o.Options = o.WithDefaults()
 	i := &IAM{Options: o, roles: map[string]*role{}, users: map[string]*user{}, policies: map[string]*managedPolicy{}, keys: map[string]*accessKey{}}

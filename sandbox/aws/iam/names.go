@@ -100,7 +100,7 @@ func removeTags(tags []api.Tag, keys []string) []api.Tag {
 	return out
 }
 
-// pageOutput tells where the next page begins.
+// pageOutput is where the next page begins.
 type pageOutput struct {
 	IsTruncated bool
 	Marker      string `xml:",omitempty" json:",omitempty"`

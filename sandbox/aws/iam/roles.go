@@ -136,7 +136,7 @@ func (i *IAM) parseTrust(text string) (document, error) {
 	return d, nil
 }
 
-// exists says whether a principal of this account exists; those of other
+// exists reports whether a principal of this account exists; those of other
 // accounts are taken on trust, and sessions exist by being assumed.
 func (i *IAM) exists(arn string) bool {
 	resource, ours := strings.CutPrefix(arn, i.arn(""))
@@ -156,7 +156,7 @@ func (i *IAM) exists(arn string) bool {
 	return false
 }
 
-// PrincipalExists says whether a policy may name the ARN as a principal.
+// PrincipalExists reports whether a policy may name the ARN as a principal.
 func (i *IAM) PrincipalExists(arn string) bool {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
@@ -213,7 +213,7 @@ func (i *IAM) deleteRole(r *api.Request, in *roleNameInput) (any, error) {
 	})
 }
 
-// deletable says whether nothing hangs on the entity any more.
+// deletable reports whether nothing hangs on the entity any more.
 func (e *entity) deletable() error {
 	if len(e.attached) > 0 {
 		return api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must detach all policies first.")

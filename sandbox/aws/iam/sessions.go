@@ -61,7 +61,7 @@ func (i *IAM) carrier(k *accessKey) *entity {
 	return nil
 }
 
-// Principal tells who a key belongs to.
+// Principal is the owner of a key.
 func (i *IAM) Principal(accessKeyID string) (api.Principal, bool) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
@@ -93,7 +93,7 @@ type Role struct {
 	ARN        string
 	ID         string
 	MaxSession time.Duration
-	Trust      []policy.Named // none while the role is so new that nobody knows it
+	Trust      []policy.Named // none while the role has not taken effect
 }
 
 // Role finds a role by its ARN.

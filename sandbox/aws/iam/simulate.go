@@ -133,7 +133,7 @@ func (in *simulation) run(caller policy.Caller, set policy.Set, context map[stri
 	}{api.MembersOf(shapes...), next}, err
 }
 
-// missingKeys are the condition keys that the policies ask for in vain.
+// missingKeys are the condition keys that the policies use and the context lacks.
 func missingKeys(set policy.Set, context map[string][]string) []string {
 	var out []string
 	for _, p := range slices.Concat(set.Identity, set.Resource) {

@@ -1,10 +1,10 @@
 // Package kms models the keys of AWS KMS as far as services encrypt with them:
 // symmetric keys with their policies and tags, enabled, disabled and scheduled for
-// deletion, and the decision whether somebody may use a key through a service, by
+// deletion, and the decision whether a caller may use a key through a service, by
 // the key's policy and the caller's.
 //
-// It encrypts nothing: what S3 stores is not secret from who runs the sandbox. It
-// does not model the use of keys by clients themselves (Encrypt, Decrypt,
+// It encrypts nothing: what S3 stores is readable by anyone who runs the sandbox.
+// It does not model the use of keys by clients themselves (Encrypt, Decrypt,
 // GenerateDataKey), aliases, grants, other kinds of keys, keys of AWS services,
 // rotation, and other accounts; their parameters are refused by name.
 package kms
@@ -94,8 +94,8 @@ func (s *KMS) find(ref string) (*key, error) {
 	return nil, api.Errorf(http.StatusBadRequest, "NotFoundException", "Key '%s' does not exist", ref)
 }
 
-// with finds a key and does something with it for who may. Whether a key exists is
-// told to everybody who may ask, as its policy decides about the rest.
+// with finds a key and does something with it for a caller with the right to. Every
+// caller learns whether a key exists; the key's policy decides about the rest.
 func (s *KMS) with(r *api.Request, action, ref string, do func(*key) (any, error)) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 const deliveryLimit = 10 * time.Second
 
 // deliver writes log lines to CloudWatch Logs as the function's role, so that a
-// role without the right to write logs has none. Like the real service it says
-// so to nobody; the refusals are in the journal.
+// role without the right to write logs has none. Like the real service it
+// reports no error; the refusals are in the journal.
 func (s *Server) deliver(b runner.LogBatch) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, deliveryLimit)
 	defer cancel()

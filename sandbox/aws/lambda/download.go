@@ -33,7 +33,7 @@ func (s *Server) offer(f *function) string {
 	return s.URL + downloadPath + token
 }
 
-// IsDownload tells whether a request is for a deployment package. It carries no
+// IsDownload reports whether a request is for a deployment package. It carries no
 // signature but in its address.
 func IsDownload(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, downloadPath) }
 

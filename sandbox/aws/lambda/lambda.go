@@ -1,19 +1,20 @@
 // Package lambda is AWS Lambda: its control plane, and invocations that run the
-// code that was deployed. How functions run is package runner's matter.
+// deployed code. Package runner runs the functions.
 //
-// Modelled: functions of package type Zip on the OS-only runtimes, their code
-// from the request or from S3, configuration, versions, tags, the
-// resource policy of the function as a whole, reserved concurrency, settings for asynchronous invocation, the states that waiters
-// watch, and invocation: synchronous, asynchronous and dry. An event that failed for
-// good goes to the function's dead-letter queue, sent with the role's own rights.
+// Modelled: functions of package type Zip on the OS-only runtimes, their code from
+// the request or from S3, configuration, versions, tags, the resource policy of the
+// function as a whole, reserved concurrency, settings for asynchronous invocation,
+// the states that waiters watch, and invocation: synchronous, asynchronous and dry.
+// An event whose retries are used up goes to the function's dead-letter queue, sent
+// with the role's own rights.
 //
 // Not modelled, and refused by name: other runtimes, container images, layers,
-// policies and settings of versions, aliases, VPCs, file systems, topics for
-// dead letters, event sources, function URLs, code signing, encryption keys, response
-// streaming, durable functions. X-Ray tracing is accepted and traces nothing.
-// The unreserved concurrency has no limit. A failed asynchronous invocation is
-// tried again at once, not after one and two minutes. A function is active when
-// CreateFunction answers.
+// policies and settings of versions, aliases, VPCs, file systems, topics for dead
+// letters, event sources, function URLs, code signing, encryption keys, response
+// streaming, durable functions. X-Ray tracing is accepted and traces nothing. The
+// unreserved concurrency has no limit. A failed asynchronous invocation is retried
+// at once, not after one and two minutes. A function is active when CreateFunction
+// answers.
 package lambda
 
 import (
@@ -33,7 +34,7 @@ const principal = "lambda.amazonaws.com"
 type Options struct {
 	api.Options
 	Dir string // where functions are unpacked; empty is the system's temporary folder
-	// May tells whether the identity of an access key may do something.
+	// May reports whether the identity of an access key may do something.
 	May func(accessKeyID, action, resource string) bool
 }
 

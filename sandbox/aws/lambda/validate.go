@@ -31,7 +31,7 @@ var (
 func runtimes() []string { return []string{"provided.al2023", "provided.al2"} }
 
 // reserved are the keys of "Defined runtime environment variables" that a
-// function may not set.
+// function must not set.
 func reservedKeys() []string {
 	return []string{"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE",

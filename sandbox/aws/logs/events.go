@@ -94,7 +94,7 @@ func (w window) has(t int64) bool {
 	return (w.start == nil || t >= *w.start) && (w.end == nil || t < *w.end)
 }
 
-// groupName takes a group's name or, in its stead, its ARN.
+// groupName is the name that a request gives, or that of the ARN it gives instead.
 func (l *Logs) groupName(name, identifier string) string {
 	if name != "" {
 		return name

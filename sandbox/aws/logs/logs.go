@@ -1,10 +1,10 @@
 // Package logs models Amazon CloudWatch Logs: groups with retention and tags,
-// streams, and events that are put, read and filtered by plain terms.
+// streams, and events that are put, and filtered by plain terms.
 //
 // Retention is kept but nothing expires. It does not model metric filters,
-// subscriptions, Insights queries, encryption keys, log classes but STANDARD,
-// live tail, and filter patterns beyond terms; parameters for them are refused
-// by name.
+// subscriptions, Insights queries, encryption keys, log classes other than
+// STANDARD, live tail, and filter patterns beyond terms; parameters for them are
+// refused by name.
 package logs
 
 import (

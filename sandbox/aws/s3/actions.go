@@ -28,7 +28,7 @@ const (
 		PutMetricsConfiguration PutReplicationConfiguration`
 )
 
-// applies says whether every action of the statement is one on a resource that
+// applies reports whether every action of the statement is one on a resource that
 // it names.
 func applies(s *policy.Statement, bucket string) bool {
 	if s.NotAction || s.NotResource {

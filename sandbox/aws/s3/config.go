@@ -204,7 +204,7 @@ func checkVersioning(_ *call, body []byte) (func(*bucket), error) {
 	return func(b *bucket) { b.versioning = in.Status }, nil
 }
 
-// public says whether a policy allows something to everybody without a
+// public reports whether a policy allows something to everybody without a
 // condition.
 func public(d *policy.Document) bool {
 	for _, s := range d.Statements {

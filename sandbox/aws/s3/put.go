@@ -130,7 +130,7 @@ func (c *call) putObject() error {
 	}
 	algorithm := e.algorithm
 	if algorithm == "" {
-		algorithm = blob.CRC64NVME // what S3 adds by itself to who sends none
+		algorithm = blob.CRC64NVME // what S3 computes when the client sends none
 	}
 	content, err := c.receive(e, algorithm)
 	if err != nil {

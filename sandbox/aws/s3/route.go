@@ -129,7 +129,7 @@ func (s *S3) call(r *api.Request, route route) *call {
 	return c
 }
 
-// matches says whether the call is for an operation.
+// matches reports whether the call is for an operation.
 func (c *call) matches(r route) bool {
 	at := objectLevel
 	switch {

@@ -1,17 +1,17 @@
-// Package s3 models Amazon S3: buckets with the configuration that
-// AWS::S3::Bucket needs, objects with metadata, ranges, conditions, checksums
-// in every form that clients send them, multipart uploads, versions and bucket
-// policies. Every byte that arrives is checked against every digest that
-// came with it.
+// Package s3 models Amazon S3: buckets with the configuration that AWS::S3::Bucket
+// needs, objects with metadata, ranges, conditions, checksums in every form that
+// clients send them, multipart uploads, versions and bucket policies. Every byte
+// that arrives is checked against every digest that came with it.
 //
-// Lifecycle and CORS rules, encryption and logging settings, tags and ownership controls of
-// buckets are kept and given back, but have no effect. It does not model
-// copies, uploads by browsers' forms, Signature Version 2, ACLs (buckets enforce the owner, as new ones do), object tags, object lock, replication,
-// inventory, notifications, website hosting, storage classes but STANDARD,
-// requester pays, access points and S3 Select. Parameters and headers for them are
-// refused by name. With a key of KMS, who writes and reads must have the right to
-// use it; nothing is really encrypted, the account's own key aws/s3 is a label, and
-// so is a bucket's default encryption.
+// Lifecycle and CORS rules, encryption and logging settings, tags and ownership
+// controls of buckets are kept and given back, but have no effect. Not modelled:
+// copies, uploads by browsers' forms, Signature Version 2, ACLs (buckets enforce
+// the owner, as new ones do), object tags, object lock, replication, inventory,
+// notifications, website hosting, storage classes other than STANDARD, requester
+// pays, access points and S3 Select. Parameters and headers for them are refused by
+// name. Writing and reading with a key of KMS needs the right to use it; nothing is
+// really encrypted, the account's own key aws/s3 is a label, and so is a bucket's
+// default encryption.
 package s3
 
 import (
@@ -48,7 +48,7 @@ const (
 type Options struct {
 	api.Options
 	Store *blob.Store
-	// PrincipalExists says whether an ARN that a bucket policy names exists; nil
+	// PrincipalExists reports whether an ARN that a bucket policy names exists; nil
 	// accepts every one.
 	PrincipalExists func(arn string) bool
 	// UseKey has KMS decide whether a caller may use a key; nil knows no keys.

@@ -8,7 +8,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
-// concerns says whether a policy's resource is the bucket or inside it.
+// concerns reports whether a policy's resource is the bucket or inside it.
 func concerns(resource, name string) bool {
 	arn := bucketARN(name)
 	return resource == arn || strings.HasPrefix(resource, arn+"/") || resource == arn+"*"

@@ -34,7 +34,7 @@ type part struct {
 	modified time.Time
 }
 
-// shown is the checksum that answers tell of the part, which may be none.
+// shown is the part's checksum in answers, if it has one there.
 func (p *part) shown(u *upload) checksum {
 	if u.chosen {
 		return p.checksum
@@ -199,7 +199,7 @@ func (c *call) uploadPart() error {
 }
 
 // accepts checks a part's checksum against the upload's. Parts of a full-object
-// upload may come without one, parts of a composite one may not. An upload
+// upload may come without one, parts of a composite one must not. An upload
 // without a chosen algorithm takes any, since boto3 adds CRC32 to every part.
 func (u *upload) accepts(e expected) error {
 	if !u.chosen || e.algorithm == u.checksum || e.algorithm == "" && u.kind == fullObject {
@@ -208,7 +208,7 @@ func (u *upload) accepts(e expected) error {
 	return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", u.checksum, cmp.Or(e.algorithm, "null"))
 }
 
-// addPart puts a part in the place of an older one with its number. It takes
+// addPart stores a part and replaces an older one with its number. It takes
 // the blob over, also when it fails.
 func (c *call) addPart(p *part) error {
 	c.s.mu.Lock()

@@ -18,7 +18,7 @@ type cron struct {
 
 type values map[int]bool
 
-// dayTest tells whether a day is one that a special value means.
+// dayTest reports whether a day is one that a special value means.
 type dayTest func(time.Time) bool
 
 const firstYear, lastYear = 1970, 2199

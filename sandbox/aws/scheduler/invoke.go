@@ -53,7 +53,7 @@ func (s *Server) Tick() {
 }
 
 // invoke hands one event to its function. What is refused is in the journal, and
-// told to nobody else, as a schedule has no queue for it.
+// reported nowhere else, since a schedule has no queue for it.
 func (s *Server) invoke(i invocation) {
 	retries := maxRetries
 	if p := i.target.RetryPolicy; p != nil && p.MaximumRetryAttempts != nil {
@@ -67,7 +67,7 @@ func (s *Server) invoke(i invocation) {
 	}
 }
 
-// attempt tells whether another may succeed.
+// attempt reports whether another may succeed.
 func (s *Server) attempt(i invocation, id string, attempt int) bool {
 	creds, err := s.ServiceRole(i.target.RoleArn, principal, id, sessionLength)
 	if err != nil {

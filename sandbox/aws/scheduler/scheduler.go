@@ -1,16 +1,16 @@
 // Package scheduler models Amazon EventBridge Scheduler: schedules by rate, cron
-// expression or moment, in their time zones, that really invoke Lambda functions,
-// asynchronously, in a session of their role, when the cloud's clock says so.
+// expression or point in time, in their time zones, that really invoke Lambda
+// functions, asynchronously, in a session of their role, when the cloud's clock
+// says so.
 //
-// A clock that jumps makes a schedule due once, however often it would have been.
-// What is refused for the moment is tried again at once, as often as the retry
-// policy allows; what is refused for good is not, which is believed of the real
-// service.
+// A clock that jumps makes a schedule due once, no matter how many times were
+// skipped. A temporary refusal is retried at once, up to the limit of the retry
+// policy; a final one is not retried, which is believed of the real service.
 //
-// It does not model schedule groups but "default" (and with them tags, which only
-// groups have), flexible windows, start and end dates, keys of KMS, dead-letter
-// queues of schedules, deletion after completion, and other targets than Lambda
-// functions; they are refused by name.
+// It does not model schedule groups other than "default" (and so no tags, which
+// only groups have), flexible windows, start and end dates, keys of KMS,
+// dead-letter queues of schedules, deletion after completion, and targets other
+// than Lambda functions; they are refused by name.
 package scheduler
 
 import (

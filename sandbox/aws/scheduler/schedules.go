@@ -25,7 +25,7 @@ type schedule struct {
 	when     expression
 	created  time.Time
 	modified time.Time
-	next     time.Time // zero when it is due no more
+	next     time.Time // zero when it is never due again
 }
 
 // input is what CreateSchedule and UpdateSchedule take.

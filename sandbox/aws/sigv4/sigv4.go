@@ -42,7 +42,7 @@ type Verifier struct {
 	// Lookup finds the key of an access key id.
 	Lookup func(accessKeyID string) (Key, bool)
 	Now    func() time.Time // nil is time.Now
-	// Region says whether a service of that name answers in a region, and which
+	// Region reports whether a service of that name answers in a region, and which
 	// region it expects otherwise. Nil accepts every region.
 	Region func(service, region string) (expected string, ok bool)
 
@@ -70,7 +70,7 @@ func (s *signature) scope() string {
 	return s.date + "/" + s.region + "/" + s.service + "/aws4_request"
 }
 
-// Signed says whether a request claims to be signed at all.
+// Signed reports whether a request claims to be signed at all.
 func Signed(r *http.Request) bool {
 	return r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Signature") || r.URL.Query().Has("X-Amz-Algorithm")
 }
@@ -136,8 +136,8 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 }
 
 // session checks the token that came with a signature by the key. It is looked
-// at after the signature, so that an answer about it tells nothing to who does
-// not hold the secret.
+// at after the signature, so that an answer about it reveals nothing to a caller
+// without the secret.
 func (k Key) session(r *api.Request, token string, now time.Time) error {
 	if subtle.ConstantTimeCompare([]byte(k.SessionToken), []byte(token)) != 1 {
 		return invalidToken(r, token)
@@ -234,7 +234,7 @@ func complete(r *api.Request, sig *signature) error {
 	return nil
 }
 
-// sent says whether the request has every header that it says is signed. Three
+// sent reports whether the request has every header that it says is signed. Three
 // of them net/http keeps elsewhere.
 func (s *signature) sent(r *http.Request) bool {
 	for _, h := range s.signedHeaders {

@@ -216,7 +216,7 @@ func (s *SQS) deleteMessage(r *api.Request, in *deleteInput) (any, error) {
 	if in.ReceiptHandle == "" {
 		return nil, api.Errorf(http.StatusNotFound, "ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
 	}
-	// An old receipt deletes nothing, and says so to nobody.
+	// An old receipt deletes nothing, without an error.
 	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool { return m.handle == in.ReceiptHandle })
 	return nil, nil
 }

@@ -1,11 +1,11 @@
 // Package sqs models the standard queues of Amazon SQS: their attributes, policies
-// and tags, sending, receiving, deleting and purging of messages, their retention
-// and visibility by the cloud's clock, in the JSON protocol.
+// and tags, sending, receiving and deleting messages, their retention and
+// visibility by the cloud's clock, in the JSON protocol.
 //
-// It does not model FIFO queues, redrive policies, keys of KMS, batches, moves of
-// messages, the Query protocol, and the seconds that a change of attributes takes;
-// attributes for them are refused by name. Every message that can be received is
-// received in the order of sending; the real service promises neither.
+// It does not model FIFO queues, redrive policies, keys of KMS, batches, purging,
+// moves of messages, the Query protocol, and the seconds that a change of
+// attributes takes; attributes for them are refused by name. Every visible message
+// is received, in the order of sending; the real service promises neither.
 package sqs
 
 import (

@@ -1,10 +1,10 @@
-// Package ssm models the Parameter Store of AWS Systems Manager: parameters
-// with versions, hierarchies and tags, as far as the CDK and its bootstrap
-// stack use them.
+// Package ssm models the Parameter Store of AWS Systems Manager: parameters with
+// versions, hierarchies and tags, as far as the CDK and its bootstrap stack use
+// them.
 //
-// It does not model parameter policies, tiers but Standard, labels, parameter
-// history, public parameters, references to secrets and the KMS permissions of
-// SecureString; parameters for them are refused by name.
+// It does not model parameter policies, tiers other than Standard, labels,
+// parameter history, public parameters, references to secrets and the KMS
+// permissions of SecureString; parameters for them are refused by name.
 package ssm
 
 import (

@@ -103,8 +103,8 @@ func (s *STS) assumeRole(r *api.Request, in *assumeRoleInput) (any, error) {
 		keys["sts:ExternalId"] = []string{*in.ExternalID}
 	}
 	role, exists := s.iam.Role(in.RoleARN)
-	// A role that does not exist has a trust policy that allows nobody; the
-	// answer does not tell the difference.
+	// A role that does not exist has a trust policy that allows no one; the
+	// answer does not reveal the difference.
 	set := policy.Set{Trust: true}
 	if exists {
 		set.Resource = role.Trust

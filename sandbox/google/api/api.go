@@ -1,8 +1,8 @@
 // Package api is what the local Google services share: how a service declares its
-// methods, the authenticated request that a method receives, the errors (in
-// google.rpc.Status as JSON), bodies, query parameters, pages and partial answers. It knows no service
-// and decides nothing; tokens are looked up by the cloud, and policies are
-// evaluated by policy.
+// methods, the authenticated request that a method receives, the errors
+// (google.rpc.Status in JSON), bodies, query parameters, pages and partial answers.
+// It knows no service and decides nothing; the cloud looks up tokens, and package
+// policy evaluates policies.
 package api
 
 import (
@@ -53,7 +53,7 @@ type Attributes struct {
 	Service string // storage.googleapis.com
 }
 
-// Granter is an allow policy. It tells whether it gives the principal the
+// Granter is an allow policy. It reports whether it gives the principal the
 // permission, and by which binding; or else what it would take.
 type Granter interface {
 	Grants(who Principal, permission string, attrs Attributes) (reason string, ok bool)
@@ -65,7 +65,7 @@ func (r *Request) Allowed(permission, resource string, own ...Granter) bool {
 	return r.AllowedTo(r.Principal, permission, resource, own...)
 }
 
-// AllowedTo is Allowed of another principal, whom the caller acts for.
+// AllowedTo is Allowed for another principal, on whose behalf the caller acts.
 func (r *Request) AllowedTo(who Principal, permission, resource string, own ...Granter) bool {
 	d := r.Decide(who, permission, resource, own)
 	r.Entry.Decisions = append(r.Entry.Decisions, d)

@@ -170,7 +170,7 @@ func (s *IAM) getProvider(r *api.Request, args []string) (any, error) {
 	return p, nil
 }
 
-// changeable is provider for a change, which a deleted pool lets nobody make.
+// changeable is provider for a change, which a deleted pool does not allow.
 func (s *IAM) changeable(r *api.Request, permission string, args []string) (*provider, error) {
 	p, err := s.provider(r, permission, args)
 	if err == nil && s.pools[args[1]].State == stateDeleted {
@@ -259,7 +259,7 @@ type Provider struct {
 var audiencePattern = regexp.MustCompile(`^//iam\.googleapis\.com/projects/([0-9]+)/locations/global/workloadIdentityPools/([a-z0-9-]+)/providers/([a-z0-9-]+)$`)
 
 // Provider finds the provider of an audience. wellFormed is false for what is no
-// audience at all; ok is false for a provider that admits nobody now: it or its
+// audience at all; ok is false for a provider that admits no one now: it or its
 // pool is absent, disabled or deleted.
 func (s *IAM) Provider(audience string) (p Provider, wellFormed, ok bool) {
 	m := audiencePattern.FindStringSubmatch(audience)

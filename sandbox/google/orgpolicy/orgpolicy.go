@@ -184,7 +184,7 @@ func (s *OrgPolicy) effective(constraint string) []Rule {
 	return spec.Rules
 }
 
-// Allows tells whether a constraint admits a value. What any rule denies is denied.
+// Allows reports whether a constraint admits a value. What any rule denies is denied.
 func (s *OrgPolicy) Allows(constraint, value string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

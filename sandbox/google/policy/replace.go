@@ -39,8 +39,8 @@ func (u Update) Apply(to Policy, on Resource, exists func(email string) bool) (P
 	return to.Replace(u.Policy, on, exists)
 }
 
-// Replace is what setIamPolicy does: next in the place of p, if next's etag is
-// that of p or none, and if every part of it is valid. exists tells whether a
+// Replace is what setIamPolicy does: it returns next instead of p, if next's etag is
+// that of p or none, and if every part of it is valid. exists reports whether a
 // service account of this cloud does.
 func (p Policy) Replace(next Policy, on Resource, exists func(email string) bool) (Policy, error) {
 	if next.Etag != "" && !sameEtag(next.Etag, p.etag()) {

@@ -93,7 +93,7 @@ func (s *Projects) Service() api.Service {
 }
 
 // authorize checks that a path's project is ours, by id or number, and the
-// permission on it. Another project is refused as one that may not exist.
+// permission on it. Another project is refused as one that possibly does not exist.
 func (s *Projects) authorize(r *api.Request, permission, project string) error {
 	if project != s.opts.ID && project != s.opts.Number {
 		return api.PermissionDenied(permission, "projects/"+project)

@@ -152,7 +152,7 @@ func (s *Projects) getOperation(_ *api.Request, args []string) (any, error) {
 	return operation(struct{}{}), nil
 }
 
-// IsEnabled tells whether a service is enabled.
+// IsEnabled reports whether a service is enabled.
 func (s *Projects) IsEnabled(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -121,7 +121,7 @@ func readBucket(r *api.Request) (bucketInput, error) {
 	return in, err
 }
 
-// vacant tells whether a JSON value asks for nothing.
+// vacant reports whether a JSON value asks for nothing.
 func vacant(v any) bool {
 	switch v := v.(type) {
 	case nil:

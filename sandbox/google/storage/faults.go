@@ -83,7 +83,7 @@ func caller(p api.Principal) string {
 	return p.Member
 }
 
-// scoped tells whether a token's scopes cover a permission: Cloud Storage
+// scoped reports whether a token's scopes cover a permission: Cloud Storage
 // documentation, "OAuth 2.0 scopes". A token without scopes is one that the
 // sandbox gave to its administrator.
 func scoped(scopes []string, permission string) bool {
@@ -131,7 +131,7 @@ func of(err error) *fault {
 	}
 }
 
-// challenge is the header of a refusal for want of a token or for a wrong one.
+// challenge is the header of a refusal of a missing or wrong token.
 func (f *fault) challenge(h http.Header) {
 	switch {
 	case f.HTTP != http.StatusUnauthorized:

@@ -10,7 +10,7 @@ import (
 )
 
 // ofAll are query parameters of every method that change nothing here: there are
-// no ACLs to project, and nobody to bill.
+// no ACLs to project, and no one to bill.
 var ofAll = []string{"projection", "userProject"}
 
 // refused are prefixes of request headers that would change what a request

@@ -127,7 +127,7 @@ func TestTypesAgainstTheDatabase(t *testing.T) {
 	}
 }
 
-// compare lists the differences of a schema struct. replaced says whether a change
+// compare lists the differences of a schema struct. replaced reports whether a change
 // replaces the resource; it is nil for the resource's own properties.
 func (db *database) compare(path string, schema reflect.Type, real map[string]property, replaced *bool) (differences []string) {
 	say := func(format string, args ...any) { differences = append(differences, fmt.Sprintf(format, args...)) }

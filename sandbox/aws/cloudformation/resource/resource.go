@@ -1,8 +1,8 @@
 // Package resource creates, changes and deletes the resources of a stack, one
-// file an AWS service. It works as anyone's program would: with SDK clients
-// against the cloud's endpoint, holding the credentials that the stack's
-// operation was given, so that every right it lacks is refused by the service
-// itself and in the service's words.
+// file per AWS service. It works like any other program: with SDK clients against
+// the cloud's endpoint and the credentials of the stack's operation, so that the
+// service itself refuses every right that is missing, in its own words. Inert
+// resources ask for their rights without a service.
 //
 // Each type is a struct of its properties; that struct is its schema. A tag
 // says what CloudFormation's reference says of the property:
@@ -11,8 +11,8 @@
 //	cfn:"replace"      a change replaces the resource
 //	cfn:"name"         replace, and it is the resource's custom name
 //
-// A property that the struct does not have fails the resource by its name, at
-// every depth. Not modelled: drift, import, the aws:cloudformation:* system
+// A property that the struct does not have is refused by its name, at every
+// depth. Not modelled: drift, import, the aws:cloudformation:* system
 // tags, and the types that Types does not list.
 package resource
 
@@ -188,7 +188,7 @@ func (t Type) Delete(ctx context.Context, c *Call, properties map[string]any) er
 	return nil
 }
 
-// Replaces tells whether a change of the property makes a new resource.
+// Replaces reports whether a change of the property makes a new resource.
 func (t Type) Replaces(property string) bool {
 	f, ok := t.schema.FieldByName(property)
 	return ok && (has(f, "replace") || has(f, "name"))

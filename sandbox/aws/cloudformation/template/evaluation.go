@@ -172,7 +172,7 @@ func (e *Evaluation) value(v any) (any, error) {
 	return v, nil
 }
 
-// call tells whether a mapping is a call of an intrinsic function: one key that
+// call reports whether a mapping is a call of an intrinsic function: one key that
 // is Ref or starts with Fn::. "Condition" is one only inside conditions, since
 // policies have a member of that name.
 func call(m map[string]any) (name string, arg any, ok bool) {

@@ -1,7 +1,7 @@
 // Package template reads CloudFormation templates: JSON or YAML text into
 // sections, parameters into values, intrinsic functions into results, and
-// references into an order of work. It calls nobody and knows no resource type;
-// whoever runs a stack tells it what a resource's Ref and attributes are.
+// references into an order of work. It makes no calls and knows no resource type;
+// the caller supplies the values of a resource's Ref and attributes.
 //
 // Modelled: Parameters (String, Number, lists, SSM values), Mappings,
 // Conditions, Rules, Resources with DependsOn, Condition, DeletionPolicy,
