@@ -80,11 +80,11 @@ type Sandbox struct {
 func Start(opts Options) (*Sandbox, error) {
 	dir, err := os.MkdirTemp(opts.Dir, "clouds-")
 	if err != nil {
-		return nil, fmt.Errorf("starting sandbox: %w", err)
+		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
 	s := &Sandbox{Journal: &journal.Journal{}, dir: dir}
 	if err := s.start(opts); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting sandbox: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("starting the sandbox: %w", err), s.Close())
 	}
 	return s, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
 )
 
-// template is a small application as somebody else would write it.
+// template is a small application as another author would write it.
 const template = `AWSTemplateFormatVersion: "2010-09-09"
 Description: An application of the AWS CLI's
 Parameters:

@@ -96,7 +96,7 @@ func New(o Options) (*Cloud, error) {
 		return nil, fmt.Errorf("making the local AWS: account %q is not 12 digits", o.Account)
 	}
 	if !regionRule.MatchString(o.Region) {
-		return nil, fmt.Errorf("making the local AWS: %q is not a region's name", o.Region)
+		return nil, fmt.Errorf("making the local AWS: %q is not the name of a region", o.Region)
 	}
 	if o.Pause == nil && o.IAMDelay > 0 {
 		o.Pause = pause
@@ -138,7 +138,7 @@ func New(o Options) (*Cloud, error) {
 	return c, nil
 }
 
-// may reports whether the identity of a key is allowed an action, without performing it.
+// may reports whether the identity of a key is allowed an action that it does not perform.
 func (c *Cloud) may(accessKeyID, action, resource string) bool {
 	principal, ok := c.iam.Principal(accessKeyID)
 	return ok && c.iam.Evaluate(principal, action, resource, nil, policy.Set{}).Allowed
@@ -184,7 +184,7 @@ func (c *Cloud) Close() error {
 	return errors.Join(c.cloudformation.Close(), c.scheduler.Close(), c.lambda.Close(), c.store.Close())
 }
 
-// Admin is the long-lived key of the user AdminUser, who may do everything.
+// Admin is the long-lived key of the user AdminUser, who is allowed everything.
 func (c *Cloud) Admin() api.Credentials { return c.admin }
 
 // IAM is the cloud's IAM.

@@ -66,7 +66,7 @@ func (c *Cloud) request(hr *http.Request, entry *journal.Entry) *api.Request {
 // the request claims it, even if that is not true.
 func (c *Cloud) authenticate(r *api.Request) (api.Service, error) {
 	if !sigv4.Signed(r.Request) && r.Protocol() == api.ProtocolS3 {
-		// S3 alone answers who does not sign, as far as bucket policies let it.
+		// Only S3 answers unsigned requests, as far as bucket policies allow it.
 		r.Service = "s3"
 		return c.services[r.Service], nil
 	}

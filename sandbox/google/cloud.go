@@ -78,7 +78,7 @@ func New(opts Options) (*Cloud, error) {
 	}
 	blobs, err := blob.Open(opts.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("starting local Google Cloud: %w", err)
+		return nil, fmt.Errorf("starting the local Google Cloud: %w", err)
 	}
 	c := &Cloud{opts: opts, blobs: blobs, tokens: &token.Store{Now: opts.Now}}
 	policies := orgpolicy.New(orgpolicy.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Resource: "//cloudresourcemanager.googleapis.com/projects/" + opts.ProjectID})

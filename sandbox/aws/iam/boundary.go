@@ -8,8 +8,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/policy"
 )
 
-// boundaryKey is the condition key with which somebody may be allowed to make
-// roles with a boundary alone; see "Actions, resources, and condition keys for AWS
+// boundaryKey is the condition key that can restrict a right to make roles to roles
+// with a boundary; see "Actions, resources, and condition keys for AWS
 // Identity and Access Management".
 const boundaryKey = "iam:PermissionsBoundary"
 

@@ -52,7 +52,7 @@ type rights struct {
 	boundary *managedPolicy // or nil
 }
 
-// settle lets what was changed of an entity's policies have its effect in time.
+// settle lets a change of an entity's policies take effect after a delay.
 // The caller holds the lock.
 func (i *IAM) settle(e *entity, delay time.Duration) {
 	var r rights

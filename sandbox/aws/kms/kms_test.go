@@ -100,7 +100,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// objects is S3 as somebody uses it, with a key.
+// objects is S3 as a role uses it, with a key.
 type objects struct {
 	*testing.T
 	*s3.Client

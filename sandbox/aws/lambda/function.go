@@ -108,8 +108,8 @@ func (c configuration) group(name string) string {
 	return "/aws/lambda/" + name
 }
 
-// changed gives the function a new revision. Its environments serve out what
-// they have begun and then end, as new ones start with what is new.
+// changed gives the function a new revision. Its environments finish
+// what they have begun and then end; new ones start with the new revision.
 func (s *Server) changed(f *function) {
 	f.revision, f.modified, f.fresh = s.UUID(), s.Now(), true
 	if pool := f.pool; pool != nil {

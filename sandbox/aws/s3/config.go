@@ -220,7 +220,7 @@ func public(d *policy.Document) bool {
 	return false
 }
 
-// settle lets a bucket's new policy have its effect in time.
+// settle lets a bucket's new policy take effect after the delay.
 func (s *S3) settle(b *bucket, d *policy.Document) {
 	b.policy.Set(d, s.Now(), s.Delay)
 }

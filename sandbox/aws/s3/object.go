@@ -190,8 +190,8 @@ func (c *call) useKey(action, id string) (arn string, err error) {
 }
 
 // decrypt checks that the caller may use the key with which something is
-// encrypted, by its labels. Keys of S3's own, and that of the account, are
-// everybody's who may read.
+// encrypted, by its labels. Keys of S3's own, and that of the account, need
+// no right beyond reading.
 func (c *call) decrypt(labels map[string]string) error {
 	id := labels[keyHeader]
 	if id == "" {

@@ -40,8 +40,8 @@ func (q *queue) expire(now time.Time) {
 	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool { return !now.Before(m.sent.Add(kept)) })
 }
 
-// count counts the messages that can be received, those that somebody has
-// received, and those that are delayed.
+// count counts the messages that are visible, those that are received and hidden,
+// and those that are delayed.
 func (q *queue) count(now time.Time) (visible, hidden, delayed int) {
 	for _, m := range q.messages {
 		switch {

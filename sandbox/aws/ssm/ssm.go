@@ -188,7 +188,7 @@ type parameterShape struct {
 func (s *SSM) shape(p *parameter, decrypt bool, selector string) parameterShape {
 	value := p.value
 	if p.kind == "SecureString" && !decrypt {
-		value = "kms:alias/aws/ssm:encrypted" // who does not ask for the plain text must not see it
+		value = "kms:alias/aws/ssm:encrypted" // without WithDecryption the plain text stays hidden
 	}
 	return parameterShape{p.name, p.kind, value, p.version, selector, api.Timestamp(p.modified), s.arn(p.name), p.dataType}
 }

@@ -49,9 +49,9 @@ func (s *Credentials) Service() api.Service {
 	}
 }
 
-// become finds the service account that who may act as with the permission, and
-// makes its principal. An account that does not exist is told of to those alone
-// who could act as any of the project.
+// become finds the service account that a principal may act as with the permission,
+// and makes its principal. Only principals that could act as any account of the
+// project learn that an account does not exist.
 func (s *Credentials) become(r *api.Request, who api.Principal, permission, name string) (api.Principal, iam.Account, error) {
 	account, exists := s.opts.IAM.Account(name)
 	resource, own := s.opts.IAM.ProjectResource(), []api.Granter(nil)

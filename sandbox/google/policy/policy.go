@@ -159,7 +159,7 @@ func (p Policy) Grants(who api.Principal, permission string, attrs api.Attribute
 	return strings.Join(failed, "; "), false
 }
 
-// conveniences are the members that stand for those who have a basic role on a
+// conveniences are the members that stand for holders of a basic role on a
 // project: Cloud Storage documentation, "Convenience values".
 var conveniences = map[string]string{"roles/owner": "projectOwner:", "roles/editor": "projectEditor:", "roles/viewer": "projectViewer:"}
 

@@ -32,7 +32,7 @@ func (b *bucket) objectResource(name string) string { return b.resource() + "/ob
 // enforced is public access prevention that is not left to an organization.
 const enforced = "enforced"
 
-// grants is the bucket's policy as far as it has effect.
+// grants is the part of the bucket's policy that is in effect.
 func (b *bucket) grants() policy.Timeline {
 	if b.publicPrevention == enforced {
 		return b.policy.Map(func(p policy.Policy) policy.Policy { return p.Without(policy.Public) })
