@@ -180,14 +180,6 @@ func TestBucketConfiguration(t *testing.T) {
 	if got, err := c.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: b}); err != nil || got.LocationConstraint != "" {
 		t.Errorf("got %+v (%v)", got, err)
 	}
-	_, err = c.PutBucketCors(ctx, &s3.PutBucketCorsInput{Bucket: b, CORSConfiguration: &types.CORSConfiguration{CORSRules: []types.CORSRule{{AllowedMethods: []string{"PATCH"}, AllowedOrigins: []string{"*"}}}}})
-	if diff := cmp.Diff(awstest.Refused(400, "InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is PATCH"), awstest.RefusalOf(t, err)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	_, err = c.PutBucketLogging(ctx, &s3.PutBucketLoggingInput{Bucket: b, BucketLoggingStatus: &types.BucketLoggingStatus{LoggingEnabled: &types.LoggingEnabled{TargetBucket: ptr("none-such"), TargetPrefix: ptr("")}}})
-	if got := awstest.RefusalOf(t, err); got.Status != 400 || got.Code != "InvalidTargetBucketForLogging" {
-		t.Errorf("got %+v, want InvalidTargetBucketForLogging", got)
-	}
 	_, err = c.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: b, ExpectedBucketOwner: ptr("999999999999")})
 	if got := awstest.RefusalOf(t, err); got.Status != 403 {
 		t.Errorf("other owner: got %v, want 403", got)

@@ -37,10 +37,6 @@ func settings() []setting {
 			absent: absent("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"), byDefault: func() []byte { return ownershipXML("BucketOwnerEnforced") }, check: checkOwnership},
 		{query: "lifecycle", name: "BucketLifecycleConfiguration", get: "s3:GetLifecycleConfiguration", put: "s3:PutLifecycleConfiguration", deletes: true,
 			absent: absent("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"), check: checkLifecycle},
-		{query: "logging", name: "BucketLogging", get: "s3:GetBucketLogging", put: "s3:PutBucketLogging",
-			byDefault: func() []byte { return []byte(`<BucketLoggingStatus xmlns="` + namespaceXML + `"/>`) }, check: checkLogging},
-		{query: "cors", name: "BucketCors", get: "s3:GetBucketCORS", put: "s3:PutBucketCORS", deletes: true,
-			absent: absent("NoSuchCORSConfiguration", "The CORS configuration does not exist"), check: checkCORS},
 		{query: "tagging", name: "BucketTagging", get: "s3:GetBucketTagging", put: "s3:PutBucketTagging", deletes: true,
 			absent: absent("NoSuchTagSet", "The TagSet does not exist"), check: checkTagging},
 	}

@@ -3,8 +3,8 @@
 // clients send them, multipart uploads, versions and bucket policies. Every byte
 // that arrives is checked against every digest that came with it.
 //
-// Lifecycle and CORS rules, encryption and logging settings, tags and ownership
-// controls of buckets are kept and given back, but have no effect. Not modelled:
+// Lifecycle rules, encryption settings, tags and ownership controls of buckets are
+// kept and given back, but have no effect. Not modelled: CORS, server access logging,
 // copies, uploads by browsers' forms, Signature Version 2, ACLs (buckets enforce
 // the owner, as new ones do), object tags, object lock, replication, inventory,
 // notifications, website hosting, storage classes other than STANDARD, requester

@@ -113,6 +113,18 @@ func (s *SQS) at(r *api.Request, action, url string) (*queue, error) {
 	return q, nil
 }
 
+// with does something to the queue at a URL, under the lock, for a caller with the
+// right to.
+func (s *SQS) with(r *api.Request, action, url string, do func(*queue) (any, error)) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, err := s.at(r, action, url)
+	if err != nil {
+		return nil, err
+	}
+	return do(q)
+}
+
 func noSuchQueue() error {
 	return api.Errorf(http.StatusBadRequest, "QueueDoesNotExist", "The specified queue does not exist.")
 }
