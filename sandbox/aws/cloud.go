@@ -117,7 +117,9 @@ func New(o Options) (*Cloud, error) {
 		return nil, err
 	}
 	c.sts, c.kms = sts.New(c.iam), kms.New(site)
-	c.s3 = s3.New(s3.Options{Options: site, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Delay: o.IAMDelay, MinPart: o.MinPart})
+	c.s3 = s3.New(s3.Options{
+		Options: site, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Delay: o.IAMDelay, MinPart: o.MinPart,
+	})
 	if c.lambda, err = lambda.New(lambda.Options{Options: c.site, Dir: o.Dir, May: c.may}); err != nil {
 		return nil, err
 	}
@@ -148,7 +150,9 @@ func (c *Cloud) may(accessKeyID, action, resource string) bool {
 // and journals it as one.
 func (c *Cloud) ask(accessKeyID, action, resource string, keys map[string][]string) error {
 	service, operation, _ := strings.Cut(action, ":")
-	entry := journal.Entry{Time: c.site.Now(), Cloud: "aws", Service: service, Operation: operation, RequestID: c.site.UUID(), Status: http.StatusOK}
+	entry := journal.Entry{
+		Time: c.site.Now(), Cloud: "aws", Service: service, Operation: operation, RequestID: c.site.UUID(), Status: http.StatusOK,
+	}
 	caller, err := c.principal(accessKeyID)
 	if err != nil {
 		return err

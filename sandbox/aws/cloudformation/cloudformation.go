@@ -70,7 +70,10 @@ func New(o Options) *Server {
 
 // Service declares the CloudFormation API.
 func (s *Server) Service() api.Service {
-	return api.Service{Protocol: api.Query{Namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/", Version: "2010-05-15"}, Operations: s.operations()}
+	return api.Service{
+		Protocol:   api.Query{Namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/", Version: "2010-05-15"},
+		Operations: s.operations(),
+	}
 }
 
 func (s *Server) operations() map[string]api.Operation {

@@ -42,13 +42,19 @@ type Options struct {
 // New returns an IAM with AWS's managed policies and no users or roles.
 func New(o Options) (*IAM, error) {
 	o.Options = o.WithDefaults()
-	i := &IAM{Options: o, roles: map[string]*role{}, users: map[string]*user{}, policies: map[string]*managedPolicy{}, keys: map[string]*accessKey{}}
+	i := &IAM{
+		Options: o,
+		roles:   map[string]*role{}, users: map[string]*user{}, policies: map[string]*managedPolicy{}, keys: map[string]*accessKey{},
+	}
 	return i, i.publish()
 }
 
 // Service declares the IAM API.
 func (i *IAM) Service() api.Service {
-	return api.Service{Protocol: api.Query{Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08"}, Operations: i.operations()}
+	return api.Service{
+		Protocol:   api.Query{Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08"},
+		Operations: i.operations(),
+	}
 }
 
 func (i *IAM) operations() map[string]api.Operation {

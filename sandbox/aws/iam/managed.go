@@ -152,7 +152,10 @@ func (i *IAM) createPolicy(r *api.Request, in *createPolicyInput) (any, error) {
 		return nil, err
 	}
 	now := i.Now().UTC().Truncate(time.Second)
-	p := &managedPolicy{name: in.PolicyName, path: path, id: "ANPA" + i.Text(idAlphabet, entityIDLength), arn: arn, description: in.Description, created: now, updated: now}
+	p := &managedPolicy{
+		name: in.PolicyName, path: path, id: "ANPA" + i.Text(idAlphabet, entityIDLength), arn: arn, description: in.Description,
+		created: now, updated: now,
+	}
 	if p.tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}

@@ -21,7 +21,8 @@ func badLimit(n, most int) error {
 
 // page answers one page of items.
 func page[T any](member string, items []T, limit *int, token string, most int) (map[string]any, error) {
-	items, next, err := api.Page(api.Pages{Size: most, Most: most, BadSize: func(n int) error { return badLimit(n, most) }, BadToken: badToken}, items, limit, token)
+	pages := api.Pages{Size: most, Most: most, BadSize: func(n int) error { return badLimit(n, most) }, BadToken: badToken}
+	items, next, err := api.Page(pages, items, limit, token)
 	out := map[string]any{member: items}
 	if next != "" {
 		out["nextToken"] = next

@@ -136,7 +136,9 @@ func (c *call) putObject() error {
 	if err != nil {
 		return err
 	}
-	o := &object{key: c.key, etag: c.etag(headers, content.Sums[blob.MD5]), headers: headers, blob: content, checksum: checksumOf(algorithm, content.Sums)}
+	o := &object{
+		key: c.key, etag: c.etag(headers, content.Sums[blob.MD5]), headers: headers, blob: content, checksum: checksumOf(algorithm, content.Sums),
+	}
 	if err := c.commit(o, w, nil); err != nil {
 		return err
 	}

@@ -51,10 +51,13 @@ func New(i *iam.IAM) *STS { return &STS{iam: i} }
 
 // Service declares the STS API.
 func (s *STS) Service() api.Service {
-	return api.Service{Protocol: api.Query{Namespace: "https://sts.amazonaws.com/doc/2011-06-15/", Version: "2011-06-15"}, Operations: map[string]api.Operation{
-		"AssumeRole":        api.Do(s.assumeRole),
-		"GetCallerIdentity": api.Do(s.getCallerIdentity),
-	}}
+	return api.Service{
+		Protocol: api.Query{Namespace: "https://sts.amazonaws.com/doc/2011-06-15/", Version: "2011-06-15"},
+		Operations: map[string]api.Operation{
+			"AssumeRole":        api.Do(s.assumeRole),
+			"GetCallerIdentity": api.Do(s.getCallerIdentity),
+		},
+	}
 }
 
 func (s *STS) getCallerIdentity(r *api.Request, _ *struct{}) (any, error) {

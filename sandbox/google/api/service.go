@@ -41,8 +41,11 @@ type Method struct {
 	HTTP  string
 	Path  *regexp.Regexp // its groups are the arguments
 	Query []string       // the parameters that it takes beside those that every method takes
-	Do    func(r *Request, args []string) (any, error)
+	Do    Handler
 }
+
+// Handler runs a method.
+type Handler func(r *Request, args []string) (any, error)
 
 // Sender is a result that writes itself; another is answered as JSON.
 type Sender interface {

@@ -44,8 +44,12 @@ func New(opts Options) *Credentials { return &Credentials{opts} }
 func (s *Credentials) Service() api.Service {
 	const accounts = `^/v1/projects/-/serviceAccounts/([^/:]+):generate`
 	return api.Service{
-		Name: "iamcredentials", API: "iamcredentials.googleapis.com", Title: "IAM Service Account Credentials API", Paths: regexp.MustCompile(accounts),
-		Methods: []api.Method{{ID: "iamcredentials.projects.serviceAccounts.generateAccessToken", HTTP: http.MethodPost, Path: regexp.MustCompile(accounts + "AccessToken$"), Do: s.generate}},
+		Name: "iamcredentials", API: "iamcredentials.googleapis.com", Title: "IAM Service Account Credentials API",
+		Paths: regexp.MustCompile(accounts),
+		Methods: []api.Method{{
+			ID: "iamcredentials.projects.serviceAccounts.generateAccessToken", HTTP: http.MethodPost,
+			Path: regexp.MustCompile(accounts + "AccessToken$"), Do: s.generate,
+		}},
 	}
 }
 

@@ -76,12 +76,14 @@ const (
 
 // Service declares the IAM API.
 func (s *IAM) Service() api.Service {
-	method := func(id, verb, pattern string, do func(*api.Request, []string) (any, error), query ...string) api.Method {
-		return api.Method{ID: "iam.projects." + id, HTTP: verb, Path: path(pattern), Query: query, Do: func(r *api.Request, args []string) (any, error) {
+	method := func(id, verb, pattern string, do api.Handler, query ...string) api.Method {
+		purged := func(r *api.Request, args []string) (any, error) {
 			s.purge()
 			return do(r, args)
-		}}
+		}
+		return api.Method{ID: "iam.projects." + id, HTTP: verb, Path: path(pattern), Query: query, Do: purged}
 	}
+	const pools = "locations.workloadIdentityPools."
 	return api.Service{
 		Name: "iam", API: "iam.googleapis.com", Title: "Identity and Access Management (IAM) API",
 		Paths: regexp.MustCompile(`^/(v1|v1beta|v3)/`), Lock: &s.mu,
@@ -95,26 +97,28 @@ func (s *IAM) Service() api.Service {
 			method("serviceAccounts.undelete", "POST", accountsPath+"/{account}:undelete", s.undeleteAccount),
 			method("serviceAccounts.enable", "POST", accountsPath+"/{account}:enable", s.enableAccount),
 			method("serviceAccounts.disable", "POST", accountsPath+"/{account}:disable", s.disableAccount),
-			method("serviceAccounts.getIamPolicy", "POST", accountsPath+"/{account}:getIamPolicy", s.getAccountPolicy, "options.requestedPolicyVersion"),
+			method("serviceAccounts.getIamPolicy", "POST", accountsPath+"/{account}:getIamPolicy", s.getAccountPolicy,
+				"options.requestedPolicyVersion"),
 			method("serviceAccounts.setIamPolicy", "POST", accountsPath+"/{account}:setIamPolicy", s.setAccountPolicy),
 			method("serviceAccounts.testIamPermissions", "POST", accountsPath+"/{account}:testIamPermissions", s.testAccountPermissions),
 
-			method("locations.workloadIdentityPools.create", "POST", poolsPath, s.createPool, "workloadIdentityPoolId"),
-			method("locations.workloadIdentityPools.list", "GET", poolsPath, s.listPools, listed...),
-			method("locations.workloadIdentityPools.get", "GET", poolsPath+"/{pool}", s.getPool),
-			method("locations.workloadIdentityPools.patch", "PATCH", poolsPath+"/{pool}", s.patchPool, masked...),
-			method("locations.workloadIdentityPools.delete", "DELETE", poolsPath+"/{pool}", s.deletePool),
-			method("locations.workloadIdentityPools.undelete", "POST", poolsPath+"/{pool}:undelete", s.undeletePool),
-			method("locations.workloadIdentityPools.operations.get", "GET", poolsPath+"/{pool}/operations/{operation}", s.getOperation),
-			method("locations.workloadIdentityPools.listAttestationRules", "GET", poolsPath+"/{pool}:listAttestationRules", s.listAttestationRules, "filter", "pageSize", "pageToken"),
+			method(pools+"create", "POST", poolsPath, s.createPool, "workloadIdentityPoolId"),
+			method(pools+"list", "GET", poolsPath, s.listPools, listed...),
+			method(pools+"get", "GET", poolsPath+"/{pool}", s.getPool),
+			method(pools+"patch", "PATCH", poolsPath+"/{pool}", s.patchPool, masked...),
+			method(pools+"delete", "DELETE", poolsPath+"/{pool}", s.deletePool),
+			method(pools+"undelete", "POST", poolsPath+"/{pool}:undelete", s.undeletePool),
+			method(pools+"operations.get", "GET", poolsPath+"/{pool}/operations/{operation}", s.getOperation),
+			method(pools+"listAttestationRules", "GET", poolsPath+"/{pool}:listAttestationRules", s.listAttestationRules,
+				"filter", "pageSize", "pageToken"),
 
-			method("locations.workloadIdentityPools.providers.create", "POST", providersPath, s.createProvider, "workloadIdentityPoolProviderId"),
-			method("locations.workloadIdentityPools.providers.list", "GET", providersPath, s.listProviders, listed...),
-			method("locations.workloadIdentityPools.providers.get", "GET", providersPath+"/{provider}", s.getProvider),
-			method("locations.workloadIdentityPools.providers.patch", "PATCH", providersPath+"/{provider}", s.patchProvider, masked...),
-			method("locations.workloadIdentityPools.providers.delete", "DELETE", providersPath+"/{provider}", s.deleteProvider),
-			method("locations.workloadIdentityPools.providers.undelete", "POST", providersPath+"/{provider}:undelete", s.undeleteProvider),
-			method("locations.workloadIdentityPools.providers.operations.get", "GET", providersPath+"/{provider}/operations/{operation}", s.getOperation),
+			method(pools+"providers.create", "POST", providersPath, s.createProvider, "workloadIdentityPoolProviderId"),
+			method(pools+"providers.list", "GET", providersPath, s.listProviders, listed...),
+			method(pools+"providers.get", "GET", providersPath+"/{provider}", s.getProvider),
+			method(pools+"providers.patch", "PATCH", providersPath+"/{provider}", s.patchProvider, masked...),
+			method(pools+"providers.delete", "DELETE", providersPath+"/{provider}", s.deleteProvider),
+			method(pools+"providers.undelete", "POST", providersPath+"/{provider}:undelete", s.undeleteProvider),
+			method(pools+"providers.operations.get", "GET", providersPath+"/{provider}/operations/{operation}", s.getOperation),
 		},
 	}
 }

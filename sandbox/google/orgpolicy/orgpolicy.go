@@ -80,27 +80,31 @@ func New(opts Options) *OrgPolicy { return &OrgPolicy{opts: opts, set: map[strin
 func (s *OrgPolicy) Service() api.Service {
 	const policies = `^/v2/projects/([^/:]+)/policies`
 	all, one := regexp.MustCompile(policies+"$"), regexp.MustCompile(policies+"/([^/:]+)$")
-	method := func(id, verb string, path *regexp.Regexp, permission string, do func(r *api.Request, constraint string) (any, error)) api.Method {
-		return api.Method{ID: "orgpolicy.projects.policies." + id, HTTP: verb, Path: path, Query: []string{"updateMask"}, Do: func(r *api.Request, args []string) (any, error) {
+	effective := regexp.MustCompile(policies + "/([^/:]+):getEffectivePolicy$")
+	method := func(id, verb string, path *regexp.Regexp, permission string, do handler) api.Method {
+		authorized := func(r *api.Request, args []string) (any, error) {
 			return s.of(r, args, "orgpolicy.policy."+permission, do)
-		}}
+		}
+		return api.Method{ID: "orgpolicy.projects.policies." + id, HTTP: verb, Path: path, Query: []string{"updateMask"}, Do: authorized}
 	}
 	return api.Service{
-		Name: "orgpolicy", API: "orgpolicy.googleapis.com", Title: "Organization Policy API", Paths: regexp.MustCompile(policies), Lock: &s.mu,
+		Name: "orgpolicy", API: "orgpolicy.googleapis.com", Title: "Organization Policy API",
+		Paths: regexp.MustCompile(policies), Lock: &s.mu,
 		Methods: []api.Method{
 			method("create", "POST", all, "set", s.write),
 			method("get", "GET", one, "get", s.get),
 			method("patch", "PATCH", one, "set", s.write),
 			method("delete", "DELETE", one, "set", s.delete),
-			method("getEffectivePolicy", "GET", regexp.MustCompile(policies+"/([^/:]+):getEffectivePolicy$"), "get", func(_ *api.Request, constraint string) (any, error) {
-				return s.policy(constraint, Spec{Rules: s.effective(constraint)}), nil
-			}),
+			method("getEffectivePolicy", "GET", effective, "get", s.getEffective),
 		},
 	}
 }
 
+// handler runs a method on the policy of a constraint, or of none.
+type handler func(r *api.Request, constraint string) (any, error)
+
 // of authorizes a call about the project's policies, or the one of a constraint.
-func (s *OrgPolicy) of(r *api.Request, args []string, permission string, do func(r *api.Request, constraint string) (any, error)) (any, error) {
+func (s *OrgPolicy) of(r *api.Request, args []string, permission string, do handler) (any, error) {
 	if args[0] != s.opts.ProjectID && args[0] != s.opts.ProjectNumber {
 		return nil, api.PermissionDenied(permission, "projects/"+args[0])
 	}
@@ -122,6 +126,10 @@ func (s *OrgPolicy) get(_ *api.Request, constraint string) (any, error) {
 		return nil, api.NotFound("Requested entity was not found.")
 	}
 	return s.policy(constraint, spec), nil
+}
+
+func (s *OrgPolicy) getEffective(_ *api.Request, constraint string) (any, error) {
+	return s.policy(constraint, Spec{Rules: s.effective(constraint)}), nil
 }
 
 func (s *OrgPolicy) delete(r *api.Request, constraint string) (any, error) {

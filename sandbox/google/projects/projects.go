@@ -69,8 +69,9 @@ func (s *Projects) Rename(from, to string) {
 // Service declares the APIs of both services. They answer under one name, since a
 // project has no use for either alone.
 func (s *Projects) Service() api.Service {
-	method := func(id, verb, pattern string, do func(*api.Request, []string) (any, error), query ...string) api.Method {
-		return api.Method{ID: id, HTTP: verb, Path: regexp.MustCompile("^" + strings.ReplaceAll(pattern, "{}", "([^/:]+)") + "$"), Query: query, Do: do}
+	method := func(id, verb, pattern string, do api.Handler, query ...string) api.Method {
+		path := regexp.MustCompile("^" + strings.ReplaceAll(pattern, "{}", "([^/:]+)") + "$")
+		return api.Method{ID: id, HTTP: verb, Path: path, Query: query, Do: do}
 	}
 	return api.Service{
 		Name: "cloudresourcemanager", API: "cloudresourcemanager.googleapis.com", Title: "Cloud Resource Manager API",

@@ -149,7 +149,8 @@ func (s *Storage) XML() api.Service {
 }
 
 func unknownXML(r *http.Request) error {
-	return &fault{http.StatusBadRequest, "invalid", "UnsupportedOperation", unmodelled.Sentence(unmodelled.Google("XML API's", r.Method+" of "+r.URL.Path)), "The operation is not supported."}
+	message := unmodelled.Sentence(unmodelled.Google("XML API's", r.Method+" of "+r.URL.Path))
+	return &fault{http.StatusBadRequest, "invalid", "UnsupportedOperation", message, "The operation is not supported."}
 }
 
 // Rename changes a member in every bucket's policy.

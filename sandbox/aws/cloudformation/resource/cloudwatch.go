@@ -18,6 +18,8 @@ const (
 	maxActions     = 5
 )
 
+var comparisons = []string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"}
+
 // alarm is inert: metrics are not modelled, so nothing evaluates it.
 type alarm struct {
 	AlarmName               string `cfn:"name"`
@@ -84,9 +86,8 @@ func (p alarm) check(region string) error {
 		return api.Invalid(*p.EvaluationPeriods, "evaluationPeriods", "Member must have value greater than or equal to 1")
 	case p.ComparisonOperator == "":
 		return api.Invalid("null", "comparisonOperator", "Member must not be null")
-	case !slices.Contains([]string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"}, p.ComparisonOperator):
-		return api.Invalid(p.ComparisonOperator, "comparisonOperator",
-			"Member must satisfy enum value set: [GreaterThanOrEqualToThreshold, GreaterThanThreshold, LessThanThreshold, LessThanOrEqualToThreshold]")
+	case !slices.Contains(comparisons, p.ComparisonOperator):
+		return api.Invalid(p.ComparisonOperator, "comparisonOperator", "Member must satisfy enum value set: ["+strings.Join(comparisons, ", ")+"]")
 	case p.MetricName == "" || p.Namespace == "" || p.Period == nil:
 		return wrong("MetricName, Namespace and Period must be given.")
 	case *p.Period != 10 && *p.Period != 20 && *p.Period != 30 && (*p.Period < 60 || *p.Period%60 != 0):
