@@ -1,6 +1,9 @@
 package api
 
-import "net/http"
+import (
+	"io"
+	"net/http"
+)
 
 // Service declares what a service of AWS can do: its operations by their names, and
 // the protocol in which they are asked for. The cloud's door verifies a request's
@@ -55,16 +58,18 @@ func (s Service) Serve(w http.ResponseWriter, r *Request) {
 	}
 }
 
-// Name journals the operation of a request that is refused before it is served, as
-// far as its method, path, query and headers tell.
+// maxForm bounds the form that a refused request is named by, in bytes.
+const maxForm = 64 << 10
+
+// Name journals the operation of a request that is refused before it is served, if it
+// can be told. The body is read only where a form names the operation.
 func (s Service) Name(r *Request) {
 	if s.Protocol == nil {
 		return
 	}
-	unread := *r.Request
-	unread.Body = http.NoBody
-	probe := *r
-	probe.Request, probe.Writer = &unread, discarded{http.Header{}}
+	limited, probe := *r.Request, *r
+	limited.Body = io.NopCloser(io.LimitReader(r.Body, maxForm))
+	probe.Request, probe.Writer = &limited, discarded{http.Header{}}
 	if name, err := s.Protocol.operation(&probe); err == nil {
 		r.Entry.Operation = name
 	}
