@@ -15,12 +15,12 @@ const nowhere = "http://127.0.0.1:9"
 
 // Options are what every service knows of its cloud.
 type Options struct {
-	Account string
-	Region  string
-	URL     string // the cloud's endpoint; empty is a closed port
-	Sessions
-	Now    func() time.Time // nil is time.Now
-	Random io.Reader        // nil is crypto/rand
+	Account  string
+	Region   string
+	URL      string           // the cloud's endpoint; empty is a closed port
+	Sessions                  // how a service acts as a role or as its caller; nil where none does
+	Now      func() time.Time // nil is time.Now
+	Random   io.Reader        // nil is crypto/rand
 }
 
 // WithDefaults fills in what is left out.
