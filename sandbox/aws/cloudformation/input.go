@@ -218,7 +218,7 @@ func unrecognized(types []string) error {
 	return validationError("Template format error: %s", unmodelled.AWS("resource types", "["+strings.Join(slices.Compact(types), ", ")+"]"))
 }
 
-// checkCapabilities asks for the consent that "Acknowledging IAM resources" describes.
+// checkCapabilities requires the consent that "Acknowledging IAM resources" describes.
 func (s *Server) checkCapabilities(t *template.Template, given []string) error {
 	if needed := s.capabilities(t); needed != "" && !slices.Contains(given, needed) && !slices.Contains(given, "CAPABILITY_NAMED_IAM") {
 		return api.Errorf(http.StatusBadRequest, "InsufficientCapabilitiesException", "Requires capabilities : [%s]", needed)

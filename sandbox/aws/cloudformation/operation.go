@@ -219,7 +219,7 @@ func (o *operation) update(kind resource.Type, current, wanted *stackResource) e
 		return o.fail(current, "UPDATE_FAILED", err) // nothing was tried, and a rollback finds the resource as it was
 	}
 	o.locked(func() {
-		// What a rollback must undo is what was tried, even if it fails half-way.
+		// A rollback must undo what was attempted, even if it fails half-way.
 		current.properties, current.metadata, current.needs = wanted.properties, wanted.metadata, wanted.needs
 		current.deletionPolicy, current.updateReplacePolicy = wanted.deletionPolicy, wanted.updateReplacePolicy
 	})

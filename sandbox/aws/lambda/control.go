@@ -23,7 +23,7 @@ type configurationInput struct {
 	RevisionId                          *string
 }
 
-// vpcConfig is accepted as long as it asks for nothing.
+// vpcConfig is accepted only if it is empty.
 type vpcConfig struct {
 	SubnetIds, SecurityGroupIds []string
 	Ipv6AllowedForDualStack     bool

@@ -7,7 +7,7 @@ import (
 )
 
 // The actions on objects and on buckets that a bucket policy may name; see
-// "Actions, resources, and condition keys for Amazon S3". A name that stands in
+// "Actions, resources, and condition keys for Amazon S3". A name that is in
 // neither list is taken for one of both.
 const (
 	objectActions = `AbortMultipartUpload BypassGovernanceRetention DeleteObject DeleteObjectTagging DeleteObjectVersion

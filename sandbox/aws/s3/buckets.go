@@ -178,7 +178,7 @@ type ownerXML struct {
 	DisplayName string `xml:",omitempty"`
 }
 
-// canonicalID stands for the account in listings: 64 hexadecimal digits.
+// canonicalID identifies the account in listings: 64 hexadecimal digits.
 func (s *S3) canonicalID() ownerXML {
 	return ownerXML{ID: strings.Repeat("0", 52) + s.Account}
 }

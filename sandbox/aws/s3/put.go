@@ -7,7 +7,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
 )
 
-// condition is what a conditional write asks for; see "How to prevent object
+// condition is that of a conditional write; see "How to prevent object
 // overwrites with conditional writes".
 type condition struct {
 	ifNoneMatch bool

@@ -57,7 +57,7 @@ type retryPolicy struct {
 
 var functionRule = regexp.MustCompile(`^arn:aws:lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9-_]+)(:[$a-zA-Z0-9-_]+)?$`)
 
-// check holds an input to the rules, fills in the defaults and reads its expression.
+// check checks an input against the rules, fills in the defaults and reads its expression.
 func (in *input) check() (expression, error) {
 	in.GroupName, in.State = cmp.Or(in.GroupName, defaultGroup), cmp.Or(in.State, "ENABLED")
 	in.ScheduleExpressionTimezone, in.ActionAfterCompletion = cmp.Or(in.ScheduleExpressionTimezone, "UTC"), cmp.Or(in.ActionAfterCompletion, "NONE")

@@ -12,13 +12,13 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
-// Principal is who a bearer token stands for.
+// Principal is the identity behind a bearer token.
 type Principal struct {
 	// Member is the principal as policies write it: user:…, serviceAccount:…, or
 	// principal://iam.googleapis.com/…/subject/…; empty for an anonymous caller.
 	Member string
 	// Sets are what else a policy may write for it: the principal sets of a
-	// federated principal, and projectOwner:… and its like.
+	// federated principal, and projectOwner:… and the like.
 	Sets []string
 	// UniqueID is a service account's; a re-created account is another principal.
 	UniqueID string

@@ -234,7 +234,7 @@ func (s *IAM) deleteAccount(r *api.Request, args []string) (any, error) {
 }
 
 // undeleteAccount brings an account back by its unique id; its bindings live
-// again. Another account that took the address meanwhile stands in the way.
+// again. It fails if another account took the address meanwhile.
 func (s *IAM) undeleteAccount(r *api.Request, args []string) (any, error) {
 	if args[0] != "-" {
 		if err := s.project(args[0]); err != nil {

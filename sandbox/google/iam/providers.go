@@ -88,11 +88,11 @@ func (p *provider) check() error {
 	return nil
 }
 
-// awsIssuer stands for AWS in the constraint on providers: IAM documentation,
+// awsIssuer is AWS in the constraint on providers: IAM documentation,
 // "Manage workload identity pools and providers".
 const awsIssuer = "https://sts.amazonaws.com"
 
-// admitted holds a provider to the project's organization policies.
+// admitted checks a provider against the project's organization policies.
 func (s *IAM) admitted(p *provider, pool string) error {
 	for _, of := range [][2]string{{orgpolicy.Providers, awsIssuer}, {orgpolicy.AWSAccounts, p.AWS.AccountID}} {
 		if !s.opts.Policies.Allows(of[0], of[1]) {

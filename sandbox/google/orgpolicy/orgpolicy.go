@@ -1,6 +1,6 @@
 // Package orgpolicy is Google's Organization Policy API (v2) for the sandbox's one
 // project: the three constraints that concern a federation, their policies on the
-// project, and what is in effect. IAM holds providers to them, and the Service
+// project, and what is in effect. IAM applies them to providers, and the Service
 // Account Credentials API the lifetime of tokens.
 //
 // Not modelled: organizations and folders, so that a project inherits nothing but

@@ -132,7 +132,7 @@ func (p Policy) Without(refused func(member string) bool) Policy {
 	return p
 }
 
-// Public reports whether a member stands for everybody.
+// Public reports whether a member includes everyone.
 func Public(member string) bool { return member == "allUsers" || member == "allAuthenticatedUsers" }
 
 // Grants reports whether the policy gives the principal a permission, and by which

@@ -121,7 +121,7 @@ func readBucket(r *api.Request) (bucketInput, error) {
 	return in, err
 }
 
-// vacant reports whether a JSON value asks for nothing.
+// vacant reports whether a JSON value requests nothing.
 func vacant(v any) bool {
 	switch v := v.(type) {
 	case nil:

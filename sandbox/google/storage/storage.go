@@ -8,7 +8,7 @@
 // access, public access prevention. Not modelled: object versioning and soft
 // delete, ACLs, retention and holds, customer-supplied keys, rewriting and
 // composition, notifications, HMAC keys, signed URLs. A parameter, field or header
-// that would ask for one of these is refused by name.
+// that needs one of these is refused by name.
 package storage
 
 import (

@@ -73,7 +73,7 @@ func wrong(format string, args ...any) error {
 	return api.Errorf(http.StatusBadRequest, "ValidationError", format, args...)
 }
 
-// check holds an alarm to the rules of "PutMetricAlarm".
+// check validates an alarm by the rules of "PutMetricAlarm".
 func (p alarm) check(region string) error {
 	switch {
 	case len(p.AlarmName) > maxAlarmName:

@@ -2,7 +2,7 @@
 // file per AWS service. It works like any other program: with SDK clients against
 // the cloud's endpoint and the credentials of the stack's operation, so that the
 // service itself refuses every right that is missing, in its own words. Inert
-// resources ask for their rights without a service.
+// resources check their rights without a service.
 //
 // Each type is a struct of its properties; that struct is its schema. A tag
 // says what CloudFormation's reference says of the property:
@@ -143,7 +143,7 @@ func Types() map[string]Type {
 	return out
 }
 
-// Check holds properties to the type's schema.
+// Check validates properties against the type's schema.
 func (t Type) Check(logicalID string, properties map[string]any) error {
 	_, err := t.decode(logicalID, properties)
 	return err
