@@ -2,16 +2,20 @@ package sandbox_test
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
@@ -49,7 +53,7 @@ func TestAudit(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, journal.Entry{
-			Cloud: "google", Service: "sts", Operation: "token", Principal: principal, Through: []string{session}, Status: 200,
+			Cloud: "google", Service: "sts", Operation: "sts.token", Principal: principal, Through: []string{session}, Status: 200,
 			Decisions: []journal.Decision{{Action: "token exchange", Resource: provider, Allowed: true, Reason: "the mapping gives attribute.aws_role=arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role, google.subject=" + session + "; the condition holds: attribute.aws_role == 'arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role'"}},
 		}},
 		{"the condition refuses", func(t *testing.T) {
@@ -58,7 +62,7 @@ func TestAudit(t *testing.T) {
 				t.Error("the token was exchanged")
 			}
 		}, journal.Entry{
-			Cloud: "google", Service: "sts", Operation: "token", Principal: "arn:aws:sts::123456789012:assumed-role/other-role/gcs-to-s3", Status: 400, Code: "unauthorized_client",
+			Cloud: "google", Service: "sts", Operation: "sts.token", Principal: "arn:aws:sts::123456789012:assumed-role/other-role/gcs-to-s3", Status: 400, Code: "unauthorized_client",
 			Decisions: []journal.Decision{{Action: "token exchange", Resource: provider, Reason: "The given credential is rejected by the attribute condition. (The condition attribute.aws_role == 'arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role' is false: the mapping gives attribute.aws_role=arn:aws:sts::123456789012:assumed-role/other-role, google.subject=arn:aws:sts::123456789012:assumed-role/other-role/gcs-to-s3.)"}},
 		}},
 		{"an object is read", func(t *testing.T) {
@@ -66,7 +70,7 @@ func TestAudit(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, journal.Entry{
-			Cloud: "google", Service: "storage", Operation: "GET /storage/v1/b/s3-gcs-connect/o/sample.txt", Principal: account, Through: []string{principal, session}, Status: 200,
+			Cloud: "google", Service: "storage", Operation: "storage.objects.get", Principal: account, Through: []string{principal, session}, Status: 200,
 			Decisions: []journal.Decision{{Action: "storage.objects.get", Resource: "//storage.googleapis.com/projects/_/buckets/s3-gcs-connect/objects/sample.txt", Allowed: true, Reason: "roles/storage.objectViewer for " + account}},
 		}},
 		{"a service may not assume a role", func(t *testing.T) {
@@ -85,6 +89,43 @@ func TestAudit(t *testing.T) {
 	} {
 		tt.do(t)
 		auditIs(t, c, tt.name, tt.want)
+	}
+}
+
+// TestJournalNamesOperations: every request is journalled by the name of its
+// operation, those that are refused at the door and by injected faults as well.
+func TestJournalNamesOperations(t *testing.T) {
+	t.Parallel()
+	c := sandboxtest.New(t, sandbox.Options{})
+	config := c.AWSConfig(c.AWS.Admin())
+	config.Credentials = credentials.NewStaticCredentialsProvider(c.AWS.Admin().AccessKeyID, "wrong", "")
+	list := func(config aws.Config) {
+		if _, err := s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }).ListBuckets(t.Context(), nil); err == nil {
+			t.Error("the buckets were listed")
+		}
+	}
+	list(config)
+	if _, err := iam.NewFromConfig(config).ListRoles(t.Context(), nil); err == nil {
+		t.Error("the roles were listed")
+	}
+	c.Fail(faults.Rule{Service: "s3", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 503}}}, faults.Rule{Service: "google/storage", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 403}}})
+	list(c.AWSConfig(c.AWS.Admin()))
+	if _, err := storageAs(t, c, nil, c.Google.AdminToken()).Buckets.Get(c.Names.SourceBucket).Do(); err == nil {
+		t.Error("the bucket was described")
+	}
+	name, refused := regexp.MustCompile(`^[a-zA-Z]+(\.[a-zA-Z]+)*$`), map[string]bool{}
+	for _, e := range c.Journal.Entries() {
+		if !name.MatchString(e.Operation) {
+			t.Errorf("an entry's operation is %q", e.Operation)
+		}
+		if e.Status >= 400 {
+			refused[fmt.Sprint(e.Operation, " ", e.Status)] = true
+		}
+	}
+	for _, want := range []string{"ListBuckets 403", "ListRoles 403", "ListBuckets 503", "storage.buckets.get 403"} {
+		if !refused[want] {
+			t.Errorf("there is no entry of %s in %v", want, refused)
+		}
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -24,7 +22,7 @@ import (
 // operationDenials are those of the services that surround a function.
 func operationDenials() []denial {
 	const (
-		section = "Queues, keys, schedules and alarms"
+		section = "Queues, keys and schedules"
 		place   = ":" + sandbox.Region + ":" + sandbox.Account + ":"
 
 		queues    = "aws/serverless-application-model, issue 3633"
@@ -33,7 +31,6 @@ func operationDenials() []denial {
 		schedules = "aws/aws-sdk-js-v3, issue 6494"
 		mayNot    = "ministryofjustice/modernisation-platform, pull request 7930"
 		dead      = "aws-samples/aws-serverless-ecommerce-platform, issue 41"
-		regions   = "cds-snc/notification-terraform, pull request 128"
 	)
 	row := func(name string, do func(t *testing.T, c *sandboxtest.Clouds) error, status int, code, message, source string) denial {
 		return denial{section, name, do, status, code, message, source}
@@ -56,13 +53,6 @@ func operationDenials() []denial {
 		_, err := scheduler.NewFromConfig(cfg).CreateSchedule(t.Context(), &scheduler.CreateScheduleInput{
 			Name: aws.String("s"), ScheduleExpression: &expression, FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
 			Target: &schedulertypes.Target{Arn: aws.String("arn:aws:lambda" + place + "function:f"), RoleArn: aws.String(arnPrefix + "role/" + role)},
-		})
-		return err
-	}
-	alarm := func(t *testing.T, cfg aws.Config, topic string) error {
-		_, err := cloudwatch.NewFromConfig(cfg).PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
-			AlarmName: aws.String("a"), Namespace: aws.String("AWS/Lambda"), MetricName: aws.String("Errors"), Statistic: cloudwatchtypes.StatisticSum, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1),
-			Threshold: aws.Float64(0), ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold, AlarmActions: []string{topic},
 		})
 		return err
 	}
@@ -113,11 +103,5 @@ func operationDenials() []denial {
 		}, 403, "AccessDeniedException", noIdentity("scheduler:CreateSchedule", "arn:aws:scheduler"+place+"schedule/default/s"), mayNot),
 		row("a schedule that is none", func(t *testing.T, c *sandboxtest.Clouds) error { return schedule(t, admin(c), c.Names.Role, "hourly") },
 			400, "ValidationException", "Invalid Schedule Expression hourly.", "localstack/localstack, issue 9284"),
-		row("an alarm that tells a topic of another region", func(t *testing.T, c *sandboxtest.Clouds) error {
-			return alarm(t, admin(c), "arn:aws:sns:eu-west-1:"+sandbox.Account+":alerts")
-		}, 400, "ValidationError", "Invalid region eu-west-1 specified. Only "+sandbox.Region+" is supported.", regions),
-		row("an alarm without the right to make it", func(t *testing.T, c *sandboxtest.Clouds) error {
-			return alarm(t, as(t, c), "arn:aws:sns"+place+"alerts")
-		}, 403, "AccessDenied", noIdentity("cloudwatch:PutMetricAlarm", "arn:aws:cloudwatch"+place+"alarm:a"), accessDenied),
 	}
 }

@@ -124,14 +124,6 @@ func s3Denials() []denial {
 			r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), "GET", c.AWSURL+"/"+c.Names.DestinationBucket+"/k", nil))
 			return send(t, r)
 		}, 403, "AccessDenied", "Access Denied", s3Errors),
-		row("a copy of what may not be read", func(t *testing.T, c *sandboxtest.Clouds) error {
-			cfg := as(t, c, allowing("s3:PutObject", "*"))
-			if err := putObject(t, cfg, c.Names.DestinationBucket, "k"); err != nil {
-				t.Fatal(err)
-			}
-			_, err := s3.NewFromConfig(cfg).CopyObject(t.Context(), &s3.CopyObjectInput{Bucket: &c.Names.DestinationBucket, Key: aws.String("l"), CopySource: aws.String(c.Names.DestinationBucket + "/k")})
-			return err
-		}, 403, "AccessDenied", noIdentity("s3:GetObject", `"`+bucket+`/k"`), "CopyObject (Amazon S3 API Reference), for the action"),
 		row("a conditional write over what is there", func(t *testing.T, c *sandboxtest.Clouds) error {
 			if err := putObject(t, admin(c), c.Names.DestinationBucket, "k"); err != nil {
 				t.Fatal(err)

@@ -4,8 +4,8 @@
 // answer.
 //
 // Nothing in it can reach a real cloud: account, project and keys are made up,
-// every URL is this process's own, and Environ gives child processes proxies that
-// lead nowhere.
+// every URL is this process's own, and Environ points the proxies of child processes
+// at a closed port.
 //
 // Start serves both clouds to a program. Tests of code that reads Cloud Storage
 // from AWS start with package sandboxtest, which also makes role, service account,
@@ -80,11 +80,11 @@ type Sandbox struct {
 func Start(opts Options) (*Sandbox, error) {
 	dir, err := os.MkdirTemp(opts.Dir, "clouds-")
 	if err != nil {
-		return nil, fmt.Errorf("starting sandbox: %w", err)
+		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
 	s := &Sandbox{Journal: &journal.Journal{}, dir: dir}
 	if err := s.start(opts); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting sandbox: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("starting the sandbox: %w", err), s.Close())
 	}
 	return s, nil
 }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -292,20 +291,27 @@ func (c *choices) buried(t *testing.T) {
 // watched checks the alarms.
 func (c *choices) watched(t *testing.T) {
 	t.Helper()
-	out, err := cloudwatch.NewFromConfig(c.admin).DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: ptr(c.env.Function + "-")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]float64{}
-	for _, a := range out.MetricAlarms {
-		got[*a.AlarmName] = *a.Threshold
-		if diff := cmp.Diff([]string{c.env.AlarmTopic}, a.AlarmActions); diff != "" {
-			t.Errorf("actions of %s (-want +got):\n%s", *a.AlarmName, diff)
+	got := map[string]string{}
+	for name, properties := range c.alarms() {
+		got[name] = fmt.Sprint(properties["Threshold"])
+		if diff := cmp.Diff([]any{c.env.AlarmTopic}, properties["AlarmActions"]); diff != "" {
+			t.Errorf("actions of %s (-want +got):\n%s", name, diff)
 		}
 	}
-	if diff := cmp.Diff(map[string]float64{"gcs-to-s3-errors": 0, "gcs-to-s3-throttles": 0, "gcs-to-s3-duration": 48000, "gcs-to-s3-dead-letters": 0}, got); diff != "" {
+	if diff := cmp.Diff(map[string]string{"gcs-to-s3-errors": "0", "gcs-to-s3-throttles": "0", "gcs-to-s3-duration": "48000", "gcs-to-s3-dead-letters": "0"}, got); diff != "" {
 		t.Errorf("alarms (-want +got):\n%s", diff)
 	}
+}
+
+// alarms are the properties of all alarms, by name.
+func (c *choices) alarms() map[string]map[string]any {
+	out := map[string]map[string]any{}
+	for arn, properties := range c.AWS.CloudFormation().Inert().All() {
+		if _, name, ok := strings.Cut(arn, ":alarm:"); ok {
+			out[name] = properties
+		}
+	}
+	return out
 }
 
 // marked checks the tags, and that every role of the environment has the boundary.
@@ -356,10 +362,7 @@ func (c *choices) gone(t *testing.T) {
 	if err = errors.Join(err, problem); problem == nil {
 		left["schedules"] = len(schedules.Schedules)
 	}
-	alarms, problem := cloudwatch.NewFromConfig(c.admin).DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{})
-	if err = errors.Join(err, problem); problem == nil {
-		left["alarms"] = len(alarms.MetricAlarms)
-	}
+	left["alarms"] = len(c.alarms())
 	groups, problem := cloudwatchlogs.NewFromConfig(c.admin).DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{})
 	if err = errors.Join(err, problem); problem == nil {
 		left["log groups"] = len(groups.LogGroups)

@@ -7,8 +7,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
 )
 
-// TestCLIOperatesFunctions is for what surrounds a function: a queue, a key, an
-// alarm, a schedule and a boundary. Version 1 of the command line has an address of
+// TestCLIOperatesFunctions is for what surrounds a function: a queue, a key, a
+// schedule and a boundary. Version 1 of the command line has an address of
 // its own for queues, unless it is told another by its option.
 func TestCLIOperatesFunctions(t *testing.T) {
 	t.Parallel()
@@ -27,11 +27,6 @@ func TestCLIOperatesFunctions(t *testing.T) {
 	c.aws("s3", "cp", "--only-show-errors", "secret", "s3://files/secret", "--sse", "aws:kms", "--sse-kms-key-id", key)
 	c.prints("aws:kms\t"+key, "s3api", "head-object", "--bucket", "files", "--key", "secret", "--query", "[ServerSideEncryption,SSEKMSKeyId]")
 
-	c.aws("cloudwatch", "put-metric-alarm", "--alarm-name", "errors", "--namespace", "AWS/Lambda", "--metric-name", "Errors", "--dimensions", "Name=FunctionName,Value=f", "--statistic", "Sum",
-		"--period", "300", "--evaluation-periods", "1", "--threshold", "0.5", "--comparison-operator", "GreaterThanThreshold", "--treat-missing-data", "notBreaching", "--tags", "Key=team,Value=data")
-	c.prints("errors\t0.5\tf\tINSUFFICIENT_DATA", "cloudwatch", "describe-alarms", "--query", "MetricAlarms[0].[AlarmName,Threshold,Dimensions[0].Value,StateValue]")
-	c.prints("data", "cloudwatch", "list-tags-for-resource", "--resource-arn", "arn:aws:cloudwatch:us-east-1:111122223333:alarm:errors", "--query", "Tags[0].Value")
-
 	c.write("scheduler.json", []byte(strings.ReplaceAll(lambdaTrust, "lambda.amazonaws.com", "scheduler.amazonaws.com")))
 	role := c.aws("iam", "create-role", "--role-name", "invoker", "--assume-role-policy-document", "file://scheduler.json", "--permissions-boundary", "arn:aws:iam::aws:policy/AdministratorAccess", "--query", "Role.Arn", "--output", "text")
 	c.prints("arn:aws:scheduler:us-east-1:111122223333:schedule/default/nightly", "scheduler", "create-schedule", "--name", "nightly", "--schedule-expression", "cron(0 3 * * ? *)", "--flexible-time-window", "Mode=OFF",
@@ -41,7 +36,6 @@ func TestCLIOperatesFunctions(t *testing.T) {
 	for want, args := range map[string][]string{
 		"when calling the GetQueueUrl operation: The specified queue does not exist.":                                                  {"sqs", "get-queue-url", "--endpoint-url", s.URL, "--queue-name", "none"},
 		"(NotFoundException) when calling the DescribeKey operation: Key 'arn:aws:kms:us-east-1:111122223333:key/none' does not exist": {"kms", "describe-key", "--key-id", "none"},
-		"when calling the DeleteAlarms operation: The alarm none does not exist.":                                                      {"cloudwatch", "delete-alarms", "--alarm-names", "none"},
 		"(ResourceNotFoundException) when calling the GetSchedule operation: Schedule none does not exist.":                            {"scheduler", "get-schedule", "--name", "none"},
 	} {
 		if got := c.fails(args...); !strings.Contains(got, want) {
@@ -49,7 +43,6 @@ func TestCLIOperatesFunctions(t *testing.T) {
 		}
 	}
 	c.aws("scheduler", "delete-schedule", "--name", "nightly")
-	c.aws("cloudwatch", "delete-alarms", "--alarm-names", "errors")
 	c.aws("kms", "schedule-key-deletion", "--key-id", key, "--pending-window-in-days", "7")
 	c.aws("sqs", "delete-queue", "--endpoint-url", s.URL, "--queue-url", url)
 }

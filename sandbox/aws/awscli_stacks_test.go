@@ -10,7 +10,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
 )
 
-// template is a small application as somebody else would write it.
+// template is a small application as another author would write it.
 const template = `AWSTemplateFormatVersion: "2010-09-09"
 Description: An application of the AWS CLI's
 Parameters:
@@ -87,7 +87,7 @@ func TestCLIStacks(t *testing.T) {
 	if got, want := c.fails(stack("update-stack", "--stack-name", "app", "--use-previous-template", "--capabilities", "CAPABILITY_IAM", "--parameters", "ParameterKey=Stage,UsePreviousValue=true", "ParameterKey=Days,UsePreviousValue=true", "--tags", "Key=team,Value=a")...), "(ValidationError) when calling the UpdateStack operation: No updates are to be performed."; !strings.Contains(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := c.fails(stack("detect-stack-drift", "--stack-name", "app")...), "Drift detection is not modelled by this sandbox."; !strings.Contains(got, want) {
+	if got, want := c.fails(stack("detect-stack-drift", "--stack-name", "app")...), "The local AWS does not model the detection of drift."; !strings.Contains(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	c.write("bad.yaml", []byte(strings.Replace(template, "RetentionInDays: !Ref Days", "RetentionInDays: 8", 1)))

@@ -185,8 +185,7 @@ func TestCLIFilesInS3(t *testing.T) {
 	if !bytes.Equal(c.read("back"), big) {
 		t.Error("100 MiB came back otherwise")
 	}
-	c.aws("s3", "cp", "--only-show-errors", "s3://files/in/big", "s3://files/copy/big")
-	c.aws("s3", "mv", "--only-show-errors", "s3://files/copy/big", "s3://files/moved")
+	c.aws("s3", "mv", "--only-show-errors", "back", "s3://files/moved")
 
 	for name, content := range map[string]string{"tree/a.txt": "a", "tree/sub/b c.txt": "b", "tree/sub/ü+%.txt": "c"} {
 		c.write(name, []byte(content))
@@ -219,6 +218,7 @@ func TestCLIFilesInS3(t *testing.T) {
 	if got := c.aws("s3", "ls", "--recursive", "--summarize", "s3://files"); !strings.Contains(got, "Total Objects: 4") {
 		t.Errorf("ls printed %s", got)
 	}
+	c.aws("configure", "set", "default.s3.signature_version", "s3v4") // version 1 of the command line would write Signature Version 2
 	url := c.aws("s3", "presign", "s3://files/tree/sub/b c.txt", "--expires-in", "60")
 	response, err := http.Get(url)
 	if err != nil {

@@ -1,27 +1,27 @@
-// Package aws is the local AWS: one HTTP handler for all its services. It finds
-// the service in the credential scope of a request's signature, verifies the
-// signature, lets the service answer and writes a journal of both.
+// Package aws is the local AWS: one door for all its services. It verifies a
+// request's signature, finds the service in its credential scope and the operation
+// in what the service declares, runs it, answers its result or error in the
+// service's protocol, and journals all of it.
 //
-// It models one account in one region. What each service models stands in its
-// own package. Throttling and latency are not modelled, and of eventual
-// consistency only the delay of IAM; and neither are TLS (the loopback listener stands for AWS's TLS endpoints, so
-// aws:SecureTransport is true) and other accounts.
+// It models one account in one region; the package of each service says what that
+// service models. Throttling, latency, TLS and other accounts are not modelled, and
+// of eventual consistency only the delay of IAM. The loopback listener stands for
+// AWS's TLS endpoints, so aws:SecureTransport is true.
 package aws
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"regexp"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudwatch"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/ecr"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/iam"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/kms"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/lambda"
@@ -67,6 +67,7 @@ type Options struct {
 
 // Cloud is a local AWS. Make it with New.
 type Cloud struct {
+	site     api.Options
 	options  Options
 	verifier sigv4.Verifier
 	admin    api.Credentials
@@ -81,8 +82,7 @@ type Cloud struct {
 	lambda         *lambda.Server
 	scheduler      *scheduler.Server
 
-	mu       sync.RWMutex
-	services map[string]api.Service
+	services map[string]api.Service // by their names in credential scopes
 }
 
 var (
@@ -96,13 +96,7 @@ func New(o Options) (*Cloud, error) {
 		return nil, fmt.Errorf("making the local AWS: account %q is not 12 digits", o.Account)
 	}
 	if !regionRule.MatchString(o.Region) {
-		return nil, fmt.Errorf("making the local AWS: %q is not a region's name", o.Region)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Random == nil {
-		o.Random = rand.Reader
+		return nil, fmt.Errorf("making the local AWS: %q is not the name of a region", o.Region)
 	}
 	if o.Pause == nil && o.IAMDelay > 0 {
 		o.Pause = pause
@@ -110,45 +104,71 @@ func New(o Options) (*Cloud, error) {
 	if o.BodyIdle == 0 {
 		o.BodyIdle = maxBodyIdle
 	}
-	c := &Cloud{options: o, services: map[string]api.Service{}}
-	c.verifier = sigv4.Verifier{Now: o.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}
+	site := api.Options{Account: o.Account, Region: o.Region, URL: o.URL, Now: o.Now, Random: o.Random}.WithDefaults()
+	c := &Cloud{site: site, options: o}
+	c.verifier = sigv4.Verifier{Now: site.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}
 	var err error
-	if c.iam, err = iam.New(iam.Options{Account: o.Account, Now: o.Now, Random: o.Random, Delay: o.IAMDelay, Journal: o.Journal}); err != nil {
+	if c.iam, err = iam.New(iam.Options{Options: site, Delay: o.IAMDelay, Journal: o.Journal}); err != nil {
 		return nil, err
 	}
-	if c.admin, err = c.iam.CreateAdministrator(AdminUser); err != nil {
-		return nil, fmt.Errorf("making the administrator: %w", err)
-	}
+	c.site.Sessions = c.iam
+	c.admin = c.iam.CreateAdministrator(AdminUser)
 	if c.store, err = blob.Open(o.Dir); err != nil {
 		return nil, err
 	}
-	c.sts = sts.New(c.iam)
-	c.kms = kms.New(kms.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random})
-	c.Register("kms", c.kms)
-	c.s3 = s3.New(s3.Options{Account: o.Account, Region: o.Region, Now: o.Now, Random: o.Random, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Form: c.form, Delay: o.IAMDelay, MinPart: o.MinPart})
-	c.Register("iam", c.iam)
-	c.Register("sts", c.sts)
-	c.Register("s3", c.s3)
-	c.Register("ssm", ssm.New(ssm.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
-	c.Register("logs", logs.New(logs.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
-	c.Register("ecr", ecr.New(ecr.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
-	c.Register("sqs", sqs.New(sqs.Options{Account: o.Account, Region: o.Region, URL: o.URL, Now: o.Now, Random: o.Random}))
-	c.Register("monitoring", cloudwatch.New(cloudwatch.Options{Account: o.Account, Region: o.Region, Now: o.Now}))
-	if c.lambda, err = lambda.New(lambda.Options{Account: o.Account, Region: o.Region, URL: o.URL, Dir: o.Dir, Sessions: c.iam, May: c.may, Now: o.Now, Random: o.Random}); err != nil {
+	c.sts, c.kms = sts.New(c.iam), kms.New(site)
+	c.s3 = s3.New(s3.Options{
+		Options: site, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Delay: o.IAMDelay, MinPart: o.MinPart,
+	})
+	if c.lambda, err = lambda.New(lambda.Options{Options: c.site, Dir: o.Dir, May: c.may}); err != nil {
 		return nil, err
 	}
-	c.Register("lambda", c.lambda)
-	c.scheduler = scheduler.New(scheduler.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random})
-	c.Register("scheduler", c.scheduler)
-	c.cloudformation = cloudformation.New(cloudformation.Options{Account: o.Account, Region: o.Region, URL: o.URL, Sessions: c.iam, Now: o.Now, Random: o.Random, Pause: o.Pause})
-	c.Register("cloudformation", c.cloudformation)
+	c.scheduler = scheduler.New(c.site)
+	c.cloudformation = cloudformation.New(cloudformation.Options{Options: c.site, Pause: o.Pause, Ask: c.ask})
+	c.services = map[string]api.Service{
+		"cloudformation": c.cloudformation.Service(),
+		"iam":            c.iam.Service(),
+		"kms":            c.kms.Service(),
+		"lambda":         c.lambda.Service(),
+		"logs":           logs.New(site).Service(),
+		"s3":             c.s3.Service(),
+		"scheduler":      c.scheduler.Service(),
+		"sqs":            sqs.New(site).Service(),
+		"ssm":            ssm.New(site).Service(),
+		"sts":            c.sts.Service(),
+	}
 	return c, nil
 }
 
-// may tells whether the identity of a key may do something, without its doing it.
+// may reports whether the identity of a key is allowed an action that it does not perform.
 func (c *Cloud) may(accessKeyID, action, resource string) bool {
 	principal, ok := c.iam.Principal(accessKeyID)
 	return ok && c.iam.Evaluate(principal, action, resource, nil, policy.Set{}).Allowed
+}
+
+// ask decides about an action that no request asks for, as the identity of a key,
+// and journals it as one.
+func (c *Cloud) ask(accessKeyID, action, resource string, keys map[string][]string) error {
+	service, operation, _ := strings.Cut(action, ":")
+	entry := journal.Entry{
+		Time: c.site.Now(), Cloud: "aws", Service: service, Operation: operation, RequestID: c.site.UUID(), Status: http.StatusOK,
+	}
+	caller, err := c.principal(accessKeyID)
+	if err != nil {
+		return err
+	}
+	entry.Principal = caller.ARN
+	r := &api.Request{Caller: caller, Entry: &entry}
+	r.Evaluate = func(action, resource string, keys map[string][]string, set policy.Set) policy.Decision {
+		all := globalKeys(c.site.Region)
+		maps.Copy(all, keys)
+		return c.iam.Evaluate(caller, action, resource, all, set)
+	}
+	if err = r.Authorize(action, resource, keys); err != nil {
+		entry.Status, entry.Code = http.StatusForbidden, "AccessDenied"
+	}
+	c.options.Journal.Record(entry)
+	return err
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -162,20 +182,13 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Register adds a service under its name in credential scopes, or replaces it.
-func (c *Cloud) Register(name string, s api.Service) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.services[name] = s
-}
-
 // Close stops what still runs, stack operations and schedules before the functions
 // that they may be making or invoking, and removes what the cloud stored.
 func (c *Cloud) Close() error {
 	return errors.Join(c.cloudformation.Close(), c.scheduler.Close(), c.lambda.Close(), c.store.Close())
 }
 
-// Admin is the long-lived key of the user AdminUser, who may do everything.
+// Admin is the long-lived key of the user AdminUser, who is allowed everything.
 func (c *Cloud) Admin() api.Credentials { return c.admin }
 
 // IAM is the cloud's IAM.
@@ -196,19 +209,13 @@ func (c *Cloud) Scheduler() *scheduler.Server { return c.scheduler }
 // S3 is the cloud's S3.
 func (c *Cloud) S3() *s3.S3 { return c.s3 }
 
-// Account is the cloud's account id.
-func (c *Cloud) Account() string { return c.options.Account }
-
-// Region is the cloud's region.
-func (c *Cloud) Region() string { return c.options.Region }
-
 // URL is where the cloud is served.
-func (c *Cloud) URL() string { return c.options.URL }
+func (c *Cloud) URL() string { return c.site.URL }
 
 // region accepts the cloud's own region, and for the global services theirs.
 func (c *Cloud) region(service, region string) (expected string, ok bool) {
-	if region == c.options.Region || (service == "iam" || service == "sts") && region == globalRegion {
+	if region == c.site.Region || (service == "iam" || service == "sts") && region == globalRegion {
 		return region, true
 	}
-	return c.options.Region, false
+	return c.site.Region, false
 }

@@ -24,7 +24,7 @@ import (
 const delay = 10 * time.Second
 
 // slow is a cloud whose policies take their time, and whose clock moves only
-// when it is told to or somebody waits.
+// when a test says so or something waits.
 type slow struct {
 	*awstest.Server
 	start time.Time

@@ -40,9 +40,12 @@ var unavailable = map[string]map[int]problem{
 
 // Refuse answers a refusal that was asked for, in the form of the service.
 func (c *Cloud) Refuse(w http.ResponseWriter, hr *http.Request, f faults.Refusal) {
-	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws", Service: sigv4.Service(hr), Operation: hr.Method + " " + hr.URL.Path, Injected: true}
+	entry := journal.Entry{
+		Time: c.site.Now(), Cloud: "aws", Service: sigv4.Service(hr), Operation: hr.Method + " " + hr.URL.Path, Injected: true,
+	}
 	r := c.request(hr, &entry)
 	r.Service = entry.Service
+	c.services[r.Service].Name(r)
 	p, known := unavailable[r.Service][f.Status]
 	if !known {
 		if p, known = unavailable[""][f.Status]; !known {

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -15,7 +14,7 @@ import (
 
 // ServeHTTP answers one request of any service.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
-	entry := journal.Entry{Time: c.options.Now(), Cloud: "aws", Operation: hr.Method + " " + hr.URL.Path} // until a service says it better
+	entry := journal.Entry{Time: c.site.Now(), Cloud: "aws", Operation: hr.Method + " " + hr.URL.Path} // until a service says it better
 	if hr.Body != http.NoBody {
 		hr.Body = idleBody{hr.Body, http.NewResponseController(w), c.options.BodyIdle}
 	}
@@ -29,15 +28,16 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	service, err := c.authenticate(r)
 	entry.Service = r.Service
 	if err != nil {
+		service.Name(r)
 		api.WriteError(answer, r, err)
 		return
 	}
 	entry.Principal = r.Caller.ARN
-	service.ServeAWS(answer, r)
+	service.Serve(answer, r)
 }
 
 // Identify verifies the signature of a request that may have been made for
-// someone else to send, and tells who signed it.
+// someone else to send, and returns who signed it.
 func (c *Cloud) Identify(hr *http.Request) (api.Principal, error) {
 	var entry journal.Entry
 	r := c.request(hr, &entry)
@@ -49,11 +49,11 @@ func (c *Cloud) Identify(hr *http.Request) (api.Principal, error) {
 
 func (c *Cloud) request(hr *http.Request, entry *journal.Entry) *api.Request {
 	r := &api.Request{
-		Request: hr, ID: c.requestID(), Account: c.options.Account, Region: c.options.Region,
+		Request: hr, ID: c.site.UUID(), Account: c.site.Account, Region: c.site.Region,
 		Time: entry.Time, Entry: entry, Caller: api.Principal{Type: api.Anonymous},
 	}
 	if r.Time.IsZero() {
-		r.Time = c.options.Now()
+		r.Time = c.site.Now()
 	}
 	entry.RequestID = r.ID
 	r.Evaluate = func(action, resource string, keys map[string][]string, set policy.Set) policy.Decision {
@@ -62,36 +62,26 @@ func (c *Cloud) request(hr *http.Request, entry *journal.Entry) *api.Request {
 	return r
 }
 
-// authenticate finds out the service and the caller.
+// authenticate finds out the service and the caller. The service is known as far as
+// the request claims it, even if that is not true.
 func (c *Cloud) authenticate(r *api.Request) (api.Service, error) {
 	if !sigv4.Signed(r.Request) && r.Protocol() == api.ProtocolS3 {
-		// S3 alone answers who does not sign, as far as bucket policies let it.
+		// Only S3 answers unsigned requests, as far as bucket policies allow it.
 		r.Service = "s3"
-		if s, ok := c.service(r.Service); ok {
-			return s, nil
-		}
+		return c.services[r.Service], nil
 	}
 	accessKeyID, err := c.verifier.Verify(r)
+	service, ok := c.services[r.Service]
 	if err != nil {
-		return nil, err
+		return service, err
 	}
 	if r.Caller, err = c.principal(accessKeyID); err != nil {
-		return nil, err
+		return service, err
 	}
-	s, ok := c.service(r.Service)
 	if !ok {
-		return nil, api.Errorf(http.StatusNotImplemented, "NotImplemented", "The service %s is not modelled by this sandbox.", r.Service)
+		return service, api.Unmodelled("service", r.Service)
 	}
-	return s, nil
-}
-
-// form finds out who signed the form of an upload.
-func (c *Cloud) form(r *api.Request, field func(name string) string) (api.Principal, error) {
-	accessKeyID, err := c.verifier.VerifyForm(r, field)
-	if err != nil {
-		return r.Caller, err
-	}
-	return c.principal(accessKeyID)
+	return service, nil
 }
 
 func (c *Cloud) principal(accessKeyID string) (api.Principal, error) {
@@ -102,20 +92,9 @@ func (c *Cloud) principal(accessKeyID string) (api.Principal, error) {
 	return caller, nil
 }
 
-func (c *Cloud) service(name string) (api.Service, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	s, ok := c.services[name]
-	return s, ok
-}
-
 // requestKeys adds the condition keys that the HTTP request gives.
 func requestKeys(r *api.Request, keys map[string][]string) map[string][]string {
-	all := map[string][]string{
-		"aws:SecureTransport": {"true"},
-		"aws:RequestedRegion": {r.Region},
-		"aws:ViaAWSService":   {"false"},
-	}
+	all := globalKeys(r.Region)
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		all["aws:SourceIp"] = []string{host}
 	}
@@ -129,12 +108,7 @@ func requestKeys(r *api.Request, keys map[string][]string) map[string][]string {
 	return all
 }
 
-// requestID makes a random UUID.
-func (c *Cloud) requestID() string {
-	var b [16]byte
-	if _, err := c.options.Random.Read(b[:]); err != nil {
-		return "00000000-0000-4000-8000-000000000000" // an id matters less than the answer
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+// globalKeys are the condition keys that every request has.
+func globalKeys(region string) map[string][]string {
+	return map[string][]string{"aws:SecureTransport": {"true"}, "aws:RequestedRegion": {region}, "aws:ViaAWSService": {"false"}}
 }

@@ -253,11 +253,11 @@ func TestUnknownOperations(t *testing.T) {
 		want   awstest.Refusal
 	}{
 		"sts": {func(c *awstest.Call) { c.Body = "Action=DecodeAuthorizationMessage&Version=2011-06-15" },
-			awstest.Refusal{Status: 400, Code: "InvalidAction", Message: "Could not find operation DecodeAuthorizationMessage for version 2011-06-15"}},
+			awstest.Refusal{Status: 400, Code: "InvalidAction", Message: "The local AWS does not model the operation DecodeAuthorizationMessage."}},
 		"ssm": {func(c *awstest.Call) { c.Header.Set("X-Amz-Target", "AmazonSSM.SendCommand") },
-			awstest.Refusal{Status: 400, Code: "UnknownOperationException", Message: `The operation "AmazonSSM.SendCommand" is not known.`}},
+			awstest.Refusal{Status: 400, Code: "UnknownOperationException", Message: "The local AWS does not model the operation AmazonSSM.SendCommand."}},
 		"s3": {func(c *awstest.Call) { c.Path = "/bucket?website" },
-			awstest.Refusal{Status: 501, Code: "NotImplemented", Message: "A parameter you provided implies functionality that is not implemented: website"}},
+			awstest.Refusal{Status: 501, Code: "NotImplemented", Message: "The local AWS does not model the parameter website."}},
 	} {
 		call := protocols(s.Admin())[service]
 		c.change(&call)
@@ -269,14 +269,14 @@ func TestUnknownOperations(t *testing.T) {
 	call := protocols(s.Admin())["sts"]
 	call.Service = "dynamodb"
 	status, body := s.Do(t, call)
-	want := awstest.Refusal{Status: 501, Code: "NotImplemented", Message: "The service dynamodb is not modelled by this sandbox."}
+	want := awstest.Refusal{Status: 501, Code: "NotImplemented", Message: "The local AWS does not model the service dynamodb."}
 	if diff := cmp.Diff(want, refusal(t, status, body)); diff != "" {
 		t.Errorf("service (-want +got):\n%s", diff)
 	}
 	call = protocols(s.Admin())["sts"]
 	call.Body = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::111122223333:role/r&RoleSessionName=s1&SourceIdentity=me"
 	status, body = s.Do(t, call)
-	want.Message = "The parameter SourceIdentity is not modelled by this sandbox."
+	want.Message = "The local AWS does not model the parameter SourceIdentity."
 	if diff := cmp.Diff(want, refusal(t, status, body)); diff != "" {
 		t.Errorf("parameter (-want +got):\n%s", diff)
 	}

@@ -146,7 +146,7 @@ func Concat(parts ...*Blob) *Blob {
 // Share returns another use of the same contents, with the same checksums.
 func (b *Blob) Share() *Blob { return Concat(b) }
 
-// Release gives the contents up; what nobody else uses is removed. A read that
+// Release gives up the contents; unused ones are removed. A read that
 // is under way goes on.
 func (b *Blob) Release() {
 	for _, s := range b.segments {

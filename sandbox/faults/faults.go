@@ -1,8 +1,8 @@
-// Package faults makes requests to the local clouds go wrong on demand, as they
-// do on a network and in clouds under load: answers that come late, refusals with
-// 429 or 503, connections that break before, within or after a body, answers that
-// stall, crawl or arrive changed. It stands before a cloud, which knows nothing of
-// it but how its services word a refusal.
+// Package faults injects faults into requests to the local clouds, as networks and
+// clouds under load cause them: late answers, refusals with 429 or 503, connections
+// that break before, within or after a body, answers that stall, crawl or arrive
+// changed. It stands in front of a cloud, and of the cloud it knows only how its
+// services word a refusal.
 package faults
 
 import (
@@ -18,7 +18,7 @@ import (
 type Fault struct {
 	Delay time.Duration // wait before the request is looked at
 
-	// Refuse answers in the place of the service, in its own form. The status 200
+	// Refuse answers instead of the service, in its own form. The status 200
 	// answers an error's body as a success, as S3 may do for long operations.
 	Refuse *Refusal
 
@@ -49,7 +49,7 @@ type Stall struct {
 // At is an offset, in bytes.
 func At(offset int64) *int64 { return &offset }
 
-// Chooser tells what is to happen to a request; nil lets it pass. It is called
+// Chooser decides what happens to a request; nil lets it pass. It is called
 // once a request, from several at a time. service is cloud/service: aws/s3,
 // google/iamcredentials.
 type Chooser func(service string, r *http.Request) *Fault

@@ -155,17 +155,17 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"s3 status=503":     "it has no colon",
+		"s3 status=503":     "the colon is missing",
 		"s3 sts: lose":      `"sts" is neither a method nor a path, and there is a service already`,
-		"s3:":               "it names no fault",
-		"s3: times=1":       "it names no fault",
+		"s3:":               "it contains no fault",
+		"s3: times=1":       "it contains no fault",
 		"s3: explode":       `there is no fault "explode"`,
-		"s3: status=99":     "status=99: a status is 200 to 599",
+		"s3: status=99":     "status=99: a status must be from 200 to 599",
 		"s3: code=SlowDown": "a refusal needs a status",
-		"s3: delay=2":       `delay=2: "2" is no duration, such as 1s or 300ms`,
-		"s3: cut=-1":        `cut=-1: "-1" is no number of bytes`,
-		"s3: times=0 lose":  `times=0: "0" is no number above 0`,
-		"s3: lose=1":        "lose=1: it takes no value",
+		"s3: delay=2":       `delay=2: "2" is not a duration such as 1s or 300ms`,
+		"s3: cut=-1":        `cut=-1: "-1" is not a number of bytes`,
+		"s3: times=0 lose":  `times=0: "0" is not a number above 0`,
+		"s3: lose=1":        "lose=1: it does not take a value",
 	} {
 		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), Syntax) {
 			t.Errorf("Parse(%s) = %v, want %q", text, err, want)

@@ -95,7 +95,7 @@ func (c *corrupted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// mute is an answer that nobody hears.
+// mute is an answer that is never sent.
 type mute struct{ header http.Header }
 
 func (m mute) Header() http.Header         { return m.header }

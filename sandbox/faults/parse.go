@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// Syntax tells people how to write a rule.
+// Syntax describes how to write a rule.
 const Syntax = `[SERVICE] [METHOD] [/PATH*]: FAULT… [skip=N] [times=N], where a FAULT is status=CODE [code=NAME] [retry-after=DURATION], delay=DURATION, drop=BYTES, garble=BYTE, lose, cut=BYTES, corrupt=BYTE, stall=DURATION@BYTE or rate=BYTES; for example "aws/s3 PUT: status=503 times=2"`
 
 // Parse reads a rule as Syntax says.
 func Parse(text string) (Rule, error) {
 	bad := func(format string, args ...any) (Rule, error) {
-		return Rule{}, fmt.Errorf("reading fault %q: %s; it is written %s", text, fmt.Sprintf(format, args...), Syntax)
+		return Rule{}, fmt.Errorf("reading fault %q: %s; the syntax is %s", text, fmt.Sprintf(format, args...), Syntax)
 	}
 	about, what, ok := strings.Cut(text, ":")
 	if !ok {
-		return bad("it has no colon")
+		return bad("the colon is missing")
 	}
 	var rule Rule
 	for _, word := range strings.Fields(about) {
@@ -35,7 +35,7 @@ func Parse(text string) (Rule, error) {
 	}
 	words := strings.Fields(what)
 	if len(words) == 0 {
-		return bad("it names no fault")
+		return bad("it contains no fault")
 	}
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
@@ -51,7 +51,7 @@ func Parse(text string) (Rule, error) {
 		return bad("a refusal needs a status")
 	}
 	if rule.Fault == (Fault{}) {
-		return bad("it names no fault")
+		return bad("it contains no fault")
 	}
 	return rule, nil
 }
@@ -60,7 +60,7 @@ var methods = map[string]bool{
 	http.MethodGet: true, http.MethodHead: true, http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true, http.MethodDelete: true,
 }
 
-// settings are the words of a rule behind its colon.
+// settings are the words of a rule after its colon.
 var settings = map[string]func(*Rule, string) error{
 	"skip":  func(r *Rule, v string) error { return number(&r.Skip, v) },
 	"times": func(r *Rule, v string) error { return number(&r.Times, v) },
@@ -70,7 +70,7 @@ var settings = map[string]func(*Rule, string) error{
 			return err
 		}
 		if s := r.refusal().Status; s < 200 || s > 599 {
-			return fmt.Errorf("a status is 200 to 599")
+			return fmt.Errorf("a status must be from 200 to 599")
 		}
 		return nil
 	},
@@ -81,7 +81,7 @@ var settings = map[string]func(*Rule, string) error{
 	"lose": func(r *Rule, v string) error {
 		r.Fault.LoseAnswer = true
 		if v != "" {
-			return fmt.Errorf("it takes no value")
+			return fmt.Errorf("it does not take a value")
 		}
 		return nil
 	},
@@ -121,7 +121,7 @@ func (rule *Rule) refusal() *Refusal {
 func number(to *int, text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil || n <= 0 {
-		return fmt.Errorf("%q is no number above 0", text)
+		return fmt.Errorf("%q is not a number above 0", text)
 	}
 	*to = n
 	return nil
@@ -130,7 +130,7 @@ func number(to *int, text string) error {
 func offset(to **int64, text string) error {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		return fmt.Errorf("%q is no number of bytes", text)
+		return fmt.Errorf("%q is not a number of bytes", text)
 	}
 	*to = &n
 	return nil
@@ -139,7 +139,7 @@ func offset(to **int64, text string) error {
 func duration(to *time.Duration, text string) error {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return fmt.Errorf("%q is no duration, such as 1s or 300ms", text)
+		return fmt.Errorf("%q is not a duration such as 1s or 300ms", text)
 	}
 	*to = d
 	return nil

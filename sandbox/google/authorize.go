@@ -10,9 +10,9 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
-// authenticate finds whom the bearer token stands for, and whether the token was
-// made for the service. No token at all is an anonymous caller, whom only storage
-// lets in that far.
+// authenticate finds the principal of the bearer token, and whether the token was
+// made for the service. Without a token the caller is anonymous, which only storage
+// lets in this far.
 func (c *Cloud) authenticate(r *api.Request) error {
 	header := r.Header.Get("Authorization")
 	if header == "" {
@@ -39,7 +39,7 @@ func (c *Cloud) authenticate(r *api.Request) error {
 	return nil
 }
 
-// scoped tells whether a token's scopes cover a service's method: OAuth 2.0 Scopes
+// scoped reports whether a token's scopes cover a service's method: OAuth 2.0 Scopes
 // for Google APIs.
 func scoped(r *api.Request) bool {
 	if len(r.Principal.Scopes) == 0 {

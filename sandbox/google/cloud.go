@@ -1,22 +1,21 @@
-// Package google is a local Google Cloud of one project: IAM with service
-// accounts and workload identity pools, the Security Token Service, IAM Service
-// Account Credentials, Cloud Resource Manager, Service Usage, Organization Policy
-// and Cloud Storage, on one address. What each models and what it does not stands in its package.
+// Package google is a local Google Cloud of one project: IAM with service accounts
+// and workload identity pools, the Security Token Service, IAM Service Account
+// Credentials, Cloud Resource Manager, Service Usage, Organization Policy and Cloud
+// Storage, on one address. The package of each service says what it models.
 //
-// Every request but a token exchange carries a bearer token that this cloud
-// issued; its scopes, and the policies of the resource and of its project decide.
-// Services are built alike, and like those of the aws package: New(Options), state
-// behind a mutex, a table of routes. A service that holds its mutex may call those
-// after it in this order: iam, storage, orgpolicy, projects.
+// Every request but a token exchange carries a bearer token that this cloud issued;
+// its scopes, and the policies of the resource and of its project decide. Services
+// are built alike, and like those of the aws package: New(Options), state behind a
+// mutex, a declaration of their methods; one door does the rest. A service that
+// holds its mutex may call only those after it in this order: iam, storage,
+// orgpolicy, projects.
 package google
 
 import (
 	"crypto/rand"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
@@ -65,7 +64,7 @@ type Cloud struct {
 	iam      *iam.IAM
 	projects *projects.Projects
 	storage  *storage.Storage
-	services map[string]api.Service
+	services []api.Service // those of narrower paths before those of wider ones
 	admin    string
 }
 
@@ -77,25 +76,26 @@ func New(opts Options) (*Cloud, error) {
 	if opts.AWS == nil {
 		opts.AWS = noAWS{}
 	}
-	if opts.Services == nil {
-		opts.Services = slices.Collect(maps.Values(apis))
-	}
 	blobs, err := blob.Open(opts.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("starting local Google Cloud: %w", err)
+		return nil, fmt.Errorf("starting the local Google Cloud: %w", err)
 	}
 	c := &Cloud{opts: opts, blobs: blobs, tokens: &token.Store{Now: opts.Now}}
 	policies := orgpolicy.New(orgpolicy.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Resource: "//cloudresourcemanager.googleapis.com/projects/" + opts.ProjectID})
 	c.iam = iam.New(iam.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Delay: opts.IAMDelay, Policies: policies, Renamed: c.renamed})
+	if opts.Services == nil {
+		opts.Services = apis
+	}
 	c.projects = projects.New(projects.Options{ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Now: opts.Now, Delay: opts.IAMDelay})
 	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay})
-	c.services = map[string]api.Service{
-		"sts":                  sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}),
-		"iamcredentials":       credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens, Policies: policies}),
-		"iam":                  c.iam,
-		"cloudresourcemanager": c.projects,
-		"orgpolicy":            policies,
-		"storage":              c.storage,
+	c.services = []api.Service{
+		sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}).Service(),
+		credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens, Policies: policies}).Service(),
+		policies.Service(),
+		c.projects.Service(),
+		c.iam.Service(),
+		c.storage.JSON(),
+		c.storage.XML(),
 	}
 	c.admin, _ = c.tokens.Issue(api.Principal{Member: admin}, adminLifetime)
 	return c, nil
@@ -120,40 +120,27 @@ func (c *Cloud) AdminToken() string { return c.admin }
 // Close removes what the cloud stored.
 func (c *Cloud) Close() error { return c.blobs.Close() }
 
-// service names the service that a path belongs to, as its host would do on
-// Google's own addresses.
-func service(path string) string {
-	switch {
-	case path == "/v1/token":
-		return "sts"
-	case credentials.Path.MatchString(path) && strings.HasPrefix(path[strings.LastIndex(path, ":"):], ":generate"):
-		return "iamcredentials"
-	case orgpolicy.Matches(path):
-		return "orgpolicy"
-	case projects.Matches(path):
-		return "cloudresourcemanager"
-	case strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v1beta/") || strings.HasPrefix(path, "/v3/"):
-		return "iam"
-	default:
-		return "storage"
-	}
+// service is the service that a path belongs to, which on Google's own addresses its
+// host would name.
+func (c *Cloud) service(r *http.Request) *api.Service {
+	return &c.services[slices.IndexFunc(c.services, func(s api.Service) bool { return s.Paths.MatchString(r.URL.Path) })]
 }
 
 // ServeHTTP authenticates a request, lets its service answer, and records both.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name := service(r.URL.Path)
-	entry := c.entry(r)
-	req := &api.Request{Request: r, ID: entry.RequestID, Service: name, Time: entry.Time, Entry: &entry}
+	service := c.service(r)
+	entry := c.entry(r, service)
+	req := &api.Request{Request: r, ID: entry.RequestID, Service: service.Name, Time: entry.Time, Entry: &entry}
 	out := c.opts.Journal.Answer(w, &entry)
 	defer out.End()
-	if name != "sts" {
+	if service.Name != "sts" {
 		if err := c.authenticate(req); err != nil {
-			writeError(out, req, err)
+			service.Fail(out, req, err)
 			return
 		}
 	}
-	if err := c.enabled(req); err != nil {
-		writeError(out, req, err)
+	if err := c.enabled(req, service); err != nil {
+		service.Fail(out, req, err)
 		return
 	}
 	if entry.Principal == "" {
@@ -162,18 +149,9 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.Decide = func(who api.Principal, permission, resource string, own []api.Granter) journal.Decision {
 		return c.decide(who, permission, resource, own, req.Time)
 	}
-	c.services[name].ServeGoogle(out, req)
+	service.Serve(out, req)
 }
 
-// writeError answers for a service before it is asked.
-func writeError(w http.ResponseWriter, r *api.Request, err error) {
-	if r.Service == "storage" {
-		storage.WriteError(w, r, err)
-		return
-	}
-	api.WriteError(w, r, err)
-}
-
-func (c *Cloud) entry(r *http.Request) journal.Entry {
-	return journal.Entry{Time: c.opts.Now(), Cloud: "google", Service: service(r.URL.Path), Operation: r.Method + " " + r.URL.Path, RequestID: rand.Text()}
+func (c *Cloud) entry(r *http.Request, service *api.Service) journal.Entry {
+	return journal.Entry{Time: c.opts.Now(), Cloud: "google", Service: service.Name, Operation: service.Operation(r), RequestID: rand.Text()}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Service names the service that a request is for.
-func (c *Cloud) Service(r *http.Request) string { return "google/" + service(r.URL.Path) }
+func (c *Cloud) Service(r *http.Request) string { return "google/" + c.service(r).Name }
 
 // unavailable are the errors of google.rpc for what a service cannot now:
 // google.rpc.Code, and AIP-193, "Errors".
@@ -25,7 +25,7 @@ var unavailable = map[int]api.Error{
 
 // Refuse answers a refusal that was asked for, in the form of the service.
 func (c *Cloud) Refuse(w http.ResponseWriter, r *http.Request, f faults.Refusal) {
-	entry := c.entry(r)
+	entry := c.entry(r, c.service(r))
 	entry.Injected = true
 	req := &api.Request{Request: r, ID: entry.RequestID, Service: entry.Service, Time: entry.Time, Entry: &entry}
 	out := c.opts.Journal.Answer(w, &entry)

@@ -1,7 +1,7 @@
-// Package journal is the sandbox's record of what its clouds were asked and
-// what they decided: one entry a request, with every authorization decision
-// that the request needed. Proofs ("who read the object, as whom") and audits
-// read it. It holds no token, key or body.
+// Package journal is the sandbox's record of what its clouds were asked and what
+// they decided: one entry per request, with the name of its operation and every
+// authorization decision that it needed. Proofs ("who read the object, and as which
+// identity") and audits read it. It holds no token, key or body.
 package journal
 
 import (
@@ -28,7 +28,7 @@ type Entry struct {
 	Through   []string   `json:"through,omitempty"` // identities behind the principal, nearest first: the federated principal behind a service account
 	Status    int        `json:"status"`
 	Code      string     `json:"code,omitempty"`     // the error code that was answered
-	Injected  bool       `json:"injected,omitempty"` // the answer is a fault that was asked for
+	Injected  bool       `json:"injected,omitempty"` // the answer is an injected fault
 	RequestID string     `json:"requestId"`
 	Decisions []Decision `json:"decisions,omitempty"`
 }

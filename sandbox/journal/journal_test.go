@@ -27,8 +27,8 @@ func TestWrite(t *testing.T) {
              deny  storage.objects.get on //storage.googleapis.com/projects/_/buckets/b/objects/o: no binding grants it
              allow storage.objects.list on //storage.googleapis.com/projects/_/buckets/b: roles/storage.objectViewer for user:a
 `},
-		{Entry{Cloud: "aws", Service: "s3", Operation: "PutObject", Status: 503, Code: "SlowDown", Injected: true, RequestID: "R2"}, `00:00:00.000 aws    s3 PutObject: 503 SlowDown (a fault that was asked for)
-             by nobody who is known, request R2
+		{Entry{Cloud: "aws", Service: "s3", Operation: "PutObject", Status: 503, Code: "SlowDown", Injected: true, RequestID: "R2"}, `00:00:00.000 aws    s3 PutObject: 503 SlowDown (injected)
+             by an anonymous caller, request R2
 `},
 	} {
 		var out strings.Builder

@@ -15,11 +15,11 @@ func (e Entry) Write(w io.Writer) error {
 		out.WriteString(" " + e.Code)
 	}
 	if e.Injected {
-		out.WriteString(" (a fault that was asked for)")
+		out.WriteString(" (injected)")
 	}
 	who := append([]string{e.Principal}, e.Through...)
 	if e.Principal == "" {
-		who[0] = "nobody who is known"
+		who[0] = "an anonymous caller"
 	}
 	fmt.Fprintf(&out, "\n             by %s, request %s\n", strings.Join(who, " ← "), e.RequestID)
 	for _, d := range e.Decisions {

@@ -1,4 +1,4 @@
-// Package sandboxtest sets both local clouds up for tests of anything that reads
+// Package sandboxtest sets up both local clouds for tests of anything that reads
 // Cloud Storage from AWS without a key: a role that Lambda may assume, a service
 // account, a workload identity pool with its AWS provider, the binding of the role
 // to the service account, a bucket on either side and sample.txt. Tests change all
@@ -46,7 +46,7 @@ func (c *Clouds) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.L
 // Advance moves the clouds' clock.
 func (c *Clouds) Advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
-// Fail lets the rules' faults happen from now on, in the place of all before.
+// Fail injects the rules' faults from now on, instead of earlier ones.
 func (c *Clouds) Fail(rules ...faults.Rule) { c.FailAs(faults.Rules(rules...)) }
 
 // FailAs lets the faults happen that choose chooses; nil ends them.

@@ -1,7 +1,8 @@
-// Package api is what the local AWS services share: the authenticated request
-// they receive, the error they answer, and the wire protocols they speak. It
-// knows no service and decides nothing; signatures are checked by sigv4 and
-// policies by policy before or while a service runs.
+// Package api is what the local AWS services share: how a service declares its
+// operations, the wire protocols that decode and answer them, the authenticated
+// request that an operation receives, and what every service needs (options, ids,
+// tags, pages). It knows no service and decides nothing; signatures are checked by
+// sigv4 and policies by policy before or while an operation runs.
 package api
 
 import (
@@ -50,8 +51,12 @@ type Request struct {
 	// Evaluate evaluates the caller's policies, and the resource policies in set
 	// beside them. The cloud sets it.
 	Evaluate func(action, resource string, keys map[string][]string, set policy.Set) policy.Decision
-	// Entry is the journal's line for this request; a service may name its operation in it.
+	// Entry is the journal's line for this request.
 	Entry *journal.Entry
+	// Writer is where an operation writes its answer that does not return a result.
+	Writer http.ResponseWriter
+
+	protocol Protocol // of the service
 }
 
 // Authorize checks that the caller may do action on resource. keys are the
@@ -80,11 +85,6 @@ func (r *Request) Denied(action, resource string, d policy.Decision) error {
 // Record puts a decision of Evaluate into the journal.
 func (r *Request) Record(action, resource string, d policy.Decision) {
 	r.Entry.Decisions = append(r.Entry.Decisions, journal.Decision{Action: action, Resource: resource, Allowed: d.Allowed, Reason: d.Reason()})
-}
-
-// Service answers the authenticated requests of one AWS service.
-type Service interface {
-	ServeAWS(w http.ResponseWriter, r *Request)
 }
 
 // Error is an error as an AWS service answers it.

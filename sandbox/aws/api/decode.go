@@ -130,7 +130,7 @@ func (d *queryDecoder) list(name string, v reflect.Value) error {
 	return NotModelled(name)
 }
 
-// present says whether the form has name itself or anything below it.
+// present reports whether the form has name itself or anything below it.
 func (d *queryDecoder) present(name string) bool {
 	if _, ok := d.form[name]; ok {
 		return true

@@ -49,9 +49,9 @@ func TestDecodeQuery(t *testing.T) {
 func TestDecodeRefusesByName(t *testing.T) {
 	t.Parallel()
 	for form, want := range map[string]string{
-		"Name=n&Other=x":                 "NotImplemented: The parameter Other is not modelled by this sandbox.",
-		"Tags.member.1.Propagate=true":   "NotImplemented: The parameter Tags.member.1.Propagate is not modelled by this sandbox.",
-		"Keys.member.1=a&Keys.member.3=": "NotImplemented: The parameter Keys.member.3 is not modelled by this sandbox.",
+		"Name=n&Other=x":                 "NotImplemented: The local AWS does not model the parameter Other.",
+		"Tags.member.1.Propagate=true":   "NotImplemented: The local AWS does not model the parameter Tags.member.1.Propagate.",
+		"Keys.member.1=a&Keys.member.3=": "NotImplemented: The local AWS does not model the parameter Keys.member.3.",
 		"Size=many":                      `MalformedInput: Size: "many" is not an integer`,
 	} {
 		values, err := url.ParseQuery(form)
@@ -65,7 +65,7 @@ func TestDecodeRefusesByName(t *testing.T) {
 	}
 	var got *Error
 	err := DecodeJSON(strings.NewReader(`{"Name":"n","Other":1}`), &struct{ Name string }{})
-	if want := "NotImplemented: The parameter Other is not modelled by this sandbox."; !errors.As(err, &got) || got.Error() != want {
+	if want := "NotImplemented: The local AWS does not model the parameter Other."; !errors.As(err, &got) || got.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -2,13 +2,14 @@ package api
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // AsError returns err as an *Error that may be changed; an error that is none
@@ -24,44 +25,48 @@ func AsError(err error) *Error {
 
 // NotModelled refuses a parameter which the real service has and this one has
 // not: to ignore it would be to answer another question than was asked.
-func NotModelled(parameter string) *Error {
-	return Errorf(http.StatusNotImplemented, "NotImplemented", "The parameter %s is not modelled by this sandbox.", parameter)
+func NotModelled(parameter string) *Error { return Unmodelled("parameter", parameter) }
+
+// Unmodelled refuses something else by its kind and name.
+func Unmodelled(kind, name string) *Error {
+	return notModelled(http.StatusNotImplemented, "NotImplemented", kind, name)
+}
+
+func notModelled(status int, code, kind, name string) *Error {
+	return Errorf(status, code, "%s", unmodelled.Sentence(unmodelled.AWS(kind, name)))
+}
+
+// Invalid is the answer of AWS's common validation to one bad member; member is
+// its name in lower camel case, constraint for example "Member must have length
+// less than or equal to 64".
+func Invalid(value any, member, constraint string) *Error {
+	return Errorf(http.StatusBadRequest, "ValidationError",
+		"1 validation error detected: Value '%v' at '%s' failed to satisfy constraint: %s", value, member, constraint)
 }
 
 // WriteError answers err in the protocol that the request itself speaks. It is
 // for errors before a service is known or asked, such as a bad signature.
 func WriteError(w http.ResponseWriter, r *Request, err error) {
-	switch r.Protocol() {
-	case ProtocolJSON:
-		WriteJSONError(w, r, err)
-	case ProtocolQuery:
-		QueryProtocol{Namespace: "http://webservices.amazon.com/AWSFault/2005-15-09"}.WriteError(w, r, err)
-	case ProtocolCBOR:
-		WriteCBORError(w, r, err)
-	case ProtocolREST:
-		WriteRESTError(w, r, err)
-	default:
-		WriteS3Error(w, r, err)
-	}
+	map[Kind]Protocol{
+		ProtocolS3: XML{}, ProtocolJSON: JSON{}, ProtocolREST: REST{},
+		ProtocolQuery: Query{Namespace: "http://webservices.amazon.com/AWSFault/2005-15-09"},
+	}[r.Protocol()].writeError(w, r, err)
 }
 
-// Protocol is a wire protocol of AWS.
-type Protocol int
+// Kind is a wire protocol, as far as a request's form tells.
+type Kind int
 
 const (
-	ProtocolS3    Protocol = iota // REST with XML
-	ProtocolJSON                  // X-Amz-Target with JSON
-	ProtocolQuery                 // form parameters with XML
-	ProtocolREST                  // REST with JSON
-	ProtocolCBOR                  // operations in the path, with CBOR
+	ProtocolS3    Kind = iota // REST with XML
+	ProtocolJSON              // X-Amz-Target with JSON
+	ProtocolQuery             // form parameters with XML
+	ProtocolREST              // REST with JSON
 )
 
 // Protocol tells the request's protocol from its form, as far as possible
 // without knowing the service.
-func (r *Request) Protocol() Protocol {
+func (r *Request) Protocol() Kind {
 	switch {
-	case SpeaksCBOR(r):
-		return ProtocolCBOR
 	case r.Header.Get("X-Amz-Target") != "":
 		return ProtocolJSON
 	case r.Service == "s3":
@@ -79,40 +84,6 @@ func (r *Request) Protocol() Protocol {
 
 // datedPath is how the paths of Lambda's API begin: with their version.
 var datedPath = regexp.MustCompile(`^/20\d\d-\d\d-\d\d/`)
-
-// WriteS3Error writes S3's <Error>, with the error's further members in it.
-func WriteS3Error(w http.ResponseWriter, r *Request, err error) {
-	e := AsError(err)
-	if e.Code == "InternalFailure" {
-		e.Code = "InternalError"
-	}
-	r.Entry.Code = e.Code
-	if r.Method == http.MethodHead || e.Status == http.StatusNotModified {
-		// S3 answers HEAD without a body, so a client sees only the status.
-		write(w, r, e.Status, "application/xml", nil)
-		return
-	}
-	type member struct {
-		XMLName xml.Name
-		Value   string `xml:",chardata"`
-	}
-	document := struct {
-		XMLName xml.Name `xml:"Error"`
-		Code    string
-		Message string
-		Members []member
-		Request string `xml:"RequestId"`
-		Host    string `xml:"HostId"`
-	}{Code: e.Code, Message: e.Message, Request: r.ID, Host: r.ID}
-	for _, k := range sortedKeys(e.Members) {
-		document.Members = append(document.Members, member{XMLName: xml.Name{Local: k}, Value: e.Members[k]})
-	}
-	body, err := xml.Marshal(document)
-	if err != nil {
-		body = nil // only strings are marshalled, so this does not happen
-	}
-	write(w, r, e.Status, "application/xml", append([]byte(xml.Header), body...))
-}
 
 func write(w http.ResponseWriter, r *Request, status int, contentType string, body []byte) {
 	h := w.Header()

@@ -82,12 +82,12 @@ type Call struct {
 	Service     string
 	Region      string // empty is Region
 	Method      string
-	Host        string // in place of the cloud's own
+	Host        string // instead of the cloud's own
 	Path        string // with its query
 	Header      http.Header
 	Body        string
 	At          time.Time // empty is now
-	// PayloadHash is signed in place of the body's hash.
+	// PayloadHash is signed instead of the body's hash.
 	PayloadHash string
 	// Tamper changes the request after it is signed.
 	Tamper func(*http.Request)

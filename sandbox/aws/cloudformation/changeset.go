@@ -78,7 +78,7 @@ func (s *Server) createChangeSet(r *api.Request, in *createChangeSetInput) (any,
 		s.setStatus(st, "REVIEW_IN_PROGRESS", "User Initiated", in.ClientToken)
 	}
 	cs := &changeSet{
-		id:   "arn:aws:cloudformation:" + s.opts.Region + ":" + s.opts.Account + ":changeSet/" + in.ChangeSetName + "/" + s.uuid(),
+		id:   "arn:aws:cloudformation:" + s.Region + ":" + s.Account + ":changeSet/" + in.ChangeSetName + "/" + s.UUID(),
 		name: in.ChangeSetName, kind: in.kind(), description: in.Description, created: s.tick(st),
 		status: "CREATE_COMPLETE", executionStatus: "AVAILABLE", source: src, roleARN: in.RoleARN, mode: in.DeploymentConfig.Mode,
 		onFailure: in.OnStackFailure, includeNested: in.IncludeNestedStacks, changes: changes,

@@ -27,17 +27,26 @@ func (s *Server) passRole(r *api.Request, roleARN string) error {
 // role, or without one the caller's own.
 func (s *Server) clients(r *api.Request, roleARN string) (*resource.Clients, error) {
 	if roleARN == "" {
-		creds, err := s.opts.Sessions.Forward(r.Caller, sessionLength)
+		creds, err := s.Forward(r.Caller, sessionLength)
 		if err != nil {
 			return nil, fmt.Errorf("forwarding the caller's credentials: %w", err)
 		}
-		return resource.NewClients(s.config(creds)), nil
+		return s.as(creds), nil
 	}
-	creds, err := s.opts.Sessions.ServiceRole(roleARN, principal, "AWSCloudFormation", sessionLength)
+	creds, err := s.ServiceRole(roleARN, principal, "AWSCloudFormation", sessionLength)
 	if err != nil {
 		return nil, validationError("Role %s is invalid or cannot be assumed", roleARN)
 	}
-	return resource.NewClients(s.config(creds)), nil
+	return s.as(creds), nil
+}
+
+// as are the clients that work with the rights of a session.
+func (s *Server) as(creds api.Credentials) *resource.Clients {
+	clients := resource.NewClients(s.Config(creds))
+	clients.Ask = func(action, arn string, keys map[string][]string) error {
+		return s.Ask(creds.AccessKeyID, action, arn, keys)
+	}
+	return clients
 }
 
 // serviceMessage is what a service said, without the SDK's frame around it.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation/template"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // sourceInput is what UpdateStack and CreateChangeSet share, and CreateStack but
@@ -36,7 +37,7 @@ type parameterInput struct {
 	ParameterKey     string
 	ParameterValue   string
 	UsePreviousValue bool
-	ResolvedValue    string // clients send it back as they got it; it is looked up anew
+	ResolvedValue    string // clients send it back as they got it; it is looked up again
 }
 
 type tagInput struct{ Key, Value string }
@@ -158,11 +159,11 @@ func (s *Server) fetchTemplate(r *api.Request, templateURL string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	creds, err := s.opts.Sessions.Forward(r.Caller, sessionLength)
+	creds, err := s.Forward(r.Caller, sessionLength)
 	if err != nil {
 		return "", fmt.Errorf("forwarding the caller's credentials: %w", err)
 	}
-	client := s3.NewFromConfig(s.config(creds), func(o *s3.Options) { o.UsePathStyle = true })
+	client := s3.NewFromConfig(s.Config(creds), func(o *s3.Options) { o.UsePathStyle = true })
 	out, err := client.GetObject(r.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		return "", validationError("S3 error: %s", serviceMessage(err))
@@ -214,10 +215,10 @@ func unrecognized(types []string) error {
 		return nil
 	}
 	slices.Sort(types)
-	return validationError("Template format error: Unrecognized resource types: [%s]", strings.Join(slices.Compact(types), ", "))
+	return validationError("Template format error: %s", unmodelled.AWS("resource types", "["+strings.Join(slices.Compact(types), ", ")+"]"))
 }
 
-// checkCapabilities asks for the consent that "Acknowledging IAM resources" describes.
+// checkCapabilities requires the consent that "Acknowledging IAM resources" describes.
 func (s *Server) checkCapabilities(t *template.Template, given []string) error {
 	if needed := s.capabilities(t); needed != "" && !slices.Contains(given, needed) && !slices.Contains(given, "CAPABILITY_NAMED_IAM") {
 		return api.Errorf(http.StatusBadRequest, "InsufficientCapabilitiesException", "Requires capabilities : [%s]", needed)
@@ -253,11 +254,11 @@ func (s *Server) resolveSSM(r *api.Request, src source) (map[string]string, erro
 	if len(names) == 0 {
 		return nil, nil
 	}
-	creds, err := s.opts.Sessions.Forward(r.Caller, sessionLength)
+	creds, err := s.Forward(r.Caller, sessionLength)
 	if err != nil {
 		return nil, fmt.Errorf("forwarding the caller's credentials: %w", err)
 	}
-	values, err := s.parameters(r.Context(), ssm.NewFromConfig(s.config(creds)), names)
+	values, err := s.parameters(r.Context(), ssm.NewFromConfig(s.Config(creds)), names)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ type createStackInput struct {
 	EnableTerminationProtection bool
 	RetainExceptOnCreate        bool
 	RollbackConfiguration       rollbackConfiguration
-	TimeoutInMinutes            int // kept by nobody: operations take no time
+	TimeoutInMinutes            int // ignored: operations take no time
 	DeploymentConfig            deploymentConfig
 }
 

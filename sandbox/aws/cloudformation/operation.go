@@ -12,6 +12,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation/resource"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation/template"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // operation is one run of work on a stack. Only its goroutine changes the
@@ -93,9 +94,9 @@ func (o *operation) record(r *stackResource, status, reason string) {
 
 func (o *operation) call(r *stackResource) *resource.Call {
 	return &resource.Call{
-		Clients: o.clients, Account: o.s.opts.Account, Region: o.s.opts.Region,
+		Clients: o.clients, Account: o.s.Account, Region: o.s.Region,
 		StackName: o.st.name, LogicalID: r.logicalID, PhysicalID: r.physicalID,
-		Random: func(n int) string { return strings.ToUpper(o.s.random(n)) }, Pause: o.s.opts.Pause,
+		Random: func(n int) string { return strings.ToUpper(o.s.random(n)) }, Pause: o.s.Pause, Inert: &o.s.inert,
 	}
 }
 
@@ -117,7 +118,7 @@ func (o *operation) apply() error {
 		if v, ok := o.st.resources[id].attributes[attribute]; ok {
 			return v, nil
 		}
-		return nil, &template.Error{Message: fmt.Sprintf("Template error: attribute %s of resource %s is not modelled by this sandbox", attribute, id)}
+		return nil, &template.Error{Message: "Template error: resource " + id + ": " + unmodelled.AWS("attribute", attribute)}
 	}
 	scope.Import = func(name string) (v string, err error) {
 		o.locked(func() { v, err = o.s.importer(o.st, o.imports)(name) })
@@ -213,8 +214,12 @@ func (o *operation) fail(r *stackResource, status string, err error) error {
 
 func (o *operation) update(kind resource.Type, current, wanted *stackResource) error {
 	before := current.properties
+	if err := kind.Check(wanted.logicalID, wanted.properties); err != nil {
+		o.record(current, "UPDATE_IN_PROGRESS", "")
+		return o.fail(current, "UPDATE_FAILED", err) // nothing was tried, and a rollback finds the resource as it was
+	}
 	o.locked(func() {
-		// What a rollback must undo is what was tried, even if it fails half-way.
+		// A rollback must undo what was attempted, even if it fails half-way.
 		current.properties, current.metadata, current.needs = wanted.properties, wanted.metadata, wanted.needs
 		current.deletionPolicy, current.updateReplacePolicy = wanted.deletionPolicy, wanted.updateReplacePolicy
 	})

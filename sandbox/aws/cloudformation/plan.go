@@ -8,6 +8,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation/resource"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation/template"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // change is what an operation would do to one resource.
@@ -104,7 +105,7 @@ func (s *Server) plan(st *stack, src source) (changes []change, outputsChange bo
 func (s *Server) supports(t *template.Template, id, attribute string) error {
 	kind, ok := s.types[t.Resources[id].Type]
 	if ok && !slices.Contains(kind.Attributes, attribute) {
-		return &template.Error{Message: "Template error: resource " + id + " does not support attribute type " + attribute + " in Fn::GetAtt"}
+		return &template.Error{Message: "Template error: resource " + id + ": " + unmodelled.AWS("attribute", attribute+" of "+kind.Name)}
 	}
 	return nil
 }
@@ -112,8 +113,8 @@ func (s *Server) supports(t *template.Template, id, attribute string) error {
 // scope is what references other than to resources mean in a stack.
 func (s *Server) scope(st *stack, src source) template.Scope {
 	return template.Scope{
-		AccountID:        s.opts.Account,
-		Region:           s.opts.Region,
+		AccountID:        s.Account,
+		Region:           s.Region,
 		StackID:          st.id,
 		StackName:        st.name,
 		NotificationARNs: src.notificationARNs,

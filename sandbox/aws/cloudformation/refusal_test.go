@@ -21,15 +21,15 @@ func TestRefusedTemplates(t *testing.T) {
 	c := newCloud(t)
 	tests := []struct{ name, body, want string }{
 		{"unknown type", `{"Resources":{"Q":{"Type":"AWS::SNS::Subscription"},"T":{"Type":"AWS::SNS::Topic"}}}`,
-			"ValidationError: Template format error: Unrecognized resource types: [AWS::SNS::Subscription, AWS::SNS::Topic]"},
+			"ValidationError: Template format error: the local AWS does not model the resource types [AWS::SNS::Subscription, AWS::SNS::Topic]"},
 		{"unknown type under a true condition", `{"Conditions":{"C":{"Fn::Equals":["a","a"]}},"Resources":{"Q":{"Type":"AWS::SNS::Topic","Condition":"C"}}}`,
-			"ValidationError: Template format error: Unrecognized resource types: [AWS::SNS::Topic]"},
+			"ValidationError: Template format error: the local AWS does not model the resource types [AWS::SNS::Topic]"},
 		{"unresolved", `{"Resources":{"M":{"Type":"AWS::CDK::Metadata","Properties":{"Analytics":{"Ref":"X"}}}}}`,
 			"ValidationError: Template format error: Unresolved resource dependencies [X] in the Resources block of the template"},
 		{"cycle", `{"Resources":{"A":{"Type":"AWS::CDK::Metadata","DependsOn":"B"},"B":{"Type":"AWS::CDK::Metadata","DependsOn":"A"}}}`,
 			"ValidationError: Circular dependency between resources: [A, B]"},
 		{"attribute", `{"Resources":{"A":{"Type":"AWS::CDK::Metadata"}},"Outputs":{"O":{"Value":{"Fn::GetAtt":["A","Arn"]}}}}`,
-			"ValidationError: Template error: resource A does not support attribute type Arn in Fn::GetAtt"},
+			"ValidationError: Template error: resource A: the local AWS does not model the attribute Arn of AWS::CDK::Metadata"},
 		{"capabilities", roleTemplate(role), "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_NAMED_IAM]"},
 		{"parameter", `{"Parameters":{"P":{"Type":"String"}},"Resources":{"A":{"Type":"AWS::CDK::Metadata"}}}`,
 			"ValidationError: Parameters: [P] must have values"},
@@ -53,8 +53,8 @@ func TestRefusedTemplates(t *testing.T) {
 
 func TestRefusedProperties(t *testing.T) {
 	tests := []struct{ name, properties, want string }{
-		{"extraneous", `{"AssumeRolePolicyDocument": TRUST, "Colour": "red"}`, "#: extraneous key [Colour] is not permitted"},
-		{"nested", `{"AssumeRolePolicyDocument": TRUST, "Policies": [{"PolicyName": "p", "PolicyDocument": {}, "Foo": 1}]}`, "#/Policies/0: extraneous key [Foo] is not permitted"},
+		{"extraneous", `{"AssumeRolePolicyDocument": TRUST, "Colour": "red"}`, "#: the local AWS does not model the property Colour of AWS::IAM::Role"},
+		{"nested", `{"AssumeRolePolicyDocument": TRUST, "Policies": [{"PolicyName": "p", "PolicyDocument": {}, "Foo": 1}]}`, "#/Policies/0: the local AWS does not model the property Foo of AWS::IAM::Role"},
 		{"required", `{"RoleName": "x"}`, "#: required key [AssumeRolePolicyDocument] not found"},
 		{"type", `{"AssumeRolePolicyDocument": TRUST, "MaxSessionDuration": "long"}`, "#/MaxSessionDuration: expected type: Integer, found: String"},
 	}
@@ -70,6 +70,26 @@ func TestRefusedProperties(t *testing.T) {
 				t.Errorf("reason (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// An update that fails by a property which is not modelled leaves the stack as it was.
+func TestRefusedUpdate(t *testing.T) {
+	c := newCloud(t)
+	queue := func(properties string) string {
+		return `{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"q"` + properties + `}}}}`
+	}
+	c.create("app", queue(""))
+	st := c.update("app", queue(`,"RedriveAllowPolicy":{}`))
+	if st.StackStatus != types.StackStatusUpdateRollbackComplete {
+		t.Errorf("got status %s, want UPDATE_ROLLBACK_COMPLETE: %v", st.StackStatus, c.events(*st.StackId, "UPDATE_IN_PROGRESS"))
+	}
+	want := "Properties validation failed for resource Q with message:\n[#: the local AWS does not model the property RedriveAllowPolicy of AWS::SQS::Queue]"
+	if diff := cmp.Diff(want, c.reason("app", "Q", "UPDATE_FAILED")); diff != "" {
+		t.Errorf("reason (-want +got):\n%s", diff)
+	}
+	if st = c.update("app", queue(`,"DelaySeconds":1`)); st.StackStatus != types.StackStatusUpdateComplete {
+		t.Errorf("after it: got status %s, want UPDATE_COMPLETE", st.StackStatus)
 	}
 }
 

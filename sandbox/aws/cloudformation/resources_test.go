@@ -39,8 +39,6 @@ Resources:
       BucketName: !Sub "app-${AWS::AccountId}"
       VersioningConfiguration: {Status: Enabled}
       PublicAccessBlockConfiguration: {BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true}
-      CorsConfiguration: {CorsRules: [{AllowedMethods: [GET], AllowedOrigins: ["*"], MaxAge: 60}]}
-      LoggingConfiguration: {DestinationBucketName: code-bucket, LogFilePrefix: logs/}
       LifecycleConfiguration:
         Rules:
           - {Id: archive, Status: Enabled, Prefix: old/, Transitions: [{StorageClass: GLACIER, TransitionInDays: !Ref Days}]}
@@ -77,14 +75,12 @@ Resources:
   Version:
     Type: AWS::Lambda::Version
     Properties: {FunctionName: !Ref Function, Description: first}
-  Live:
-    Type: AWS::Lambda::Alias
-    Properties: {FunctionName: !Ref Function, Name: live, FunctionVersion: !GetAtt Version.Version, Description: "VALUE"}
   Async:
     Type: AWS::Lambda::EventInvokeConfig
     Properties: {FunctionName: !Ref Function, Qualifier: $LATEST, MaximumRetryAttempts: 0}
 Outputs:
   Function: {Value: !GetAtt Function.Arn}
+  Version: {Value: !GetAtt Version.Version}
   Domain: {Value: !GetAtt Bucket.RegionalDomainName}
   Log: {Value: !GetAtt Log.Arn}
 `
@@ -121,6 +117,7 @@ func TestEveryType(t *testing.T) {
 	}
 	want := map[string]string{
 		"Function": "arn:aws:lambda:eu-central-1:123456789012:function:app",
+		"Version":  "1",
 		"Domain":   "app-123456789012.s3.eu-central-1.amazonaws.com",
 		"Log":      "arn:aws:logs:eu-central-1:123456789012:log-group:/app:*",
 	}
@@ -142,18 +139,6 @@ func TestEveryType(t *testing.T) {
 	}
 	if got := *f.Configuration.MemorySize; got != 256 || f.Configuration.Environment.Variables["SETTING"] != "arn:aws:ssm:*" || f.Tags["team"] != "red" {
 		t.Errorf("got memory %d, variables %v, tags %v", got, f.Configuration.Environment.Variables, f.Tags)
-	}
-	live, err := lambda.NewFromConfig(c.config).GetAlias(c.ctx, &lambda.GetAliasInput{FunctionName: text("app"), Name: text("live")})
-	if err != nil || *live.FunctionVersion != "1" || *live.Description != "arn:aws:ssm:*" {
-		t.Errorf("alias: got %v, %v", live, err)
-	}
-	cors, err := objects.GetBucketCors(c.ctx, &s3.GetBucketCorsInput{Bucket: text("app-123456789012")})
-	if err != nil || len(cors.CORSRules) != 1 || *cors.CORSRules[0].MaxAgeSeconds != 60 {
-		t.Errorf("cors: got %v, %v", cors, err)
-	}
-	logging, err := objects.GetBucketLogging(c.ctx, &s3.GetBucketLoggingInput{Bucket: text("app-123456789012")})
-	if err != nil || *logging.LoggingEnabled.TargetBucket != "code-bucket" {
-		t.Errorf("logging: got %v, %v", logging, err)
 	}
 	lifecycle, err := objects.GetBucketLifecycleConfiguration(c.ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: text("app-123456789012")})
 	if err != nil || len(lifecycle.Rules) != 2 || *lifecycle.Rules[0].Transitions[0].Days != 14 || *lifecycle.Rules[1].NoncurrentVersionExpiration.NewerNoncurrentVersions != 2 {

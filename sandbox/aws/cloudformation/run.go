@@ -196,7 +196,7 @@ func (o *operation) deleteAll(retain []string, rollback bool) {
 	})
 }
 
-// keeps says whether the resource's DeletionPolicy leaves it where it is.
+// keeps reports whether the resource's DeletionPolicy leaves it where it is.
 // rollback is the deletion of what the operation itself has created.
 func (o *operation) keeps(r *stackResource, rollback bool) bool {
 	switch r.deletionPolicy {

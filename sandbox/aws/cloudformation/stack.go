@@ -83,7 +83,7 @@ type event struct {
 // tick is the time of the stack's next event: now, but later than the event
 // before, since clients sort and cut events by their time.
 func (s *Server) tick(st *stack) time.Time {
-	now := s.opts.Now().UTC().Truncate(time.Millisecond)
+	now := s.Now().UTC().Truncate(time.Millisecond)
 	if !now.After(st.lastTick) {
 		now = st.lastTick.Add(time.Millisecond)
 	}
@@ -131,13 +131,13 @@ func (s *Server) arn(st *stack, nameOrID string) string {
 	case strings.HasPrefix(nameOrID, "arn:"):
 		return nameOrID
 	}
-	return "arn:aws:cloudformation:" + s.opts.Region + ":" + s.opts.Account + ":stack/" + nameOrID + "/*"
+	return "arn:aws:cloudformation:" + s.Region + ":" + s.Account + ":stack/" + nameOrID + "/*"
 }
 
 // newStack adds a stack that holds nothing yet.
 func (s *Server) newStack(name string) *stack {
 	st := &stack{
-		id:        "arn:aws:cloudformation:" + s.opts.Region + ":" + s.opts.Account + ":stack/" + name + "/" + s.uuid(),
+		id:        "arn:aws:cloudformation:" + s.Region + ":" + s.Account + ":stack/" + name + "/" + s.UUID(),
 		name:      name,
 		resources: map[string]*stackResource{},
 		imports:   map[string]bool{},
@@ -169,7 +169,7 @@ func (src source) values() map[string]any {
 	return out
 }
 
-// busy says whether an operation runs.
+// busy reports whether an operation runs.
 func (st *stack) busy() bool {
 	return strings.HasSuffix(st.status, "_IN_PROGRESS") && st.status != "REVIEW_IN_PROGRESS"
 }
@@ -178,7 +178,7 @@ const stackType = "AWS::CloudFormation::Stack"
 
 // emit adds an event. Server.mu must be held.
 func (s *Server) emit(st *stack, e event) {
-	e.id, e.time = s.uuid(), s.tick(st)
+	e.id, e.time = s.UUID(), s.tick(st)
 	st.events = append(st.events, e)
 }
 

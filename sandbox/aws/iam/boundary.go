@@ -8,8 +8,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/policy"
 )
 
-// boundaryKey is the condition key with which somebody may be allowed to make
-// roles with a boundary alone; see "Actions, resources, and condition keys for AWS
+// boundaryKey is the condition key that can restrict a right to make roles to roles
+// with a boundary; see "Actions, resources, and condition keys for AWS
 // Identity and Access Management".
 const boundaryKey = "iam:PermissionsBoundary"
 
@@ -45,7 +45,7 @@ func (i *IAM) boundaryPolicies(e *entity) []policy.Named {
 	if e == nil {
 		return nil
 	}
-	now := i.now()
+	now := i.Now()
 	p := e.rights.At(now).boundary
 	if p == nil {
 		return nil
@@ -57,7 +57,7 @@ func (i *IAM) boundaryPolicies(e *entity) []policy.Named {
 	return []policy.Named{named}
 }
 
-// bounded counts whom a policy bounds. The caller holds the lock.
+// bounded counts the entities that a policy bounds. The caller holds the lock.
 func (i *IAM) bounded(arn string) int {
 	n := 0
 	for r := range maps.Values(i.roles) {
@@ -89,7 +89,7 @@ func (i *IAM) putBoundary(k kind) func(*api.Request, *putBoundaryInput) (any, er
 			if err := i.bound(e, in.PermissionsBoundary); err != nil {
 				return nil, err
 			}
-			i.settle(e, i.delay)
+			i.settle(e, i.Delay)
 			return nil, nil
 		})
 	}
@@ -107,7 +107,7 @@ func (i *IAM) deleteBoundary(k kind) func(*api.Request, *deleteBoundaryInput) (a
 				return nil, api.Errorf(http.StatusNotFound, "NoSuchEntity", "The %s with name %s does not have a permissions boundary.", k, e.name)
 			}
 			e.boundary = ""
-			i.settle(e, i.delay)
+			i.settle(e, i.Delay)
 			return nil, nil
 		})
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // TestBoundariesHold sets, shows and takes away the boundary of a role, and lets
-// somebody make roles with that boundary alone.
+// a caller make only roles with that boundary.
 func TestBoundariesHold(t *testing.T) {
 	t.Parallel()
 	s := awstest.Start(t)

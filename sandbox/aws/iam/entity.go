@@ -38,7 +38,7 @@ type entity struct {
 	id       string
 	arn      string
 	created  time.Time
-	tags     []Tag
+	tags     []api.Tag
 	inline   map[string]document
 	boundary string   // ARN of a managed policy, or empty
 	attached []string // ARNs of managed policies, in the order they were attached
@@ -52,7 +52,7 @@ type rights struct {
 	boundary *managedPolicy // or nil
 }
 
-// settle lets what was changed of an entity's policies have its effect in time.
+// settle lets a change of an entity's policies take effect after a delay.
 // The caller holds the lock.
 func (i *IAM) settle(e *entity, delay time.Duration) {
 	var r rights
@@ -65,22 +65,18 @@ func (i *IAM) settle(e *entity, delay time.Duration) {
 		}
 	}
 	r.boundary = i.policies[e.boundary]
-	e.rights.Set(r, i.now(), delay)
+	e.rights.Set(r, i.Now(), delay)
 }
 
-func (i *IAM) newEntity(k kind, name, path, idPrefix string) (entity, error) {
-	id, err := i.text(idAlphabet, entityIDLength)
-	if err != nil {
-		return entity{}, err
-	}
+func (i *IAM) newEntity(k kind, name, path, idPrefix string) entity {
 	return entity{
-		kind: k, name: name, path: path, id: idPrefix + id,
+		kind: k, name: name, path: path, id: idPrefix + i.Text(idAlphabet, entityIDLength),
 		arn:     i.arn(string(k) + path + name),
-		created: i.now().UTC().Truncate(time.Second), inline: map[string]document{},
-	}, nil
+		created: i.Now().UTC().Truncate(time.Second), inline: map[string]document{},
+	}
 }
 
-func (i *IAM) arn(resource string) string { return "arn:aws:iam::" + i.account + ":" + resource }
+func (i *IAM) arn(resource string) string { return "arn:aws:iam::" + i.Account + ":" + resource }
 
 // find returns the entity of that name. The caller holds the lock.
 func (i *IAM) find(k kind, name string) (*entity, error) {
@@ -95,7 +91,7 @@ func (i *IAM) find(k kind, name string) (*entity, error) {
 
 // authorize checks that the caller may do action on the entity of that name.
 // An entity that does not exist stands for one without a path, as it does in
-// AWS, so that nobody learns from the answer what exists.
+// AWS, so that the answer does not reveal what exists.
 func (i *IAM) authorize(r *api.Request, action string, k kind, name string, keys map[string][]string) error {
 	arn := i.arn(string(k) + "/" + name)
 	all := map[string][]string{}
@@ -130,16 +126,16 @@ func authorize(r *api.Request, action, arn, shown string, keys map[string][]stri
 }
 
 // authorizeCreation checks the right to create something, and to tag it.
-func authorizeCreation(r *api.Request, kind, arn, shown, boundary string, tags []Tag) error {
+func authorizeCreation(r *api.Request, kind, arn, shown, boundary string, tags []api.Tag) error {
 	keys := map[string][]string{}
-	maps.Copy(keys, tagKeys(tags))
+	maps.Copy(keys, api.TagKeys(api.TagMap(tags)))
 	if boundary != "" {
 		keys[boundaryKey] = []string{boundary}
 	}
 	if err := authorize(r, "iam:Create"+kind, arn, shown, keys); err != nil || len(tags) == 0 {
 		return err
 	}
-	return r.Authorize("iam:Tag"+kind, arn, tagKeys(tags))
+	return r.Authorize("iam:Tag"+kind, arn, api.TagKeys(api.TagMap(tags)))
 }
 
 // with authorizes a call about an entity, finds it and does the rest under the

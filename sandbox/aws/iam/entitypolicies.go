@@ -71,7 +71,7 @@ func (i *IAM) putPolicy(k kind) func(*api.Request, *putPolicyInput) (any, error)
 				return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "Maximum policy size of %d bytes exceeded for %s %s", limit, k, e.name)
 			}
 			e.inline[in.PolicyName] = d
-			i.settle(e, i.delay)
+			i.settle(e, i.Delay)
 			return nil, nil
 		})
 	}
@@ -125,7 +125,7 @@ func (i *IAM) deleteInlinePolicy(k kind) func(*api.Request, *entityPolicyInput) 
 		return i.withNamed(r, "Delete"+k.title()+"Policy", k, in.RoleName, in.UserName, nil, func(e *entity) (any, error) {
 			_, err := e.inlinePolicy(in.PolicyName)
 			delete(e.inline, in.PolicyName)
-			i.settle(e, i.delay)
+			i.settle(e, i.Delay)
 			return nil, err
 		})
 	}
@@ -152,7 +152,7 @@ func (i *IAM) attach(e *entity, arn string) error {
 		return api.Errorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for PoliciesPer%s: %d", e.kind.title(), maxAttachedPolicies)
 	}
 	e.attached = append(e.attached, arn)
-	i.settle(e, i.delay)
+	i.settle(e, i.Delay)
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (i *IAM) detachPolicy(k kind) func(*api.Request, *entityPolicyInput) (any, 
 				return nil, api.Errorf(http.StatusNotFound, "NoSuchEntity", "Policy %s was not found.", in.PolicyArn)
 			}
 			e.attached = slices.Delete(e.attached, at, at+1)
-			i.settle(e, i.delay)
+			i.settle(e, i.Delay)
 			return nil, nil
 		})
 	}

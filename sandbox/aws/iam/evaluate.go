@@ -40,7 +40,7 @@ func (i *IAM) identityPolicies(e *entity) []policy.Named {
 	if e == nil {
 		return nil
 	}
-	now := i.now()
+	now := i.Now()
 	r := e.rights.At(now)
 	out := slices.Clone(r.inline)
 	for _, p := range r.attached {
@@ -54,13 +54,13 @@ func (i *IAM) identityPolicies(e *entity) []policy.Named {
 // context are the condition keys about the caller and the time; see "AWS global
 // condition context keys".
 func (i *IAM) context(caller api.Principal) map[string][]string {
-	now := i.now().UTC()
+	now := i.Now().UTC()
 	c := map[string][]string{
 		"aws:CurrentTime":           {now.Format(time.RFC3339)},
 		"aws:EpochTime":             {strconv.FormatInt(now.Unix(), 10)},
 		"aws:PrincipalType":         {string(caller.Type)},
 		"aws:PrincipalIsAWSService": {"false"},
-		"aws:ResourceAccount":       {i.account},
+		"aws:ResourceAccount":       {i.Account},
 	}
 	if caller.Type == api.Anonymous {
 		return c

@@ -17,7 +17,7 @@ type managedPolicy struct {
 	name, path, id, arn string
 	description         string
 	created, updated    time.Time
-	tags                []Tag
+	tags                []api.Tag
 	versions            []policyVersion // oldest first
 	defaultVersion      string
 	counter             int // of versions ever made; a number is never used again
@@ -63,7 +63,7 @@ type policyShape struct {
 	Description                   string `xml:",omitempty"`
 	CreateDate                    api.Timestamp
 	UpdateDate                    api.Timestamp
-	Tags                          *api.Members[Tag] `xml:",omitempty"`
+	Tags                          *api.Members[api.Tag] `xml:",omitempty"`
 }
 
 func (i *IAM) policyShape(p *managedPolicy) policyShape {
@@ -130,7 +130,7 @@ type createPolicyInput struct {
 	PolicyDocument string
 	Path           string
 	Description    string
-	Tags           []Tag
+	Tags           []api.Tag
 }
 
 type policyOutput struct{ Policy policyShape }
@@ -151,16 +151,15 @@ func (i *IAM) createPolicy(r *api.Request, in *createPolicyInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := i.text(idAlphabet, entityIDLength)
-	if err != nil {
-		return nil, err
+	now := i.Now().UTC().Truncate(time.Second)
+	p := &managedPolicy{
+		name: in.PolicyName, path: path, id: "ANPA" + i.Text(idAlphabet, entityIDLength), arn: arn, description: in.Description,
+		created: now, updated: now,
 	}
-	now := i.now().UTC().Truncate(time.Second)
-	p := &managedPolicy{name: in.PolicyName, path: path, id: "ANPA" + id, arn: arn, description: in.Description, created: now, updated: now}
 	if p.tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
-	p.setDefault(p.add(d, now), now, i.delay)
+	p.setDefault(p.add(d, now), now, i.Delay)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for other, existing := range i.policies {
@@ -201,89 +200,4 @@ func (i *IAM) deletePolicy(r *api.Request, in *policyArnInput) (any, error) {
 		delete(i.policies, p.arn)
 		return nil, nil
 	})
-}
-
-type listPoliciesInput struct {
-	Scope        string
-	OnlyAttached bool
-	PathPrefix   string
-	Marker       string
-	MaxItems     *int
-}
-
-func (i *IAM) listPolicies(r *api.Request, in *listPoliciesInput) (any, error) {
-	path := cmpPath(in.PathPrefix)
-	if err := authorize(r, "iam:ListPolicies", i.arn("policy"+path), "policy path "+path, nil); err != nil {
-		return nil, err
-	}
-	switch in.Scope {
-	case "", "All", "AWS", "Local":
-	default:
-		return nil, api.Invalid(in.Scope, "scope", "Member must satisfy enum value set: [All, AWS, Local]")
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	var shapes []policyShape
-	for _, arn := range slices.Sorted(maps.Keys(i.policies)) {
-		p, aws := i.policies[arn], strings.HasPrefix(arn, awsPolicyPrefix)
-		if in.Scope == "AWS" && !aws || in.Scope == "Local" && aws || !strings.HasPrefix(p.path, in.PathPrefix) {
-			continue
-		}
-		if s := i.policyShape(p); !in.OnlyAttached || s.AttachmentCount > 0 {
-			s.Tags, s.Description = nil, ""
-			shapes = append(shapes, s)
-		}
-	}
-	shapes, next, err := page(shapes, in.Marker, in.MaxItems)
-	return struct {
-		Policies api.Members[policyShape]
-		pageOutput
-	}{api.MembersOf(shapes...), next}, err
-}
-
-type listEntitiesInput struct {
-	PolicyArn    string
-	EntityFilter string
-	PathPrefix   string
-	Marker       string
-	MaxItems     *int
-}
-
-type policyRoleShape struct {
-	RoleName string
-	RoleID   string `xml:"RoleId"`
-}
-
-type policyUserShape struct {
-	UserName string
-	UserID   string `xml:"UserId"`
-}
-
-func (i *IAM) listEntitiesForPolicy(r *api.Request, in *listEntitiesInput) (any, error) {
-	if err := authorize(r, "iam:ListEntitiesForPolicy", in.PolicyArn, "policy "+in.PolicyArn, nil); err != nil {
-		return nil, err
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	if _, err := i.findPolicy(in.PolicyArn); err != nil {
-		return nil, err
-	}
-	var out struct {
-		PolicyGroups api.Members[struct{}]
-		PolicyUsers  api.Members[policyUserShape]
-		PolicyRoles  api.Members[policyRoleShape]
-		pageOutput
-	}
-	carriers, next, err := page(i.carriers(in.PolicyArn), in.Marker, in.MaxItems)
-	out.pageOutput = next
-	for _, e := range carriers {
-		switch {
-		case !strings.HasPrefix(e.path, in.PathPrefix):
-		case e.kind == kindRole && (in.EntityFilter == "" || in.EntityFilter == "Role"):
-			out.PolicyRoles.Items = append(out.PolicyRoles.Items, policyRoleShape{e.name, e.id})
-		case e.kind == kindUser && (in.EntityFilter == "" || in.EntityFilter == "User"):
-			out.PolicyUsers.Items = append(out.PolicyUsers.Items, policyUserShape{e.name, e.id})
-		}
-	}
-	return out, err
 }

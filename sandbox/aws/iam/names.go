@@ -62,15 +62,9 @@ func checkPath(path string) (string, error) {
 	return path, nil
 }
 
-// Tag is a tag of a role, user or policy.
-type Tag struct {
-	Key   string
-	Value string
-}
-
 // mergeTags sets tags in old and checks their rules.
-func mergeTags(old, tags []Tag) ([]Tag, error) {
-	out := append([]Tag(nil), old...)
+func mergeTags(old, tags []api.Tag) ([]api.Tag, error) {
+	out := append([]api.Tag(nil), old...)
 	seen := map[string]bool{}
 	for _, t := range tags {
 		switch {
@@ -92,8 +86,8 @@ func mergeTags(old, tags []Tag) ([]Tag, error) {
 	return out, nil
 }
 
-func removeTags(tags []Tag, keys []string) []Tag {
-	var out []Tag
+func removeTags(tags []api.Tag, keys []string) []api.Tag {
+	var out []api.Tag
 	for _, t := range tags {
 		keep := true
 		for _, k := range keys {
@@ -106,44 +100,22 @@ func removeTags(tags []Tag, keys []string) []Tag {
 	return out
 }
 
-// tagKeys is the condition context of a request that sets tags.
-func tagKeys(tags []Tag) map[string][]string {
-	if len(tags) == 0 {
-		return nil
-	}
-	keys := map[string][]string{}
-	for _, t := range tags {
-		keys["aws:RequestTag/"+t.Key] = []string{t.Value}
-		keys["aws:TagKeys"] = append(keys["aws:TagKeys"], t.Key)
-	}
-	return keys
-}
-
-// pageOutput tells where the next page begins.
+// pageOutput is where the next page begins.
 type pageOutput struct {
 	IsTruncated bool
 	Marker      string `xml:",omitempty" json:",omitempty"`
 }
 
-// page cuts one page out of items; a marker is the index of its first item.
+// page cuts one page out of items.
 func page[T any](items []T, marker string, maxItems *int) ([]T, pageOutput, error) {
-	size, from := defaultPage, 0
-	if maxItems != nil {
-		if size = *maxItems; size < 1 || size > maxPage {
-			return nil, pageOutput{}, api.Invalid(size, "maxItems", "Member must have value between 1 and "+strconv.Itoa(maxPage))
-		}
-	}
-	if marker != "" {
-		n, err := strconv.Atoi(marker)
-		if err != nil || n < 0 || n > len(items) {
-			return nil, pageOutput{}, api.Errorf(http.StatusBadRequest, "ValidationError", "Invalid Marker.")
-		}
-		from = n
-	}
-	if end := from + size; end < len(items) {
-		return items[from:end], pageOutput{IsTruncated: true, Marker: strconv.Itoa(end)}, nil
-	}
-	return items[from:], pageOutput{}, nil
+	items, next, err := api.Page(api.Pages{
+		Size: defaultPage, Most: maxPage,
+		BadSize: func(n int) error {
+			return api.Invalid(n, "maxItems", "Member must have value between 1 and "+strconv.Itoa(maxPage))
+		},
+		BadToken: func() error { return api.Errorf(http.StatusBadRequest, "ValidationError", "Invalid Marker.") },
+	}, items, maxItems, marker)
+	return items, pageOutput{IsTruncated: next != "", Marker: next}, err
 }
 
 // encodeDocument is how IAM shows a policy document: percent-encoded.

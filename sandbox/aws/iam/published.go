@@ -148,13 +148,9 @@ func (i *IAM) publish() error {
 		if err != nil {
 			return fmt.Errorf("reading the published policy %s: %w", p.name, err)
 		}
-		id, err := i.text(idAlphabet, entityIDLength)
-		if err != nil {
-			return fmt.Errorf("making the id of policy %s: %w", p.name, err)
-		}
 		at := strings.LastIndex(p.name, "/") + 1
 		m := &managedPolicy{
-			name: p.name[at:], path: "/" + p.name[:at], id: "ANPA" + id, arn: awsPolicyPrefix + p.name,
+			name: p.name[at:], path: "/" + p.name[:at], id: "ANPA" + i.Text(idAlphabet, entityIDLength), arn: awsPolicyPrefix + p.name,
 			created: since, updated: since, counter: p.version - 1,
 		}
 		m.setDefault(m.add(document{text: p.document, parsed: parsed}, since), since, 0)

@@ -29,8 +29,8 @@ type roleShape struct {
 	AssumeRolePolicyDocument string
 	Description              string `xml:",omitempty"`
 	MaxSessionDuration       int
-	PermissionsBoundary      *boundaryShape    `xml:",omitempty"`
-	Tags                     *api.Members[Tag] `xml:",omitempty"`
+	PermissionsBoundary      *boundaryShape        `xml:",omitempty"`
+	Tags                     *api.Members[api.Tag] `xml:",omitempty"`
 }
 
 func (r *role) shape(tags bool) roleShape {
@@ -53,7 +53,7 @@ type createRoleInput struct {
 	Description              string
 	MaxSessionDuration       *int
 	PermissionsBoundary      string
-	Tags                     []Tag
+	Tags                     []api.Tag
 }
 
 type roleOutput struct{ Role roleShape }
@@ -70,10 +70,7 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 	if err := authorizeCreation(r, "Role", arn, arn, in.PermissionsBoundary, in.Tags); err != nil {
 		return nil, err
 	}
-	created := &role{description: in.Description, maxSession: minSessionDuration}
-	if created.entity, err = i.newEntity(kindRole, in.RoleName, path, "AROA"); err != nil {
-		return nil, err
-	}
+	created := &role{entity: i.newEntity(kindRole, in.RoleName, path, "AROA"), description: in.Description, maxSession: minSessionDuration}
 	if created.tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
@@ -88,7 +85,7 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 	if created.trust, err = i.parseTrust(in.AssumeRolePolicyDocument); err != nil {
 		return nil, err
 	}
-	created.inEffect.Set(created.trust.parsed, i.now(), i.delay)
+	created.inEffect.Set(created.trust.parsed, i.Now(), i.Delay)
 	for name := range i.roles {
 		if strings.EqualFold(name, in.RoleName) {
 			return nil, api.Errorf(http.StatusConflict, "EntityAlreadyExists", "Role with name %s already exists.", in.RoleName)
@@ -139,7 +136,7 @@ func (i *IAM) parseTrust(text string) (document, error) {
 	return d, nil
 }
 
-// exists says whether a principal of this account exists; those of other
+// exists reports whether a principal of this account exists; those of other
 // accounts are taken on trust, and sessions exist by being assumed.
 func (i *IAM) exists(arn string) bool {
 	resource, ours := strings.CutPrefix(arn, i.arn(""))
@@ -159,7 +156,7 @@ func (i *IAM) exists(arn string) bool {
 	return false
 }
 
-// PrincipalExists says whether a policy may name the ARN as a principal.
+// PrincipalExists reports whether a policy may name the ARN as a principal.
 func (i *IAM) PrincipalExists(arn string) bool {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
@@ -216,7 +213,7 @@ func (i *IAM) deleteRole(r *api.Request, in *roleNameInput) (any, error) {
 	})
 }
 
-// deletable says whether nothing hangs on the entity any more.
+// deletable reports whether nothing hangs on the entity any more.
 func (e *entity) deletable() error {
 	if len(e.attached) > 0 {
 		return api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must detach all policies first.")
@@ -244,20 +241,6 @@ func (i *IAM) updateRole(r *api.Request, in *updateRoleInput) (any, error) {
 	})
 }
 
-type updateRoleDescriptionInput struct {
-	RoleName    string
-	Description string
-}
-
-func (i *IAM) updateRoleDescription(r *api.Request, in *updateRoleDescriptionInput) (any, error) {
-	return i.withRole(r, "UpdateRoleDescription", in.RoleName, func(found *role) (any, error) {
-		if err := found.settings(in.Description, nil); err != nil {
-			return nil, err
-		}
-		return roleOutput{found.shape(true)}, nil
-	})
-}
-
 type trustInput struct {
 	RoleName       string
 	PolicyDocument string
@@ -268,7 +251,7 @@ func (i *IAM) updateAssumeRolePolicy(r *api.Request, in *trustInput) (any, error
 		trust, err := i.parseTrust(in.PolicyDocument)
 		if err == nil {
 			found.trust = trust
-			found.inEffect.Set(trust.parsed, i.now(), i.delay)
+			found.inEffect.Set(trust.parsed, i.Now(), i.Delay)
 		}
 		return nil, err
 	})

@@ -4,11 +4,11 @@ import "github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 
 type tagRoleInput struct {
 	RoleName string
-	Tags     []Tag
+	Tags     []api.Tag
 }
 
 func (i *IAM) tagRole(r *api.Request, in *tagRoleInput) (any, error) {
-	return i.with(r, "TagRole", kindRole, in.RoleName, tagKeys(in.Tags), func(e *entity) (any, error) {
+	return i.with(r, "TagRole", kindRole, in.RoleName, api.TagKeys(api.TagMap(in.Tags)), func(e *entity) (any, error) {
 		tags, err := mergeTags(e.tags, in.Tags)
 		if err == nil {
 			e.tags = tags
@@ -39,7 +39,7 @@ func (i *IAM) listRoleTags(r *api.Request, in *rolePageInput) (any, error) {
 	return i.withRole(r, "ListRoleTags", in.RoleName, func(found *role) (any, error) {
 		tags, next, err := page(found.tags, in.Marker, in.MaxItems)
 		return struct {
-			Tags api.Members[Tag]
+			Tags api.Members[api.Tag]
 			pageOutput
 		}{api.MembersOf(tags...), next}, err
 	})

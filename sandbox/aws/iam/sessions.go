@@ -25,27 +25,18 @@ type accessKey struct {
 
 // newKey stores k with a fresh id and secret; with a duration it is temporary.
 // The caller holds the lock.
-func (i *IAM) newKey(k accessKey, d time.Duration) (api.Credentials, error) {
+func (i *IAM) newKey(k accessKey, d time.Duration) api.Credentials {
 	prefix := "AKIA"
-	k.issued = i.now().UTC().Truncate(time.Second)
+	k.issued = i.Now().UTC().Truncate(time.Second)
 	if d > 0 {
 		prefix = "ASIA"
-		token, err := i.text(secretAlphabet, tokenLength)
-		if err != nil {
-			return api.Credentials{}, err
-		}
-		k.key.SessionToken = "IQoJb3JpZ2luX2Vj" + token // how real ones begin
+		k.key.SessionToken = "IQoJb3JpZ2luX2Vj" + i.Text(secretAlphabet, tokenLength) // how real ones begin
 		k.key.Expiration = k.issued.Add(d)
 	}
-	id, err := i.text(idAlphabet, accessKeyIDLength)
-	if err != nil {
-		return api.Credentials{}, err
-	}
-	if k.key.Secret, err = i.text(secretAlphabet, secretLength); err != nil {
-		return api.Credentials{}, err
-	}
-	i.keys[prefix+id] = &k
-	return api.Credentials{AccessKeyID: prefix + id, SecretAccessKey: k.key.Secret, SessionToken: k.key.SessionToken, Expiration: k.key.Expiration}, nil
+	id := prefix + i.Text(idAlphabet, accessKeyIDLength)
+	k.key.Secret = i.Text(secretAlphabet, secretLength)
+	i.keys[id] = &k
+	return api.Credentials{AccessKeyID: id, SecretAccessKey: k.key.Secret, SessionToken: k.key.SessionToken, Expiration: k.key.Expiration}
 }
 
 // Key finds the key of an access key id. A session ends with its role or user.
@@ -70,7 +61,7 @@ func (i *IAM) carrier(k *accessKey) *entity {
 	return nil
 }
 
-// Principal tells who a key belongs to.
+// Principal is the owner of a key.
 func (i *IAM) Principal(accessKeyID string) (api.Principal, bool) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
@@ -82,10 +73,10 @@ func (i *IAM) Principal(accessKeyID string) (api.Principal, bool) {
 	if e == nil {
 		return api.Principal{}, false
 	}
-	p := api.Principal{Type: api.User, Account: i.account, ARN: e.arn, UserID: e.id, AccessKeyID: accessKeyID}
+	p := api.Principal{Type: api.User, Account: i.Account, ARN: e.arn, UserID: e.id, AccessKeyID: accessKeyID}
 	if e.kind == kindRole {
 		p.Type, p.RoleARN = api.AssumedRole, e.arn
-		p.ARN = SessionARN(i.account, e.name, k.session)
+		p.ARN = SessionARN(i.Account, e.name, k.session)
 		p.UserID = e.id + ":" + k.session
 	}
 	return p, true
@@ -102,7 +93,7 @@ type Role struct {
 	ARN        string
 	ID         string
 	MaxSession time.Duration
-	Trust      []policy.Named // none while the role is so new that nobody knows it
+	Trust      []policy.Named // none while the role has not taken effect
 }
 
 // Role finds a role by its ARN.
@@ -114,7 +105,7 @@ func (i *IAM) Role(arn string) (Role, bool) {
 		return Role{}, false
 	}
 	out := Role{Name: r.name, ARN: r.arn, ID: r.id, MaxSession: time.Duration(r.maxSession) * time.Second}
-	if d := r.inEffect.At(i.now()); d != nil {
+	if d := r.inEffect.At(i.Now()); d != nil {
 		out.Trust = []policy.Named{{Name: r.name + " (trust)", Document: d}}
 	}
 	return out, true
@@ -125,7 +116,7 @@ func (i *IAM) Role(arn string) (Role, bool) {
 func (i *IAM) OpenSession(role Role, session string, d time.Duration, policies []policy.Named) (api.Credentials, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.newKey(accessKey{role: role.Name, roleID: role.ID, session: session, policies: policies}, d)
+	return i.newKey(accessKey{role: role.Name, roleID: role.ID, session: session, policies: policies}, d), nil
 }
 
 // ManagedPolicy returns the document in effect of a managed policy.
@@ -136,7 +127,7 @@ func (i *IAM) ManagedPolicy(arn string) (policy.Named, bool) {
 	if !ok {
 		return policy.Named{}, false
 	}
-	d := p.inEffect.At(i.now())
+	d := p.inEffect.At(i.Now())
 	return policy.Named{Name: p.name, ARN: arn, Document: d}, d != nil
 }
 
@@ -149,18 +140,18 @@ func (i *IAM) ServiceRole(roleARN, service, session string, d time.Duration) (ap
 	decision := policy.Evaluate(policy.Request{
 		Caller: policy.Caller{Service: service}, Action: "sts:AssumeRole", Resource: roleARN,
 		Context: map[string][]string{
-			"aws:PrincipalServiceName": {service}, "aws:PrincipalIsAWSService": {"true"}, "aws:SourceAccount": {i.account},
-			"sts:RoleSessionName": {session}, "aws:CurrentTime": {i.now().UTC().Format(time.RFC3339)},
+			"aws:PrincipalServiceName": {service}, "aws:PrincipalIsAWSService": {"true"}, "aws:SourceAccount": {i.Account},
+			"sts:RoleSessionName": {session}, "aws:CurrentTime": {i.Now().UTC().Format(time.RFC3339)},
 		},
 	}, policy.Set{Resource: role.Trust, Trust: true})
 	entry := journal.Entry{
-		Time: i.now(), Cloud: "aws", Service: "sts", Operation: "AssumeRole", Principal: service, Status: http.StatusOK, RequestID: rand.Text(),
+		Time: i.Now(), Cloud: "aws", Service: "sts", Operation: "AssumeRole", Principal: service, Status: http.StatusOK, RequestID: rand.Text(),
 		Decisions: []journal.Decision{{Action: "sts:AssumeRole", Resource: roleARN, Allowed: decision.Allowed, Reason: decision.Reason()}},
 	}
 	if !decision.Allowed {
 		entry.Status, entry.Code = http.StatusForbidden, "AccessDenied"
 	}
-	i.journal.Record(entry)
+	i.Journal.Record(entry)
 	if !decision.Allowed {
 		return api.Credentials{}, api.Errorf(http.StatusForbidden, "AccessDenied", "%s is not authorized to perform: sts:AssumeRole on resource: %s", service, roleARN)
 	}
@@ -175,5 +166,5 @@ func (i *IAM) Forward(caller api.Principal, d time.Duration) (api.Credentials, e
 	if !ok || i.carrier(k) == nil {
 		return api.Credentials{}, api.Errorf(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	}
-	return i.newKey(accessKey{user: k.user, role: k.role, roleID: k.roleID, session: k.session, policies: k.policies}, d)
+	return i.newKey(accessKey{user: k.user, role: k.role, roleID: k.roleID, session: k.session, policies: k.policies}, d), nil
 }

@@ -31,8 +31,6 @@ type principalSimulation struct {
 	simulation
 }
 
-type customSimulation struct{ simulation }
-
 type evaluationShape struct {
 	EvalActionName       string
 	EvalResourceName     string
@@ -55,7 +53,7 @@ func (i *IAM) simulatePrincipalPolicy(r *api.Request, in *principalSimulation) (
 	i.mu.RLock()
 	e := i.byARN(in.PolicySourceArn)
 	var own, boundary []policy.Named
-	caller := api.Principal{Type: api.User, Account: i.account, ARN: in.PolicySourceArn}
+	caller := api.Principal{Type: api.User, Account: i.Account, ARN: in.PolicySourceArn}
 	if e != nil {
 		own, boundary, caller.UserID = i.identityPolicies(e), i.boundaryPolicies(e), e.id
 		if e.kind == kindRole {
@@ -71,17 +69,6 @@ func (i *IAM) simulatePrincipalPolicy(r *api.Request, in *principalSimulation) (
 		context["aws:username"] = []string{e.name}
 	}
 	return in.run(policyCaller(caller), policy.Set{Identity: own, Boundary: boundary}, context)
-}
-
-// simulateCustomPolicy decides by the policies of the request alone.
-func (i *IAM) simulateCustomPolicy(r *api.Request, in *customSimulation) (any, error) {
-	if err := r.Authorize("iam:SimulateCustomPolicy", "*", nil); err != nil {
-		return nil, err
-	}
-	if len(in.PolicyInputList) == 0 {
-		return nil, api.Invalid("null", "policyInputList", "Member must not be null")
-	}
-	return in.run(policy.Caller{Account: i.account, ARNs: []string{i.arn("root")}}, policy.Set{}, map[string][]string{})
 }
 
 // byARN finds a user or role. The caller holds the lock.
@@ -146,7 +133,7 @@ func (in *simulation) run(caller policy.Caller, set policy.Set, context map[stri
 	}{api.MembersOf(shapes...), next}, err
 }
 
-// missingKeys are the condition keys that the policies ask for in vain.
+// missingKeys are the condition keys that the policies use and the context lacks.
 func missingKeys(set policy.Set, context map[string][]string) []string {
 	var out []string
 	for _, p := range slices.Concat(set.Identity, set.Resource) {

@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,8 +17,8 @@ type userShape struct {
 	ARN        string `xml:"Arn"`
 	CreateDate api.Timestamp
 
-	PermissionsBoundary *boundaryShape    `xml:",omitempty"`
-	Tags                *api.Members[Tag] `xml:",omitempty"`
+	PermissionsBoundary *boundaryShape        `xml:",omitempty"`
+	Tags                *api.Members[api.Tag] `xml:",omitempty"`
 }
 
 func (u *user) shape() userShape {
@@ -35,7 +34,7 @@ func (u *user) shape() userShape {
 type createUserInput struct {
 	UserName string
 	Path     string
-	Tags     []Tag
+	Tags     []api.Tag
 
 	PermissionsBoundary string
 }
@@ -54,10 +53,7 @@ func (i *IAM) createUser(r *api.Request, in *createUserInput) (any, error) {
 	if err := authorizeCreation(r, "User", arn, arn, in.PermissionsBoundary, in.Tags); err != nil {
 		return nil, err
 	}
-	created := &user{}
-	if created.entity, err = i.newEntity(kindUser, in.UserName, path, "AIDA"); err != nil {
-		return nil, err
-	}
+	created := &user{i.newEntity(kindUser, in.UserName, path, "AIDA")}
 	if created.tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
@@ -106,40 +102,6 @@ func (i *IAM) getUser(r *api.Request, in *userNameInput) (any, error) {
 	})
 }
 
-func (i *IAM) listUsers(r *api.Request, in *listInput) (any, error) {
-	if err := r.Authorize("iam:ListUsers", i.arn("user"+cmpPath(in.PathPrefix)), nil); err != nil {
-		return nil, err
-	}
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	var shapes []userShape
-	for _, name := range slices.Sorted(maps.Keys(i.users)) {
-		if strings.HasPrefix(i.users[name].path, in.PathPrefix) {
-			s := i.users[name].shape()
-			s.Tags = nil
-			shapes = append(shapes, s)
-		}
-	}
-	shapes, next, err := page(shapes, in.Marker, in.MaxItems)
-	return struct {
-		Users api.Members[userShape]
-		pageOutput
-	}{api.MembersOf(shapes...), next}, err
-}
-
-func (i *IAM) deleteUser(r *api.Request, in *userNameInput) (any, error) {
-	return i.with(r, "DeleteUser", kindUser, in.UserName, nil, func(e *entity) (any, error) {
-		if err := e.deletable(); err != nil {
-			return nil, err
-		}
-		if len(i.accessKeys(in.UserName)) > 0 {
-			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must delete access keys first.")
-		}
-		delete(i.users, in.UserName)
-		return nil, nil
-	})
-}
-
 // accessKeys returns the ids of a user's long-lived keys. The caller holds the lock.
 func (i *IAM) accessKeys(name string) []string {
 	var ids []string
@@ -165,34 +127,11 @@ func (i *IAM) createAccessKey(r *api.Request, in *userNameInput) (any, error) {
 		if len(i.accessKeys(found.name)) >= maxAccessKeys {
 			return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d", maxAccessKeys)
 		}
-		c, err := i.newKey(accessKey{user: found.name}, 0)
-		if err != nil {
-			return nil, err
-		}
+		c := i.newKey(accessKey{user: found.name}, 0)
 		return struct{ AccessKey accessKeyShape }{accessKeyShape{
 			UserName: found.name, AccessKeyID: c.AccessKeyID, Status: "Active", SecretAccessKey: c.SecretAccessKey,
 			CreateDate: api.Timestamp(i.keys[c.AccessKeyID].issued),
 		}}, nil
-	})
-}
-
-type userPageInput struct {
-	UserName string
-	Marker   string
-	MaxItems *int
-}
-
-func (i *IAM) listAccessKeys(r *api.Request, in *userPageInput) (any, error) {
-	return i.withSelf(r, "ListAccessKeys", in.UserName, func(found *user) (any, error) {
-		var shapes []accessKeyShape
-		for _, id := range i.accessKeys(found.name) {
-			shapes = append(shapes, accessKeyShape{UserName: found.name, AccessKeyID: id, Status: "Active", CreateDate: api.Timestamp(i.keys[id].issued)})
-		}
-		shapes, next, err := page(shapes, in.Marker, in.MaxItems)
-		return struct {
-			AccessKeyMetadata api.Members[accessKeyShape]
-			pageOutput
-		}{api.MembersOf(shapes...), next}, err
 	})
 }
 
@@ -213,11 +152,8 @@ func (i *IAM) deleteAccessKey(r *api.Request, in *deleteAccessKeyInput) (any, er
 
 // CreateAdministrator makes a user with AdministratorAccess and a key for it,
 // without a caller: it is how the cloud gets its first one.
-func (i *IAM) CreateAdministrator(name string) (api.Credentials, error) {
-	e, err := i.newEntity(kindUser, name, "/", "AIDA")
-	if err != nil {
-		return api.Credentials{}, err
-	}
+func (i *IAM) CreateAdministrator(name string) api.Credentials {
+	e := i.newEntity(kindUser, name, "/", "AIDA")
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e.attached = []string{AdministratorAccess}

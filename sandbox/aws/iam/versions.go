@@ -40,11 +40,11 @@ func (i *IAM) createPolicyVersion(r *api.Request, in *createVersionInput) (any, 
 		if len(p.versions) >= maxPolicyVersions {
 			return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.", maxPolicyVersions)
 		}
-		now := i.now().UTC().Truncate(time.Second)
+		now := i.Now().UTC().Truncate(time.Second)
 		v := p.add(d, now)
 		if in.SetAsDefault {
 			p.updated = now
-			p.setDefault(v, i.now(), i.delay)
+			p.setDefault(v, i.Now(), i.Delay)
 		}
 		return versionOutput{p.shape(v, false)}, nil
 	})
@@ -53,16 +53,6 @@ func (i *IAM) createPolicyVersion(r *api.Request, in *createVersionInput) (any, 
 type versionInput struct {
 	PolicyArn string
 	VersionID string `param:"VersionId"`
-}
-
-func (i *IAM) getPolicyVersion(r *api.Request, in *versionInput) (any, error) {
-	return i.withPolicy(r, "GetPolicyVersion", in.PolicyArn, i.findPolicy, func(p *managedPolicy) (any, error) {
-		v, err := p.version(in.VersionID)
-		if err != nil {
-			return nil, err
-		}
-		return versionOutput{p.shape(v, true)}, nil
-	})
 }
 
 func (i *IAM) deletePolicyVersion(r *api.Request, in *versionInput) (any, error) {
@@ -74,18 +64,6 @@ func (i *IAM) deletePolicyVersion(r *api.Request, in *versionInput) (any, error)
 			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete the default version of a policy.")
 		}
 		p.versions = slices.DeleteFunc(p.versions, func(v policyVersion) bool { return v.id == in.VersionID })
-		return nil, nil
-	})
-}
-
-func (i *IAM) setDefaultPolicyVersion(r *api.Request, in *versionInput) (any, error) {
-	return i.withPolicy(r, "SetDefaultPolicyVersion", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
-		v, err := p.version(in.VersionID)
-		if err != nil {
-			return nil, err
-		}
-		p.updated = i.now().UTC().Truncate(time.Second)
-		p.setDefault(v, i.now(), i.delay)
 		return nil, nil
 	})
 }

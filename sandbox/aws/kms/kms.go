@@ -1,19 +1,16 @@
 // Package kms models the keys of AWS KMS as far as services encrypt with them:
 // symmetric keys with their policies and tags, enabled, disabled and scheduled for
-// deletion, and the decision whether somebody may use a key through a service, by
+// deletion, and the decision whether a caller may use a key through a service, by
 // the key's policy and the caller's.
 //
-// It encrypts nothing: what S3 stores is not secret from who runs the sandbox. It
-// does not model the use of keys by clients themselves (Encrypt, Decrypt,
+// It encrypts nothing: what S3 stores is readable by anyone who runs the sandbox.
+// It does not model the use of keys by clients themselves (Encrypt, Decrypt,
 // GenerateDataKey), aliases, grants, other kinds of keys, keys of AWS services,
 // rotation, and other accounts; their parameters are refused by name.
 package kms
 
 import (
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,18 +22,9 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/policy"
 )
 
-// Options are what KMS needs to know of its cloud.
-type Options struct {
-	Account string
-	Region  string
-	Now     func() time.Time // nil is time.Now
-	Random  io.Reader        // nil is crypto/rand
-}
-
 // KMS is the service. Make it with New.
 type KMS struct {
-	options  Options
-	protocol api.JSONProtocol
+	api.Options
 
 	mu   sync.RWMutex
 	keys map[string]*key
@@ -64,34 +52,24 @@ func (k *key) state() string {
 }
 
 // New returns a KMS without keys.
-func New(o Options) *KMS {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
-	s := &KMS{options: o, keys: map[string]*key{}}
-	s.protocol = api.JSONProtocol{Prefix: "TrentService", Operations: map[string]api.Operation{
-		"CreateKey":           api.JSONOperation(s.createKey),
-		"DescribeKey":         api.JSONOperation(s.describeKey),
-		"ListKeys":            api.JSONOperation(s.listKeys),
-		"GetKeyPolicy":        api.JSONOperation(s.getKeyPolicy),
-		"PutKeyPolicy":        api.JSONOperation(s.putKeyPolicy),
-		"EnableKey":           api.JSONOperation(s.switchKey("EnableKey", false)),
-		"DisableKey":          api.JSONOperation(s.switchKey("DisableKey", true)),
-		"ScheduleKeyDeletion": api.JSONOperation(s.scheduleDeletion),
-		"ListResourceTags":    api.JSONOperation(s.listTags),
+func New(o api.Options) *KMS { return &KMS{Options: o.WithDefaults(), keys: map[string]*key{}} }
+
+// Service declares the KMS API.
+func (s *KMS) Service() api.Service {
+	return api.Service{Protocol: api.JSON{Target: "TrentService"}, Operations: map[string]api.Operation{
+		"CreateKey":           api.Do(s.createKey),
+		"DescribeKey":         api.Do(s.describeKey),
+		"ListKeys":            api.Do(s.listKeys),
+		"GetKeyPolicy":        api.Do(s.getKeyPolicy),
+		"PutKeyPolicy":        api.Do(s.putKeyPolicy),
+		"EnableKey":           api.Do(s.switchKey("EnableKey", false)),
+		"DisableKey":          api.Do(s.switchKey("DisableKey", true)),
+		"ScheduleKeyDeletion": api.Do(s.scheduleDeletion),
+		"ListResourceTags":    api.Do(s.listTags),
 	}}
-	return s
 }
 
-// ServeAWS answers the KMS API.
-func (s *KMS) ServeAWS(w http.ResponseWriter, r *api.Request) { s.protocol.ServeAWS(w, r) }
-
-func (s *KMS) arn(id string) string {
-	return "arn:aws:kms:" + s.options.Region + ":" + s.options.Account + ":key/" + id
-}
+func (s *KMS) arn(id string) string { return s.ARN("kms", "key/"+id) }
 
 // evaluate decides by the key's policy, without whose leave the caller's own do
 // not count: AWS KMS Developer Guide, "Key policies in AWS KMS".
@@ -116,8 +94,8 @@ func (s *KMS) find(ref string) (*key, error) {
 	return nil, api.Errorf(http.StatusBadRequest, "NotFoundException", "Key '%s' does not exist", ref)
 }
 
-// with finds a key and does something with it for who may. Whether a key exists is
-// told to everybody who may ask, as its policy decides about the rest.
+// with finds a key and does something with it for a caller with the right to. Every
+// caller learns whether a key exists; the key's policy decides about the rest.
 func (s *KMS) with(r *api.Request, action, ref string, do func(*key) (any, error)) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +112,7 @@ func (s *KMS) with(r *api.Request, action, ref string, do func(*key) (any, error
 // defaultPolicy is that of a key which is made without one: "Default key policy".
 func (s *KMS) defaultPolicy() string {
 	return `{"Version":"2012-10-17","Id":"key-default-1","Statement":[{"Sid":"Enable IAM User Permissions","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` +
-		s.options.Account + `:root"},"Action":"kms:*","Resource":"*"}]}`
+		s.Account + `:root"},"Action":"kms:*","Resource":"*"}]}`
 }
 
 // setPolicy gives a key a policy under which the caller may go on changing it,
@@ -180,11 +158,8 @@ func (s *KMS) createKey(r *api.Request, in *createInput) (any, error) {
 			return nil, api.NotModelled(m.name + " " + m.value)
 		}
 	}
-	id, err := s.uuid()
-	if err != nil {
-		return nil, err
-	}
-	k := &key{id: id, description: in.Description, created: s.options.Now(), tags: map[string]string{}}
+	id := s.UUID()
+	k := &key{id: id, description: in.Description, created: s.Now(), tags: map[string]string{}}
 	for _, t := range in.Tags {
 		k.tags[t.TagKey] = t.TagValue
 	}
@@ -217,7 +192,7 @@ type keyMetadata struct {
 
 func (s *KMS) metadata(k *key) keyMetadata {
 	m := keyMetadata{
-		AWSAccountID: s.options.Account, KeyID: k.id, Arn: s.arn(k.id), CreationDate: api.Timestamp(k.created), Enabled: k.state() == "Enabled", Description: k.description,
+		AWSAccountID: s.Account, KeyID: k.id, Arn: s.arn(k.id), CreationDate: api.Timestamp(k.created), Enabled: k.state() == "Enabled", Description: k.description,
 		KeyUsage: "ENCRYPT_DECRYPT", KeyState: k.state(), Origin: "AWS_KMS", KeyManager: "CUSTOMER", KeySpec: "SYMMETRIC_DEFAULT",
 	}
 	if !k.deletion.IsZero() {
@@ -311,7 +286,7 @@ func (s *KMS) scheduleDeletion(r *api.Request, in *deletionInput) (any, error) {
 		if !k.deletion.IsZero() {
 			return nil, invalidState(s.arn(k.id), k)
 		}
-		k.deletion = s.options.Now().AddDate(0, 0, days)
+		k.deletion = s.Now().AddDate(0, 0, days)
 		return map[string]any{"KeyId": s.arn(k.id), "DeletionDate": api.Timestamp(k.deletion), "KeyState": k.state(), "PendingWindowInDays": days}, nil
 	})
 }
@@ -332,13 +307,4 @@ func invalidState(arn string, k *key) error {
 		text = "is disabled."
 	}
 	return api.Errorf(http.StatusBadRequest, "KMSInvalidStateException", "%s %s", arn, text)
-}
-
-func (s *KMS) uuid() (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(s.options.Random, b[:]); err != nil {
-		return "", fmt.Errorf("reading randomness: %w", err)
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
 }

@@ -89,8 +89,8 @@ func TestKeys(t *testing.T) {
 		"locked out":    {lockout(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/other"},"Action":"kms:*","Resource":"*"}]}`), awstest.Refused(400, "MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.")},
 		"not a policy":  {lockout("{"), awstest.Refused(400, "MalformedPolicyDocumentException", "This policy contains invalid Json")},
 		"no such key":   {missing, awstest.Refused(400, "NotFoundException", "Key 'arn:aws:kms:us-east-1:111122223333:key/1234' does not exist")},
-		"asymmetric":    {asymmetric, awstest.Refused(501, "NotImplemented", "The parameter KeySpec RSA_2048 is not modelled by this sandbox.")},
-		"an alias":      {alias, awstest.Refused(501, "NotImplemented", "The parameter KeyId alias/mine is not modelled by this sandbox.")},
+		"asymmetric":    {asymmetric, awstest.Refused(501, "NotImplemented", "The local AWS does not model the parameter KeySpec RSA_2048.")},
+		"an alias":      {alias, awstest.Refused(501, "NotImplemented", "The local AWS does not model the parameter KeyId alias/mine.")},
 		"on its way":    {enable, awstest.Refused(400, "KMSInvalidStateException", arn+" is pending deletion.")},
 		"a window less": {soon, awstest.Refused(400, "ValidationException", "1 validation error detected: Value '6' at 'pendingWindowInDays' failed to satisfy constraint: Member must have value between 7 and 30")},
 	} {
@@ -100,7 +100,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// objects is S3 as somebody uses it, with a key.
+// objects is S3 as a role uses it, with a key.
 type objects struct {
 	*testing.T
 	*s3.Client

@@ -14,7 +14,7 @@ import (
 func (s *KMS) Use(r *api.Request, action, ref, service string, context map[string]string) (string, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if strings.HasPrefix(ref, "arn:") && !strings.HasPrefix(ref, "arn:aws:kms:"+s.options.Region+":") {
+	if strings.HasPrefix(ref, "arn:") && !strings.HasPrefix(ref, "arn:aws:kms:"+s.Region+":") {
 		region := ""
 		if parts := strings.Split(ref, ":"); len(parts) > 3 {
 			region = parts[3]
@@ -30,7 +30,7 @@ func (s *KMS) Use(r *api.Request, action, ref, service string, context map[strin
 		return "", e
 	}
 	arn := s.arn(k.id)
-	keys := map[string][]string{"kms:ViaService": {service + "." + s.options.Region + ".amazonaws.com"}, "kms:CallerAccount": {s.options.Account}, "aws:ViaAWSService": {"true"}}
+	keys := map[string][]string{"kms:ViaService": {service + "." + s.Region + ".amazonaws.com"}, "kms:CallerAccount": {s.Account}, "aws:ViaAWSService": {"true"}}
 	for name, value := range context {
 		keys["kms:EncryptionContext:"+name] = []string{value}
 		keys["kms:EncryptionContextKeys"] = append(keys["kms:EncryptionContextKeys"], name)

@@ -22,7 +22,7 @@ type codeInput struct {
 
 // fetch gets the deployment package and its SHA-256. An object is read with the
 // caller's own rights, as Lambda does.
-func (s *Server) fetch(c *call, in codeInput) (code []byte, sum string, err error) {
+func (s *Server) fetch(c *api.Request, in codeInput) (code []byte, sum string, err error) {
 	switch {
 	case in.ImageUri != "":
 		return nil, "", api.NotModelled("ImageUri")
@@ -52,8 +52,8 @@ func (s *Server) fetch(c *call, in codeInput) (code []byte, sum string, err erro
 	return code, base64.StdEncoding.EncodeToString(hash[:]), nil
 }
 
-func (s *Server) object(c *call, in codeInput) ([]byte, error) {
-	creds, err := s.opts.Sessions.Forward(c.Caller, sessionLength)
+func (s *Server) object(c *api.Request, in codeInput) ([]byte, error) {
+	creds, err := s.Forward(c.Caller, sessionLength)
 	if err != nil {
 		return nil, fmt.Errorf("forwarding the caller's credentials: %w", err)
 	}
@@ -61,7 +61,7 @@ func (s *Server) object(c *call, in codeInput) ([]byte, error) {
 	if in.S3ObjectVersion != "" {
 		get.VersionId = &in.S3ObjectVersion
 	}
-	out, err := s3.NewFromConfig(s.config(creds), func(o *s3.Options) { o.UsePathStyle = true }).GetObject(c.Context(), get)
+	out, err := s3.NewFromConfig(s.Config(creds), func(o *s3.Options) { o.UsePathStyle = true }).GetObject(c.Context(), get)
 	if err != nil {
 		if e, ok := errors.AsType[smithy.APIError](err); ok {
 			if e.ErrorCode() == "AccessDenied" {

@@ -23,7 +23,7 @@ type configurationInput struct {
 	RevisionId                          *string
 }
 
-// vpcConfig is accepted as long as it asks for nothing.
+// vpcConfig is accepted only if it is empty.
 type vpcConfig struct {
 	SubnetIds, SecurityGroupIds []string
 	Ipv6AllowedForDualStack     bool
@@ -84,33 +84,29 @@ type createInput struct {
 
 // checkRole checks that the caller may pass the role to Lambda and that Lambda
 // may assume it.
-func (s *Server) checkRole(c *call, role, function string) error {
+func (s *Server) checkRole(c *api.Request, role, function string) error {
 	if err := c.Authorize("iam:PassRole", role, map[string][]string{"iam:PassedToService": {principal}}); err != nil {
 		return err
 	}
-	if _, err := s.opts.Sessions.ServiceRole(role, principal, function, sessionLength); err != nil {
+	if _, err := s.ServiceRole(role, principal, function, sessionLength); err != nil {
 		return invalid("The role defined for the function cannot be assumed by Lambda.")
 	}
 	return nil
 }
 
-func (s *Server) createFunction(c *call) (int, any, error) {
-	var in createInput
-	if err := api.DecodeJSON(c.Body, &in); err != nil {
-		return 0, nil, err
-	}
+func (s *Server) createFunction(c *api.Request, in *createInput) (any, error) {
 	name, err := s.nameOf(in.FunctionName, "")
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if err := c.Authorize("lambda:CreateFunction", s.arn(name), nil); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if !nameRule.MatchString(name) || len(name) > maxName {
-		return 0, nil, constraint(in.FunctionName, "functionName", "satisfy regular expression pattern: [a-zA-Z0-9-_]+ and have length less than or equal to 64")
+		return nil, constraint(in.FunctionName, "functionName", "satisfy regular expression pattern: [a-zA-Z0-9-_]+ and have length less than or equal to 64")
 	}
 	if in.PackageType != "" && in.PackageType != "Zip" {
-		return 0, nil, api.NotModelled("PackageType=" + in.PackageType)
+		return nil, api.NotModelled("PackageType=" + in.PackageType)
 	}
 	f := &function{name: name, tags: maps.Clone(in.Tags), configuration: configuration{
 		timeout: 3, memory: minMemory, storage: minStorage, architecture: "x86_64", logFormat: "Text", tracing: "PassThrough"}}
@@ -118,67 +114,63 @@ func (s *Server) createFunction(c *call) (int, any, error) {
 		f.configuration.architecture = strings.Join(in.Architectures, ", ")
 	}
 	if err := in.apply(&f.configuration); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if err := s.checkRole(c, f.configuration.role, name); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if err := s.checkDeadLetters(f.configuration, name); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if f.code, f.codeSHA256, err = s.fetch(c, in.Code); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.functions[name] != nil {
-		return 0, nil, api.Errorf(http.StatusConflict, "ResourceConflictException", "Function already exist: %s", name)
+		return nil, api.Errorf(http.StatusConflict, "ResourceConflictException", "Function already exist: %s", name)
 	}
 	s.changed(f)
 	s.functions[name] = f
 	if in.Publish {
 		f = s.publish(f, "")
 	}
-	return http.StatusCreated, s.answer(f), nil
+	return s.answer(f), nil
 }
 
-func (s *Server) updateFunctionConfiguration(c *call) (int, any, error) {
-	var in configurationInput
-	if err := api.DecodeJSON(c.Body, &in); err != nil {
-		return 0, nil, err
-	}
+func (s *Server) updateFunctionConfiguration(c *api.Request, in *configurationInput) (any, error) {
 	s.mu.Lock()
 	f, err := s.authorized(c, "UpdateFunctionConfiguration")
 	s.mu.Unlock()
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if in.Role != nil {
 		if err := s.checkRole(c, *in.Role, f.name); err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 	}
 	s.mu.Lock()
 	planned := f.configuration
 	s.mu.Unlock()
 	if err := in.apply(&planned); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if err := s.checkDeadLetters(planned, f.name); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := f.expect(in.RevisionId); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	next := f.configuration
 	if err := in.apply(&next); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	f.configuration = next
 	s.changed(f)
-	return http.StatusOK, s.answer(f), nil
+	return s.answer(f), nil
 }
 
 // expect refuses a change of another revision than the caller has seen.
@@ -197,32 +189,28 @@ type updateCodeInput struct {
 	RevisionId      *string
 }
 
-func (s *Server) updateFunctionCode(c *call) (int, any, error) {
-	var in updateCodeInput
-	if err := api.DecodeJSON(c.Body, &in); err != nil {
-		return 0, nil, err
-	}
+func (s *Server) updateFunctionCode(c *api.Request, in *updateCodeInput) (any, error) {
 	s.mu.Lock()
 	f, err := s.authorized(c, "UpdateFunctionCode")
 	s.mu.Unlock()
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	code, sum, err := s.fetch(c, in.codeInput)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := f.expect(in.RevisionId); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	next := f.configuration
 	if len(in.Architectures) > 0 {
 		next.architecture = strings.Join(in.Architectures, ", ")
 	}
 	if err := next.validate(); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if !in.DryRun {
 		f.code, f.codeSHA256, f.configuration = code, sum, next
@@ -231,25 +219,25 @@ func (s *Server) updateFunctionCode(c *call) (int, any, error) {
 			f = s.publish(f, "")
 		}
 	}
-	return http.StatusOK, s.answer(f), nil
+	return s.answer(f), nil
 }
 
-func (s *Server) getFunctionConfiguration(c *call) (int, any, error) {
+func (s *Server) getFunctionConfiguration(c *api.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, _, err := s.qualified(c, "GetFunctionConfiguration")
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	return http.StatusOK, s.answer(f), nil
+	return s.answer(f), nil
 }
 
-func (s *Server) getFunction(c *call) (int, any, error) {
+func (s *Server) getFunction(c *api.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, _, err := s.qualified(c, "GetFunction")
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	var result struct {
 		Configuration functionAnswer
@@ -262,12 +250,12 @@ func (s *Server) getFunction(c *call) (int, any, error) {
 	if r := f.main().reserved; r != nil {
 		result.Concurrency = &concurrency{ReservedConcurrentExecutions: r}
 	}
-	return http.StatusOK, result, nil
+	return result, nil
 }
 
-func (s *Server) listFunctions(c *call) (int, any, error) {
+func (s *Server) listFunctions(c *api.Request) (any, error) {
 	if err := c.Authorize("lambda:ListFunctions", "*", nil); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -275,22 +263,22 @@ func (s *Server) listFunctions(c *call) (int, any, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
 		result.Functions = append(result.Functions, s.answer(s.functions[name]))
 	}
-	return http.StatusOK, result, nil
+	return result, nil
 }
 
-func (s *Server) deleteFunction(c *call) (int, any, error) {
+func (s *Server) deleteFunction(c *api.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, _, err := s.qualified(c, "DeleteFunction")
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if f.of != nil {
-		return http.StatusNoContent, nil, s.deleteVersion(f)
+		return nil, s.deleteVersion(f)
 	}
 	delete(s.functions, f.name)
 	if err := f.discard(); err != nil {
-		return 0, nil, fmt.Errorf("stopping function %s: %w", f.name, err)
+		return nil, fmt.Errorf("stopping function %s: %w", f.name, err)
 	}
-	return http.StatusNoContent, nil, nil
+	return nil, nil
 }

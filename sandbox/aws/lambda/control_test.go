@@ -28,7 +28,7 @@ func TestRefusedFunctions(t *testing.T) {
 		{"role of no one", func(in *sdk.CreateFunctionInput) { in.Role = text("arn:aws:iam::123456789012:role/nobody") },
 			"InvalidParameterValueException: The role defined for the function cannot be assumed by Lambda."},
 		{"runtime", func(in *sdk.CreateFunctionInput) { in.Runtime = types.RuntimePython312 },
-			"InvalidParameterValueException: The runtime python3.12 is not modelled by this sandbox. It runs provided.al2023 and provided.al2."},
+			"InvalidParameterValueException: The local AWS does not model the runtime python3.12. It runs provided.al2023 and provided.al2."},
 		{"memory", func(in *sdk.CreateFunctionInput) { in.MemorySize = new(int32(127)) },
 			"ValidationException: 1 validation error detected: Value '127' at 'memorySize' failed to satisfy constraint: Member must have value greater than or equal to 128"},
 		{"timeout", func(in *sdk.CreateFunctionInput) { in.Timeout = new(int32(901)) },
@@ -44,7 +44,7 @@ func TestRefusedFunctions(t *testing.T) {
 		{"a zip that leads out", func(in *sdk.CreateFunctionInput) {
 			in.Code.ZipFile = archive(t, map[string][]byte{"../bootstrap": []byte("x")}, 0o755)
 		}, "InvalidParameterValueException: Could not unzip uploaded file. Please check your file, then try to upload again."},
-		{"layers", func(in *sdk.CreateFunctionInput) { in.Layers = []string{"arn:aws:lambda:eu-central-1:1:layer:x:1"} }, "NotImplemented: The parameter Layers is not modelled by this sandbox."},
+		{"layers", func(in *sdk.CreateFunctionInput) { in.Layers = []string{"arn:aws:lambda:eu-central-1:1:layer:x:1"} }, "NotImplemented: The local AWS does not model the parameter Layers."},
 		{"no such object", func(in *sdk.CreateFunctionInput) {
 			in.Code = &types.FunctionCode{S3Bucket: text("nowhere"), S3Key: text("k")}
 		}, "InvalidParameterValueException: Error occurred while GetObject. S3 Error Code: NoSuchBucket."},

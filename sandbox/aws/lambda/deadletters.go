@@ -34,11 +34,11 @@ func (s *Server) checkDeadLetters(c configuration, function string) error {
 	if !queueRule.MatchString(c.deadLetters) {
 		return api.NotModelled("DeadLetterConfig.TargetArn=" + c.deadLetters)
 	}
-	creds, err := s.opts.Sessions.ServiceRole(c.role, principal, function, sessionLength)
+	creds, err := s.ServiceRole(c.role, principal, function, sessionLength)
 	if err != nil {
 		return invalid("The role defined for the function cannot be assumed by Lambda.")
 	}
-	if s.opts.May == nil || !s.opts.May(creds.AccessKeyID, "sqs:SendMessage", c.deadLetters) {
+	if s.May == nil || !s.May(creds.AccessKeyID, "sqs:SendMessage", c.deadLetters) {
 		return invalid("The provided execution role does not have permissions to call SendMessage on SQS")
 	}
 	return nil
@@ -55,7 +55,7 @@ func (s *Server) bury(f *function, in runner.Invocation, result runner.Result, f
 	if target == nil {
 		return
 	}
-	creds, err := s.opts.Sessions.ServiceRole(c.role, principal, name, sessionLength)
+	creds, err := s.ServiceRole(c.role, principal, name, sessionLength)
 	if err != nil {
 		return
 	}
@@ -65,8 +65,8 @@ func (s *Server) bury(f *function, in runner.Invocation, result runner.Result, f
 	text := func(kind, value string) types.MessageAttributeValue {
 		return types.MessageAttributeValue{DataType: &kind, StringValue: &value}
 	}
-	url, body := s.opts.URL+"/"+target[2]+"/"+target[3], string(in.Payload)
-	_, _ = sqs.NewFromConfig(s.config(creds)).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body, MessageAttributes: map[string]types.MessageAttributeValue{
+	url, body := s.URL+"/"+target[2]+"/"+target[3], string(in.Payload)
+	_, _ = sqs.NewFromConfig(s.Config(creds)).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body, MessageAttributes: map[string]types.MessageAttributeValue{
 		"RequestID":    text("String", in.RequestID),
 		"ErrorCode":    text("Number", strconv.Itoa(status)),
 		"ErrorMessage": text("String", message[:min(len(message), maxErrorMessage)]),

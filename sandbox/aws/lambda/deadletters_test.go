@@ -82,7 +82,7 @@ func TestDeadLetterRefusals(t *testing.T) {
 	if diff := cmp.Diff(denied, code(with(deadLetters))); diff != "" {
 		t.Errorf("a role without the right (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff("NotImplemented: The parameter DeadLetterConfig.TargetArn=arn:aws:sns:eu-central-1:123456789012:topic is not modelled by this sandbox.", code(with("arn:aws:sns:eu-central-1:123456789012:topic"))); diff != "" {
+	if diff := cmp.Diff("NotImplemented: The local AWS does not model the parameter DeadLetterConfig.TargetArn=arn:aws:sns:eu-central-1:123456789012:topic.", code(with("arn:aws:sns:eu-central-1:123456789012:topic"))); diff != "" {
 		t.Errorf("a topic (-want +got):\n%s", diff)
 	}
 	c.create("f")

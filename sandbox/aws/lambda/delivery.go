@@ -15,12 +15,12 @@ import (
 const deliveryLimit = 10 * time.Second
 
 // deliver writes log lines to CloudWatch Logs as the function's role, so that a
-// role without the right to write logs has none. Like the real service it says
-// so to nobody; the refusals are in the journal.
+// role without the right to write logs has none. Like the real service it
+// reports no error; the refusals are in the journal.
 func (s *Server) deliver(b runner.LogBatch) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, deliveryLimit)
 	defer cancel()
-	client := cloudwatchlogs.NewFromConfig(s.config(b.Credentials))
+	client := cloudwatchlogs.NewFromConfig(s.Config(b.Credentials))
 	if b.New && !createStream(ctx, client, b) {
 		return false
 	}

@@ -22,29 +22,29 @@ type download struct {
 
 // offer makes an address of a function's deployment package. Server.mu must be held.
 func (s *Server) offer(f *function) string {
-	now := s.opts.Now()
+	now := s.Now()
 	for token, d := range s.downloads {
 		if !now.Before(d.until) {
 			delete(s.downloads, token)
 		}
 	}
-	token := s.uuid()
+	token := s.UUID()
 	s.downloads[token] = download{f.code, now.Add(downloadLimit)}
-	return s.opts.URL + downloadPath + token
+	return s.URL + downloadPath + token
 }
 
-// IsDownload tells whether a request is for a deployment package. It carries no
+// IsDownload reports whether a request is for a deployment package. It carries no
 // signature but in its address.
 func IsDownload(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, downloadPath) }
 
 // Download answers a request for a deployment package.
 func (s *Server) Download(w http.ResponseWriter, r *api.Request) {
-	r.Service, r.Entry.Service, r.Entry.Operation = "lambda", "lambda", "download of code"
+	r.Service, r.Entry.Service, r.Entry.Operation = "lambda", "lambda", "DownloadCode"
 	s.mu.Lock()
 	d, ok := s.downloads[strings.TrimPrefix(r.URL.Path, downloadPath)]
 	s.mu.Unlock()
-	if !ok || !s.opts.Now().Before(d.until) || r.Method != http.MethodGet {
-		api.WriteRESTError(w, r, api.Errorf(http.StatusForbidden, "AccessDenied", "Request has expired"))
+	if !ok || !s.Now().Before(d.until) || r.Method != http.MethodGet {
+		api.WriteError(w, r, api.Errorf(http.StatusForbidden, "AccessDenied", "Request has expired"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/zip")

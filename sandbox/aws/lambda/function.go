@@ -34,7 +34,6 @@ type function struct {
 	versions  []*function // oldest first
 	published int         // versions, ever
 	fresh     bool        // changed since the last version
-	aliases   map[string]*alias
 }
 
 // configuration is what UpdateFunctionConfiguration may change.
@@ -109,10 +108,10 @@ func (c configuration) group(name string) string {
 	return "/aws/lambda/" + name
 }
 
-// changed gives the function a new revision. Its environments serve out what
-// they have begun and then end, as new ones start with what is new.
+// changed gives the function a new revision. Its environments finish
+// what they have begun and then end; new ones start with the new revision.
 func (s *Server) changed(f *function) {
-	f.revision, f.modified, f.fresh = s.uuid(), s.opts.Now(), true
+	f.revision, f.modified, f.fresh = s.UUID(), s.Now(), true
 	if pool := f.pool; pool != nil {
 		f.pool = nil
 		s.events.Go(func() { _ = pool.Retire() }) // what it leaves is removed with the server's folder
@@ -149,13 +148,13 @@ func (s *Server) ready(f *function) (*runner.Pool, error) {
 	}
 	c := f.configuration
 	f.pool = runner.NewPool(&runner.Function{
-		ARN: s.versionArn(f), Name: f.name, Version: cmp.Or(f.version, latest), Region: s.opts.Region, Handler: c.handler,
+		ARN: s.versionArn(f), Name: f.name, Version: cmp.Or(f.version, latest), Region: s.Region, Handler: c.handler,
 		Architecture: c.architecture, MemoryMB: c.memory, Timeout: time.Duration(c.timeout) * time.Second, Variables: maps.Clone(c.variables),
-		LogGroup: c.group(f.name), JSONLogs: c.logFormat == "JSON", Root: root, Endpoint: s.opts.URL,
+		LogGroup: c.group(f.name), JSONLogs: c.logFormat == "JSON", Root: root, Endpoint: s.URL,
 		Credentials: func() (api.Credentials, error) {
-			return s.opts.Sessions.ServiceRole(c.role, principal, f.name, sessionLength)
+			return s.ServiceRole(c.role, principal, f.name, sessionLength)
 		},
-		Deliver: s.deliver, Now: s.opts.Now, Random: s.opts.Random,
+		Deliver: s.deliver, Now: s.Now, Random: s.Random,
 	})
 	return f.pool, nil
 }

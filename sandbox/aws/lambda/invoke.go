@@ -21,12 +21,12 @@ const (
 	maxRetries = 2       // of a failed asynchronous invocation, by default
 )
 
-func (s *Server) invoke(c *call) (int, any, error) {
+func (s *Server) invoke(c *api.Request) (any, error) {
 	s.mu.Lock()
 	f, qualifier, err := s.qualified(c, "InvokeFunction")
 	s.mu.Unlock()
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	kind := c.Header.Get("X-Amz-Invocation-Type")
 	limit := runner.MaxPayload
@@ -35,20 +35,20 @@ func (s *Server) invoke(c *call) (int, any, error) {
 	}
 	payload, err := io.ReadAll(io.LimitReader(c.Body, int64(limit)+1))
 	if err != nil {
-		return 0, nil, fmt.Errorf("reading the payload: %w", err)
+		return nil, fmt.Errorf("reading the payload: %w", err)
 	}
 	if len(payload) > limit {
-		return 0, nil, api.Errorf(http.StatusRequestEntityTooLarge, "RequestTooLargeException", "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
+		return nil, api.Errorf(http.StatusRequestEntityTooLarge, "RequestTooLargeException", "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
 	}
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	}
 	if !json.Valid(payload) {
-		return 0, nil, api.Errorf(http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json: Could not parse payload into json")
+		return nil, api.Errorf(http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json: Could not parse payload into json")
 	}
 	clientContext, err := base64.StdEncoding.DecodeString(c.Header.Get("X-Amz-Client-Context"))
 	if err != nil {
-		return 0, nil, api.Errorf(http.StatusBadRequest, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
+		return nil, api.Errorf(http.StatusBadRequest, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
 	}
 	in := runner.Invocation{RequestID: c.ID, TraceID: s.trace(), Payload: payload, ClientContext: string(clientContext)}
 	if qualifier != "" {
@@ -59,19 +59,21 @@ func (s *Server) invoke(c *call) (int, any, error) {
 		return s.invokeNow(c, f, in)
 	case "Event":
 		s.events.Go(func() { s.invokeLater(f, in) })
-		return http.StatusAccepted, nil, nil
+		c.Writer.WriteHeader(http.StatusAccepted)
+		return api.Written, nil
 	case "DryRun":
-		return http.StatusNoContent, nil, nil
+		c.Writer.WriteHeader(http.StatusNoContent)
+		return api.Written, nil
 	}
-	return 0, nil, constraint(kind, "invocationType", "satisfy enum value set: [Event, RequestResponse, DryRun]")
+	return nil, constraint(kind, "invocationType", "satisfy enum value set: [Event, RequestResponse, DryRun]")
 }
 
-func (s *Server) invokeNow(c *call, f *function, in runner.Invocation) (int, any, error) {
+func (s *Server) invokeNow(c *api.Request, f *function, in runner.Invocation) (any, error) {
 	result, err := s.run(f, in)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	h := c.w.Header()
+	h := c.Writer.Header()
 	h.Set("X-Amz-Executed-Version", cmp.Or(f.version, latest))
 	if result.Failed {
 		h.Set("X-Amz-Function-Error", "Unhandled")
@@ -88,9 +90,9 @@ func (s *Server) invokeNow(c *call, f *function, in runner.Invocation) (int, any
 	h.Set("Content-Length", strconv.Itoa(len(result.Payload)))
 	h.Set("X-Amzn-Requestid", c.ID)
 	h.Set("X-Amzn-Trace-Id", in.TraceID)
-	c.w.WriteHeader(http.StatusOK)
-	_, _ = c.w.Write(result.Payload) // a caller that is gone needs no answer
-	return 0, nil, nil
+	c.Writer.WriteHeader(http.StatusOK)
+	_, _ = c.Writer.Write(result.Payload) // a caller that is gone needs no answer
+	return api.Written, nil
 }
 
 // run runs one invocation within the function's concurrency.
@@ -150,8 +152,8 @@ func (s *Server) invokeLater(f *function, in runner.Invocation) {
 
 // trace makes a trace id that is not sampled.
 func (s *Server) trace() string {
-	id := s.uuid()
-	return fmt.Sprintf("Root=1-%08x-%s%s%s;Parent=%s%s;Sampled=0", s.opts.Now().Unix(), id[:8], id[9:13], id[24:36], id[14:18], id[24:36])
+	id := s.UUID()
+	return fmt.Sprintf("Root=1-%08x-%s%s%s;Parent=%s%s;Sampled=0", s.Now().Unix(), id[:8], id[9:13], id[24:36], id[14:18], id[24:36])
 }
 
 // Settle waits until no asynchronous invocation is under way; it is for tests.

@@ -1,33 +1,28 @@
 // Package lambda is AWS Lambda: its control plane, and invocations that run the
-// code that was deployed. How functions run is package runner's matter.
+// deployed code. Package runner runs the functions.
 //
-// Modelled: functions of package type Zip on the OS-only runtimes, their code
-// from the request or from S3, configuration, versions and aliases, tags, the
-// resource policy of the function as a whole, reserved concurrency, settings for asynchronous invocation, the states that waiters
-// watch, and invocation: synchronous, asynchronous and dry. An event that failed for
-// good goes to the function's dead-letter queue, sent with the role's own rights.
+// Modelled: functions of package type Zip on the OS-only runtimes, their code from
+// the request or from S3, configuration, versions, tags, the resource policy of the
+// function as a whole, reserved concurrency, settings for asynchronous invocation,
+// the states that waiters watch, and invocation: synchronous, asynchronous and dry.
+// An event whose retries are used up goes to the function's dead-letter queue, sent
+// with the role's own rights.
 //
 // Not modelled, and refused by name: other runtimes, container images, layers,
-// policies and settings of versions, aliases with weights, VPCs, file systems, topics for
-// dead letters, event sources, function URLs, code signing, encryption keys, response
-// streaming, durable functions. X-Ray tracing is accepted and traces nothing.
-// The unreserved concurrency has no limit. A failed asynchronous invocation is
-// tried again at once, not after one and two minutes. A function is active when
-// CreateFunction answers.
+// policies and settings of versions, aliases, VPCs, file systems, topics for dead
+// letters, event sources, function URLs, code signing, encryption keys, response
+// streaming, durable functions. X-Ray tracing is accepted and traces nothing. The
+// unreserved concurrency has no limit. A failed asynchronous invocation is retried
+// at once, not after one and two minutes. A function is active when CreateFunction
+// answers.
 package lambda
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"sync"
-	"time"
-
-	awssdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
@@ -35,26 +30,18 @@ import (
 // principal is the service that assumes a function's role.
 const principal = "lambda.amazonaws.com"
 
-// nowhere is a closed port. Without an endpoint the SDK would ask the real AWS.
-const nowhere = "http://127.0.0.1:9"
-
 // Options say where the service is and what it relies on.
 type Options struct {
-	Account, Region string
-	URL             string // the cloud's endpoint, for code, logs and the functions themselves
-	Dir             string // where functions are unpacked; empty is the system's temporary folder
-	Sessions        api.Sessions
-	// May tells whether the identity of an access key may do something.
-	May    func(accessKeyID, action, resource string) bool
-	Now    func() time.Time // nil is time.Now
-	Random io.Reader        // nil is crypto/rand
+	api.Options
+	Dir string // where functions are unpacked; empty is the system's temporary folder
+	// May reports whether the identity of an access key may do something.
+	May func(accessKeyID, action, resource string) bool
 }
 
 // Server is the service. Make it with New.
 type Server struct {
-	opts   Options
+	Options
 	dir    string
-	routes http.Handler
 	ctx    context.Context
 	cancel context.CancelFunc
 	events sync.WaitGroup // asynchronous invocations and retiring environments
@@ -67,22 +54,13 @@ type Server struct {
 
 // New makes the service.
 func New(opts Options) (*Server, error) {
-	if opts.Now == nil {
-		opts.Now = time.Now
-	}
-	if opts.URL == "" {
-		opts.URL = nowhere
-	}
-	if opts.Random == nil {
-		opts.Random = rand.Reader
-	}
+	opts.Options = opts.WithDefaults()
 	dir, err := os.MkdirTemp(opts.Dir, "lambda-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for functions: %w", err)
 	}
-	s := &Server{opts: opts, dir: dir, functions: map[string]*function{}, downloads: map[string]download{}}
+	s := &Server{Options: opts, dir: dir, functions: map[string]*function{}, downloads: map[string]download{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.routes = s.mux()
 	return s, nil
 }
 
@@ -103,26 +81,6 @@ func (s *Server) Close() error {
 		first = err
 	}
 	return first
-}
-
-// config is an SDK configuration that reaches the cloud with these credentials.
-func (s *Server) config(c api.Credentials) awssdk.Config {
-	return awssdk.Config{
-		Region:       s.opts.Region,
-		BaseEndpoint: &s.opts.URL,
-		Credentials:  credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
-		Retryer:      func() awssdk.Retryer { return awssdk.NopRetryer{} },
-	}
-}
-
-// uuid gives a random UUID, for revisions and requests.
-func (s *Server) uuid() string {
-	var b [16]byte
-	if _, err := io.ReadFull(s.opts.Random, b[:]); err != nil {
-		panic("reading randomness: " + err.Error())
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 func invalid(format string, args ...any) error {

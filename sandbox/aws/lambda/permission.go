@@ -21,7 +21,7 @@ type statement struct {
 
 // allow checks the right to do action on a function, by the caller's policies or
 // the function's own. Server.mu must be held.
-func (s *Server) allow(c *call, action, name string, f *function) error {
+func (s *Server) allow(c *api.Request, action, name string, f *function) error {
 	arn := s.arn(name)
 	if f == nil || len(f.policy) == 0 {
 		return c.Authorize(action, arn, nil)
@@ -52,47 +52,39 @@ type permissionInput struct {
 	RevisionId                     *string
 }
 
-func (s *Server) addPermission(c *call) (int, any, error) {
-	var in permissionInput
-	if err := api.DecodeJSON(c.Body, &in); err != nil {
-		return 0, nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "AddPermission")
-	if err != nil {
-		return 0, nil, err
-	}
-	if err := f.expect(in.RevisionId); err != nil {
-		return 0, nil, err
-	}
-	for _, st := range f.policy {
-		if st.Sid == in.StatementId {
-			return 0, nil, api.Errorf(http.StatusConflict, "ResourceConflictException", "The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", in.StatementId)
+func (s *Server) addPermission(c *api.Request, in *permissionInput) (any, error) {
+	return s.with(c, "AddPermission", func(f *function) (any, error) {
+		if err := f.expect(in.RevisionId); err != nil {
+			return nil, err
 		}
-	}
-	if !strings.HasPrefix(in.Action, "lambda:") && in.Action != "*" {
-		return 0, nil, constraint(in.Action, "action", "satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])")
-	}
-	st := statement{Sid: in.StatementId, Effect: "Allow", Action: in.Action, Resource: s.arn(f.name), Condition: in.conditions()}
-	switch {
-	case in.Principal == "*":
-		st.Principal = "*"
-	case strings.Contains(in.Principal, ".amazonaws.com"):
-		st.Principal = map[string]string{"Service": in.Principal}
-	case len(in.Principal) == 12:
-		st.Principal = map[string]string{"AWS": "arn:aws:iam::" + in.Principal + ":root"}
-	default:
-		st.Principal = map[string]string{"AWS": in.Principal}
-	}
-	f.policy = append(f.policy, st)
-	if _, err := policy.Parse(f.document(), policy.Resource); err != nil {
-		f.policy = f.policy[:len(f.policy)-1]
-		return 0, nil, invalid("The provided principal was invalid. Please check the principal and try again.")
-	}
-	f.revision = s.uuid()
-	text, err := json.Marshal(st)
-	return http.StatusCreated, struct{ Statement string }{string(text)}, err
+		for _, st := range f.policy {
+			if st.Sid == in.StatementId {
+				return nil, api.Errorf(http.StatusConflict, "ResourceConflictException", "The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", in.StatementId)
+			}
+		}
+		if !strings.HasPrefix(in.Action, "lambda:") && in.Action != "*" {
+			return nil, constraint(in.Action, "action", "satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])")
+		}
+		st := statement{Sid: in.StatementId, Effect: "Allow", Action: in.Action, Resource: s.arn(f.name), Condition: in.conditions()}
+		switch {
+		case in.Principal == "*":
+			st.Principal = "*"
+		case strings.Contains(in.Principal, ".amazonaws.com"):
+			st.Principal = map[string]string{"Service": in.Principal}
+		case len(in.Principal) == 12:
+			st.Principal = map[string]string{"AWS": "arn:aws:iam::" + in.Principal + ":root"}
+		default:
+			st.Principal = map[string]string{"AWS": in.Principal}
+		}
+		f.policy = append(f.policy, st)
+		if _, err := policy.Parse(f.document(), policy.Resource); err != nil {
+			f.policy = f.policy[:len(f.policy)-1]
+			return nil, invalid("The provided principal was invalid. Please check the principal and try again.")
+		}
+		f.revision = s.UUID()
+		text, err := json.Marshal(st)
+		return struct{ Statement string }{string(text)}, err
+	})
 }
 
 func (in permissionInput) conditions() map[string]map[string]string {
@@ -112,32 +104,24 @@ func (in permissionInput) conditions() map[string]map[string]string {
 	return out
 }
 
-func (s *Server) removePermission(c *call) (int, any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "RemovePermission")
-	if err != nil {
-		return 0, nil, err
-	}
-	id := c.PathValue("statement")
-	i := slices.IndexFunc(f.policy, func(st statement) bool { return st.Sid == id })
-	if i < 0 {
-		return 0, nil, notFound("Statement %s is not found in resource policy.", id)
-	}
-	f.policy = slices.Delete(f.policy, i, i+1)
-	f.revision = s.uuid()
-	return http.StatusNoContent, nil, nil
+func (s *Server) removePermission(c *api.Request) (any, error) {
+	return s.with(c, "RemovePermission", func(f *function) (any, error) {
+		id := c.PathValue("statement")
+		i := slices.IndexFunc(f.policy, func(st statement) bool { return st.Sid == id })
+		if i < 0 {
+			return nil, notFound("Statement %s is not found in resource policy.", id)
+		}
+		f.policy = slices.Delete(f.policy, i, i+1)
+		f.revision = s.UUID()
+		return nil, nil
+	})
 }
 
-func (s *Server) getPolicy(c *call) (int, any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, err := s.authorized(c, "GetPolicy")
-	if err != nil {
-		return 0, nil, err
-	}
-	if len(f.policy) == 0 {
-		return 0, nil, notFound("The resource you requested does not exist.")
-	}
-	return http.StatusOK, struct{ Policy, RevisionId string }{f.document(), f.revision}, nil
+func (s *Server) getPolicy(c *api.Request) (any, error) {
+	return s.with(c, "GetPolicy", func(f *function) (any, error) {
+		if len(f.policy) == 0 {
+			return nil, notFound("The resource you requested does not exist.")
+		}
+		return struct{ Policy, RevisionId string }{f.document(), f.revision}, nil
+	})
 }

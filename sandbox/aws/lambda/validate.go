@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // Limits of "Lambda quotas" and "CreateFunction".
@@ -30,7 +31,7 @@ var (
 func runtimes() []string { return []string{"provided.al2023", "provided.al2"} }
 
 // reserved are the keys of "Defined runtime environment variables" that a
-// function may not set.
+// function must not set.
 func reservedKeys() []string {
 	return []string{"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE",
@@ -45,7 +46,7 @@ func constraint(value any, member, rule string) error {
 func (c configuration) validate() error {
 	switch {
 	case !slices.Contains(runtimes(), c.runtime) && c.runtime != "":
-		return invalid("The runtime %s is not modelled by this sandbox. It runs %s.", c.runtime, strings.Join(runtimes(), " and "))
+		return invalid("%s It runs %s.", unmodelled.Sentence(unmodelled.AWS("runtime", c.runtime)), strings.Join(runtimes(), " and "))
 	case c.runtime == "" || c.handler == "":
 		return invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	case c.timeout < 1:

@@ -53,7 +53,7 @@ func (l *Logs) putLogEvents(r *api.Request, in *putLogEventsInput) (any, error) 
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
-	now := l.now()
+	now := l.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, err := l.stream(in.LogGroupName, in.LogStreamName)
@@ -94,82 +94,12 @@ func (w window) has(t int64) bool {
 	return (w.start == nil || t >= *w.start) && (w.end == nil || t < *w.end)
 }
 
-type getLogEventsInput struct {
-	LogGroupName       string
-	LogGroupIdentifier string
-	LogStreamName      string
-	StartTime          *int64
-	EndTime            *int64
-	Limit              *int
-	NextToken          string
-	StartFromHead      bool
-}
-
-type eventShape struct {
-	Timestamp     int64  `json:"timestamp"`
-	Message       string `json:"message"`
-	IngestionTime int64  `json:"ingestionTime"`
-}
-
-// groupName takes a group's name or, in its stead, its ARN.
+// groupName is the name that a request gives, or that of the ARN it gives instead.
 func (l *Logs) groupName(name, identifier string) string {
 	if name != "" {
 		return name
 	}
 	return strings.TrimPrefix(strings.TrimSuffix(identifier, ":*"), l.groupARN(""))
-}
-
-func eventLimit(limit *int) (int, error) {
-	if limit == nil {
-		return eventPage, nil
-	}
-	if *limit < 1 || *limit > eventPage {
-		return 0, refuse("InvalidParameterException", "1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", *limit, eventPage)
-	}
-	return *limit, nil
-}
-
-func (l *Logs) getLogEvents(r *api.Request, in *getLogEventsInput) (any, error) {
-	name := l.groupName(in.LogGroupName, in.LogGroupIdentifier)
-	if err := r.Authorize("logs:GetLogEvents", l.resource(name, in.LogStreamName), nil); err != nil {
-		return nil, err
-	}
-	limit, err := eventLimit(in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	s, err := l.stream(name, in.LogStreamName)
-	if err != nil {
-		return nil, err
-	}
-	var events []eventShape
-	for _, e := range s.events {
-		if (window{in.StartTime, in.EndTime}).has(e.timestamp) {
-			events = append(events, eventShape{e.timestamp, e.message, e.ingestion})
-		}
-	}
-	from, to := max(0, len(events)-limit), len(events)
-	if in.StartFromHead {
-		from, to = 0, min(limit, len(events))
-	}
-	if in.NextToken != "" {
-		at, err := strconv.Atoi(strings.TrimPrefix(strings.TrimPrefix(in.NextToken, "f/"), "b/"))
-		switch {
-		case err != nil || at < 0 || at > len(events):
-			return nil, refuse("InvalidParameterException", "The specified nextToken is invalid.")
-		case strings.HasPrefix(in.NextToken, "f/"):
-			from, to = at, min(at+limit, len(events))
-		default:
-			from, to = max(0, at-limit), at
-		}
-	}
-	return map[string]any{
-		"events":            append([]eventShape{}, events[from:to]...),
-		"nextForwardToken":  fmt.Sprintf("f/%d", to),
-		"nextBackwardToken": fmt.Sprintf("b/%d", from),
-	}, nil
 }
 
 type filterLogEventsInput struct {
@@ -220,10 +150,6 @@ func (l *Logs) filterLogEvents(r *api.Request, in *filterLogEventsInput) (any, e
 	if err := r.Authorize("logs:FilterLogEvents", l.resource(name, ""), nil); err != nil {
 		return nil, err
 	}
-	limit, err := eventLimit(in.Limit)
-	if err != nil {
-		return nil, err
-	}
 	wanted, err := terms(in.FilterPattern)
 	if err != nil {
 		return nil, err
@@ -249,17 +175,10 @@ func (l *Logs) filterLogEvents(r *api.Request, in *filterLogEventsInput) (any, e
 	slices.SortFunc(found, func(a, b filteredShape) int {
 		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.LogStreamName, b.LogStreamName), cmp.Compare(a.EventID, b.EventID))
 	})
-	from := 0
-	if in.NextToken != "" {
-		if from, err = strconv.Atoi(in.NextToken); err != nil || from < 0 || from > len(found) {
-			return nil, refuse("InvalidParameterException", "The specified nextToken is invalid.")
-		}
+	out, err := page("events", found, in.Limit, in.NextToken, eventPage)
+	if err != nil {
+		return nil, err
 	}
-	out := map[string]any{"searchedLogStreams": []struct{}{}}
-	if end := from + limit; end < len(found) {
-		out["nextToken"] = strconv.Itoa(end)
-		found = found[:end]
-	}
-	out["events"] = found[from:]
+	out["searchedLogStreams"] = []struct{}{}
 	return out, nil
 }

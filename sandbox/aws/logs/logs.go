@@ -1,10 +1,10 @@
 // Package logs models Amazon CloudWatch Logs: groups with retention and tags,
-// streams, and events that are put, read and filtered by plain terms.
+// streams, and events that are put, and filtered by plain terms.
 //
 // Retention is kept but nothing expires. It does not model metric filters,
-// subscriptions, Insights queries, encryption keys, log classes but STANDARD,
-// live tail, and filter patterns beyond terms; parameters for them are refused
-// by name.
+// subscriptions, Insights queries, encryption keys, log classes other than
+// STANDARD, live tail, and filter patterns beyond terms; parameters for them are
+// refused by name.
 package logs
 
 import (
@@ -37,9 +37,7 @@ var groupNameRule = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]+$`)
 
 // Logs is the service. Make it with New.
 type Logs struct {
-	account, region string
-	now             func() time.Time
-	protocol        api.JSONProtocol
+	api.Options
 
 	mu     sync.RWMutex
 	groups map[string]*group
@@ -69,44 +67,28 @@ type event struct {
 	message   string
 }
 
-// Options are what Logs needs to know of its cloud.
-type Options struct {
-	Account string
-	Region  string
-	Now     func() time.Time // nil is time.Now
-}
-
 // New returns a Logs without groups.
-func New(o Options) *Logs {
-	l := &Logs{account: o.Account, region: o.Region, now: o.Now, groups: map[string]*group{}}
-	if l.now == nil {
-		l.now = time.Now
-	}
-	l.protocol = api.JSONProtocol{Prefix: "Logs_20140328", Operations: map[string]api.Operation{
-		"CreateLogGroup":        api.JSONOperation(l.createLogGroup),
-		"DescribeLogGroups":     api.JSONOperation(l.describeLogGroups),
-		"DeleteLogGroup":        api.JSONOperation(l.deleteLogGroup),
-		"PutRetentionPolicy":    api.JSONOperation(l.putRetentionPolicy),
-		"DeleteRetentionPolicy": api.JSONOperation(l.deleteRetentionPolicy),
-		"CreateLogStream":       api.JSONOperation(l.createLogStream),
-		"DescribeLogStreams":    api.JSONOperation(l.describeLogStreams),
-		"DeleteLogStream":       api.JSONOperation(l.deleteLogStream),
-		"PutLogEvents":          api.JSONOperation(l.putLogEvents),
-		"GetLogEvents":          api.JSONOperation(l.getLogEvents),
-		"FilterLogEvents":       api.JSONOperation(l.filterLogEvents),
-		"TagResource":           api.JSONOperation(l.tagResource),
-		"UntagResource":         api.JSONOperation(l.untagResource),
-		"ListTagsForResource":   api.JSONOperation(l.listTagsForResource),
+func New(o api.Options) *Logs { return &Logs{Options: o.WithDefaults(), groups: map[string]*group{}} }
+
+// Service declares the CloudWatch Logs API.
+func (l *Logs) Service() api.Service {
+	return api.Service{Protocol: api.JSON{Target: "Logs_20140328"}, Operations: map[string]api.Operation{
+		"CreateLogGroup":        api.Do(l.createLogGroup),
+		"DescribeLogGroups":     api.Do(l.describeLogGroups),
+		"DeleteLogGroup":        api.Do(l.deleteLogGroup),
+		"PutRetentionPolicy":    api.Do(l.putRetentionPolicy),
+		"DeleteRetentionPolicy": api.Do(l.deleteRetentionPolicy),
+		"CreateLogStream":       api.Do(l.createLogStream),
+		"DescribeLogStreams":    api.Do(l.describeLogStreams),
+		"PutLogEvents":          api.Do(l.putLogEvents),
+		"FilterLogEvents":       api.Do(l.filterLogEvents),
+		"TagResource":           api.Do(l.tagResource),
+		"UntagResource":         api.Do(l.untagResource),
+		"ListTagsForResource":   api.Do(l.listTagsForResource),
 	}}
-	return l
 }
 
-// ServeAWS answers the CloudWatch Logs API.
-func (l *Logs) ServeAWS(w http.ResponseWriter, r *api.Request) { l.protocol.ServeAWS(w, r) }
-
-func (l *Logs) groupARN(name string) string {
-	return "arn:aws:logs:" + l.region + ":" + l.account + ":log-group:" + name
-}
+func (l *Logs) groupARN(name string) string { return l.ARN("logs", "log-group:"+name) }
 
 // resource is what policies are asked about: a group's calls name an empty
 // stream, so that a policy on log-group:NAME:* covers both.
@@ -145,11 +127,7 @@ type createLogGroupInput struct {
 }
 
 func (l *Logs) createLogGroup(r *api.Request, in *createLogGroupInput) (any, error) {
-	keys := map[string][]string{}
-	for k, v := range in.Tags {
-		keys["aws:RequestTag/"+k], keys["aws:TagKeys"] = []string{v}, append(keys["aws:TagKeys"], k)
-	}
-	if err := r.Authorize("logs:CreateLogGroup", l.resource(in.LogGroupName, ""), keys); err != nil {
+	if err := r.Authorize("logs:CreateLogGroup", l.resource(in.LogGroupName, ""), api.TagKeys(in.Tags)); err != nil {
 		return nil, err
 	}
 	switch {
@@ -167,7 +145,7 @@ func (l *Logs) createLogGroup(r *api.Request, in *createLogGroupInput) (any, err
 	if _, ok := l.groups[in.LogGroupName]; ok {
 		return nil, refuse("ResourceAlreadyExistsException", "The specified log group already exists")
 	}
-	g := &group{name: in.LogGroupName, created: l.now(), tags: map[string]string{}, streams: map[string]*stream{}}
+	g := &group{name: in.LogGroupName, created: l.Now(), tags: map[string]string{}, streams: map[string]*stream{}}
 	maps.Copy(g.tags, in.Tags)
 	l.groups[in.LogGroupName] = g
 	return nil, nil
@@ -209,7 +187,7 @@ func (l *Logs) describeLogGroups(r *api.Request, in *describeLogGroupsInput) (an
 		}
 		shapes = append(shapes, s)
 	}
-	return page("logGroups", shapes, in.Limit, in.NextToken)
+	return page("logGroups", shapes, in.Limit, in.NextToken, describePage)
 }
 
 type groupInput struct{ LogGroupName string }

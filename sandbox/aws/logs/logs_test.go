@@ -58,9 +58,7 @@ func TestGroupsStreamsAndEvents(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	var got []string
-	in := &logs.GetLogEventsInput{LogGroupName: group, LogStreamName: stream, StartFromHead: ptr(true), Limit: ptr(int32(2))}
-	// At the end the service answers the same token for ever, as the real one does.
-	pages := logs.NewGetLogEventsPaginator(c, in, func(o *logs.GetLogEventsPaginatorOptions) { o.StopOnDuplicateToken = true })
+	pages := logs.NewFilterLogEventsPaginator(c, &logs.FilterLogEventsInput{LogGroupName: group, LogStreamNames: []string{*stream}, Limit: ptr(int32(2))})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

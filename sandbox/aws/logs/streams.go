@@ -9,25 +9,25 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
-// page cuts one page out of items; a token is the index of its first item.
-func page[T any](member string, items []T, limit *int, token string) (any, error) {
-	size, from := describePage, 0
-	if limit != nil {
-		if size = *limit; size < 1 || size > describePage {
-			return nil, refuse("InvalidParameterException", "1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", size, describePage)
-		}
+// badToken refuses a token that was not given out here.
+func badToken() error {
+	return refuse("InvalidParameterException", "The specified nextToken is invalid.")
+}
+
+// badLimit refuses a page of n items.
+func badLimit(n, most int) error {
+	return refuse("InvalidParameterException", "1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", n, most)
+}
+
+// page answers one page of items.
+func page[T any](member string, items []T, limit *int, token string, most int) (map[string]any, error) {
+	pages := api.Pages{Size: most, Most: most, BadSize: func(n int) error { return badLimit(n, most) }, BadToken: badToken}
+	items, next, err := api.Page(pages, items, limit, token)
+	out := map[string]any{member: items}
+	if next != "" {
+		out["nextToken"] = next
 	}
-	if token != "" {
-		n, err := strconv.Atoi(token)
-		if err != nil || n < 0 || n > len(items) {
-			return nil, refuse("InvalidParameterException", "The specified nextToken is invalid.")
-		}
-		from = n
-	}
-	if end := from + size; end < len(items) {
-		return map[string]any{member: items[from:end], "nextToken": strconv.Itoa(end)}, nil
-	}
-	return map[string]any{member: items[from:]}, nil
+	return out, err
 }
 
 type streamInput struct {
@@ -51,7 +51,7 @@ func (l *Logs) createLogStream(r *api.Request, in *streamInput) (any, error) {
 	if _, ok := g.streams[in.LogStreamName]; ok {
 		return nil, refuse("ResourceAlreadyExistsException", "The specified log stream already exists")
 	}
-	g.streams[in.LogStreamName] = &stream{name: in.LogStreamName, created: l.now()}
+	g.streams[in.LogStreamName] = &stream{name: in.LogStreamName, created: l.Now()}
 	return nil, nil
 }
 
@@ -110,20 +110,7 @@ func (l *Logs) describeLogStreams(r *api.Request, in *describeLogStreamsInput) (
 	if in.Descending {
 		slices.Reverse(shapes)
 	}
-	return page("logStreams", shapes, in.Limit, in.NextToken)
-}
-
-func (l *Logs) deleteLogStream(r *api.Request, in *streamInput) (any, error) {
-	if err := r.Authorize("logs:DeleteLogStream", l.resource(in.LogGroupName, in.LogStreamName), nil); err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, err := l.stream(in.LogGroupName, in.LogStreamName); err != nil {
-		return nil, err
-	}
-	delete(l.groups[in.LogGroupName].streams, in.LogStreamName)
-	return nil, nil
+	return page("logStreams", shapes, in.Limit, in.NextToken, describePage)
 }
 
 type tagInput struct {
@@ -139,10 +126,8 @@ func (l *Logs) tagged(r *api.Request, action string, in *tagInput, do func(*grou
 	if !ok {
 		return nil, refuse("InvalidParameterException", "The specified resource ARN is invalid: %s", in.ResourceARN)
 	}
-	keys := map[string][]string{"aws:TagKeys": in.TagKeys}
-	for k, v := range in.Tags {
-		keys["aws:RequestTag/"+k], keys["aws:TagKeys"] = []string{v}, append(keys["aws:TagKeys"], k)
-	}
+	keys := api.TagKeys(in.Tags)
+	keys["aws:TagKeys"] = append(keys["aws:TagKeys"], in.TagKeys...)
 	if err := r.Authorize("logs:"+action, l.groupARN(name), keys); err != nil {
 		return nil, err
 	}

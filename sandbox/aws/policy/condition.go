@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // condition is one key of one operator of a Condition element.
@@ -157,6 +159,9 @@ func parseCondition(name, key string, raw json.RawMessage) (condition, error) {
 		base, c.ifExists = base[:n], true
 	}
 	var ok bool
+	if strings.EqualFold(base, "BinaryEquals") {
+		return c, malformed("%s", unmodelled.Sentence(unmodelled.AWS("condition operator", base)))
+	}
 	if c.operator, ok = operatorOf(base); !ok || c.operator.null && (c.ifExists || c.forAll || c.forAny) {
 		return c, malformed("Invalid Condition type : %s", name)
 	}

@@ -153,7 +153,7 @@ func (s *Statement) expand(text string, q *Request) (string, bool) {
 	return out, ok
 }
 
-// ActionMatches says whether a value of the Action element means an action.
+// ActionMatches reports whether a value of the Action element means an action.
 func ActionMatches(pattern, action string) bool {
 	return wildcard(strings.ToLower(pattern), strings.ToLower(action))
 }

@@ -124,7 +124,7 @@ func TestParseRefuses(t *testing.T) {
 		"canonical user":         {Trust, s(`"Action":"sts:AssumeRole","Principal":{"CanonicalUser":"ab"}`), `Invalid principal in policy: "CANONICALUSER":"ab"`},
 		"wildcard in principal":  {Trust, s(`"Action":"sts:AssumeRole","Principal":{"AWS":"arn:aws:iam::111122223333:role/*"}`), `Invalid principal in policy: "AWS":"arn:aws:iam::111122223333:role/*"`},
 		"unknown operator":       {Identity, s(`"Action":"s3:*","Resource":"*","Condition":{"StringSimilar":{"aws:username":"x"}}`), "Invalid Condition type : StringSimilar"},
-		"binary equals":          {Identity, s(`"Action":"s3:*","Resource":"*","Condition":{"BinaryEquals":{"aws:username":"x"}}`), "Invalid Condition type : BinaryEquals"},
+		"binary equals":          {Identity, s(`"Action":"s3:*","Resource":"*","Condition":{"BinaryEquals":{"aws:username":"x"}}`), "The local AWS does not model the condition operator BinaryEquals."},
 		"unknown qualifier":      {Identity, s(`"Action":"s3:*","Resource":"*","Condition":{"ForSome:StringEquals":{"aws:username":"x"}}`), "Invalid Condition type : ForSome:StringEquals"},
 		"null if exists":         {Identity, s(`"Action":"s3:*","Resource":"*","Condition":{"NullIfExists":{"aws:username":"true"}}`), "Invalid Condition type : NullIfExists"},
 		"bad number":             {Identity, s(`"Action":"s3:*","Resource":"*","Condition":{"NumericEquals":{"s3:max-keys":"many"}}`), `Invalid value "many" for condition type NumericEquals`},

@@ -68,8 +68,8 @@ func parsePrincipals(raw json.RawMessage, kind Kind) ([]Principal, error) {
 	return out, nil
 }
 
-// invalidPrincipal is in IAM's words, or in those of S3, which does not say whom
-// it does not know.
+// invalidPrincipal is in IAM's words, or in those of S3, which does not name the
+// unknown principal.
 func invalidPrincipal(kind Kind, typ, value string) error {
 	switch {
 	case kind == Bucket:

@@ -7,7 +7,7 @@ import (
 )
 
 // The actions on objects and on buckets that a bucket policy may name; see
-// "Actions, resources, and condition keys for Amazon S3". A name that stands in
+// "Actions, resources, and condition keys for Amazon S3". A name that is in
 // neither list is taken for one of both.
 const (
 	objectActions = `AbortMultipartUpload BypassGovernanceRetention DeleteObject DeleteObjectTagging DeleteObjectVersion
@@ -28,7 +28,7 @@ const (
 		PutMetricsConfiguration PutReplicationConfiguration`
 )
 
-// applies says whether every action of the statement is one on a resource that
+// applies reports whether every action of the statement is one on a resource that
 // it names.
 func applies(s *policy.Statement, bucket string) bool {
 	if s.NotAction || s.NotResource {

@@ -19,7 +19,7 @@ func (c *call) allowed(action, resource, bucketName string) error {
 	restricted := false
 	c.s.mu.RLock()
 	if b, ok := c.s.buckets[bucketName]; ok {
-		if d := b.policy.At(c.s.options.Now()); d != nil {
+		if d := b.policy.At(c.s.Now()); d != nil {
 			set.Resource = []policy.Named{{Name: "bucket policy of " + bucketName, Document: d}}
 			restricted = b.publicAccess().RestrictPublicBuckets && public(d)
 		}
@@ -100,7 +100,7 @@ func (c *call) conditionKeys() map[string][]string {
 		keys["s3:VersionId"] = []string{v}
 	}
 	for _, h := range []string{
-		"x-amz-acl", "x-amz-copy-source", "x-amz-metadata-directive", "x-amz-server-side-encryption",
+		"x-amz-acl", "x-amz-server-side-encryption",
 		"x-amz-server-side-encryption-aws-kms-key-id", "x-amz-storage-class", "x-amz-content-sha256", "x-amz-object-ownership",
 	} {
 		if v := c.Header.Get(h); v != "" {

@@ -180,54 +180,9 @@ func TestBucketConfiguration(t *testing.T) {
 	if got, err := c.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: b}); err != nil || got.LocationConstraint != "" {
 		t.Errorf("got %+v (%v)", got, err)
 	}
-	_, err = c.PutBucketCors(ctx, &s3.PutBucketCorsInput{Bucket: b, CORSConfiguration: &types.CORSConfiguration{CORSRules: []types.CORSRule{{AllowedMethods: []string{"PATCH"}, AllowedOrigins: []string{"*"}}}}})
-	if diff := cmp.Diff(awstest.Refused(400, "InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is PATCH"), awstest.RefusalOf(t, err)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	_, err = c.PutBucketLogging(ctx, &s3.PutBucketLoggingInput{Bucket: b, BucketLoggingStatus: &types.BucketLoggingStatus{LoggingEnabled: &types.LoggingEnabled{TargetBucket: ptr("none-such"), TargetPrefix: ptr("")}}})
-	if got := awstest.RefusalOf(t, err); got.Status != 400 || got.Code != "InvalidTargetBucketForLogging" {
-		t.Errorf("got %+v, want InvalidTargetBucketForLogging", got)
-	}
 	_, err = c.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: b, ExpectedBucketOwner: ptr("999999999999")})
 	if got := awstest.RefusalOf(t, err); got.Status != 403 {
 		t.Errorf("other owner: got %v, want 403", got)
-	}
-}
-
-func TestCopy(t *testing.T) {
-	t.Parallel()
-	_, c := start(t)
-	ctx := t.Context()
-	if _, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: ptr(bucket), Key: ptr("a b"), Body: strings.NewReader("content"), Metadata: map[string]string{"m": "1"}}); err != nil {
-		t.Fatal(err)
-	}
-	source := ptr(bucket + "/a%20b")
-	if _, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: ptr(bucket), Key: ptr("kept"), CopySource: source}); err != nil {
-		t.Error(err)
-	}
-	if _, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: ptr(bucket), Key: ptr("changed"), CopySource: source, MetadataDirective: types.MetadataDirectiveReplace, Metadata: map[string]string{"m": "2"}, ChecksumAlgorithm: types.ChecksumAlgorithmSha256}); err != nil {
-		t.Error(err)
-	}
-	if _, err := c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: ptr(bucket), Key: ptr("a b")}); err != nil {
-		t.Error(err)
-	}
-	for key, want := range map[string]string{"kept": "1", "changed": "2"} {
-		got, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: ptr(bucket), Key: &key, ChecksumMode: types.ChecksumModeEnabled})
-		if err != nil {
-			t.Errorf("%s: %v", key, err)
-			continue
-		}
-		if b, err := io.ReadAll(got.Body); err != nil || string(b) != "content" || got.Metadata["m"] != want {
-			t.Errorf("%s: got %s %v (%v)", key, b, got.Metadata, err)
-		}
-	}
-	_, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: ptr(bucket), Key: ptr("kept"), CopySource: ptr(bucket + "/kept")})
-	if got := awstest.RefusalOf(t, err); got.Code != "InvalidRequest" {
-		t.Errorf("onto itself: got %v, want InvalidRequest", got)
-	}
-	_, err = c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: ptr(bucket), Key: ptr("x"), CopySource: source})
-	if got := awstest.RefusalOf(t, err); got.Code != "NoSuchKey" {
-		t.Errorf("of nothing: got %v, want NoSuchKey", got)
 	}
 }
 

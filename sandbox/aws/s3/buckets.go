@@ -89,7 +89,7 @@ func (c *call) createBucket() error {
 	defer c.s.mu.Unlock()
 	if _, ok := c.s.buckets[c.bucket]; ok {
 		// us-east-1 alone answers the owner with success, for old clients' sake.
-		if c.s.options.Region != "us-east-1" {
+		if c.s.Region != "us-east-1" {
 			return api.Errorf(http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
 		}
 	} else {
@@ -105,7 +105,7 @@ func (c *call) createBucket() error {
 
 // location checks a location constraint against the cloud's only region.
 func (c *call) location(constraint string) error {
-	region := c.s.options.Region
+	region := c.s.Region
 	switch {
 	case constraint == region && region != "us-east-1", constraint == "" && region == "us-east-1":
 		return nil
@@ -123,7 +123,7 @@ func (c *call) headBucket() error {
 	if err := c.onBucket("s3:ListBucket"); err != nil {
 		return err
 	}
-	c.w.Header().Set("x-amz-bucket-region", c.s.options.Region)
+	c.w.Header().Set("x-amz-bucket-region", c.s.Region)
 	c.w.Header().Set("x-amz-access-point-alias", "false")
 	c.empty(http.StatusOK)
 	return nil
@@ -161,7 +161,7 @@ func (c *call) getBucketLocation() error {
 	if err := c.onBucket("s3:GetBucketLocation"); err != nil {
 		return err
 	}
-	region := c.s.options.Region
+	region := c.s.Region
 	if region == "us-east-1" {
 		region = ""
 	}
@@ -178,9 +178,9 @@ type ownerXML struct {
 	DisplayName string `xml:",omitempty"`
 }
 
-// canonicalID stands for the account in listings: 64 hexadecimal digits.
+// canonicalID identifies the account in listings: 64 hexadecimal digits.
 func (s *S3) canonicalID() ownerXML {
-	return ownerXML{ID: strings.Repeat("0", 52) + s.options.Account}
+	return ownerXML{ID: strings.Repeat("0", 52) + s.Account}
 }
 
 func (c *call) listBuckets() error {
@@ -210,7 +210,7 @@ func (c *call) listBuckets() error {
 	var names []string
 	for name := range c.s.buckets {
 		region := c.query.Get("bucket-region")
-		if strings.HasPrefix(name, out.Prefix) && name > c.query.Get("continuation-token") && (region == "" || region == c.s.options.Region) {
+		if strings.HasPrefix(name, out.Prefix) && name > c.query.Get("continuation-token") && (region == "" || region == c.s.Region) {
 			names = append(names, name)
 		}
 	}
@@ -219,7 +219,7 @@ func (c *call) listBuckets() error {
 		names, out.ContinuationToken = names[:limit], names[max(limit-1, 0)]
 	}
 	for _, name := range names {
-		out.Buckets = append(out.Buckets, bucketXML{name, c.s.buckets[name].created.Format(timestampXML), c.s.options.Region})
+		out.Buckets = append(out.Buckets, bucketXML{name, c.s.buckets[name].created.Format(timestampXML), c.s.Region})
 	}
 	return c.xml(out)
 }

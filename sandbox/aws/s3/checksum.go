@@ -212,7 +212,7 @@ func (c *call) receive(e expected, also ...blob.Algorithm) (*blob.Blob, error) {
 		return nil, err
 	}
 	want := append([]blob.Algorithm{blob.MD5}, e.algorithms()...)
-	b, err := c.s.options.Store.Put(c.Body, append(want, also...)...)
+	b, err := c.s.Store.Put(c.Body, append(want, also...)...)
 	if err != nil {
 		return nil, c.bodyError(err)
 	}
@@ -221,11 +221,4 @@ func (c *call) receive(e expected, also ...blob.Algorithm) (*blob.Blob, error) {
 		return nil, err
 	}
 	return b, nil
-}
-
-// attribute is the checksum as GetObjectAttributes shows it: without the number
-// of parts.
-func (k checksum) attribute() checksumXML {
-	k.value, _, _ = strings.Cut(k.value, "-")
-	return k.xml()
 }

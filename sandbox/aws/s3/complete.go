@@ -53,7 +53,7 @@ func (c *call) completeMultipartUpload() error {
 		return err
 	}
 	c.s.mu.RLock()
-	parts, err := u.choose(in, c.s.options.MinPart)
+	parts, err := u.choose(in, c.s.MinPart)
 	c.s.mu.RUnlock()
 	if err != nil {
 		return err

@@ -37,10 +37,6 @@ func settings() []setting {
 			absent: absent("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"), byDefault: func() []byte { return ownershipXML("BucketOwnerEnforced") }, check: checkOwnership},
 		{query: "lifecycle", name: "BucketLifecycleConfiguration", get: "s3:GetLifecycleConfiguration", put: "s3:PutLifecycleConfiguration", deletes: true,
 			absent: absent("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"), check: checkLifecycle},
-		{query: "logging", name: "BucketLogging", get: "s3:GetBucketLogging", put: "s3:PutBucketLogging",
-			byDefault: func() []byte { return []byte(`<BucketLoggingStatus xmlns="` + namespaceXML + `"/>`) }, check: checkLogging},
-		{query: "cors", name: "BucketCors", get: "s3:GetBucketCORS", put: "s3:PutBucketCORS", deletes: true,
-			absent: absent("NoSuchCORSConfiguration", "The CORS configuration does not exist"), check: checkCORS},
 		{query: "tagging", name: "BucketTagging", get: "s3:GetBucketTagging", put: "s3:PutBucketTagging", deletes: true,
 			absent: absent("NoSuchTagSet", "The TagSet does not exist"), check: checkTagging},
 	}
@@ -204,7 +200,7 @@ func checkVersioning(_ *call, body []byte) (func(*bucket), error) {
 	return func(b *bucket) { b.versioning = in.Status }, nil
 }
 
-// public says whether a policy allows something to everybody without a
+// public reports whether a policy allows something to everybody without a
 // condition.
 func public(d *policy.Document) bool {
 	for _, s := range d.Statements {
@@ -220,9 +216,9 @@ func public(d *policy.Document) bool {
 	return false
 }
 
-// settle lets a bucket's new policy have its effect in time.
+// settle lets a bucket's new policy take effect after the delay.
 func (s *S3) settle(b *bucket, d *policy.Document) {
-	b.policy.Set(d, s.options.Now(), s.options.Delay)
+	b.policy.Set(d, s.Now(), s.Delay)
 }
 
 func checkPolicy(c *call, body []byte) (func(*bucket), error) {
@@ -253,7 +249,7 @@ func checkPolicy(c *call, body []byte) (func(*bucket), error) {
 			return nil, wrong("Action does not apply to any resource(s) in statement")
 		}
 		for _, p := range s.Principals {
-			if exists := c.s.options.PrincipalExists; p.Type == "AWS" && p.Value != "*" && exists != nil && !exists(p.Value) {
+			if exists := c.s.PrincipalExists; p.Type == "AWS" && p.Value != "*" && exists != nil && !exists(p.Value) {
 				return nil, wrong("Invalid principal in policy")
 			}
 		}

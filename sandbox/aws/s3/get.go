@@ -18,7 +18,7 @@ func unquote(etag string) string { return strings.Trim(etag, `"`) }
 
 // find returns a version of the call's object for reading, with a hold on its
 // contents that has to be released. A key that does not exist is a secret to
-// who may not list the bucket.
+// without permission to list the bucket.
 func (c *call) find(action string) (*object, *blob.Blob, error) {
 	id := c.query.Get("versionId")
 	if id != "" {

@@ -59,7 +59,7 @@ func (l *listing) run(items iter.Seq[item]) {
 	}
 }
 
-// behind says whether an item of the marker's key stands before the marker's
+// behind reports whether an item of the marker's key stands before the marker's
 // id or is it. With the marker itself, the rest of its key is ahead.
 func (l *listing) behind(id string) bool {
 	if id == l.after.id {

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"encoding/hex"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -184,15 +183,15 @@ const keyHeader = encryptionHeader + "-aws-kms-key-id"
 
 // useKey has KMS decide whether the caller may use a key for the call's object.
 func (c *call) useKey(action, id string) (arn string, err error) {
-	if c.s.options.UseKey == nil {
+	if c.s.UseKey == nil {
 		return "", notImplemented("Header", keyHeader)
 	}
-	return c.s.options.UseKey(c.Request, action, id, "s3", map[string]string{"aws:s3:arn": objectARN(c.bucket, c.key)})
+	return c.s.UseKey(c.Request, action, id, "s3", map[string]string{"aws:s3:arn": objectARN(c.bucket, c.key)})
 }
 
 // decrypt checks that the caller may use the key with which something is
-// encrypted, by its labels. Keys of S3's own, and that of the account, are
-// everybody's who may read.
+// encrypted, by its labels. Keys of S3's own, and that of the account, need
+// no right beyond reading.
 func (c *call) decrypt(labels map[string]string) error {
 	id := labels[keyHeader]
 	if id == "" {
@@ -204,14 +203,11 @@ func (c *call) decrypt(labels map[string]string) error {
 
 // etag is an object's entity tag: of what is encrypted with a key of KMS it is not
 // the sum of the bytes ("Object", Amazon S3 API Reference).
-func (c *call) etag(labels map[string]string, sum []byte) (string, error) {
+func (c *call) etag(labels map[string]string, sum []byte) string {
 	if labels[encryptionHeader] == "aws:kms" {
-		sum = make([]byte, len(sum))
-		if _, err := io.ReadFull(c.s.options.Random, sum); err != nil {
-			return "", err
-		}
+		sum = c.s.Bytes(len(sum))
 	}
-	return hex.EncodeToString(sum), nil
+	return hex.EncodeToString(sum)
 }
 
 // showEncryption answers with the labels of encryption.

@@ -7,7 +7,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
 )
 
-// condition is what a conditional write asks for; see "How to prevent object
+// condition is that of a conditional write; see "How to prevent object
 // overwrites with conditional writes".
 type condition struct {
 	ifNoneMatch bool
@@ -86,10 +86,7 @@ func noSuchKey() *api.Error {
 // takes the blob over, also when it fails. When o is what an upload makes, that
 // ends with it: of several completions at the same time one succeeds.
 func (c *call) commit(o *object, w condition, u *upload) error {
-	version, err := c.s.token()
-	if err != nil {
-		return err
-	}
+	version := c.s.token()
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	b, err := c.s.bucket(c.bucket)
@@ -133,18 +130,15 @@ func (c *call) putObject() error {
 	}
 	algorithm := e.algorithm
 	if algorithm == "" {
-		algorithm = blob.CRC64NVME // what S3 adds by itself to who sends none
+		algorithm = blob.CRC64NVME // what S3 computes when the client sends none
 	}
 	content, err := c.receive(e, algorithm)
 	if err != nil {
 		return err
 	}
-	etag, err := c.etag(headers, content.Sums[blob.MD5])
-	if err != nil {
-		content.Release()
-		return err
+	o := &object{
+		key: c.key, etag: c.etag(headers, content.Sums[blob.MD5]), headers: headers, blob: content, checksum: checksumOf(algorithm, content.Sums),
 	}
-	o := &object{key: c.key, etag: etag, headers: headers, blob: content, checksum: checksumOf(algorithm, content.Sums)}
 	if err := c.commit(o, w, nil); err != nil {
 		return err
 	}

@@ -27,7 +27,6 @@ type route struct {
 	method    string
 	level     level
 	selectors []string // the query parameters that select it; all must be there
-	copies    bool     // x-amz-copy-source must be there
 	query     []string // further query parameters that it knows
 	headers   []string // further x-amz- headers that it knows; a trailing * is a prefix
 	handle    func(*call) error
@@ -46,7 +45,7 @@ type call struct {
 
 // The query parameters and headers that every operation knows.
 func globalQuery() []string {
-	return []string{"x-id", "AWSAccessKeyId", "Signature", "Expires", "x-amz-security-token", "content-md5", "content-type"}
+	return []string{"x-id"}
 }
 
 func globalHeaders() []string {
@@ -62,12 +61,8 @@ func objectHeaders() []string {
 	return []string{"x-amz-meta-*", "x-amz-acl", "x-amz-storage-class", "x-amz-server-side-encryption*", "x-amz-checksum-type", "x-amz-checksum-algorithm"}
 }
 
-func copyHeaders() []string {
-	return []string{"x-amz-copy-source", "x-amz-copy-source-if-*", "x-amz-source-expected-bucket-owner"}
-}
-
 // table is every operation there is. Of those that match, the first wins.
-func (s *S3) table() []route {
+func table() []route {
 	responses := []string{"response-content-type", "response-content-language", "response-expires", "response-cache-control", "response-content-disposition", "response-content-encoding"}
 	reading := append([]string{"versionId", "partNumber"}, responses...)
 	routes := []route{
@@ -78,23 +73,19 @@ func (s *S3) table() []route {
 		{operation: "ListMultipartUploads", method: "GET", level: bucketLevel, selectors: []string{"uploads"}, query: []string{"prefix", "delimiter", "max-uploads", "key-marker", "upload-id-marker", "encoding-type"}, handle: (*call).listMultipartUploads},
 		{operation: "DeleteObjects", method: "POST", level: bucketLevel, selectors: []string{"delete"}, handle: (*call).deleteObjects},
 
-		{operation: "UploadPartCopy", method: "PUT", level: objectLevel, selectors: []string{"partNumber", "uploadId"}, copies: true, headers: append(copyHeaders(), "x-amz-copy-source-range"), handle: (*call).uploadPartCopy},
 		{operation: "UploadPart", method: "PUT", level: objectLevel, selectors: []string{"partNumber", "uploadId"}, handle: (*call).uploadPart},
 		{operation: "CreateMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploads"}, headers: objectHeaders(), handle: (*call).createMultipartUpload},
 		{operation: "CompleteMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploadId"}, headers: []string{"x-amz-checksum-type", "x-amz-mp-object-size"}, handle: (*call).completeMultipartUpload},
 		{operation: "AbortMultipartUpload", method: "DELETE", level: objectLevel, selectors: []string{"uploadId"}, handle: (*call).abortMultipartUpload},
 		{operation: "ListParts", method: "GET", level: objectLevel, selectors: []string{"uploadId"}, query: []string{"max-parts", "part-number-marker", "encoding-type"}, handle: (*call).listParts},
-		{operation: "GetObjectAttributes", method: "GET", level: objectLevel, selectors: []string{"attributes"}, query: []string{"versionId"}, headers: []string{"x-amz-object-attributes", "x-amz-max-parts", "x-amz-part-number-marker"}, handle: (*call).getObjectAttributes},
 	}
 	routes = append(routes, configRoutes()...)
 	return append(routes, []route{
 		{operation: "ListObjectsV2", method: "GET", level: bucketLevel, selectors: []string{"list-type"}, query: []string{"prefix", "delimiter", "max-keys", "continuation-token", "start-after", "fetch-owner", "encoding-type"}, handle: (*call).listObjectsV2},
 		{operation: "ListObjects", method: "GET", level: bucketLevel, query: []string{"prefix", "delimiter", "max-keys", "marker", "encoding-type"}, handle: (*call).listObjects},
 		{operation: "CreateBucket", method: "PUT", level: bucketLevel, headers: []string{"x-amz-object-ownership", "x-amz-acl"}, handle: (*call).createBucket},
-		{operation: "PostObject", method: "POST", level: bucketLevel, handle: (*call).postObject},
 		{operation: "HeadBucket", method: "HEAD", level: bucketLevel, handle: (*call).headBucket},
 		{operation: "DeleteBucket", method: "DELETE", level: bucketLevel, handle: (*call).deleteBucket},
-		{operation: "CopyObject", method: "PUT", level: objectLevel, copies: true, headers: append(append(copyHeaders(), "x-amz-metadata-directive", "x-amz-tagging-directive"), objectHeaders()...), handle: (*call).copyObject},
 		{operation: "PutObject", method: "PUT", level: objectLevel, headers: objectHeaders(), handle: (*call).putObject},
 		{operation: "GetObject", method: "GET", level: objectLevel, query: reading, handle: (*call).getObject},
 		{operation: "HeadObject", method: "HEAD", level: objectLevel, query: reading, handle: (*call).getObject},
@@ -102,10 +93,44 @@ func (s *S3) table() []route {
 	}...)
 }
 
-// call finds the operation of a request. It returns a call with an error too.
-func (s *S3) call(w http.ResponseWriter, r *api.Request) (*call, error) {
-	c := &call{Request: r, s: s, w: w, query: r.URL.Query()}
+// Service declares the S3 API.
+func (s *S3) Service() api.Service {
+	routes, operations := table(), map[string]api.Operation{}
+	for _, route := range routes {
+		operations[route.operation] = func(r *api.Request) (any, error) {
+			c := s.call(r, route)
+			err := errors.Join(c.known(), c.owner())
+			if err == nil {
+				err = route.handle(c)
+			}
+			if err != nil {
+				return nil, c.explain(err)
+			}
+			return api.Written, nil
+		}
+	}
+	find := func(r *api.Request) (string, error) {
+		c := s.call(r, route{})
+		at := slices.IndexFunc(routes, c.matches)
+		if at < 0 && c.Method == http.MethodPost && c.key == "" {
+			return "PostObject", nil // an upload by a browser's form
+		}
+		if at < 0 {
+			return "", c.explain(api.Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."))
+		}
+		return routes[at].operation, nil
+	}
+	return api.Service{Protocol: api.XML{Find: find}, Operations: operations}
+}
+
+func (s *S3) call(r *api.Request, route route) *call {
+	c := &call{Request: r, s: s, w: r.Writer, route: route, query: r.URL.Query()}
 	c.bucket, c.key = names(r.Request)
+	return c
+}
+
+// matches reports whether the call is for an operation.
+func (c *call) matches(r route) bool {
 	at := objectLevel
 	switch {
 	case c.bucket == "":
@@ -113,20 +138,10 @@ func (s *S3) call(w http.ResponseWriter, r *api.Request) (*call, error) {
 	case c.key == "":
 		at = bucketLevel
 	}
-	for _, route := range s.routes {
-		if route.method == r.Method && route.level == at && c.selects(route) {
-			c.route = route
-			r.Entry.Operation = route.operation
-			return c, errors.Join(c.known(), c.owner())
-		}
-	}
-	return c, api.Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+	return r.method == c.Method && r.level == at && c.selects(r)
 }
 
 func (c *call) selects(r route) bool {
-	if r.copies && c.Header.Get("x-amz-copy-source") == "" {
-		return false
-	}
 	return !slices.ContainsFunc(r.selectors, func(q string) bool { return !c.query.Has(q) })
 }
 
@@ -151,19 +166,17 @@ func (c *call) known() error {
 	return nil
 }
 
-// notImplemented is S3's own answer to what it does not do, with the name.
+// notImplemented refuses a header or parameter with S3's own code, by its name.
 func notImplemented(what, name string) error {
-	e := api.Errorf(http.StatusNotImplemented, "NotImplemented", "A %s you provided implies functionality that is not implemented: %s", strings.ToLower(what), name)
+	e := api.Unmodelled(strings.ToLower(what), name)
 	e.Members = map[string]string{what: name}
 	return e
 }
 
 // owner checks x-amz-expected-bucket-owner.
 func (c *call) owner() error {
-	for _, h := range []string{"x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"} {
-		if v := c.Header.Get(h); v != "" && v != c.Account {
-			return api.Errorf(http.StatusForbidden, "AccessDenied", "Access Denied")
-		}
+	if v := c.Header.Get("x-amz-expected-bucket-owner"); v != "" && v != c.Account {
+		return api.Errorf(http.StatusForbidden, "AccessDenied", "Access Denied")
 	}
 	return nil
 }

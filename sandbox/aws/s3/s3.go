@@ -1,24 +1,22 @@
-// Package s3 models Amazon S3: buckets with the configuration that
-// AWS::S3::Bucket needs, objects with metadata, ranges, conditions, checksums
-// in every form that clients send them, copies, multipart uploads, uploads by
-// browsers' forms, versions and bucket policies. Every byte that arrives is checked against every digest that
-// came with it.
+// Package s3 models Amazon S3: buckets with the configuration that AWS::S3::Bucket
+// needs, objects with metadata, ranges, conditions, checksums in every form that
+// clients send them, multipart uploads, versions and bucket policies. Every byte
+// that arrives is checked against every digest that came with it.
 //
-// Lifecycle and CORS rules, encryption and logging settings, tags and ownership controls of
-// buckets are kept and given back, but have no effect. It does not model ACLs (buckets
-// enforce the owner, as new ones do), object tags, object lock, replication,
-// inventory, notifications, website hosting, storage classes but STANDARD,
-// requester pays, access points and S3 Select. Parameters and headers for them are
-// refused by name. With a key of KMS, who writes and reads must have the right to
-// use it; nothing is really encrypted, the account's own key aws/s3 is a label, and
-// so is a bucket's default encryption.
+// Lifecycle rules, encryption settings, tags and ownership controls of buckets are
+// kept and given back, but have no effect. Not modelled: CORS, server access logging,
+// copies, uploads by browsers' forms, Signature Version 2, ACLs (buckets enforce
+// the owner, as new ones do), object tags, object lock, replication, inventory,
+// notifications, website hosting, storage classes other than STANDARD, requester
+// pays, access points and S3 Select. Parameters and headers for them are refused by
+// name. Writing and reading with a key of KMS needs the right to use it; nothing is
+// really encrypted, the account's own key aws/s3 is a label, and so is a bucket's
+// default encryption.
 package s3
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"io"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -48,19 +46,13 @@ const (
 
 // Options are what S3 needs to know of its cloud.
 type Options struct {
-	Account string
-	Region  string
-	Now     func() time.Time // nil is time.Now
-	Random  io.Reader        // nil is crypto/rand
-	Store   *blob.Store
-	// PrincipalExists says whether an ARN that a bucket policy names exists; nil
+	api.Options
+	Store *blob.Store
+	// PrincipalExists reports whether an ARN that a bucket policy names exists; nil
 	// accepts every one.
 	PrincipalExists func(arn string) bool
 	// UseKey has KMS decide whether a caller may use a key; nil knows no keys.
 	UseKey func(r *api.Request, action, key, service string, context map[string]string) (arn string, err error)
-	// Form verifies the signature in the form of an upload by a browser and tells
-	// who made it; nil refuses such uploads.
-	Form func(r *api.Request, field func(name string) string) (api.Principal, error)
 	// Delay is how long a change of a bucket's policy takes to have effect.
 	Delay time.Duration
 	// MinPart is the smallest part but the last, in bytes; zero is what S3 allows.
@@ -69,8 +61,7 @@ type Options struct {
 
 // S3 is the service. Make it with New.
 type S3 struct {
-	options Options
-	routes  []route
+	Options
 
 	mu      sync.RWMutex
 	buckets map[string]*bucket
@@ -79,30 +70,17 @@ type S3 struct {
 
 // New returns an S3 without buckets.
 func New(o Options) *S3 {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
+	o.Options = o.WithDefaults()
 	if o.MinPart == 0 {
 		o.MinPart = minPartSize
 	}
-	s := &S3{options: o, buckets: map[string]*bucket{}, uploads: map[string]*upload{}}
-	s.routes = s.table()
-	return s
+	return &S3{Options: o, buckets: map[string]*bucket{}, uploads: map[string]*upload{}}
 }
 
-func (s *S3) now() time.Time { return s.options.Now().UTC().Truncate(time.Second) }
+func (s *S3) now() time.Time { return s.Now().UTC().Truncate(time.Second) }
 
 // token makes a random id that is safe in URLs.
-func (s *S3) token() (string, error) {
-	b := make([]byte, 24)
-	if _, err := io.ReadFull(s.options.Random, b); err != nil {
-		return "", err
-	}
-	return base64.RawURLEncoding.EncodeToString(b), nil
-}
+func (s *S3) token() string { return base64.RawURLEncoding.EncodeToString(s.Bytes(24)) }
 
 // Object is an object as tests and proofs look at it.
 type Object struct {
@@ -178,18 +156,4 @@ func (r releasing) Close() error {
 	err := r.ReadCloser.Close()
 	r.blob.Release()
 	return err
-}
-
-// ServeAWS answers the S3 API.
-func (s *S3) ServeAWS(w http.ResponseWriter, r *api.Request) {
-	w.Header().Set("x-amz-request-id", r.ID)
-	w.Header().Set("x-amz-id-2", r.ID)
-	w.Header().Set("Server", "AmazonS3")
-	c, err := s.call(w, r)
-	if err == nil {
-		err = c.route.handle(c)
-	}
-	if err != nil {
-		api.WriteS3Error(w, r, c.explain(err))
-	}
 }

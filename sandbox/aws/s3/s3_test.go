@@ -157,7 +157,7 @@ func TestConditionalWrites(t *testing.T) {
 		{"etag", "there", s3.PutObjectInput{IfMatch: etag}, awstest.Refusal{}},
 		{"old etag", "there", s3.PutObjectInput{IfMatch: etag}, failed},
 		{"nothing to match", "none", s3.PutObjectInput{IfMatch: etag}, awstest.Refused(404, "NoSuchKey", "The specified key does not exist.")},
-		{"none match of an etag", "new", s3.PutObjectInput{IfNoneMatch: ptr(`"x"`)}, awstest.Refused(501, "NotImplemented", "A header you provided implies functionality that is not implemented: If-None-Match")},
+		{"none match of an etag", "new", s3.PutObjectInput{IfNoneMatch: ptr(`"x"`)}, awstest.Refused(501, "NotImplemented", "The local AWS does not model the header If-None-Match.")},
 	} {
 		if diff := cmp.Diff(test.want, write(test.key, test.in)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)

@@ -8,7 +8,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
-// concerns says whether a policy's resource is the bucket or inside it.
+// concerns reports whether a policy's resource is the bucket or inside it.
 func concerns(resource, name string) bool {
 	arn := bucketARN(name)
 	return resource == arn || strings.HasPrefix(resource, arn+"/") || resource == arn+"*"
@@ -95,56 +95,6 @@ func checkLifecycle(_ *call, body []byte) (func(*bucket), error) {
 		}
 		if !acts {
 			return nil, api.Errorf(http.StatusBadRequest, "InvalidRequest", "At least one action needs to be specified in a rule")
-		}
-	}
-	return nil, nil
-}
-
-func checkLogging(c *call, body []byte) (func(*bucket), error) {
-	var in struct {
-		XMLName xml.Name `xml:"BucketLoggingStatus"`
-		Enabled *struct {
-			TargetBucket string
-			TargetPrefix string
-		} `xml:"LoggingEnabled"`
-	}
-	if err := read(body, &in); err != nil {
-		return nil, err
-	}
-	if in.Enabled != nil && c.exists(in.Enabled.TargetBucket) != nil {
-		return nil, api.Errorf(http.StatusBadRequest, "InvalidTargetBucketForLogging",
-			"The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants for the log-delivery group.")
-	}
-	return nil, nil
-}
-
-// maxCORSRules; see "Elements of a CORS configuration".
-const maxCORSRules = 100
-
-func checkCORS(_ *call, body []byte) (func(*bucket), error) {
-	var in struct {
-		XMLName xml.Name `xml:"CORSConfiguration"`
-		Rules   []struct {
-			Methods []string `xml:"AllowedMethod"`
-			Origins []string `xml:"AllowedOrigin"`
-		} `xml:"CORSRule"`
-	}
-	if err := read(body, &in); err != nil {
-		return nil, err
-	}
-	if len(in.Rules) == 0 || len(in.Rules) > maxCORSRules {
-		return nil, malformedXML()
-	}
-	for _, r := range in.Rules {
-		if len(r.Methods) == 0 || len(r.Origins) == 0 {
-			return nil, malformedXML()
-		}
-		for _, m := range r.Methods {
-			switch m {
-			case "GET", "PUT", "HEAD", "POST", "DELETE":
-			default:
-				return nil, api.Errorf(http.StatusBadRequest, "InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is %s", m)
-			}
 		}
 	}
 	return nil, nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/hex"
 	"encoding/xml"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -35,7 +34,7 @@ type part struct {
 	modified time.Time
 }
 
-// shown is the checksum that answers tell of the part, which may be none.
+// shown is the part's checksum in answers, if it has one there.
 func (p *part) shown(u *upload) checksum {
 	if u.chosen {
 		return p.checksum
@@ -59,20 +58,6 @@ func (u *upload) numbers() []int {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// parseRange reads bytes=first-last.
-func parseRange(text string) (from, to int64, err error) {
-	spec, ok := strings.CutPrefix(text, "bytes=")
-	first, last, ok2 := strings.Cut(spec, "-")
-	if !ok || !ok2 {
-		return 0, 0, fmt.Errorf("reading range %q: not of the form bytes=first-last", text)
-	}
-	if from, err = strconv.ParseInt(first, 10, 64); err != nil {
-		return 0, 0, err
-	}
-	to, err = strconv.ParseInt(last, 10, 64)
-	return from, to, err
 }
 
 // checksumMode reads which checksum a new upload is to have; see "Checking
@@ -120,9 +105,7 @@ func (c *call) createMultipartUpload() error {
 	if u.checksum, u.kind, u.chosen, err = c.checksumMode(); err != nil {
 		return err
 	}
-	if u.id, err = c.s.token(); err != nil {
-		return err
-	}
+	u.id = c.s.token()
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	if _, err := c.s.bucket(c.bucket); err != nil {
@@ -216,7 +199,7 @@ func (c *call) uploadPart() error {
 }
 
 // accepts checks a part's checksum against the upload's. Parts of a full-object
-// upload may come without one, parts of a composite one may not. An upload
+// upload may come without one, parts of a composite one must not. An upload
 // without a chosen algorithm takes any, since boto3 adds CRC32 to every part.
 func (u *upload) accepts(e expected) error {
 	if !u.chosen || e.algorithm == u.checksum || e.algorithm == "" && u.kind == fullObject {
@@ -225,7 +208,7 @@ func (u *upload) accepts(e expected) error {
 	return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", u.checksum, cmp.Or(e.algorithm, "null"))
 }
 
-// addPart puts a part in the place of an older one with its number. It takes
+// addPart stores a part and replaces an older one with its number. It takes
 // the blob over, also when it fails.
 func (c *call) addPart(p *part) error {
 	c.s.mu.Lock()

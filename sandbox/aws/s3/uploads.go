@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"iter"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,78 +151,4 @@ func (s *S3) pending(bucketName string) iter.Seq[item] {
 			}
 		}
 	}
-}
-
-func (c *call) getObjectAttributes() error {
-	o, content, err := c.find("s3:GetObject")
-	if err != nil {
-		return err
-	}
-	defer content.Release()
-	action := "s3:GetObjectAttributes"
-	if c.query.Get("versionId") != "" {
-		action = "s3:GetObjectVersionAttributes"
-	}
-	if err := c.onObject(action); err != nil {
-		return err
-	}
-	limit, err := c.marker("max-parts")
-	if err != nil {
-		return err
-	}
-	if limit == 0 {
-		limit = maxListKeys
-	}
-	after, err := c.marker("part-number-marker")
-	if err != nil {
-		return err
-	}
-	type checksumPart struct {
-		checksumXML
-		ChecksumType string `xml:",omitempty"`
-	}
-	type partsXML struct {
-		PartNumberMarker     int
-		NextPartNumberMarker int
-		MaxParts             int
-		IsTruncated          bool
-		PartsCount           int
-		Parts                []partXML `xml:"Part"`
-	}
-	var out struct {
-		XMLName      xml.Name      `xml:"GetObjectAttributesResponse"`
-		XMLNS        string        `xml:"xmlns,attr"`
-		ETag         string        `xml:",omitempty"`
-		Checksum     *checksumPart `xml:",omitempty"`
-		ObjectParts  *partsXML     `xml:",omitempty"`
-		StorageClass string        `xml:",omitempty"`
-		ObjectSize   *int64        `xml:",omitempty"`
-	}
-	out.XMLNS = namespaceXML
-	asked := strings.Split(strings.Join(c.Header.Values("x-amz-object-attributes"), ","), ",")
-	for _, name := range asked {
-		switch name = strings.TrimSpace(name); name {
-		case "ETag":
-			out.ETag = o.etag // without quotes, here alone
-		case "Checksum":
-			out.Checksum = &checksumPart{o.checksum.attribute(), o.checksum.kind}
-		case "StorageClass":
-			out.StorageClass = standardClass
-		case "ObjectSize":
-			out.ObjectSize = &content.Size
-		case "ObjectParts":
-			if len(o.parts) == 0 {
-				continue
-			}
-			p := &partsXML{PartNumberMarker: after, MaxParts: limit, PartsCount: len(o.parts)}
-			if o.checksum.kind == composite { // S3 lists the parts only with their checksums
-				p.Parts, p.IsTruncated, p.NextPartNumberMarker = partPage(o.parts, after, limit)
-			}
-			out.ObjectParts = p
-		default:
-			return invalidArgument("x-amz-object-attributes", name, "Invalid attribute name specified.")
-		}
-	}
-	c.w.Header().Set("Last-Modified", o.modified.Format(http.TimeFormat))
-	return c.xml(out)
 }

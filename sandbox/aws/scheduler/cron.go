@@ -18,7 +18,7 @@ type cron struct {
 
 type values map[int]bool
 
-// dayTest tells whether a day is one that a special value means.
+// dayTest reports whether a day is one that a special value means.
 type dayTest func(time.Time) bool
 
 const firstYear, lastYear = 1970, 2199
@@ -74,7 +74,7 @@ func (v values) add(item string, low, high int, names []string) error {
 	if stepped {
 		var err error
 		if by, err = strconv.Atoi(step); err != nil || by < 1 {
-			return fmt.Errorf("%q is no step", step)
+			return fmt.Errorf("%q is not a step", step)
 		}
 	}
 	number := func(text string) (int, error) {
@@ -103,7 +103,7 @@ func (v values) add(item string, low, high int, names []string) error {
 		}
 	}
 	if to < from {
-		return fmt.Errorf("%q runs backwards", item)
+		return fmt.Errorf("%q is a descending range", item)
 	}
 	for n := from; n <= to; n += by {
 		v[n] = true
@@ -120,7 +120,7 @@ func (c *cron) specialDay(field *values, item string) (dayTest, error) {
 	case field == &c.days && strings.HasSuffix(item, "W"):
 		day, err := strconv.Atoi(strings.TrimSuffix(item, "W"))
 		if err != nil || day < 1 || day > 31 {
-			return nil, fmt.Errorf("%q is no weekday near a day", item)
+			return nil, fmt.Errorf("%q is not a weekday nearest to a day", item)
 		}
 		return func(t time.Time) bool { return t.Day() == nearestWeekday(t, min(day, last(t)), last(t)) }, nil
 	case field == &c.weekdays && item == "L":
@@ -135,7 +135,7 @@ func (c *cron) specialDay(field *values, item string) (dayTest, error) {
 		day, nth, _ := strings.Cut(item, "#")
 		n, err := strconv.Atoi(nth)
 		if err != nil || n < 1 || n > 5 {
-			return nil, fmt.Errorf("%q is no week of a month", nth)
+			return nil, fmt.Errorf("%q is not a week of a month", nth)
 		}
 		v := values{}
 		if err := v.add(day, 1, 7, weekdayNames); err != nil {

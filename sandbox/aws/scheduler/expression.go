@@ -42,7 +42,7 @@ func parseExpression(text string, zone *time.Location) (expression, error) {
 	}
 	m := cronPattern.FindStringSubmatch(text)
 	if m == nil {
-		return e, fmt.Errorf("%q is no rate, no cron expression and no moment", text)
+		return e, fmt.Errorf("%q is neither a rate, a cron expression nor a point in time", text)
 	}
 	c, err := parseCron(m[1])
 	e.cron = c

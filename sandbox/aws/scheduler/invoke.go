@@ -3,6 +3,7 @@ package scheduler
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"strconv"
@@ -34,7 +35,7 @@ func (s *Server) Tick() {
 	s.ticking.Lock() // also for what the service has begun by itself
 	defer s.ticking.Unlock()
 	s.mu.Lock()
-	now := s.opts.Now()
+	now := s.Now()
 	var due []invocation
 	for _, c := range s.schedules {
 		if c.next.IsZero() || now.Before(c.next) {
@@ -52,16 +53,13 @@ func (s *Server) Tick() {
 }
 
 // invoke hands one event to its function. What is refused is in the journal, and
-// told to nobody else, as a schedule has no queue for it.
+// reported nowhere else, since a schedule has no queue for it.
 func (s *Server) invoke(i invocation) {
 	retries := maxRetries
 	if p := i.target.RetryPolicy; p != nil && p.MaximumRetryAttempts != nil {
 		retries = *p.MaximumRetryAttempts
 	}
-	id, err := s.execution()
-	if err != nil {
-		return
-	}
+	id := hex.EncodeToString(s.Bytes(16))
 	for attempt := 1; attempt <= retries+1 && s.ctx.Err() == nil; attempt++ {
 		if !s.attempt(i, id, attempt) {
 			return
@@ -69,9 +67,9 @@ func (s *Server) invoke(i invocation) {
 	}
 }
 
-// attempt tells whether another may succeed.
+// attempt reports whether another may succeed.
 func (s *Server) attempt(i invocation, id string, attempt int) bool {
-	creds, err := s.opts.Sessions.ServiceRole(i.target.RoleArn, principal, id, sessionLength)
+	creds, err := s.ServiceRole(i.target.RoleArn, principal, id, sessionLength)
 	if err != nil {
 		return false
 	}
@@ -84,7 +82,7 @@ func (s *Server) attempt(i invocation, id string, attempt int) bool {
 	).Replace(cmp.Or(i.target.Input, "{}"))
 	ctx, cancel := context.WithTimeout(s.ctx, invocationLimit)
 	defer cancel()
-	_, err = lambda.NewFromConfig(s.config(creds)).Invoke(ctx, &lambda.InvokeInput{FunctionName: &i.target.Arn, InvocationType: types.InvocationTypeEvent, Payload: []byte(payload)})
+	_, err = lambda.NewFromConfig(s.Config(creds)).Invoke(ctx, &lambda.InvokeInput{FunctionName: &i.target.Arn, InvocationType: types.InvocationTypeEvent, Payload: []byte(payload)})
 	var refused *smithyhttp.ResponseError
 	if errors.As(err, &refused) {
 		status := refused.HTTPStatusCode()

@@ -186,12 +186,12 @@ func TestRefusals(t *testing.T) {
 		"no group":               {create(c, may, func(in *sdk.CreateScheduleInput) { in.GroupName = ptr("mine") }), awstest.Refused(404, "ResourceNotFoundException", "Schedule group mine does not exist.")},
 		"too many retries":       {create(c, may, func(in *sdk.CreateScheduleInput) { in.Target.RetryPolicy.MaximumRetryAttempts = ptr(int32(186)) }), awstest.Refused(400, "ValidationException", "1 validation error detected: Value '186' at 'target.retryPolicy.maximumRetryAttempts' failed to satisfy constraint: Member must have value between 0 and 185")},
 		"a role of Lambda's":     {create(c, lambdas), awstest.Refused(400, "ValidationException", "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.")},
-		"a window":               {create(c, may, func(in *sdk.CreateScheduleInput) { in.FlexibleTimeWindow.Mode = types.FlexibleTimeWindowModeFlexible }), awstest.Refused(501, "NotImplemented", "The parameter FlexibleTimeWindow.Mode FLEXIBLE is not modelled by this sandbox.")},
-		"another target":         {create(c, may, func(in *sdk.CreateScheduleInput) { in.Target.Arn = ptr("arn:aws:sqs:us-east-1:111122223333:q") }), awstest.Refused(501, "NotImplemented", "The parameter Target.Arn arn:aws:sqs:us-east-1:111122223333:q is not modelled by this sandbox.")},
-		"a start":                {create(c, may, func(in *sdk.CreateScheduleInput) { in.StartDate = ptr(time.Now()) }), awstest.Refused(501, "NotImplemented", "The parameter StartDate is not modelled by this sandbox.")},
+		"a window":               {create(c, may, func(in *sdk.CreateScheduleInput) { in.FlexibleTimeWindow.Mode = types.FlexibleTimeWindowModeFlexible }), awstest.Refused(501, "NotImplemented", "The local AWS does not model the parameter FlexibleTimeWindow.Mode FLEXIBLE.")},
+		"another target":         {create(c, may, func(in *sdk.CreateScheduleInput) { in.Target.Arn = ptr("arn:aws:sqs:us-east-1:111122223333:q") }), awstest.Refused(501, "NotImplemented", "The local AWS does not model the parameter Target.Arn arn:aws:sqs:us-east-1:111122223333:q.")},
+		"a start":                {create(c, may, func(in *sdk.CreateScheduleInput) { in.StartDate = ptr(time.Now()) }), awstest.Refused(501, "NotImplemented", "The local AWS does not model the parameter StartDate.")},
 		"without the right":      {create(nobody, may), denied("nobody", "scheduler:CreateSchedule", "arn:aws:scheduler:us-east-1:111122223333:schedule/default/new")},
 		"without passing a role": {create(worker, may), denied("worker", "iam:PassRole", may)},
-		"groups":                 {groups, awstest.Refused(404, "UnknownOperationException", "The operation GET /schedule-groups is not modelled by this sandbox.")},
+		"groups":                 {groups, awstest.Refused(404, "UnknownOperationException", "The local AWS does not model the operation GET /schedule-groups.")},
 	} {
 		if diff := cmp.Diff(tt.want, awstest.RefusalOf(t, tt.err)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -25,7 +25,7 @@ type schedule struct {
 	when     expression
 	created  time.Time
 	modified time.Time
-	next     time.Time // zero when it is due no more
+	next     time.Time // zero when it is never due again
 }
 
 // input is what CreateSchedule and UpdateSchedule take.
@@ -57,7 +57,7 @@ type retryPolicy struct {
 
 var functionRule = regexp.MustCompile(`^arn:aws:lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9-_]+)(:[$a-zA-Z0-9-_]+)?$`)
 
-// check holds an input to the rules, fills in the defaults and reads its expression.
+// check checks an input against the rules, fills in the defaults and reads its expression.
 func (in *input) check() (expression, error) {
 	in.GroupName, in.State = cmp.Or(in.GroupName, defaultGroup), cmp.Or(in.State, "ENABLED")
 	in.ScheduleExpressionTimezone, in.ActionAfterCompletion = cmp.Or(in.ScheduleExpressionTimezone, "UTC"), cmp.Or(in.ActionAfterCompletion, "NONE")
@@ -98,36 +98,32 @@ func (in *input) check() (expression, error) {
 	return when, nil
 }
 
-// read authorizes a call that makes or changes a schedule, reads it, and checks
-// that the caller may pass the role and that Scheduler may assume it.
-func (s *Server) read(r *api.Request, action, name string) (input, expression, error) {
-	var in input
+// read authorizes a call that makes or changes a schedule, holds its input to the
+// rules, and checks that the caller may pass the role and that Scheduler may assume it.
+func (s *Server) read(r *api.Request, action string, in *input) (name string, when expression, err error) {
+	name = r.PathValue("name")
 	if err := r.Authorize("scheduler:"+action, s.arn(name), nil); err != nil {
-		return in, expression{}, err
+		return name, when, err
 	}
 	if !nameRule.MatchString(name) {
-		return in, expression{}, invalid("1 validation error detected: Value '%s' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[0-9a-zA-Z-_.]+$", name)
+		return name, when, invalid("1 validation error detected: Value '%s' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[0-9a-zA-Z-_.]+$", name)
 	}
-	if err := api.DecodeJSON(r.Body, &in); err != nil {
-		return in, expression{}, err
-	}
-	when, err := in.check()
-	if err != nil {
-		return in, when, err
+	if when, err = in.check(); err != nil {
+		return name, when, err
 	}
 	if err := r.Authorize("iam:PassRole", in.Target.RoleArn, map[string][]string{"iam:PassedToService": {principal}}); err != nil {
-		return in, when, err
+		return name, when, err
 	}
-	if _, err := s.opts.Sessions.ServiceRole(in.Target.RoleArn, principal, name, sessionLength); err != nil {
-		return in, when, invalid("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.")
+	if _, err := s.ServiceRole(in.Target.RoleArn, principal, name, sessionLength); err != nil {
+		return name, when, invalid("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.")
 	}
-	return in, when, nil
+	return name, when, nil
 }
 
 type arnOutput struct{ ScheduleArn string }
 
-func (s *Server) create(r *api.Request, name string) (any, error) {
-	in, when, err := s.read(r, "CreateSchedule", name)
+func (s *Server) create(r *api.Request, in *input) (any, error) {
+	name, when, err := s.read(r, "CreateSchedule", in)
 	if err != nil {
 		return nil, err
 	}
@@ -136,13 +132,13 @@ func (s *Server) create(r *api.Request, name string) (any, error) {
 	if s.schedules[name] != nil {
 		return nil, api.Errorf(http.StatusConflict, "ConflictException", "Schedule %s already exists.", name)
 	}
-	now := s.opts.Now()
-	s.schedules[name] = &schedule{name: name, input: in, when: when, created: now, modified: now, next: when.next(now, now)}
+	now := s.Now()
+	s.schedules[name] = &schedule{name: name, input: *in, when: when, created: now, modified: now, next: when.next(now, now)}
 	return arnOutput{s.arn(name)}, nil
 }
 
-func (s *Server) update(r *api.Request, name string) (any, error) {
-	in, when, err := s.read(r, "UpdateSchedule", name)
+func (s *Server) update(r *api.Request, in *input) (any, error) {
+	name, when, err := s.read(r, "UpdateSchedule", in)
 	if err != nil {
 		return nil, err
 	}
@@ -152,13 +148,14 @@ func (s *Server) update(r *api.Request, name string) (any, error) {
 	if c == nil {
 		return nil, notFound(name)
 	}
-	now := s.opts.Now()
-	c.input, c.when, c.modified, c.next = in, when, now, when.next(now, now)
+	now := s.Now()
+	c.input, c.when, c.modified, c.next = *in, when, now, when.next(now, now)
 	return arnOutput{s.arn(name)}, nil
 }
 
 // find authorizes a call about a schedule and finds it. The caller holds the lock.
-func (s *Server) find(r *api.Request, action, name string) (*schedule, error) {
+func (s *Server) find(r *api.Request, action string) (*schedule, error) {
+	name := r.PathValue("name")
 	if err := r.Authorize("scheduler:"+action, s.arn(name), nil); err != nil {
 		return nil, err
 	}
@@ -187,28 +184,29 @@ type shape struct {
 	LastModificationDate       api.Timestamp
 }
 
-func (s *Server) get(r *api.Request, name string) (any, error) {
+func (s *Server) get(r *api.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.find(r, "GetSchedule", name)
+	c, err := s.find(r, "GetSchedule")
 	if err != nil {
 		return nil, err
 	}
 	in := c.input
 	return shape{
-		Arn: s.arn(name), Name: name, GroupName: in.GroupName, Description: in.Description, ScheduleExpression: in.ScheduleExpression,
+		Arn: s.arn(c.name), Name: c.name, GroupName: in.GroupName, Description: in.Description, ScheduleExpression: in.ScheduleExpression,
 		ScheduleExpressionTimezone: in.ScheduleExpressionTimezone, State: in.State, FlexibleTimeWindow: in.FlexibleTimeWindow, Target: in.Target,
 		ActionAfterCompletion: in.ActionAfterCompletion, CreationDate: api.Timestamp(c.created), LastModificationDate: api.Timestamp(c.modified),
 	}, nil
 }
 
-func (s *Server) delete(r *api.Request, name string) (any, error) {
+func (s *Server) delete(r *api.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.find(r, "DeleteSchedule", name); err != nil {
+	c, err := s.find(r, "DeleteSchedule")
+	if err != nil {
 		return nil, err
 	}
-	delete(s.schedules, name)
+	delete(s.schedules, c.name)
 	return struct{}{}, nil
 }
 

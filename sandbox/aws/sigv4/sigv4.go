@@ -2,8 +2,7 @@
 // presigned queries, and S3's signed, unsigned and trailing payloads. What it
 // refuses it answers with the error code that the called service has for it.
 //
-// Of Signature Version 2 it models S3's presigned queries with the bucket in the
-// path. It does not model SigV4a and the events of streams.
+// It does not model Signature Version 2, SigV4a and the events of streams.
 package sigv4
 
 import (
@@ -43,7 +42,7 @@ type Verifier struct {
 	// Lookup finds the key of an access key id.
 	Lookup func(accessKeyID string) (Key, bool)
 	Now    func() time.Time // nil is time.Now
-	// Region says whether a service of that name answers in a region, and which
+	// Region reports whether a service of that name answers in a region, and which
 	// region it expects otherwise. Nil accepts every region.
 	Region func(service, region string) (expected string, ok bool)
 
@@ -71,9 +70,9 @@ func (s *signature) scope() string {
 	return s.date + "/" + s.region + "/" + s.service + "/aws4_request"
 }
 
-// Signed says whether a request claims to be signed at all.
+// Signed reports whether a request claims to be signed at all.
 func Signed(r *http.Request) bool {
-	return r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Signature") || r.URL.Query().Has("X-Amz-Algorithm") || version2(r)
+	return r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Signature") || r.URL.Query().Has("X-Amz-Algorithm")
 }
 
 // Verify checks the signature of r and sets its Service and Region from the
@@ -89,9 +88,6 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 		if now = time.Now(); v.Now != nil {
 			now = v.Now()
 		}
-	}
-	if version2(r.Request) {
-		return v.verifyVersion2(r, now)
 	}
 	sig, err := parse(r)
 	if sig != nil {
@@ -140,8 +136,8 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 }
 
 // session checks the token that came with a signature by the key. It is looked
-// at after the signature, so that an answer about it tells nothing to who does
-// not hold the secret.
+// at after the signature, so that an answer about it reveals nothing to a caller
+// without the secret.
 func (k Key) session(r *api.Request, token string, now time.Time) error {
 	if subtle.ConstantTimeCompare([]byte(k.SessionToken), []byte(token)) != 1 {
 		return invalidToken(r, token)
@@ -238,7 +234,7 @@ func complete(r *api.Request, sig *signature) error {
 	return nil
 }
 
-// sent says whether the request has every header that it says is signed. Three
+// sent reports whether the request has every header that it says is signed. Three
 // of them net/http keeps elsewhere.
 func (s *signature) sent(r *http.Request) bool {
 	for _, h := range s.signedHeaders {

@@ -40,8 +40,8 @@ func (q *queue) expire(now time.Time) {
 	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool { return !now.Before(m.sent.Add(kept)) })
 }
 
-// count counts the messages that can be received, those that somebody has
-// received, and those that are delayed.
+// count counts the messages that are visible, those that are received and hidden,
+// and those that are delayed.
 func (q *queue) count(now time.Time) (visible, hidden, delayed int) {
 	for _, m := range q.messages {
 		switch {
@@ -89,11 +89,7 @@ func (s *SQS) sendMessage(r *api.Request, in *sendInput) (any, error) {
 	if limit := q.number("MaximumMessageSize"); size > limit {
 		return nil, api.Errorf(http.StatusBadRequest, "InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", limit)
 	}
-	id, err := s.uuid()
-	if err != nil {
-		return nil, err
-	}
-	now := s.options.Now()
+	id, now := s.UUID(), s.Now()
 	q.messages = append(q.messages, &message{id: id, body: in.MessageBody, attributes: in.MessageAttributes, sender: r.Caller.UserID, sent: now, visible: now.Add(delay)})
 	close(q.arrived)
 	q.arrived = make(chan struct{})
@@ -166,16 +162,13 @@ func (s *SQS) receiveMessage(r *api.Request, in *receiveInput) (any, error) {
 
 // take receives messages that can be. The caller holds the lock.
 func (s *SQS) take(q *queue, in *receiveInput, most int, hide time.Duration) ([]received, error) {
-	now := s.options.Now()
+	now := s.Now()
 	out := []received{}
 	for _, m := range q.messages {
 		if len(out) == most || now.Before(m.visible) {
 			continue
 		}
-		handle, err := s.uuid()
-		if err != nil {
-			return nil, err
-		}
+		handle := s.UUID()
 		if m.received++; m.received == 1 {
 			m.first = now
 		}
@@ -223,7 +216,7 @@ func (s *SQS) deleteMessage(r *api.Request, in *deleteInput) (any, error) {
 	if in.ReceiptHandle == "" {
 		return nil, api.Errorf(http.StatusNotFound, "ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
 	}
-	// An old receipt deletes nothing, and says so to nobody.
+	// An old receipt deletes nothing, without an error.
 	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool { return m.handle == in.ReceiptHandle })
 	return nil, nil
 }

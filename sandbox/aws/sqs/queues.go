@@ -117,12 +117,12 @@ func (s *SQS) createQueue(r *api.Request, in *createInput) (any, error) {
 	if !nameRule.MatchString(in.QueueName) {
 		return nil, api.Errorf(http.StatusBadRequest, "InvalidParameterValue", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
-	now := s.options.Now()
+	now := s.Now()
 	q := &queue{name: in.QueueName, attributes: defaults(), tags: map[string]string{}, created: now, modified: now, arrived: make(chan struct{})}
 	if err := q.set(in.Attributes); err != nil {
 		return nil, err
 	}
-	answer := map[string]string{"QueueUrl": s.URL(in.QueueName)}
+	answer := map[string]string{"QueueUrl": s.url(in.QueueName)}
 	if old, ok := s.queues[in.QueueName]; ok {
 		for _, name := range slices.Sorted(maps.Keys(in.Attributes)) {
 			if old.attributes[name] != in.Attributes[name] {
@@ -150,10 +150,10 @@ func (s *SQS) getQueueURL(r *api.Request, in *nameInput) (any, error) {
 	if err := s.authorize(r, "GetQueueUrl", in.QueueName); err != nil {
 		return nil, err
 	}
-	if s.queues[in.QueueName] == nil || in.QueueOwnerAWSAccountID != "" && in.QueueOwnerAWSAccountID != s.options.Account {
+	if s.queues[in.QueueName] == nil || in.QueueOwnerAWSAccountID != "" && in.QueueOwnerAWSAccountID != s.Account {
 		return nil, noSuchQueue()
 	}
-	return map[string]string{"QueueUrl": s.URL(in.QueueName)}, nil
+	return map[string]string{"QueueUrl": s.url(in.QueueName)}, nil
 }
 
 type listInput struct{ QueueNamePrefix string }
@@ -167,7 +167,7 @@ func (s *SQS) listQueues(r *api.Request, in *listInput) (any, error) {
 	urls := []string{}
 	for _, name := range slices.Sorted(maps.Keys(s.queues)) {
 		if strings.HasPrefix(name, in.QueueNamePrefix) {
-			urls = append(urls, s.URL(name))
+			urls = append(urls, s.url(name))
 		}
 	}
 	return map[string]any{"QueueUrls": urls}, nil
@@ -179,33 +179,29 @@ type attributesInput struct {
 }
 
 func (s *SQS) getAttributes(r *api.Request, in *attributesInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.at(r, "GetQueueAttributes", in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	all := maps.Clone(q.attributes)
-	visible, hidden, delayed := q.count(s.options.Now())
-	all["QueueArn"] = s.arn(q.name)
-	all["CreatedTimestamp"] = strconv.FormatInt(q.created.Unix(), 10)
-	all["LastModifiedTimestamp"] = strconv.FormatInt(q.modified.Unix(), 10)
-	all["ApproximateNumberOfMessages"] = strconv.Itoa(visible)
-	all["ApproximateNumberOfMessagesNotVisible"] = strconv.Itoa(hidden)
-	all["ApproximateNumberOfMessagesDelayed"] = strconv.Itoa(delayed)
-	out := map[string]string{}
-	for _, name := range in.AttributeNames {
-		if name == "All" {
-			out = all
-			break
+	return s.with(r, "GetQueueAttributes", in.QueueURL, func(q *queue) (any, error) {
+		all := maps.Clone(q.attributes)
+		visible, hidden, delayed := q.count(s.Now())
+		all["QueueArn"] = s.arn(q.name)
+		all["CreatedTimestamp"] = strconv.FormatInt(q.created.Unix(), 10)
+		all["LastModifiedTimestamp"] = strconv.FormatInt(q.modified.Unix(), 10)
+		all["ApproximateNumberOfMessages"] = strconv.Itoa(visible)
+		all["ApproximateNumberOfMessagesNotVisible"] = strconv.Itoa(hidden)
+		all["ApproximateNumberOfMessagesDelayed"] = strconv.Itoa(delayed)
+		out := map[string]string{}
+		for _, name := range in.AttributeNames {
+			if name == "All" {
+				out = all
+				break
+			}
+			if value, ok := all[name]; ok {
+				out[name] = value
+			} else if name != "Policy" && !slices.Contains(unmodelled, name) {
+				return nil, api.Errorf(http.StatusBadRequest, "InvalidAttributeName", "Unknown Attribute %s.", name)
+			}
 		}
-		if value, ok := all[name]; ok {
-			out[name] = value
-		} else if name != "Policy" && !slices.Contains(unmodelled, name) {
-			return nil, api.Errorf(http.StatusBadRequest, "InvalidAttributeName", "Unknown Attribute %s.", name)
-		}
-	}
-	return map[string]any{"Attributes": out}, nil
+		return map[string]any{"Attributes": out}, nil
+	})
 }
 
 type setInput struct {
@@ -214,14 +210,10 @@ type setInput struct {
 }
 
 func (s *SQS) setAttributes(r *api.Request, in *setInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.at(r, "SetQueueAttributes", in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	q.modified = s.options.Now()
-	return nil, q.set(in.Attributes)
+	return s.with(r, "SetQueueAttributes", in.QueueURL, func(q *queue) (any, error) {
+		q.modified = s.Now()
+		return nil, q.set(in.Attributes)
+	})
 }
 
 type urlInput struct {
@@ -229,26 +221,11 @@ type urlInput struct {
 }
 
 func (s *SQS) deleteQueue(r *api.Request, in *urlInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.at(r, "DeleteQueue", in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	delete(s.queues, q.name)
-	s.deleted[q.name] = s.options.Now()
-	return nil, nil
-}
-
-func (s *SQS) purgeQueue(r *api.Request, in *urlInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.at(r, "PurgeQueue", in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	q.messages = nil
-	return nil, nil
+	return s.with(r, "DeleteQueue", in.QueueURL, func(q *queue) (any, error) {
+		delete(s.queues, q.name)
+		s.deleted[q.name] = s.Now()
+		return nil, nil
+	})
 }
 
 type tagInput struct {
@@ -257,14 +234,10 @@ type tagInput struct {
 }
 
 func (s *SQS) tagQueue(r *api.Request, in *tagInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.at(r, "TagQueue", in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(q.tags, in.Tags)
-	return nil, nil
+	return s.with(r, "TagQueue", in.QueueURL, func(q *queue) (any, error) {
+		maps.Copy(q.tags, in.Tags)
+		return nil, nil
+	})
 }
 
 type untagInput struct {
@@ -273,24 +246,16 @@ type untagInput struct {
 }
 
 func (s *SQS) untagQueue(r *api.Request, in *untagInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.at(r, "UntagQueue", in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range in.TagKeys {
-		delete(q.tags, key)
-	}
-	return nil, nil
+	return s.with(r, "UntagQueue", in.QueueURL, func(q *queue) (any, error) {
+		for _, key := range in.TagKeys {
+			delete(q.tags, key)
+		}
+		return nil, nil
+	})
 }
 
 func (s *SQS) listTags(r *api.Request, in *urlInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.at(r, "ListQueueTags", in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"Tags": maps.Clone(q.tags)}, nil
+	return s.with(r, "ListQueueTags", in.QueueURL, func(q *queue) (any, error) {
+		return map[string]any{"Tags": maps.Clone(q.tags)}, nil
+	})
 }

@@ -182,8 +182,8 @@ func TestRefusals(t *testing.T) {
 		"a bad name":            {create("a b", nil), awstest.Refused(400, "InvalidParameterValue", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")},
 		"a retention too long":  {create("new", map[string]string{"MessageRetentionPeriod": "1209601"}), awstest.Refused(400, "InvalidAttributeValue", "Invalid value for the parameter MessageRetentionPeriod.")},
 		"an unknown attribute":  {create("new", map[string]string{"Colour": "blue"}), awstest.Refused(400, "InvalidAttributeName", "Unknown Attribute Colour.")},
-		"what is not modelled":  {create("new", map[string]string{"RedrivePolicy": "{}"}), awstest.Refused(501, "NotImplemented", "The parameter RedrivePolicy is not modelled by this sandbox.")},
-		"a first-in-first-out":  {create("new.fifo", nil), awstest.Refused(501, "NotImplemented", "The parameter FifoQueue is not modelled by this sandbox.")},
+		"what is not modelled":  {create("new", map[string]string{"RedrivePolicy": "{}"}), awstest.Refused(501, "NotImplemented", "The local AWS does not model the parameter RedrivePolicy.")},
+		"a first-in-first-out":  {create("new.fifo", nil), awstest.Refused(501, "NotImplemented", "The local AWS does not model the parameter FifoQueue.")},
 		"a policy that is none": {create("new", map[string]string{"Policy": "{"}), awstest.Refused(400, "InvalidAttributeValue", "Invalid value for the parameter Policy.")},
 	} {
 		if diff := cmp.Diff(tt.want, awstest.RefusalOf(t, tt.err)); diff != "" {

@@ -3,31 +3,25 @@ package ssm
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
-// page cuts one page out of items; a token is the index of its first item.
-func page[T any](member string, items []T, maxResults *int, token string, most int) (any, error) {
-	size, from := most, 0
-	if maxResults != nil {
-		if size = *maxResults; size < 1 || size > most {
-			return nil, refuse("ValidationException", "1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must have value between 1 and %d", size, most)
-		}
+// page answers one page of parameters.
+func page[T any](items []T, size *int, token string, most int) (any, error) {
+	items, next, err := api.Page(api.Pages{
+		Size: most, Most: most,
+		BadSize: func(n int) error {
+			return refuse("ValidationException", "1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must have value between 1 and %d", n, most)
+		},
+		BadToken: func() error { return refuse("InvalidNextToken", "The specified token is not valid.") },
+	}, items, size, token)
+	out := map[string]any{"Parameters": items}
+	if next != "" {
+		out["NextToken"] = next
 	}
-	if token != "" {
-		n, err := strconv.Atoi(token)
-		if err != nil || n < 0 || n > len(items) {
-			return nil, refuse("InvalidNextToken", "The specified token is not valid.")
-		}
-		from = n
-	}
-	if end := from + size; end < len(items) {
-		return map[string]any{member: items[from:end], "NextToken": strconv.Itoa(end)}, nil
-	}
-	return map[string]any{member: items[from:]}, nil
+	return out, err
 }
 
 type filter struct {
@@ -61,7 +55,7 @@ func (f filter) selects(p *parameter) (bool, error) {
 }
 
 func (s *SSM) describeParameters(r *api.Request, in *describeInput) (any, error) {
-	if err := r.Authorize("ssm:DescribeParameters", "arn:aws:ssm:"+s.region+":"+s.account+":*", nil); err != nil {
+	if err := r.Authorize("ssm:DescribeParameters", s.ARN("ssm", "*"), nil); err != nil {
 		return nil, err
 	}
 	type metadata struct {
@@ -93,7 +87,7 @@ func (s *SSM) describeParameters(r *api.Request, in *describeInput) (any, error)
 			out = append(out, metadata{name, s.arn(name), p.kind, p.description, p.keyID, p.pattern, p.version, api.Timestamp(p.modified), p.modifiedBy, "Standard", p.dataType})
 		}
 	}
-	return page("Parameters", out, in.MaxResults, in.NextToken, describePage)
+	return page(out, in.MaxResults, in.NextToken, describePage)
 }
 
 type nameInput struct{ Name string }
@@ -111,32 +105,10 @@ func (s *SSM) deleteParameter(r *api.Request, in *nameInput) (any, error) {
 	return nil, nil
 }
 
-type namesInput struct{ Names []string }
-
-func (s *SSM) deleteParameters(r *api.Request, in *namesInput) (any, error) {
-	for _, name := range in.Names {
-		if err := r.Authorize("ssm:DeleteParameters", s.arn(name), nil); err != nil {
-			return nil, err
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	deleted, invalid := []string{}, []string{}
-	for _, name := range in.Names {
-		if _, ok := s.parameters[name]; !ok {
-			invalid = append(invalid, name)
-			continue
-		}
-		delete(s.parameters, name)
-		deleted = append(deleted, name)
-	}
-	return map[string]any{"DeletedParameters": deleted, "InvalidParameters": invalid}, nil
-}
-
 type tagsInput struct {
 	ResourceType string
 	ResourceID   string `json:"ResourceId"`
-	Tags         []Tag
+	Tags         []api.Tag
 	TagKeys      []string
 }
 
@@ -145,7 +117,7 @@ func (s *SSM) tagged(r *api.Request, action string, in *tagsInput) error {
 	if in.ResourceType != "Parameter" {
 		return refuse("InvalidResourceType", "%s is not a valid resource type.", in.ResourceType)
 	}
-	return r.Authorize("ssm:"+action, s.arn(in.ResourceID), tagKeys(in.Tags))
+	return r.Authorize("ssm:"+action, s.arn(in.ResourceID), api.TagKeys(api.TagMap(in.Tags)))
 }
 
 func (s *SSM) addTags(r *api.Request, in *tagsInput) (any, error) {
@@ -174,7 +146,7 @@ func (s *SSM) changeTags(in *tagsInput) error {
 	for _, t := range in.Tags {
 		gone = append(gone, t.Key)
 	}
-	tags := slices.DeleteFunc(slices.Clone(p.tags), func(t Tag) bool { return slices.Contains(gone, t.Key) })
+	tags := slices.DeleteFunc(slices.Clone(p.tags), func(t api.Tag) bool { return slices.Contains(gone, t.Key) })
 	if tags = append(tags, in.Tags...); len(tags) > maxTags {
 		return refuse("TooManyTagsError", "")
 	}
@@ -192,5 +164,5 @@ func (s *SSM) listTags(r *api.Request, in *tagsInput) (any, error) {
 	if !ok {
 		return nil, refuse("InvalidResourceId", "The resource ID is not valid. Verify that you entered the correct ID and try again.")
 	}
-	return map[string]any{"TagList": append([]Tag{}, p.tags...)}, nil
+	return map[string]any{"TagList": append([]api.Tag{}, p.tags...)}, nil
 }

@@ -1,17 +1,15 @@
-// Package ssm models the Parameter Store of AWS Systems Manager: parameters
-// with versions, hierarchies and tags, as far as the CDK and its bootstrap
-// stack use them.
+// Package ssm models the Parameter Store of AWS Systems Manager: parameters with
+// versions, hierarchies and tags, as far as the CDK and its bootstrap stack use
+// them.
 //
-// It does not model parameter policies, tiers but Standard, labels, parameter
-// history, public parameters, references to secrets and the KMS permissions of
-// SecureString; parameters for them are refused by name.
+// It does not model parameter policies, tiers other than Standard, labels,
+// parameter history, public parameters, references to secrets and the KMS
+// permissions of SecureString; parameters for them are refused by name.
 package ssm
 
 import (
-	"maps"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,9 +33,7 @@ var nameRule = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
 
 // SSM is the service. Make it with New.
 type SSM struct {
-	account, region string
-	now             func() time.Time
-	protocol        api.JSONProtocol
+	api.Options
 
 	mu         sync.RWMutex
 	parameters map[string]*parameter
@@ -51,45 +47,30 @@ type parameter struct {
 	version           int
 	modified          time.Time
 	modifiedBy        string
-	tags              []Tag
-}
-
-// Tag is a tag of a parameter.
-type Tag struct{ Key, Value string }
-
-// Options are what SSM needs to know of its cloud.
-type Options struct {
-	Account string
-	Region  string
-	Now     func() time.Time // nil is time.Now
+	tags              []api.Tag
 }
 
 // New returns an SSM without parameters.
-func New(o Options) *SSM {
-	s := &SSM{account: o.Account, region: o.Region, now: o.Now, parameters: map[string]*parameter{}}
-	if s.now == nil {
-		s.now = time.Now
-	}
-	s.protocol = api.JSONProtocol{Prefix: "AmazonSSM", Operations: map[string]api.Operation{
-		"PutParameter":           api.JSONOperation(s.putParameter),
-		"GetParameter":           api.JSONOperation(s.getParameter),
-		"GetParameters":          api.JSONOperation(s.getParameters),
-		"GetParametersByPath":    api.JSONOperation(s.getParametersByPath),
-		"DescribeParameters":     api.JSONOperation(s.describeParameters),
-		"DeleteParameter":        api.JSONOperation(s.deleteParameter),
-		"DeleteParameters":       api.JSONOperation(s.deleteParameters),
-		"AddTagsToResource":      api.JSONOperation(s.addTags),
-		"RemoveTagsFromResource": api.JSONOperation(s.removeTags),
-		"ListTagsForResource":    api.JSONOperation(s.listTags),
-	}}
-	return s
+func New(o api.Options) *SSM {
+	return &SSM{Options: o.WithDefaults(), parameters: map[string]*parameter{}}
 }
 
-// ServeAWS answers the SSM API.
-func (s *SSM) ServeAWS(w http.ResponseWriter, r *api.Request) { s.protocol.ServeAWS(w, r) }
+// Service declares the SSM API.
+func (s *SSM) Service() api.Service {
+	return api.Service{Protocol: api.JSON{Target: "AmazonSSM"}, Operations: map[string]api.Operation{
+		"PutParameter":           api.Do(s.putParameter),
+		"GetParameter":           api.Do(s.getParameter),
+		"GetParameters":          api.Do(s.getParameters),
+		"DescribeParameters":     api.Do(s.describeParameters),
+		"DeleteParameter":        api.Do(s.deleteParameter),
+		"AddTagsToResource":      api.Do(s.addTags),
+		"RemoveTagsFromResource": api.Do(s.removeTags),
+		"ListTagsForResource":    api.Do(s.listTags),
+	}}
+}
 
 func (s *SSM) arn(name string) string {
-	return "arn:aws:ssm:" + s.region + ":" + s.account + ":parameter/" + strings.TrimPrefix(name, "/")
+	return s.ARN("ssm", "parameter/"+strings.TrimPrefix(name, "/"))
 }
 
 func refuse(code, format string, args ...any) error {
@@ -112,7 +93,7 @@ type putParameterInput struct {
 	KeyID          string `json:"KeyId"`
 	Overwrite      bool
 	AllowedPattern string
-	Tags           []Tag
+	Tags           []api.Tag
 	Tier           string
 	DataType       string
 }
@@ -162,17 +143,8 @@ func (in *putParameterInput) validate() error {
 	return nil
 }
 
-func tagKeys(tags []Tag) map[string][]string {
-	keys := map[string][]string{}
-	for _, t := range tags {
-		keys["aws:RequestTag/"+t.Key] = []string{t.Value}
-		keys["aws:TagKeys"] = append(keys["aws:TagKeys"], t.Key)
-	}
-	return keys
-}
-
 func (s *SSM) putParameter(r *api.Request, in *putParameterInput) (any, error) {
-	if err := r.Authorize("ssm:PutParameter", s.arn(in.Name), tagKeys(in.Tags)); err != nil {
+	if err := r.Authorize("ssm:PutParameter", s.arn(in.Name), api.TagKeys(api.TagMap(in.Tags))); err != nil {
 		return nil, err
 	}
 	if err := in.validate(); err != nil {
@@ -198,7 +170,7 @@ func (s *SSM) putParameter(r *api.Request, in *putParameterInput) (any, error) {
 	}
 	p.value, p.pattern, p.keyID = in.Value, in.AllowedPattern, in.KeyID
 	p.version++
-	p.modified, p.modifiedBy = s.now(), r.Caller.ARN
+	p.modified, p.modifiedBy = s.Now(), r.Caller.ARN
 	return map[string]any{"Version": p.version, "Tier": "Standard"}, nil
 }
 
@@ -216,7 +188,7 @@ type parameterShape struct {
 func (s *SSM) shape(p *parameter, decrypt bool, selector string) parameterShape {
 	value := p.value
 	if p.kind == "SecureString" && !decrypt {
-		value = "kms:alias/aws/ssm:encrypted" // who does not ask for the plain text must not see it
+		value = "kms:alias/aws/ssm:encrypted" // without WithDecryption the plain text stays hidden
 	}
 	return parameterShape{p.name, p.kind, value, p.version, selector, api.Timestamp(p.modified), s.arn(p.name), p.dataType}
 }
@@ -294,32 +266,4 @@ func (s *SSM) getParameters(r *api.Request, in *getParametersInput) (any, error)
 		}
 	}
 	return map[string]any{"Parameters": found, "InvalidParameters": invalid}, nil
-}
-
-type byPathInput struct {
-	Path           string
-	Recursive      bool
-	WithDecryption bool
-	MaxResults     *int
-	NextToken      string
-}
-
-func (s *SSM) getParametersByPath(r *api.Request, in *byPathInput) (any, error) {
-	if !strings.HasPrefix(in.Path, "/") {
-		return nil, refuse("ValidationException", "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if specified, must use the forward slash symbol \"/\". Valid example: /get/parameters2-/by1./path0_.")
-	}
-	if err := r.Authorize("ssm:GetParametersByPath", s.arn(strings.TrimSuffix(in.Path, "/")), map[string][]string{"ssm:Recursive": {strconv.FormatBool(in.Recursive)}}); err != nil {
-		return nil, err
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	prefix := strings.TrimSuffix(in.Path, "/") + "/"
-	out := []parameterShape{}
-	for _, name := range slices.Sorted(maps.Keys(s.parameters)) {
-		rest, ok := strings.CutPrefix(name, prefix)
-		if ok && (in.Recursive || !strings.Contains(rest, "/")) {
-			out = append(out, s.shape(s.parameters[name], in.WithDecryption, ""))
-		}
-	}
-	return page("Parameters", out, in.MaxResults, in.NextToken, defaultPage)
 }

@@ -44,27 +44,21 @@ var (
 )
 
 // STS is the service. Make it with New.
-type STS struct {
-	iam      *iam.IAM
-	protocol api.QueryProtocol
-}
+type STS struct{ iam *iam.IAM }
 
 // New returns an STS over the roles and sessions of i.
-func New(i *iam.IAM) *STS {
-	s := &STS{iam: i}
-	s.protocol = api.QueryProtocol{
-		Namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
-		Version:   "2011-06-15",
+func New(i *iam.IAM) *STS { return &STS{iam: i} }
+
+// Service declares the STS API.
+func (s *STS) Service() api.Service {
+	return api.Service{
+		Protocol: api.Query{Namespace: "https://sts.amazonaws.com/doc/2011-06-15/", Version: "2011-06-15"},
 		Operations: map[string]api.Operation{
-			"AssumeRole":        api.QueryOperation(s.assumeRole),
-			"GetCallerIdentity": api.QueryOperation(s.getCallerIdentity),
+			"AssumeRole":        api.Do(s.assumeRole),
+			"GetCallerIdentity": api.Do(s.getCallerIdentity),
 		},
 	}
-	return s
 }
-
-// ServeAWS answers the STS API.
-func (s *STS) ServeAWS(w http.ResponseWriter, r *api.Request) { s.protocol.ServeAWS(w, r) }
 
 func (s *STS) getCallerIdentity(r *api.Request, _ *struct{}) (any, error) {
 	return struct {
@@ -112,8 +106,8 @@ func (s *STS) assumeRole(r *api.Request, in *assumeRoleInput) (any, error) {
 		keys["sts:ExternalId"] = []string{*in.ExternalID}
 	}
 	role, exists := s.iam.Role(in.RoleARN)
-	// A role that does not exist has a trust policy that allows nobody; the
-	// answer does not tell the difference.
+	// A role that does not exist has a trust policy that allows no one; the
+	// answer does not reveal the difference.
 	set := policy.Set{Trust: true}
 	if exists {
 		set.Resource = role.Trust

@@ -72,7 +72,7 @@ func TestAssumeRole(t *testing.T) {
 		"short duration":              {worker, sts.AssumeRoleInput{RoleArn: &open, RoleSessionName: ptr("s1"), DurationSeconds: ptr(int32(899))}, invalid("899", "durationSeconds", "Member must have value greater than or equal to 900")},
 		"chained over an hour":        {worker, sts.AssumeRoleInput{RoleArn: &open, RoleSessionName: ptr("s1"), DurationSeconds: ptr(int32(3601))}, awstest.Refused(400, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")},
 		"over the role's maximum":     {s.Admin(), sts.AssumeRoleInput{RoleArn: &open, RoleSessionName: ptr("s1"), DurationSeconds: ptr(int32(7201))}, awstest.Refused(400, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")},
-		"session tags":                {worker, sts.AssumeRoleInput{RoleArn: &open, RoleSessionName: ptr("s1"), Tags: []types.Tag{{Key: ptr("a"), Value: ptr("b")}}}, awstest.Refused(501, "NotImplemented", "The parameter Tags.member.1.Key is not modelled by this sandbox.")},
+		"session tags":                {worker, sts.AssumeRoleInput{RoleArn: &open, RoleSessionName: ptr("s1"), Tags: []types.Tag{{Key: ptr("a"), Value: ptr("b")}}}, awstest.Refused(501, "NotImplemented", "The local AWS does not model the parameter Tags.member.1.Key.")},
 		"malformed session policy":    {worker, sts.AssumeRoleInput{RoleArn: &open, RoleSessionName: ptr("s1"), Policy: ptr("{}")}, awstest.Refused(400, "MalformedPolicyDocument", "Policy document must be version 2012-10-17 or greater.")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,8 +1,8 @@
-// Package api is what the local Google services share: the authenticated request
-// they receive and the error they answer (google.rpc.Status in JSON), their
-// bodies, their query parameters, pages and partial answers. It knows no service
-// and decides nothing; tokens are looked up by the cloud, and policies are
-// evaluated by policy.
+// Package api is what the local Google services share: how a service declares its
+// methods, the authenticated request that a method receives, the errors
+// (google.rpc.Status in JSON), bodies, query parameters, pages and partial answers.
+// It knows no service and decides nothing; the cloud looks up tokens, and package
+// policy evaluates policies.
 package api
 
 import (
@@ -12,13 +12,13 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
-// Principal is who a bearer token stands for.
+// Principal is the identity behind a bearer token.
 type Principal struct {
 	// Member is the principal as policies write it: user:…, serviceAccount:…, or
 	// principal://iam.googleapis.com/…/subject/…; empty for an anonymous caller.
 	Member string
 	// Sets are what else a policy may write for it: the principal sets of a
-	// federated principal, and projectOwner:… and its like.
+	// federated principal, and projectOwner:… and the like.
 	Sets []string
 	// UniqueID is a service account's; a re-created account is another principal.
 	UniqueID string
@@ -40,7 +40,7 @@ type Request struct {
 	// Decide evaluates a resource's own policies and then those of what it belongs
 	// to; Authorize calls it. The cloud sets it.
 	Decide func(who Principal, permission, resource string, own []Granter) journal.Decision
-	// Entry is the journal's line for this request; a service may name its operation in it.
+	// Entry is the journal's line for this request.
 	Entry *journal.Entry
 }
 
@@ -53,7 +53,7 @@ type Attributes struct {
 	Service string // storage.googleapis.com
 }
 
-// Granter is an allow policy. It tells whether it gives the principal the
+// Granter is an allow policy. It reports whether it gives the principal the
 // permission, and by which binding; or else what it would take.
 type Granter interface {
 	Grants(who Principal, permission string, attrs Attributes) (reason string, ok bool)
@@ -65,7 +65,7 @@ func (r *Request) Allowed(permission, resource string, own ...Granter) bool {
 	return r.AllowedTo(r.Principal, permission, resource, own...)
 }
 
-// AllowedTo is Allowed of another principal, whom the caller acts for.
+// AllowedTo is Allowed for another principal, on whose behalf the caller acts.
 func (r *Request) AllowedTo(who Principal, permission, resource string, own ...Granter) bool {
 	d := r.Decide(who, permission, resource, own)
 	r.Entry.Decisions = append(r.Entry.Decisions, d)
@@ -78,11 +78,6 @@ func (r *Request) Authorize(permission, resource string, own ...Granter) error {
 		return nil
 	}
 	return PermissionDenied(permission, resource)
-}
-
-// Service answers the authenticated requests of one Google service.
-type Service interface {
-	ServeGoogle(w http.ResponseWriter, r *Request)
 }
 
 // Timestamp writes a time as Google's JSON does, without fractions.

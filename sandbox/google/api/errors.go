@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // Error is an error as google.rpc.Status carries it (AIP-193, "Errors").
@@ -117,7 +119,12 @@ func ResourceInfo(name string) any {
 
 // Unknown is the answer to a path or method that no service here has.
 func Unknown(r *http.Request) *Error {
-	return NotFound("the sandbox has no method %s %s", r.Method, r.URL.Path)
+	return NotFound("%s", unmodelled.Sentence(unmodelled.Google("method", r.Method+" "+r.URL.Path)))
+}
+
+// Unmodelled refuses something else that the real service has, by its kind and name.
+func Unmodelled(kind, name string) *Error {
+	return InvalidArgument("%s", unmodelled.Sentence(unmodelled.Google(kind, name)))
 }
 
 // WriteError answers err; what is no *Error is an internal one.

@@ -39,27 +39,23 @@ type Credentials struct{ opts Options }
 // New makes the service.
 func New(opts Options) *Credentials { return &Credentials{opts} }
 
-// Path is what the service's requests look like; the project is always "-".
-var Path = regexp.MustCompile(`^/v1/projects/-/serviceAccounts/([^/:]+):([a-zA-Z]+)$`)
-
-// ServeGoogle answers one request.
-func (s *Credentials) ServeGoogle(w http.ResponseWriter, r *api.Request) {
-	m := Path.FindStringSubmatch(r.URL.Path)
-	if m == nil || r.Method != http.MethodPost || m[2] != "generateAccessToken" {
-		api.WriteError(w, r, api.Unknown(r.Request))
-		return
+// Service declares the Service Account Credentials API; the project in its paths is
+// always "-".
+func (s *Credentials) Service() api.Service {
+	const accounts = `^/v1/projects/-/serviceAccounts/([^/:]+):generate`
+	return api.Service{
+		Name: "iamcredentials", API: "iamcredentials.googleapis.com", Title: "IAM Service Account Credentials API",
+		Paths: regexp.MustCompile(accounts),
+		Methods: []api.Method{{
+			ID: "iamcredentials.projects.serviceAccounts.generateAccessToken", HTTP: http.MethodPost,
+			Path: regexp.MustCompile(accounts + "AccessToken$"), Do: s.generate,
+		}},
 	}
-	out, err := s.generate(r, m[1])
-	if err != nil {
-		api.WriteError(w, r, err)
-		return
-	}
-	api.WriteJSON(w, http.StatusOK, out)
 }
 
-// become finds the service account that who may act as with the permission, and
-// makes its principal. An account that does not exist is told of to those alone
-// who could act as any of the project.
+// become finds the service account that a principal may act as with the permission,
+// and makes its principal. Only principals that could act as any account of the
+// project learn that an account does not exist.
 func (s *Credentials) become(r *api.Request, who api.Principal, permission, name string) (api.Principal, iam.Account, error) {
 	account, exists := s.opts.IAM.Account(name)
 	resource, own := s.opts.IAM.ProjectResource(), []api.Granter(nil)
@@ -82,10 +78,7 @@ func (s *Credentials) become(r *api.Request, who api.Principal, permission, name
 // delegatePattern is a service account as a chain of delegates names it.
 var delegatePattern = regexp.MustCompile(`^projects/-/serviceAccounts/([^/:]+)$`)
 
-func (s *Credentials) generate(r *api.Request, name string) (any, error) {
-	if err := api.CheckQuery(r); err != nil {
-		return nil, err
-	}
+func (s *Credentials) generate(r *api.Request, args []string) (any, error) {
 	var in struct {
 		Scope     []string `json:"scope"`
 		Lifetime  string   `json:"lifetime"`
@@ -105,7 +98,7 @@ func (s *Credentials) generate(r *api.Request, name string) (any, error) {
 			return nil, err
 		}
 	}
-	principal, account, err := s.become(r, who, "iam.serviceAccounts.getAccessToken", name)
+	principal, account, err := s.become(r, who, "iam.serviceAccounts.getAccessToken", args[0])
 	if err != nil {
 		return nil, err
 	}

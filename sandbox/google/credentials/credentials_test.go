@@ -121,7 +121,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, method := range []string{"generateIdToken", "signBlob", "signJwt"} {
 		path := "/v1/projects/-/serviceAccounts/" + googletest.Email("my-account") + ":" + method
-		if got, want := s.Admin(t, "POST", path, nil).Error(t), "404 NOT_FOUND: the sandbox has no method POST "+path; got != want {
+		if got, want := s.Admin(t, "POST", path, nil).Error(t), "404 NOT_FOUND: The local Google Cloud does not model the method POST "+path+"."; got != want {
 			t.Errorf("%s answered\n%s\nwant\n%s", method, got, want)
 		}
 	}

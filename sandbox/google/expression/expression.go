@@ -22,7 +22,7 @@ const costLimit = 1_000_000
 // Expression is a compiled expression.
 type Expression struct {
 	program cel.Program
-	gives   *cel.Type // as far as it is known before an evaluation
+	gives   *cel.Type // if it is known before an evaluation
 }
 
 // Condition compiles an expression that can only give a bool.

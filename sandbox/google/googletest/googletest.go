@@ -281,7 +281,7 @@ func (s *Server) Federate(t testing.TB, audience, arn string) string {
 	return out.AccessToken
 }
 
-// believer answers GetCallerIdentity with the ARN that stands in Authorization; one
+// believer answers GetCallerIdentity with the ARN in Authorization; one
 // that starts with "deny" is refused.
 type believer struct{}
 

@@ -61,7 +61,7 @@ func (s *IAM) testAccountPermissions(r *api.Request, args []string) (any, error)
 	return map[string]any{"permissions": held}, nil
 }
 
-// Known tells whether a policy may name a service account: those of other
+// Known reports whether a policy may name a service account: those of other
 // projects are taken on trust.
 func (s *IAM) Known(email string) bool {
 	_, lives := s.living.Load(email)

@@ -34,7 +34,7 @@ type account struct {
 	Disabled       bool   `json:"disabled,omitempty"`
 
 	policy  policy.Timeline
-	deleted time.Time // zero while it lives
+	deleted time.Time // zero while it exists
 }
 
 func (a *account) member() string { return "serviceAccount:" + a.Email }
@@ -87,7 +87,7 @@ func (s *IAM) lookup(r *api.Request, permission string, args []string) (*account
 	}
 	a := s.find(args[1])
 	if a == nil {
-		// Whether it exists is told to those who could see it.
+		// Only callers that could see it learn whether it exists.
 		if err := r.Authorize(permission, s.ProjectResource()); err != nil {
 			return nil, err
 		}
@@ -234,7 +234,7 @@ func (s *IAM) deleteAccount(r *api.Request, args []string) (any, error) {
 }
 
 // undeleteAccount brings an account back by its unique id; its bindings live
-// again. Another account that took the address meanwhile stands in the way.
+// again. It fails if another account took the address meanwhile.
 func (s *IAM) undeleteAccount(r *api.Request, args []string) (any, error) {
 	if args[0] != "-" {
 		if err := s.project(args[0]); err != nil {

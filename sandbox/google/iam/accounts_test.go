@@ -91,9 +91,9 @@ func TestAccountRefusals(t *testing.T) {
 		{"POST", "/v1/projects/other-project/serviceAccounts", map[string]any{"accountId": "other-one"}, "403 PERMISSION_DENIED: Permission 'resourcemanager.projects.get' denied on resource (or it may not exist)."},
 		{"PATCH", mine, map[string]any{"serviceAccount": map[string]any{}, "updateMask": "email"}, `400 INVALID_ARGUMENT: Invalid update mask: "email".`},
 		{"PATCH", mine, map[string]any{"serviceAccount": map[string]any{}}, `400 INVALID_ARGUMENT: Invalid update mask: "".`},
-		{"POST", mine + "/keys", map[string]any{}, "404 NOT_FOUND: the sandbox has no method POST " + mine + "/keys"},
+		{"POST", mine + "/keys", map[string]any{}, "404 NOT_FOUND: The local Google Cloud does not model the method POST " + mine + "/keys."},
 		{"POST", mine + ":getIamPolicy?options.requestedPolicyVersion=2", nil, "400 INVALID_ARGUMENT: Requested policy version (2) must be 0, 1 or 3."},
-		{"POST", mine + ":setIamPolicy", map[string]any{"policy": map[string]any{"auditConfigs": []any{map[string]any{}}}}, "400 INVALID_ARGUMENT: The sandbox does not model the field auditConfigs of policies."},
+		{"POST", mine + ":setIamPolicy", map[string]any{"policy": map[string]any{"auditConfigs": []any{map[string]any{}}}}, "400 INVALID_ARGUMENT: The local Google Cloud does not model the field auditConfigs of policies."},
 	} {
 		refused(t, s, tt.method, tt.path, tt.body, tt.want)
 	}

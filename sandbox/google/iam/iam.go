@@ -10,10 +10,7 @@ package iam
 
 import (
 	"crypto/rand"
-	"encoding/json"
-	"errors"
 	"math/big"
-	"net/http"
 	"regexp"
 	"strings"
 	"sync"
@@ -59,18 +56,9 @@ func New(opts Options) *IAM {
 	return &IAM{opts: opts, pools: map[string]*pool{}, operations: map[string]any{}}
 }
 
-// route is one method of the API: an HTTP method, a path without version, whose
-// {…} match one segment each, and the query parameters that it takes.
-type route struct {
-	method  string
-	pattern *regexp.Regexp
-	handle  func(s *IAM, r *api.Request, args []string) (any, error)
-	query   []string
-}
-
+// path is the pattern of a path without its version, whose {…} match one segment each.
 func path(pattern string) *regexp.Regexp {
-	quoted := regexp.QuoteMeta(pattern)
-	quoted = strings.NewReplacer(`\{`, `{`, `\}`, `}`).Replace(quoted)
+	quoted := strings.NewReplacer(`\{`, `{`, `\}`, `}`).Replace(regexp.QuoteMeta(pattern))
 	return regexp.MustCompile(`^/v1(?:beta)?/` + regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(quoted, `([^/:]+)`) + `$`)
 }
 
@@ -86,72 +74,53 @@ const (
 	providersPath = poolsPath + "/{pool}/providers"
 )
 
-var routes = []route{
-	{http.MethodPost, path(accountsPath), (*IAM).createAccount, nil},
-	{http.MethodGet, path(accountsPath), (*IAM).listAccounts, paged},
-	{http.MethodGet, path(accountsPath + "/{account}"), (*IAM).getAccount, nil},
-	{http.MethodPatch, path(accountsPath + "/{account}"), (*IAM).patchAccount, nil},
-	{http.MethodPut, path(accountsPath + "/{account}"), (*IAM).putAccount, nil},
-	{http.MethodDelete, path(accountsPath + "/{account}"), (*IAM).deleteAccount, nil},
-	{http.MethodPost, path(accountsPath + "/{account}:undelete"), (*IAM).undeleteAccount, nil},
-	{http.MethodPost, path(accountsPath + "/{account}:enable"), (*IAM).enableAccount, nil},
-	{http.MethodPost, path(accountsPath + "/{account}:disable"), (*IAM).disableAccount, nil},
-	{http.MethodPost, path(accountsPath + "/{account}:getIamPolicy"), (*IAM).getAccountPolicy, []string{"options.requestedPolicyVersion"}},
-	{http.MethodPost, path(accountsPath + "/{account}:setIamPolicy"), (*IAM).setAccountPolicy, nil},
-	{http.MethodPost, path(accountsPath + "/{account}:testIamPermissions"), (*IAM).testAccountPermissions, nil},
-
-	{http.MethodPost, path(poolsPath), (*IAM).createPool, []string{"workloadIdentityPoolId"}},
-	{http.MethodGet, path(poolsPath), (*IAM).listPools, listed},
-	{http.MethodGet, path(poolsPath + "/{pool}"), (*IAM).getPool, nil},
-	{http.MethodPatch, path(poolsPath + "/{pool}"), (*IAM).patchPool, masked},
-	{http.MethodDelete, path(poolsPath + "/{pool}"), (*IAM).deletePool, nil},
-	{http.MethodPost, path(poolsPath + "/{pool}:undelete"), (*IAM).undeletePool, nil},
-	{http.MethodGet, path(poolsPath + "/{pool}/operations/{operation}"), (*IAM).getOperation, nil},
-	{http.MethodGet, path(poolsPath + "/{pool}:listAttestationRules"), (*IAM).listAttestationRules, append([]string{"filter"}, paged...)},
-
-	{http.MethodPost, path(providersPath), (*IAM).createProvider, []string{"workloadIdentityPoolProviderId"}},
-	{http.MethodGet, path(providersPath), (*IAM).listProviders, listed},
-	{http.MethodGet, path(providersPath + "/{provider}"), (*IAM).getProvider, nil},
-	{http.MethodPatch, path(providersPath + "/{provider}"), (*IAM).patchProvider, masked},
-	{http.MethodDelete, path(providersPath + "/{provider}"), (*IAM).deleteProvider, nil},
-	{http.MethodPost, path(providersPath + "/{provider}:undelete"), (*IAM).undeleteProvider, nil},
-	{http.MethodGet, path(providersPath + "/{provider}/operations/{operation}"), (*IAM).getOperation, nil},
-}
-
-// ServeGoogle answers one request.
-func (s *IAM) ServeGoogle(w http.ResponseWriter, r *api.Request) {
-	out, err := s.serve(r)
-	if err != nil {
-		api.WriteError(w, r, err)
-		return
+// Service declares the IAM API.
+func (s *IAM) Service() api.Service {
+	method := func(id, verb, pattern string, do api.Handler, query ...string) api.Method {
+		purged := func(r *api.Request, args []string) (any, error) {
+			s.purge()
+			return do(r, args)
+		}
+		return api.Method{ID: "iam.projects." + id, HTTP: verb, Path: path(pattern), Query: query, Do: purged}
 	}
-	api.WriteJSON(w, http.StatusOK, json.RawMessage(out))
-}
+	const pools = "locations.workloadIdentityPools."
+	return api.Service{
+		Name: "iam", API: "iam.googleapis.com", Title: "Identity and Access Management (IAM) API",
+		Paths: regexp.MustCompile(`^/(v1|v1beta|v3)/`), Lock: &s.mu,
+		Methods: []api.Method{
+			method("serviceAccounts.create", "POST", accountsPath, s.createAccount),
+			method("serviceAccounts.list", "GET", accountsPath, s.listAccounts, paged...),
+			method("serviceAccounts.get", "GET", accountsPath+"/{account}", s.getAccount),
+			method("serviceAccounts.patch", "PATCH", accountsPath+"/{account}", s.patchAccount),
+			method("serviceAccounts.update", "PUT", accountsPath+"/{account}", s.putAccount),
+			method("serviceAccounts.delete", "DELETE", accountsPath+"/{account}", s.deleteAccount),
+			method("serviceAccounts.undelete", "POST", accountsPath+"/{account}:undelete", s.undeleteAccount),
+			method("serviceAccounts.enable", "POST", accountsPath+"/{account}:enable", s.enableAccount),
+			method("serviceAccounts.disable", "POST", accountsPath+"/{account}:disable", s.disableAccount),
+			method("serviceAccounts.getIamPolicy", "POST", accountsPath+"/{account}:getIamPolicy", s.getAccountPolicy,
+				"options.requestedPolicyVersion"),
+			method("serviceAccounts.setIamPolicy", "POST", accountsPath+"/{account}:setIamPolicy", s.setAccountPolicy),
+			method("serviceAccounts.testIamPermissions", "POST", accountsPath+"/{account}:testIamPermissions", s.testAccountPermissions),
 
-// serve returns the answer as it is to be sent, since what it was made of may
-// change once the lock is gone.
-func (s *IAM) serve(r *api.Request) ([]byte, error) {
-	for _, route := range routes {
-		args := route.pattern.FindStringSubmatch(r.URL.Path)
-		if args == nil || route.method != r.Method {
-			continue
-		}
-		if err := errors.Join(api.CheckQuery(r, route.query...), api.Buffer(r)); err != nil {
-			return nil, err
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.purge()
-		out, err := route.handle(s, r, args[1:])
-		if err != nil {
-			return nil, err
-		}
-		if out, err = api.Select(r, out); err != nil {
-			return nil, err
-		}
-		return api.Encode(out)
+			method(pools+"create", "POST", poolsPath, s.createPool, "workloadIdentityPoolId"),
+			method(pools+"list", "GET", poolsPath, s.listPools, listed...),
+			method(pools+"get", "GET", poolsPath+"/{pool}", s.getPool),
+			method(pools+"patch", "PATCH", poolsPath+"/{pool}", s.patchPool, masked...),
+			method(pools+"delete", "DELETE", poolsPath+"/{pool}", s.deletePool),
+			method(pools+"undelete", "POST", poolsPath+"/{pool}:undelete", s.undeletePool),
+			method(pools+"operations.get", "GET", poolsPath+"/{pool}/operations/{operation}", s.getOperation),
+			method(pools+"listAttestationRules", "GET", poolsPath+"/{pool}:listAttestationRules", s.listAttestationRules,
+				"filter", "pageSize", "pageToken"),
+
+			method(pools+"providers.create", "POST", providersPath, s.createProvider, "workloadIdentityPoolProviderId"),
+			method(pools+"providers.list", "GET", providersPath, s.listProviders, listed...),
+			method(pools+"providers.get", "GET", providersPath+"/{provider}", s.getProvider),
+			method(pools+"providers.patch", "PATCH", providersPath+"/{provider}", s.patchProvider, masked...),
+			method(pools+"providers.delete", "DELETE", providersPath+"/{provider}", s.deleteProvider),
+			method(pools+"providers.undelete", "POST", providersPath+"/{provider}:undelete", s.undeleteProvider),
+			method(pools+"providers.operations.get", "GET", providersPath+"/{provider}/operations/{operation}", s.getOperation),
+		},
 	}
-	return nil, api.Unknown(r.Request)
 }
 
 // listing answers one page of a list.

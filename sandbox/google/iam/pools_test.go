@@ -128,7 +128,7 @@ func TestPoolRefusals(t *testing.T) {
 	refused(t, s, "PATCH", one+"?updateMask=name", map[string]any{}, `400 INVALID_ARGUMENT: Invalid update mask: "name".`)
 	refused(t, s, "PATCH", one+"?updateMask=displayName", map[string]any{"displayName": strings.Repeat("x", 33)}, "400 INVALID_ARGUMENT: display_name must have at most 32 characters.")
 	refused(t, s, "POST", googletest.Pools+"?workloadIdentityPoolId=pool-two", map[string]any{"mode": "TRUST_DOMAIN"}, `400 INVALID_ARGUMENT: Invalid JSON payload received. Unknown name "mode": Cannot find field.`)
-	refused(t, s, "GET", "/v1/v1/"+poolName, nil, "404 NOT_FOUND: the sandbox has no method GET /v1/v1/"+poolName)
+	refused(t, s, "GET", "/v1/v1/"+poolName, nil, "404 NOT_FOUND: The local Google Cloud does not model the method GET /v1/v1/"+poolName+".")
 	refused(t, s, "GET", one+"/operations/1", nil, "404 NOT_FOUND: Requested entity was not found.")
 	refused(t, s, "GET", "/v1/projects/1/locations/global/workloadIdentityPools", nil, "403 PERMISSION_DENIED: Permission 'resourcemanager.projects.get' denied on resource (or it may not exist).")
 }
@@ -207,8 +207,8 @@ func TestProviderRefusals(t *testing.T) {
 	}{
 		{"nothing", nil, "aws.account_id must be 12 digits."},
 		{"a short account", map[string]any{"aws": map[string]any{"accountId": "12"}}, "aws.account_id must be 12 digits."},
-		{"OIDC", map[string]any{"oidc": map[string]any{"issuerUri": "https://example.com"}}, "The sandbox has no providers of kind oidc, only aws."},
-		{"SAML", map[string]any{"saml": map[string]any{}}, "The sandbox has no providers of kind saml, only aws."},
+		{"OIDC", map[string]any{"oidc": map[string]any{"issuerUri": "https://example.com"}}, "The local Google Cloud does not model the provider oidc."},
+		{"SAML", map[string]any{"saml": map[string]any{}}, "The local Google Cloud does not model the provider saml."},
 		{"no subject", map[string]any{"attributeMapping": map[string]string{"attribute.x": "assertion.arn"}}, "The attribute mapping must map google.subject."},
 		{"an unknown target", map[string]any{"attributeMapping": map[string]string{"google.subject": "assertion.arn", "google.name": "assertion.arn"}}, `Invalid attribute mapping key "google.name".`},
 		{"an upper-case target", map[string]any{"attributeMapping": map[string]string{"google.subject": "assertion.arn", "attribute.Role": "assertion.arn"}}, `Invalid attribute mapping key "attribute.Role".`},

@@ -54,7 +54,7 @@ func (p *provider) check() error {
 	}
 	for kind, value := range map[string]any{"oidc": p.OIDC, "saml": p.SAML, "x509": p.X509} {
 		if value != nil {
-			return api.InvalidArgument("The sandbox has no providers of kind %s, only aws.", kind)
+			return api.Unmodelled("provider", kind)
 		}
 	}
 	if p.AWS == nil || !accountPattern.MatchString(p.AWS.AccountID) {
@@ -88,11 +88,11 @@ func (p *provider) check() error {
 	return nil
 }
 
-// awsIssuer stands for AWS in the constraint on providers: IAM documentation,
+// awsIssuer is AWS in the constraint on providers: IAM documentation,
 // "Manage workload identity pools and providers".
 const awsIssuer = "https://sts.amazonaws.com"
 
-// admitted holds a provider to the project's organization policies.
+// admitted checks a provider against the project's organization policies.
 func (s *IAM) admitted(p *provider, pool string) error {
 	for _, of := range [][2]string{{orgpolicy.Providers, awsIssuer}, {orgpolicy.AWSAccounts, p.AWS.AccountID}} {
 		if !s.opts.Policies.Allows(of[0], of[1]) {
@@ -170,7 +170,7 @@ func (s *IAM) getProvider(r *api.Request, args []string) (any, error) {
 	return p, nil
 }
 
-// changeable is provider for a change, which a deleted pool lets nobody make.
+// changeable is provider for a change, which a deleted pool does not allow.
 func (s *IAM) changeable(r *api.Request, permission string, args []string) (*provider, error) {
 	p, err := s.provider(r, permission, args)
 	if err == nil && s.pools[args[1]].State == stateDeleted {
@@ -259,7 +259,7 @@ type Provider struct {
 var audiencePattern = regexp.MustCompile(`^//iam\.googleapis\.com/projects/([0-9]+)/locations/global/workloadIdentityPools/([a-z0-9-]+)/providers/([a-z0-9-]+)$`)
 
 // Provider finds the provider of an audience. wellFormed is false for what is no
-// audience at all; ok is false for a provider that admits nobody now: it or its
+// audience at all; ok is false for a provider that admits no one now: it or its
 // pool is absent, disabled or deleted.
 func (s *IAM) Provider(audience string) (p Provider, wellFormed, ok bool) {
 	m := audiencePattern.FindStringSubmatch(audience)

@@ -1,6 +1,6 @@
 // Package orgpolicy is Google's Organization Policy API (v2) for the sandbox's one
 // project: the three constraints that concern a federation, their policies on the
-// project, and what is in effect. IAM holds providers to them, and the Service
+// project, and what is in effect. IAM applies them to providers, and the Service
 // Account Credentials API the lifetime of tokens.
 //
 // Not modelled: organizations and folders, so that a project inherits nothing but
@@ -10,14 +10,13 @@
 package orgpolicy
 
 import (
-	"errors"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // The constraints: Resource Manager documentation, "Organization policy constraints".
@@ -77,69 +76,72 @@ type OrgPolicy struct {
 // New makes the service; no policy is set.
 func New(opts Options) *OrgPolicy { return &OrgPolicy{opts: opts, set: map[string]Spec{}} }
 
-var pattern = regexp.MustCompile(`^/v2/projects/([^/:]+)/policies(?:/([^/:]+))?(:getEffectivePolicy)?$`)
-
-// Matches tells whether a path is this service's.
-func Matches(path string) bool { return pattern.MatchString(path) }
-
-// ServeGoogle answers one request.
-func (s *OrgPolicy) ServeGoogle(w http.ResponseWriter, r *api.Request) {
-	out, err := s.serve(r)
-	if err != nil {
-		api.WriteError(w, r, err)
-		return
+// Service declares the Organization Policy API.
+func (s *OrgPolicy) Service() api.Service {
+	const policies = `^/v2/projects/([^/:]+)/policies`
+	all, one := regexp.MustCompile(policies+"$"), regexp.MustCompile(policies+"/([^/:]+)$")
+	effective := regexp.MustCompile(policies + "/([^/:]+):getEffectivePolicy$")
+	method := func(id, verb string, path *regexp.Regexp, permission string, do handler) api.Method {
+		authorized := func(r *api.Request, args []string) (any, error) {
+			return s.of(r, args, "orgpolicy.policy."+permission, do)
+		}
+		return api.Method{ID: "orgpolicy.projects.policies." + id, HTTP: verb, Path: path, Query: []string{"updateMask"}, Do: authorized}
 	}
-	api.WriteJSON(w, http.StatusOK, out)
+	return api.Service{
+		Name: "orgpolicy", API: "orgpolicy.googleapis.com", Title: "Organization Policy API",
+		Paths: regexp.MustCompile(policies), Lock: &s.mu,
+		Methods: []api.Method{
+			method("create", "POST", all, "set", s.write),
+			method("get", "GET", one, "get", s.get),
+			method("patch", "PATCH", one, "set", s.write),
+			method("delete", "DELETE", one, "set", s.delete),
+			method("getEffectivePolicy", "GET", effective, "get", s.getEffective),
+		},
+	}
 }
 
-func (s *OrgPolicy) serve(r *api.Request) (any, error) {
-	m := pattern.FindStringSubmatch(r.URL.Path)
-	if m == nil {
-		return nil, api.Unknown(r.Request)
+// handler runs a method on the policy of a constraint, or of none.
+type handler func(r *api.Request, constraint string) (any, error)
+
+// of authorizes a call about the project's policies, or the one of a constraint.
+func (s *OrgPolicy) of(r *api.Request, args []string, permission string, do handler) (any, error) {
+	if args[0] != s.opts.ProjectID && args[0] != s.opts.ProjectNumber {
+		return nil, api.PermissionDenied(permission, "projects/"+args[0])
 	}
-	permission := "orgpolicy.policy.set"
-	if r.Method == http.MethodGet {
-		permission = "orgpolicy.policy.get"
-	}
-	if m[1] != s.opts.ProjectID && m[1] != s.opts.ProjectNumber {
-		return nil, api.PermissionDenied(permission, "projects/"+m[1])
-	}
-	if err := errors.Join(r.Authorize(permission, s.opts.Resource), api.CheckQuery(r, "updateMask"), api.Buffer(r)); err != nil {
+	if err := r.Authorize(permission, s.opts.Resource); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	constraint, effective := m[2], m[3] != ""
-	switch {
-	case r.Method == http.MethodPost && constraint == "":
-		return s.write(r, "")
-	case constraint == "":
-		return nil, api.Unknown(r.Request)
+	if len(args) == 1 {
+		return do(r, "")
 	}
-	if _, known := defaults[constraint]; !known {
-		return nil, unknown(constraint)
+	if _, known := defaults[args[1]]; !known {
+		return nil, unknown(args[1])
 	}
-	_, exists := s.set[constraint]
-	switch {
-	case r.Method == http.MethodGet && effective:
-		return s.policy(constraint, Spec{Rules: s.effective(constraint)}), nil
-	case effective:
-		return nil, api.Unknown(r.Request)
-	case r.Method == http.MethodPatch:
-		return s.write(r, constraint)
-	case !exists:
+	return do(r, args[1])
+}
+
+func (s *OrgPolicy) get(_ *api.Request, constraint string) (any, error) {
+	spec, exists := s.set[constraint]
+	if !exists {
 		return nil, api.NotFound("Requested entity was not found.")
-	case r.Method == http.MethodGet:
-		return s.policy(constraint, s.set[constraint]), nil
-	case r.Method == http.MethodDelete:
-		delete(s.set, constraint)
-		return struct{}{}, nil
 	}
-	return nil, api.Unknown(r.Request)
+	return s.policy(constraint, spec), nil
+}
+
+func (s *OrgPolicy) getEffective(_ *api.Request, constraint string) (any, error) {
+	return s.policy(constraint, Spec{Rules: s.effective(constraint)}), nil
+}
+
+func (s *OrgPolicy) delete(r *api.Request, constraint string) (any, error) {
+	if _, err := s.get(r, constraint); err != nil {
+		return nil, err
+	}
+	delete(s.set, constraint)
+	return struct{}{}, nil
 }
 
 func unknown(constraint string) error {
-	return api.NotFound("The sandbox has no constraint %s.", constraint)
+	return api.NotFound("%s", unmodelled.Sentence(unmodelled.Google("constraint", constraint)))
 }
 
 func (s *OrgPolicy) policy(constraint string, spec Spec) Policy {
@@ -190,7 +192,7 @@ func (s *OrgPolicy) effective(constraint string) []Rule {
 	return spec.Rules
 }
 
-// Allows tells whether a constraint admits a value. What any rule denies is denied.
+// Allows reports whether a constraint admits a value. What any rule denies is denied.
 func (s *OrgPolicy) Allows(constraint, value string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

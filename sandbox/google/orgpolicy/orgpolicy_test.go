@@ -118,7 +118,7 @@ func TestPolicies(t *testing.T) {
 		t.Errorf("once deleted (-want +got):\n%s", diff)
 	}
 	for path, want := range map[string]string{
-		policies + "iam.unheardOf:getEffectivePolicy":                    "404 NOT_FOUND: The sandbox has no constraint iam.unheardOf.",
+		policies + "iam.unheardOf:getEffectivePolicy":                    "404 NOT_FOUND: The local Google Cloud does not model the constraint iam.unheardOf.",
 		strings.Replace(policies, googletest.Project, "other", 1) + name: "403 PERMISSION_DENIED: Permission 'orgpolicy.policy.get' denied on resource (or it may not exist).",
 	} {
 		if got := s.Admin(t, "GET", path, nil).Error(t); got != want {

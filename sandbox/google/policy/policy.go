@@ -1,6 +1,5 @@
 // Package policy is Google's IAM allow policies: their JSON, the etags that guard
-// their changes, and the question whether one of them grants a principal a
-// permission. Roles are the predefined ones of roles.go; deny policies, custom
+// their changes, and whether one of them grants a principal a permission. Roles are the predefined ones of roles.go; deny policies, custom
 // roles, groups and domains as more than names, and audit configurations are not
 // modelled.
 package policy
@@ -44,9 +43,9 @@ type Condition struct {
 // conditional is the version of a policy whose bindings may have conditions.
 const conditional = 3
 
-// View is the policy as it is answered to who asks for a version: with the etag of
+// View is the policy as it is answered to a request for a version: with the etag of
 // its content. Below version 3 the conditions are left out, and roles are marked
-// so that nobody takes their bindings for unconditional ones.
+// so that their bindings do not look unconditional.
 func (p Policy) View(version int) (Policy, error) {
 	if version < 0 || version > conditional || version == 2 {
 		return p, api.InvalidArgument("Requested policy version (%d) must be 0, 1 or 3.", version)
@@ -111,7 +110,7 @@ func escaped(etag string) string {
 	return out.String()
 }
 
-// Rename puts one member in the place of another everywhere, as the deletion and
+// Rename replaces one member by another everywhere, as the deletion and
 // the return of a service account do.
 func (p Policy) Rename(from, to string) Policy {
 	p.Bindings = slices.Clone(p.Bindings)
@@ -133,10 +132,10 @@ func (p Policy) Without(refused func(member string) bool) Policy {
 	return p
 }
 
-// Public tells whether a member stands for everybody.
+// Public reports whether a member includes everyone.
 func Public(member string) bool { return member == "allUsers" || member == "allAuthenticatedUsers" }
 
-// Grants tells whether the policy gives the principal a permission, and by which
+// Grants reports whether the policy gives the principal a permission, and by which
 // binding. Binding conditions see attrs.
 func (p Policy) Grants(who api.Principal, permission string, attrs api.Attributes) (reason string, ok bool) {
 	var failed []string
@@ -160,7 +159,7 @@ func (p Policy) Grants(who api.Principal, permission string, attrs api.Attribute
 	return strings.Join(failed, "; "), false
 }
 
-// conveniences are the members that stand for those who have a basic role on a
+// conveniences are the members that stand for holders of a basic role on a
 // project: Cloud Storage documentation, "Convenience values".
 var conveniences = map[string]string{"roles/owner": "projectOwner:", "roles/editor": "projectEditor:", "roles/viewer": "projectViewer:"}
 
@@ -176,8 +175,8 @@ func (p Policy) Conveniences(who api.Principal, project string) []string {
 	return sets
 }
 
-// matches tells whether a policy's member is the principal or a set it is in. A
-// deleted member keeps its unique id and stands for nobody.
+// matches reports whether a policy's member is the principal or a set it is in. A
+// deleted member keeps its unique id and matches no one.
 func matches(member string, who api.Principal) bool {
 	switch member {
 	case "allUsers":

@@ -34,13 +34,13 @@ func (u Update) Apply(to Policy, on Resource, exists func(email string) bool) (P
 		}
 	}
 	if u.UpdateMask != "" && !slices.Contains(strings.Split(u.UpdateMask, ","), "bindings") {
-		return to, api.InvalidArgument("The sandbox changes policies with their bindings, which the update mask %q does not name.", u.UpdateMask)
+		return to, api.Unmodelled("update mask", u.UpdateMask+" of policies, without their bindings")
 	}
 	return to.Replace(u.Policy, on, exists)
 }
 
-// Replace is what setIamPolicy does: next in the place of p, if next's etag is
-// that of p or none, and if every part of it is valid. exists tells whether a
+// Replace is what setIamPolicy does: it returns next instead of p, if next's etag is
+// that of p or none, and if every part of it is valid. exists reports whether a
 // service account of this cloud does.
 func (p Policy) Replace(next Policy, on Resource, exists func(email string) bool) (Policy, error) {
 	if next.Etag != "" && !sameEtag(next.Etag, p.etag()) {
@@ -50,7 +50,7 @@ func (p Policy) Replace(next Policy, on Resource, exists func(email string) bool
 		return p, api.InvalidArgument("Specified policy version (%d) must be 0, 1 or 3.", next.Version)
 	}
 	if len(next.AuditConfigs) > 0 {
-		return p, api.InvalidArgument("The sandbox does not model the field auditConfigs of policies.")
+		return p, api.Unmodelled("field", "auditConfigs of policies")
 	}
 	var out Policy
 	members := 0

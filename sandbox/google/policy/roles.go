@@ -12,7 +12,7 @@ const (
 	Bucket
 )
 
-// grantable tells whether a role is one that is known and that the resource takes:
+// grantable reports whether a role is one that is known and that the resource takes:
 // a role of another service does not go with a bucket, nor a legacy role with a
 // project.
 func grantable(role string, on Resource) bool {

@@ -4,8 +4,6 @@
 package projects
 
 import (
-	"errors"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,66 +66,35 @@ func (s *Projects) Rename(from, to string) {
 	s.policy = s.policy.Rename(from, to)
 }
 
-// route is one method of the API; its pattern tells apart what is a path's, and
-// query names the parameters that it takes.
-type route struct {
-	method  string
-	pattern *regexp.Regexp
-	handle  func(s *Projects, r *api.Request, args []string) (any, error)
-	query   []string
-}
-
-var routes = []route{
-	{http.MethodGet, regexp.MustCompile(`^/v[13]/projects/([^/:]+)$`), (*Projects).get, nil},
-	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):getIamPolicy$`), (*Projects).getPolicy, nil},
-	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):setIamPolicy$`), (*Projects).setPolicy, nil},
-	{http.MethodPost, regexp.MustCompile(`^/v[13]/projects/([^/:]+):testIamPermissions$`), (*Projects).testPermissions, nil},
-
-	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services$`), (*Projects).listServices, []string{"filter", "pageSize", "pageToken"}},
-	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services/([^/:]+)$`), (*Projects).getService, nil},
-	{http.MethodGet, regexp.MustCompile(`^/v1/projects/([^/:]+)/services:batchGet$`), (*Projects).batchGetServices, []string{"names"}},
-	{http.MethodPost, regexp.MustCompile(`^/v1/projects/([^/:]+)/services/([^/:]+):(enable|disable)$`), (*Projects).switchService, nil},
-	{http.MethodPost, regexp.MustCompile(`^/v1/projects/([^/:]+)/services:batchEnable$`), (*Projects).batchEnableServices, nil},
-	{http.MethodGet, regexp.MustCompile(`^/v1/operations/([^/:]+)$`), (*Projects).getOperation, nil},
-}
-
-// Matches tells whether a path is this service's.
-func Matches(path string) bool {
-	return slices.ContainsFunc(routes, func(r route) bool { return r.pattern.MatchString(path) })
-}
-
-// ServeGoogle answers one request.
-func (s *Projects) ServeGoogle(w http.ResponseWriter, r *api.Request) {
-	out, err := s.serve(r)
-	if err != nil {
-		api.WriteError(w, r, err)
-		return
+// Service declares the APIs of both services. They answer under one name, since a
+// project has no use for either alone.
+func (s *Projects) Service() api.Service {
+	method := func(id, verb, pattern string, do api.Handler, query ...string) api.Method {
+		path := regexp.MustCompile("^" + strings.ReplaceAll(pattern, "{}", "([^/:]+)") + "$")
+		return api.Method{ID: id, HTTP: verb, Path: path, Query: query, Do: do}
 	}
-	api.WriteJSON(w, http.StatusOK, out)
-}
+	return api.Service{
+		Name: "cloudresourcemanager", API: "cloudresourcemanager.googleapis.com", Title: "Cloud Resource Manager API",
+		Paths: regexp.MustCompile(`^/(v[13]/projects/[^/:]+(:[a-zA-Z]+)?$|v1/projects/[^/:]+/services([/:]|$)|v1/operations/)`), Lock: &s.mu,
+		Methods: []api.Method{
+			method("cloudresourcemanager.projects.get", "GET", "/v[13]/projects/{}", s.get),
+			method("cloudresourcemanager.projects.getIamPolicy", "POST", "/v[13]/projects/{}:getIamPolicy", s.getPolicy),
+			method("cloudresourcemanager.projects.setIamPolicy", "POST", "/v[13]/projects/{}:setIamPolicy", s.setPolicy),
+			method("cloudresourcemanager.projects.testIamPermissions", "POST", "/v[13]/projects/{}:testIamPermissions", s.testPermissions),
 
-func (s *Projects) serve(r *api.Request) (any, error) {
-	for _, route := range routes {
-		args := route.pattern.FindStringSubmatch(r.URL.Path)
-		if args == nil || route.method != r.Method {
-			continue
-		}
-		if err := errors.Join(api.CheckQuery(r, route.query...), api.Buffer(r)); err != nil {
-			return nil, err
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		out, err := route.handle(s, r, args[1:])
-		if err != nil {
-			return nil, err
-		}
-		return api.Select(r, out)
+			method("serviceusage.services.list", "GET", "/v1/projects/{}/services", s.listServices, "filter", "pageSize", "pageToken"),
+			method("serviceusage.services.get", "GET", "/v1/projects/{}/services/{}", s.getService),
+			method("serviceusage.services.batchGet", "GET", "/v1/projects/{}/services:batchGet", s.batchGetServices, "names"),
+			method("serviceusage.services.enable", "POST", "/v1/projects/{}/services/{}:(enable)", s.switchService),
+			method("serviceusage.services.disable", "POST", "/v1/projects/{}/services/{}:(disable)", s.switchService),
+			method("serviceusage.services.batchEnable", "POST", "/v1/projects/{}/services:batchEnable", s.batchEnableServices),
+			method("serviceusage.operations.get", "GET", "/v1/operations/{}", s.getOperation),
+		},
 	}
-	return nil, api.Unknown(r.Request)
 }
 
 // authorize checks that a path's project is ours, by id or number, and the
-// permission on it. Another project is refused as one that may not exist.
+// permission on it. Another project is refused as one that possibly does not exist.
 func (s *Projects) authorize(r *api.Request, permission, project string) error {
 	if project != s.opts.ID && project != s.opts.Number {
 		return api.PermissionDenied(permission, "projects/"+project)

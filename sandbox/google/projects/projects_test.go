@@ -51,8 +51,8 @@ func TestPolicy(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		`{"policy":{"etag":"` + policy["etag"].(string) + `"}}`:               "409 ABORTED: There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag '",
-		`{"policy":{},"updateMask":"auditConfigs"}`:                           `400 INVALID_ARGUMENT: The sandbox changes policies with their bindings, which the update mask "auditConfigs" does not name.`,
-		`{"policy":{},"updateMask":"etag"}`:                                   `400 INVALID_ARGUMENT: The sandbox changes policies with their bindings, which the update mask "etag" does not name.`,
+		`{"policy":{},"updateMask":"auditConfigs"}`:                           `400 INVALID_ARGUMENT: The local Google Cloud does not model the update mask auditConfigs of policies, without their bindings.`,
+		`{"policy":{},"updateMask":"etag"}`:                                   `400 INVALID_ARGUMENT: The local Google Cloud does not model the update mask etag of policies, without their bindings.`,
 		`{"policy":{"bindings":[{"role":"roles/x","members":["allUsers"]}]}}`: "400 INVALID_ARGUMENT: Role roles/x is not supported for this resource.",
 	} {
 		if got := s.Admin(t, "POST", project+":setIamPolicy", body).Error(t); !strings.HasPrefix(got, want) {
@@ -131,7 +131,7 @@ func TestServices(t *testing.T) {
 		body         any
 		want         string
 	}{
-		{"GET", "/services?filter=state:DISABLED", nil, `400 INVALID_ARGUMENT: The sandbox lists the services with the filter state:ENABLED or none, not with "state:DISABLED".`},
+		{"GET", "/services?filter=state:DISABLED", nil, `400 INVALID_ARGUMENT: The local Google Cloud does not model the filter state:DISABLED.`},
 		{"POST", "/services/example.com:enable", nil, "404 NOT_FOUND: Service 'example.com' not found or permission denied."},
 		{"POST", "/services:batchEnable", map[string]any{}, "400 INVALID_ARGUMENT: A batch must name 1 to 20 services."},
 		{"POST", "/services/iam.googleapis.com:enable?x=1", nil, `400 INVALID_ARGUMENT: Invalid JSON payload received. Unknown name "x": Cannot bind query parameter. Field 'x' could not be found in request message.`},

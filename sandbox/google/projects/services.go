@@ -39,7 +39,7 @@ func (s *Projects) listServices(r *api.Request, args []string) (any, error) {
 	}
 	filter := r.URL.Query().Get("filter")
 	if filter != "" && filter != "state:ENABLED" {
-		return nil, api.InvalidArgument("The sandbox lists the services with the filter state:ENABLED or none, not with %q.", filter)
+		return nil, api.Unmodelled("filter", filter)
 	}
 	services := []any{}
 	for _, name := range s.enabled {
@@ -152,7 +152,7 @@ func (s *Projects) getOperation(_ *api.Request, args []string) (any, error) {
 	return operation(struct{}{}), nil
 }
 
-// IsEnabled tells whether a service is enabled.
+// IsEnabled reports whether a service is enabled.
 func (s *Projects) IsEnabled(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

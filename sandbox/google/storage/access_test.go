@@ -57,8 +57,8 @@ func TestRefusals(t *testing.T) {
 		{"garbage", "GET", json + "x", "garbage", "401 authError: Invalid Credentials"},
 		{"garbage, XML", "GET", "/my-bucket/x", "garbage", " 401 AuthenticationRequired: Authentication required. Invalid Credentials"},
 		{"another bucket, XML", "GET", "/missing-bucket/x", s.AdminToken(), " 404 NoSuchBucket: The specified bucket does not exist."},
-		{"writing by XML", "PUT", "/my-bucket/x", s.AdminToken(), " 400 UnsupportedOperation: The operation is not supported. The sandbox's XML API only reads objects."},
-		{"listing by XML", "GET", "/my-bucket", s.AdminToken(), " 400 UnsupportedOperation: The operation is not supported. The sandbox's XML API only reads objects."},
+		{"writing by XML", "PUT", "/my-bucket/x", s.AdminToken(), " 400 UnsupportedOperation: The operation is not supported. The local Google Cloud does not model the XML API's PUT of /my-bucket/x."},
+		{"listing by XML", "GET", "/my-bucket", s.AdminToken(), " 400 UnsupportedOperation: The operation is not supported. The local Google Cloud does not model the XML API's GET of /my-bucket."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

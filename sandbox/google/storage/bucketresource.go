@@ -32,7 +32,7 @@ func (b *bucket) objectResource(name string) string { return b.resource() + "/ob
 // enforced is public access prevention that is not left to an organization.
 const enforced = "enforced"
 
-// grants is the bucket's policy as far as it has effect.
+// grants is the part of the bucket's policy that is in effect.
 func (b *bucket) grants() policy.Timeline {
 	if b.publicPrevention == enforced {
 		return b.policy.Map(func(p policy.Policy) policy.Policy { return p.Without(policy.Public) })
@@ -108,7 +108,7 @@ func readBucket(r *api.Request) (bucketInput, error) {
 	}
 	for _, name := range unmodelledSettings {
 		if !vacant(fields[name]) {
-			return bucketInput{}, invalid("The sandbox does not model the field " + name + " of buckets.")
+			return bucketInput{}, notModelled("field", name+" of buckets")
 		}
 		delete(fields, name)
 	}
@@ -121,7 +121,7 @@ func readBucket(r *api.Request) (bucketInput, error) {
 	return in, err
 }
 
-// vacant tells whether a JSON value asks for nothing.
+// vacant reports whether a JSON value requests nothing.
 func vacant(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -171,7 +171,7 @@ func (in bucketInput) access() (prevention string, err error) {
 		return "", nil
 	}
 	if u := c.UniformBucketLevelAccess; u != nil && u.Enabled != nil && !*u.Enabled {
-		return "", invalid("The sandbox has only buckets with uniform bucket-level access.")
+		return "", notModelled("access control", "of buckets without uniform bucket-level access")
 	}
 	switch p := c.PublicAccessPrevention; p {
 	case "", "inherited", enforced:

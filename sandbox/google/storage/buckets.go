@@ -179,7 +179,7 @@ func (s *Storage) getBucket(r *api.Request, args []string) (reply, error) {
 	return answer(r, s.bucketJSON(b))
 }
 
-// getLayout tells that the bucket has no folders of its own, to those who may list.
+// getLayout answers that the bucket has no folders of its own, to callers that may list.
 func (s *Storage) getLayout(r *api.Request, args []string) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

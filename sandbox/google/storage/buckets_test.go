@@ -63,19 +63,19 @@ func TestBucket(t *testing.T) {
 		{"DELETE", path, "", "409 conflict: The bucket you tried to delete is not empty."},
 		{"PATCH", path, `{"location":"US"}`, "400 invalid: A bucket's name and location cannot be changed."},
 		{"PATCH", path + "?ifMetagenerationMatch=1", `{}`, "412 conditionNotMet: At least one of the pre-conditions you specified did not hold."},
-		{"PATCH", path, `{"versioning":{"enabled":true}}`, "400 invalid: The sandbox does not model the field versioning of buckets."},
-		{"PATCH", path, `{"iamConfiguration":{"uniformBucketLevelAccess":{"enabled":false}}}`, "400 invalid: The sandbox has only buckets with uniform bucket-level access."},
+		{"PATCH", path, `{"versioning":{"enabled":true}}`, "400 invalid: The local Google Cloud does not model the field versioning of buckets."},
+		{"PATCH", path, `{"iamConfiguration":{"uniformBucketLevelAccess":{"enabled":false}}}`, "400 invalid: The local Google Cloud does not model the access control of buckets without uniform bucket-level access."},
 		{"PATCH", path, `{"owner":{}}`, `400 invalid: Invalid JSON payload received. Unknown name "owner": Cannot find field.`},
 		{"PATCH", path, `{"labels":{"A":"b"}}`, `400 invalid: Invalid argument: label "A" with value "b"`},
 		{"PATCH", path + "?predefinedAcl=private", `{}`, `400 invalid: Invalid JSON payload received. Unknown name "predefinedAcl": Cannot bind query parameter. Field 'predefinedAcl' could not be found in request message.`},
-		{"GET", path + "?softDeleted=true", "", "400 invalid: Invalid value for softDeleted: the sandbox has only false, not true"},
+		{"GET", path + "?softDeleted=true", "", "400 invalid: Invalid value for softDeleted: the local Google Cloud does not model the value true"},
 		{"GET", "/storage/v1/b/missing-bucket", "", "404 notFound: The specified bucket does not exist."},
 		{"GET", "/storage/v1/b", "", "400 required: Required parameter: project"},
 		{"POST", "/storage/v1/b?project=other-project", `{"name":"third-bucket"}`, "400 invalid: Unknown project id: other-project"},
 		{"POST", "/storage/v1/b?project=demo-project", `{"name":"my-bucket"}`, "409 conflict: Your previous request to create the named bucket succeeded and you already own it."},
 		{"POST", "/storage/v1/b?project=demo-project", `{"name":"third-bucket","location":"mars"}`, "400 invalid: The specified location constraint is not valid."},
 		{"POST", "/storage/v1/b?project=demo-project", `{"name":"third-bucket","storageClass":"GLACIER"}`, "400 invalid: Invalid argument: storage class GLACIER"},
-		{"POST", path + "/lockRetentionPolicy", "", "404 notFound: Not Found: the sandbox has no method POST " + path + "/lockRetentionPolicy"},
+		{"POST", path + "/lockRetentionPolicy", "", "404 notFound: Not Found: the local Google Cloud does not model the method POST " + path + "/lockRetentionPolicy"},
 	} {
 		var body any
 		if tt.body != "" {

@@ -38,7 +38,7 @@ func jsonConditions(h http.Header, get func(string) string) (conditions, error) 
 	return readConditions(h, get, "ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch", "ifMetagenerationNotMatch")
 }
 
-// check holds an object, which may be absent, to the preconditions; its etag is
+// check tests the preconditions on an object, which may be absent; its etag is
 // what the API calls so. For a read, an unchanged object under a not-match is
 // answered 304.
 func (c conditions) check(o *object, etag string, read bool) error {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // fault is an error of Cloud Storage, which each of its APIs writes in its own
@@ -33,6 +34,10 @@ func noObject(bucket, name string) error {
 
 func preconditionFailed() error {
 	return &fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.", "At least one of the pre-conditions you specified did not hold."}
+}
+
+func notModelled(kind, name string) error {
+	return invalid(unmodelled.Sentence(unmodelled.Google(kind, name)))
 }
 
 func invalid(message string) error {
@@ -78,7 +83,7 @@ func caller(p api.Principal) string {
 	return p.Member
 }
 
-// scoped tells whether a token's scopes cover a permission: Cloud Storage
+// scoped reports whether a token's scopes cover a permission: Cloud Storage
 // documentation, "OAuth 2.0 scopes". A token without scopes is one that the
 // sandbox gave to its administrator.
 func scoped(scopes []string, permission string) bool {
@@ -126,7 +131,7 @@ func of(err error) *fault {
 	}
 }
 
-// challenge is the header of a refusal for want of a token or for a wrong one.
+// challenge is the header of a refusal of a missing or wrong token.
 func (f *fault) challenge(h http.Header) {
 	switch {
 	case f.HTTP != http.StatusUnauthorized:
@@ -139,7 +144,7 @@ func (f *fault) challenge(h http.Header) {
 
 // WriteError answers err in the language of the API that was asked.
 func WriteError(w http.ResponseWriter, r *api.Request, err error) {
-	if isJSON(r.URL.EscapedPath()) {
+	if jsonPaths.MatchString(r.URL.EscapedPath()) {
 		writeJSONError(w, r, err)
 		return
 	}

@@ -26,7 +26,7 @@ func (s *Storage) media(b *bucket, o *object, etag string) *media {
 	return &media{object: *o, class: b.storageClass, etag: etag, content: o.content.Share()}
 }
 
-// transcoded tells whether a stored gzip is sent unpacked: Cloud Storage
+// transcoded reports whether a stored gzip is sent unpacked: Cloud Storage
 // documentation, "Transcoding of gzip-compressed files".
 func (m *media) transcoded(r *api.Request) bool {
 	return m.ContentEncoding == "gzip" && !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && !strings.Contains(m.CacheControl, "no-transform")
@@ -91,7 +91,7 @@ func (m *media) describe(h http.Header) {
 	}
 }
 
-// transcode sends the whole unpacked, of a length that nobody knows yet, whatever
+// transcode sends the whole unpacked, of a length not known in advance, whatever
 // range was asked for.
 func (m *media) transcode(w http.ResponseWriter, r *api.Request) error {
 	raw := m.content.Reader(0, m.content.Size)

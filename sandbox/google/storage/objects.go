@@ -90,8 +90,8 @@ func (s *Storage) objectJSON(b *bucket, o *object) map[string]any {
 	return out
 }
 
-// lookup finds an object for a caller who has a permission on it. That it does
-// not exist is told to those who may list the bucket.
+// lookup finds an object for a caller with a permission on it. Only callers that may
+// list the bucket learn that it does not exist.
 func (s *Storage) lookup(r *api.Request, bucketName, name, permission, generation string) (*bucket, *object, error) {
 	b, err := s.find(bucketName)
 	if err != nil {

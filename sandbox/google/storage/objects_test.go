@@ -288,7 +288,7 @@ func TestList(t *testing.T) {
 		"maxResults=-1":    "400 invalid: Invalid value for maxResults: -1",
 		"pageToken=%25":    "400 invalid: Invalid value for pageToken: %",
 		"matchGlob=**.txt": `400 invalid: Invalid JSON payload received. Unknown name "matchGlob": Cannot bind query parameter. Field 'matchGlob' could not be found in request message.`,
-		"softDeleted=true": "400 invalid: Invalid value for softDeleted: the sandbox has only false, not true",
+		"softDeleted=true": "400 invalid: Invalid value for softDeleted: the local Google Cloud does not model the value true",
 		"fields=items(":    "400 invalid: Invalid field selection items(",
 	} {
 		if got := s.Admin(t, "GET", "/storage/v1/b/my-bucket/o?"+query, nil).Error(t); got != want {

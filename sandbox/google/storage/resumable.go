@@ -80,7 +80,7 @@ func (s *Storage) session(r *api.Request) (string, *session, error) {
 	return id, u, nil
 }
 
-// continueUpload takes a chunk, or tells how far the upload has come.
+// continueUpload takes a chunk, or answers how far the upload has come.
 func (s *Storage) continueUpload(r *api.Request, _ []string) (reply, error) {
 	id, u, err := s.session(r)
 	if err != nil {

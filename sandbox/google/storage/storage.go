@@ -8,7 +8,7 @@
 // access, public access prevention. Not modelled: object versioning and soft
 // delete, ACLs, retention and holds, customer-supplied keys, rewriting and
 // composition, notifications, HMAC keys, signed URLs. A parameter, field or header
-// that would ask for one of these is refused by name.
+// that needs one of these is refused by name.
 package storage
 
 import (
@@ -20,6 +20,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // Options configure the service.
@@ -53,7 +54,7 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
-	media  *media // in the place of body
+	media  *media // instead of body
 }
 
 // answer makes a reply of what the request asks of a JSON value.
@@ -66,7 +67,8 @@ func answer(r *api.Request, v any) (reply, error) {
 	return reply{status: http.StatusOK, header: http.Header{"Content-Type": {api.ContentType}}, body: body}, err
 }
 
-func (a reply) send(w http.ResponseWriter, r *api.Request) error {
+// Send writes the answer.
+func (a reply) Send(w http.ResponseWriter, r *api.Request) error {
 	if a.media != nil {
 		return a.media.serve(w, r)
 	}
@@ -78,25 +80,6 @@ func (a reply) send(w http.ResponseWriter, r *api.Request) error {
 	return nil
 }
 
-// route is one method of the JSON API. Object names stand percent-encoded in one
-// segment of its path; query names the parameters that it takes.
-type route struct {
-	method  string
-	pattern *regexp.Regexp
-	handle  func(s *Storage, r *api.Request, args []string) (reply, error)
-	query   []string
-}
-
-var (
-	buckets = regexp.MustCompile(`^/storage/v1/b$`)
-	single  = regexp.MustCompile(`^/storage/v1/b/([^/]+)$`)
-	allowed = regexp.MustCompile(`^/storage/v1/b/([^/]+)/iam$`)
-	objects = regexp.MustCompile(`^/storage/v1/b/([^/]+)/o$`)
-	named   = regexp.MustCompile(`^/storage/v1/b/([^/]+)/o/([^/]+)$`)
-	content = regexp.MustCompile(`^/(?:download/)?storage/v1/b/([^/]+)/o/([^/]+)$`)
-	uploads = regexp.MustCompile(`^/(?:resumable/)?upload/storage/v1/b/([^/]+)/o$`)
-)
-
 // The query parameters of several methods. One written name=value has no other
 // value here.
 var (
@@ -105,70 +88,69 @@ var (
 	ofList   = []string{"prefix", "maxResults", "pageToken", "softDeleted=false"}
 )
 
-var routes = []route{
-	{http.MethodPost, buckets, (*Storage).insertBucket, []string{"project", "enableObjectRetention=false"}},
-	{http.MethodGet, buckets, (*Storage).listBuckets, append([]string{"project", "returnPartialSuccess"}, ofList...)},
-	{http.MethodGet, single, (*Storage).getBucket, ofBucket},
-	{http.MethodPatch, single, (*Storage).patchBucket, ofBucket},
-	{http.MethodDelete, single, (*Storage).deleteBucket, ofBucket},
-	{http.MethodGet, allowed, (*Storage).getPolicy, []string{"optionsRequestedPolicyVersion"}},
-	{http.MethodPut, allowed, (*Storage).setPolicy, nil},
-	{http.MethodGet, regexp.MustCompile(`^/storage/v1/b/([^/]+)/iam/testPermissions$`), (*Storage).testPermissions, []string{"permissions"}},
+// jsonPaths are those of the JSON API; all others are read as the XML API's.
+var jsonPaths = regexp.MustCompile(`^/(download/|(resumable/)?upload/)?storage/v1/`)
 
-	{http.MethodGet, regexp.MustCompile(`^/storage/v1/b/([^/]+)/storageLayout$`), (*Storage).getLayout, []string{"prefix"}},
-	{http.MethodGet, regexp.MustCompile(`^/storage/v1/b/([^/]+)/managedFolders$`), (*Storage).listFolders, []string{"prefix", "pageSize", "pageToken"}},
-
-	// Without versioning all versions are the live ones, and without folders none is a prefix.
-	{http.MethodGet, objects, (*Storage).listObjects, append([]string{"delimiter", "startOffset", "endOffset", "includeTrailingDelimiter", "versions", "includeFoldersAsPrefixes"}, ofList...)},
-	{http.MethodGet, content, (*Storage).getObject, ofObject},
-	{http.MethodPatch, named, (*Storage).patchObject, ofObject},
-	{http.MethodDelete, named, (*Storage).deleteObject, ofObject},
-	{http.MethodPost, uploads, (*Storage).insertObject, append([]string{"name", "uploadType", "upload_id", "contentEncoding"}, ofObject...)},
-	{http.MethodPut, uploads, (*Storage).continueUpload, []string{"name", "uploadType", "upload_id"}},
-	{http.MethodDelete, uploads, (*Storage).cancelUpload, []string{"name", "uploadType", "upload_id"}},
-}
-
-var xmlPattern = regexp.MustCompile(`^/([a-z0-9][a-z0-9._-]+)/(.+)$`)
-
-// isJSON tells whether a path is the JSON API's; what is nobody else's is read
-// as the XML API's.
-func isJSON(path string) bool {
-	path = strings.TrimPrefix(strings.TrimPrefix(path, "/resumable"), "/upload")
-	return strings.HasPrefix(strings.TrimPrefix(path, "/download"), "/storage/v1/")
-}
-
-// ServeGoogle answers one request.
-func (s *Storage) ServeGoogle(w http.ResponseWriter, r *api.Request) {
-	serve := s.serveXML
-	if isJSON(r.URL.EscapedPath()) {
-		serve = s.serveJSON
-	}
-	a, err := serve(r)
-	if err == nil {
-		err = a.send(w, r)
-	}
-	if err != nil {
-		WriteError(w, r, err)
+// service is what the two APIs declare alike.
+func service(paths *regexp.Regexp, unknown func(*http.Request) error, methods []api.Method) api.Service {
+	return api.Service{
+		Name: "storage", API: "storage.googleapis.com", Title: "Cloud Storage API", Paths: paths,
+		Escaped: true, Check: checkRequest, Unknown: unknown, WriteError: WriteError, Methods: methods,
 	}
 }
 
-func (s *Storage) serveJSON(r *api.Request) (reply, error) {
-	path := r.URL.EscapedPath()
-	for _, route := range routes {
-		args := route.pattern.FindStringSubmatch(path)
-		if args == nil || route.method != r.Method {
-			continue
+// JSON declares the JSON API. Object names stand percent-encoded in one segment of its
+// paths.
+func (s *Storage) JSON() api.Service {
+	const buckets = `storage/v1/b`
+	method := func(id, verb, path string, do func(*api.Request, []string) (reply, error), query ...string) api.Method {
+		return api.Method{
+			ID: "storage." + id, HTTP: verb, Path: regexp.MustCompile("^/" + strings.ReplaceAll(path, "{}", "([^/]+)") + "$"), Query: query,
+			Do: func(r *api.Request, args []string) (any, error) { return do(r, args) },
 		}
-		args, err := unescape(args[1:])
-		if err != nil {
-			return reply{}, err
-		}
-		if err := checkRequest(r, route.query); err != nil {
-			return reply{}, err
-		}
-		return route.handle(s, r, args)
 	}
-	return reply{}, &fault{HTTP: http.StatusNotFound, Reason: "notFound", Message: "Not Found: the sandbox has no method " + r.Method + " " + r.URL.Path}
+	const object, content, upload = buckets + "/{}/o/{}", "(?:download/)?" + buckets + "/{}/o/{}", "(?:resumable/)?upload/" + buckets + "/{}/o"
+	part := []string{"name", "uploadType", "upload_id"}
+	return service(jsonPaths, unknownJSON, []api.Method{
+		method("buckets.insert", "POST", buckets, s.insertBucket, "project", "enableObjectRetention=false"),
+		method("buckets.list", "GET", buckets, s.listBuckets, append([]string{"project", "returnPartialSuccess"}, ofList...)...),
+		method("buckets.get", "GET", buckets+"/{}", s.getBucket, ofBucket...),
+		method("buckets.patch", "PATCH", buckets+"/{}", s.patchBucket, ofBucket...),
+		method("buckets.delete", "DELETE", buckets+"/{}", s.deleteBucket, ofBucket...),
+		method("buckets.getIamPolicy", "GET", buckets+"/{}/iam", s.getPolicy, "optionsRequestedPolicyVersion"),
+		method("buckets.setIamPolicy", "PUT", buckets+"/{}/iam", s.setPolicy),
+		method("buckets.testIamPermissions", "GET", buckets+"/{}/iam/testPermissions", s.testPermissions, "permissions"),
+		method("buckets.getStorageLayout", "GET", buckets+"/{}/storageLayout", s.getLayout, "prefix"),
+		method("managedFolders.list", "GET", buckets+"/{}/managedFolders", s.listFolders, "prefix", "pageSize", "pageToken"),
+
+		// Without versioning all versions are the live ones, and without folders none is a prefix.
+		method("objects.list", "GET", buckets+"/{}/o", s.listObjects,
+			append([]string{"delimiter", "startOffset", "endOffset", "includeTrailingDelimiter", "versions", "includeFoldersAsPrefixes"}, ofList...)...),
+		method("objects.get", "GET", content, s.getObject, ofObject...),
+		method("objects.patch", "PATCH", object, s.patchObject, ofObject...),
+		method("objects.delete", "DELETE", object, s.deleteObject, ofObject...),
+		method("objects.insert", "POST", upload, s.insertObject, append(append([]string{"contentEncoding"}, part...), ofObject...)...),
+		method("objects.insert", "PUT", upload, s.continueUpload, part...),
+		method("objects.insert", "DELETE", upload, s.cancelUpload, part...),
+	})
+}
+
+func unknownJSON(r *http.Request) error {
+	return &fault{HTTP: http.StatusNotFound, Reason: "notFound", Message: "Not Found: " + unmodelled.Google("method", r.Method+" "+r.URL.Path)}
+}
+
+// XML declares the reading of objects by the XML API.
+func (s *Storage) XML() api.Service {
+	object := regexp.MustCompile(`^/([a-z0-9][a-z0-9._-]+)/(.+)$`)
+	return service(regexp.MustCompile(""), unknownXML, []api.Method{
+		{ID: "storage.objects.get", HTTP: "GET", Path: object, Query: []string{"generation"}, Do: s.readXML},
+		{ID: "storage.objects.get", HTTP: "HEAD", Path: object, Query: []string{"generation"}, Do: s.readXML},
+	})
+}
+
+func unknownXML(r *http.Request) error {
+	message := unmodelled.Sentence(unmodelled.Google("XML API's", r.Method+" of "+r.URL.Path))
+	return &fault{http.StatusBadRequest, "invalid", "UnsupportedOperation", message, "The operation is not supported."}
 }
 
 // Rename changes a member in every bucket's policy.

@@ -27,7 +27,7 @@ type target struct {
 }
 
 // resource is an object as clients write it. What is only ever answered is read
-// and left; a field that is not here asks for something that is not modelled.
+// and ignored; any other field would need something that is not modelled.
 type resource struct {
 	metadata
 	Name         string `json:"name"`
@@ -116,7 +116,7 @@ func (t *target) read(r io.Reader) error {
 	return nil
 }
 
-// check holds a caller and a name to what an upload needs; the caller holds the lock.
+// check verifies a caller's rights and a name for an upload; the caller holds the lock.
 func (s *Storage) check(r *api.Request, t target) (*bucket, error) {
 	name := t.resource.Name
 	if name == "" {
@@ -139,7 +139,7 @@ func (s *Storage) check(r *api.Request, t target) (*bucket, error) {
 		}
 	}
 	if class := t.resource.StorageClass; class != "" && class != b.storageClass {
-		return nil, invalid("The sandbox gives objects their bucket's storage class, " + b.storageClass + ", not " + class + ".")
+		return nil, notModelled("storage class", class+" in a bucket of "+b.storageClass)
 	}
 	return b, t.conditions.check(o, o.etag(), false)
 }

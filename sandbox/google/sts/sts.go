@@ -15,6 +15,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/iam"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/token"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // The identifiers of the exchange: RFC 8693, "OAuth 2.0 Token Exchange", and
@@ -73,13 +75,18 @@ type exchange struct {
 	Options            string `json:"options"`
 }
 
-// ServeGoogle answers POST /v1/token.
-func (s *STS) ServeGoogle(w http.ResponseWriter, r *api.Request) {
-	if r.Method != http.MethodPost || r.URL.Path != "/v1/token" {
-		api.WriteError(w, r, api.Unknown(r.Request))
-		return
+// Service declares the Security Token Service API. It needs no bearer token, and its
+// errors are those of OAuth.
+func (s *STS) Service() api.Service {
+	path := regexp.MustCompile(`^/v1/token$`)
+	return api.Service{
+		Name: "sts", API: "sts.googleapis.com", Title: "Security Token Service API", Paths: path, WriteError: writeError,
+		Check:   func(*api.Request, []string) error { return nil },
+		Methods: []api.Method{{ID: "sts.token", HTTP: http.MethodPost, Path: path, Do: s.token}},
 	}
-	r.Entry.Operation = "token"
+}
+
+func (s *STS) token(r *api.Request, _ []string) (any, error) {
 	in, err := read(r)
 	var out any
 	var why string
@@ -94,12 +101,20 @@ func (s *STS) ServeGoogle(w http.ResponseWriter, r *api.Request) {
 		}
 	}
 	r.Entry.Decisions = append(r.Entry.Decisions, decision)
-	if err == nil {
-		api.WriteJSON(w, http.StatusOK, out)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func writeError(w http.ResponseWriter, r *api.Request, err error) {
+	var refused *Error
+	if !errors.As(err, &refused) {
+		api.WriteError(w, r, err)
 		return
 	}
-	r.Entry.Code = err.Code
-	api.WriteJSON(w, http.StatusBadRequest, err)
+	r.Entry.Code = refused.Code
+	api.WriteJSON(w, http.StatusBadRequest, refused)
 }
 
 func read(r *api.Request) (exchange, *Error) {
@@ -128,7 +143,7 @@ func read(r *api.Request) (exchange, *Error) {
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		field := fields[name]
 		if field == nil { // an actor's token among them
-			return exchange{}, &Error{Code: "invalid_request", Description: "Invalid parameter: the sandbox has no " + name + " in a token exchange."}
+			return exchange{}, &Error{Code: "invalid_request", Description: "Invalid parameter: " + unmodelled.Google("parameter", name) + "."}
 		}
 		if len(form[name]) > 1 {
 			return exchange{}, &Error{Code: "invalid_request", Description: "Parameter " + name + " is given more than once."}

@@ -114,7 +114,7 @@ func TestRefusals(t *testing.T) {
 		{"another token given", other("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"), problem("invalid_request", `Invalid value for "subject_token_type".`)},
 		{"no scope", other("scope", " "), problem("invalid_scope", "Missing required parameter: scope")},
 		{"no subject token", other("subject_token", ""), problem("invalid_request", "Missing required parameter: subject_token")},
-		{"an actor", other("actor_token", "x"), problem("invalid_request", "Invalid parameter: the sandbox has no actor_token in a token exchange.")},
+		{"an actor", other("actor_token", "x"), problem("invalid_request", "Invalid parameter: the local Google Cloud does not model the parameter actor_token.")},
 		{"two audiences", func(f url.Values) { f.Add("audience", audience) }, problem("invalid_request", "Parameter audience is given more than once.")},
 		{"other options", other("options", `{"x":1}`), problem("invalid_request", `Invalid value for "options". Invalid JSON payload received. Unknown name "x": Cannot find field.`)},
 		{"no audience", other("audience", ""), problem("invalid_request", audienceForm)},
@@ -157,7 +157,7 @@ func TestRefusals(t *testing.T) {
 	if a := s.Form(t, "/v1/token", googletest.Exchange(audience, arn+strings.Repeat("x", 127-len(arn)))); a.Status != 200 {
 		t.Errorf("a subject of 127 bytes is answered %d: %s", a.Status, a.Body)
 	}
-	if got, want := s.Do(t, googletest.Request{Method: "GET", Path: "/v1/token"}).Error(t), "404 NOT_FOUND: the sandbox has no method GET /v1/token"; got != want {
+	if got, want := s.Do(t, googletest.Request{Method: "GET", Path: "/v1/token"}).Error(t), "404 NOT_FOUND: The local Google Cloud does not model the method GET /v1/token."; got != want {
 		t.Errorf("GET answered\n%s\nwant\n%s", got, want)
 	}
 }

@@ -1,5 +1,5 @@
-// Package token keeps the access tokens that the local Google cloud has issued.
-// A token is an opaque random string; what it stands for is known here alone.
+// Package token keeps the access tokens that the local Google Cloud has issued. A
+// token is an opaque random string; only this package knows its principal.
 package token
 
 import (
@@ -43,7 +43,7 @@ func (s *Store) Issue(p api.Principal, lifetime time.Duration) (string, time.Tim
 	return token, expires
 }
 
-// Lookup returns whom a token stands for, if it is known and has not expired.
+// Lookup returns the principal of a token that is known and has not expired.
 func (s *Store) Lookup(token string) (api.Principal, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

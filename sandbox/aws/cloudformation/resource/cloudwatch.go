@@ -1,14 +1,26 @@
 package resource
 
 import (
-	"context"
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
-const maxAlarmName = 255 // "PutMetricAlarm"
+// Limits of "PutMetricAlarm".
+const (
+	maxAlarmName   = 255
+	maxDescription = 1024
+	maxDimensions  = 30
+	maxActions     = 5
+)
 
+var comparisons = []string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"}
+
+// alarm is inert: metrics are not modelled, so nothing evaluates it.
 type alarm struct {
 	AlarmName               string `cfn:"name"`
 	AlarmDescription        string
@@ -26,77 +38,87 @@ type alarm struct {
 	ExtendedStatistic  string
 	Period             *int32
 	Unit               string
-	EvaluationPeriods  int32 `cfn:"required"`
+	EvaluationPeriods  *int32
 	DatapointsToAlarm  *int32
 	Threshold          *float64
-	ComparisonOperator string `cfn:"required"`
+	ComparisonOperator string
 	TreatMissingData   string
 	Tags               tags
 }
 
 func cloudwatchTypes() []Type {
-	return []Type{newType("AWS::CloudWatch::Alarm", []string{"Arn"}, handler[alarm]{create: createAlarm, update: updateAlarm, delete: deleteAlarm})}
+	return []Type{newInert("AWS::CloudWatch::Alarm", []string{"Arn"}, inertKind[alarm]{
+		service: "CloudWatch",
+		name:    func(c *Call, p alarm) string { return cmp.Or(p.AlarmName, c.Name(maxAlarmName)) },
+		arn: func(c *Call, name string) string {
+			return "arn:aws:cloudwatch:" + c.Region + ":" + c.Account + ":alarm:" + name
+		},
+		attributes: func(_ *Call, arn string) map[string]any { return map[string]any{"Arn": arn} },
+		tags:       func(p alarm) tags { return p.Tags },
+		tagging:    "cloudwatch:TagResource", untagging: "cloudwatch:UntagResource",
+		actions: func(now, _ *alarm) []string {
+			if now == nil {
+				return []string{"cloudwatch:DeleteAlarms"}
+			}
+			return []string{"cloudwatch:PutMetricAlarm"}
+		},
+		check: func(c *Call, p alarm) error { return p.check(c.Region) },
+		missing: func(_ *Call, name string) error {
+			return api.Errorf(http.StatusNotFound, "ResourceNotFound", "The alarm %s does not exist.", name)
+		},
+	})}
 }
 
-func createAlarm(ctx context.Context, c *Call, p alarm) (Instance, error) {
-	if p.AlarmName == "" {
-		p.AlarmName = c.Name(maxAlarmName)
-	}
-	c.PhysicalID = p.AlarmName
-	if err := putAlarm(ctx, c, p); err != nil {
-		return Instance{}, err
-	}
-	return alarmInstance(c), nil
+func wrong(format string, args ...any) error {
+	return api.Errorf(http.StatusBadRequest, "ValidationError", format, args...)
 }
 
-func alarmInstance(c *Call) Instance {
-	return Instance{PhysicalID: c.PhysicalID, Attributes: map[string]any{"Arn": alarmARN(c)}}
-}
-
-func alarmARN(c *Call) string {
-	return "arn:aws:cloudwatch:" + c.Region + ":" + c.Account + ":alarm:" + c.PhysicalID
-}
-
-func putAlarm(ctx context.Context, c *Call, p alarm) error {
-	in := &cloudwatch.PutMetricAlarmInput{
-		AlarmName: &c.PhysicalID, AlarmDescription: optional(p.AlarmDescription), ActionsEnabled: p.ActionsEnabled,
-		AlarmActions: p.AlarmActions, OKActions: p.OKActions, InsufficientDataActions: p.InsufficientDataActions,
-		Namespace: optional(p.Namespace), MetricName: optional(p.MetricName), Statistic: types.Statistic(p.Statistic), ExtendedStatistic: optional(p.ExtendedStatistic),
-		Period: p.Period, Unit: types.StandardUnit(p.Unit), EvaluationPeriods: &p.EvaluationPeriods, DatapointsToAlarm: p.DatapointsToAlarm, Threshold: p.Threshold,
-		ComparisonOperator: types.ComparisonOperator(p.ComparisonOperator), TreatMissingData: optional(p.TreatMissingData), Tags: alarmTags(p.Tags.byKey()),
+// check validates an alarm by the rules of "PutMetricAlarm".
+func (p alarm) check(region string) error {
+	switch {
+	case len(p.AlarmName) > maxAlarmName:
+		return api.Invalid(p.AlarmName, "alarmName", "Member must have length less than or equal to "+strconv.Itoa(maxAlarmName))
+	case len(p.AlarmDescription) > maxDescription:
+		return api.Invalid(p.AlarmDescription, "alarmDescription", "Member must have length less than or equal to "+strconv.Itoa(maxDescription))
+	case p.EvaluationPeriods == nil:
+		return api.Invalid("null", "evaluationPeriods", "Member must not be null")
+	case *p.EvaluationPeriods < 1:
+		return api.Invalid(*p.EvaluationPeriods, "evaluationPeriods", "Member must have value greater than or equal to 1")
+	case p.ComparisonOperator == "":
+		return api.Invalid("null", "comparisonOperator", "Member must not be null")
+	case !slices.Contains(comparisons, p.ComparisonOperator):
+		return api.Invalid(p.ComparisonOperator, "comparisonOperator", "Member must satisfy enum value set: ["+strings.Join(comparisons, ", ")+"]")
+	case p.MetricName == "" || p.Namespace == "" || p.Period == nil:
+		return wrong("MetricName, Namespace and Period must be given.")
+	case *p.Period != 10 && *p.Period != 20 && *p.Period != 30 && (*p.Period < 60 || *p.Period%60 != 0):
+		return wrong("Period must be 10, 20, 30 or a multiple of 60")
+	case (p.Statistic == "") == (p.ExtendedStatistic == ""):
+		return wrong("Exactly one of Statistic and ExtendedStatistic must be given.")
+	case p.Statistic != "" && !slices.Contains([]string{"SampleCount", "Average", "Sum", "Minimum", "Maximum"}, p.Statistic):
+		return api.Invalid(p.Statistic, "statistic", "Member must satisfy enum value set: [SampleCount, Average, Sum, Minimum, Maximum]")
+	case p.Threshold == nil:
+		return wrong("Threshold must be given.")
+	case !slices.Contains([]string{"", "missing", "ignore", "breaching", "notBreaching"}, p.TreatMissingData):
+		return wrong("Option %s is not supported for treat-missing-data parameter. Supported options are [breaching, notBreaching, ignore, missing].", p.TreatMissingData)
+	case len(p.Dimensions) > maxDimensions:
+		return wrong("The collection Dimensions must not have a size greater than %d.", maxDimensions)
+	case p.DatapointsToAlarm != nil && (*p.DatapointsToAlarm < 1 || *p.DatapointsToAlarm > *p.EvaluationPeriods):
+		return wrong("DatapointsToAlarm must be from 1 to EvaluationPeriods.")
 	}
-	for _, d := range p.Dimensions {
-		in.Dimensions = append(in.Dimensions, types.Dimension{Name: &d.Name, Value: &d.Value})
-	}
-	_, err := c.CloudWatch.PutMetricAlarm(ctx, in)
-	return err
-}
-
-func updateAlarm(ctx context.Context, c *Call, now, before alarm) (Instance, error) {
-	i := alarmInstance(c)
-	if err := putAlarm(ctx, c, now); err != nil {
-		return i, err
-	}
-	arn := alarmARN(c)
-	set, remove := tagChanges(now.Tags.byKey(), before.Tags.byKey())
-	if len(set) > 0 {
-		if _, err := c.CloudWatch.TagResource(ctx, &cloudwatch.TagResourceInput{ResourceARN: &arn, Tags: alarmTags(set)}); err != nil {
-			return i, err
+	for _, actions := range [][]string{p.OKActions, p.AlarmActions, p.InsufficientDataActions} {
+		if len(actions) > maxActions {
+			return wrong("An alarm has at most %d actions of one kind.", maxActions)
+		}
+		for _, action := range actions {
+			switch parts := strings.SplitN(action, ":", 6); {
+			case len(parts) != 6 || parts[0] != "arn":
+				return wrong("Invalid arn syntax: %s", action)
+			case parts[2] != "sns":
+				return api.NotModelled("AlarmActions " + action)
+			case parts[3] != region:
+				return wrong("Invalid region %s specified. Only %s is supported.", parts[3], region)
+			}
 		}
 	}
-	if len(remove) > 0 {
-		if _, err := c.CloudWatch.UntagResource(ctx, &cloudwatch.UntagResourceInput{ResourceARN: &arn, TagKeys: remove}); err != nil {
-			return i, err
-		}
-	}
-	return i, nil
-}
-
-func deleteAlarm(ctx context.Context, c *Call, _ alarm) error {
-	_, err := c.CloudWatch.DeleteAlarms(ctx, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{c.PhysicalID}})
-	return err
-}
-
-func alarmTags(t map[string]string) []types.Tag {
-	return mapTags(t, func(k, v *string) types.Tag { return types.Tag{Key: k, Value: v} })
+	return nil
 }

@@ -1,12 +1,19 @@
 package resource
 
 import (
-	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
+// repositoryRule is that of "CreateRepository".
+var repositoryRule = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
+
+const minRepositoryName, maxRepositoryName = 2, 256
+
+// repository is inert: images are not modelled, so nothing can be pushed to it.
 type repository struct {
 	RepositoryName             string `cfn:"name"`
 	ImageTagMutability         string
@@ -25,100 +32,72 @@ type repository struct {
 }
 
 func ecrTypes() []Type {
-	return []Type{newType("AWS::ECR::Repository", []string{"Arn", "RepositoryUri"}, handler[repository]{create: createRepository, update: updateRepository, delete: deleteRepository})}
+	return []Type{newInert("AWS::ECR::Repository", []string{"Arn", "RepositoryUri"}, inertKind[repository]{
+		service: "Ecr",
+		name: func(c *Call, p repository) string {
+			if p.RepositoryName == "" {
+				return lower(c.Name(maxRepositoryName))
+			}
+			return p.RepositoryName
+		},
+		arn: func(c *Call, name string) string {
+			return "arn:aws:ecr:" + c.Region + ":" + c.Account + ":repository/" + name
+		},
+		attributes: func(c *Call, arn string) map[string]any {
+			return map[string]any{"Arn": arn, "RepositoryUri": c.Account + ".dkr.ecr." + c.Region + ".amazonaws.com/" + c.PhysicalID}
+		},
+		tags:    func(p repository) tags { return p.Tags },
+		tagging: "ecr:TagResource", untagging: "ecr:UntagResource",
+		actions: repositoryActions,
+		check:   checkRepository,
+		taken: func(c *Call, name string) error {
+			return api.Errorf(http.StatusBadRequest, "RepositoryAlreadyExistsException", "The repository with name '%s' already exists in the registry with id '%s'", name, c.Account)
+		},
+		missing: func(c *Call, name string) error {
+			return api.Errorf(http.StatusBadRequest, "RepositoryNotFoundException", "The repository with name '%s' does not exist in the registry with id '%s'", name, c.Account)
+		},
+	})}
 }
 
-func createRepository(ctx context.Context, c *Call, p repository) (Instance, error) {
-	if p.RepositoryName == "" {
-		const maxName = 256 // "CreateRepository"
-		p.RepositoryName = lower(c.Name(maxName))
+func repositoryActions(now, before *repository) (actions []string) {
+	switch {
+	case now == nil:
+		return []string{"ecr:DeleteRepository"}
+	case before == nil:
+		actions, before = append(actions, "ecr:CreateRepository"), &repository{ImageTagMutability: now.ImageTagMutability}
 	}
-	in := &ecr.CreateRepositoryInput{
-		RepositoryName:     &p.RepositoryName,
-		ImageTagMutability: types.ImageTagMutability(p.ImageTagMutability),
-		Tags:               ecrTags(p.Tags.byKey()),
+	for _, s := range []struct {
+		needed bool
+		action string
+	}{
+		{now.ImageTagMutability != before.ImageTagMutability, "ecr:PutImageTagMutability"},
+		{now.ImageScanningConfiguration != nil, "ecr:PutImageScanningConfiguration"},
+		{now.LifecyclePolicy != nil, "ecr:PutLifecyclePolicy"},
+		{now.LifecyclePolicy == nil && before.LifecyclePolicy != nil, "ecr:DeleteLifecyclePolicy"},
+		{now.RepositoryPolicyText != nil, "ecr:SetRepositoryPolicy"},
+		{now.RepositoryPolicyText == nil && before.RepositoryPolicyText != nil, "ecr:DeleteRepositoryPolicy"},
+	} {
+		if s.needed {
+			actions = append(actions, s.action)
+		}
 	}
-	if e := p.EncryptionConfiguration; e != nil {
-		in.EncryptionConfiguration = &types.EncryptionConfiguration{EncryptionType: types.EncryptionType(e.EncryptionType), KmsKey: optional(e.KmsKey)}
-	}
-	out, err := c.ECR.CreateRepository(ctx, in)
-	if err != nil {
-		return Instance{}, err
-	}
-	c.PhysicalID = p.RepositoryName
-	i := Instance{PhysicalID: p.RepositoryName, Attributes: map[string]any{"Arn": *out.Repository.RepositoryArn, "RepositoryUri": *out.Repository.RepositoryUri}}
-	return i, configureRepository(ctx, c, p, repository{})
+	return actions
 }
 
-func configureRepository(ctx context.Context, c *Call, now, before repository) error {
-	if s := now.ImageScanningConfiguration; s != nil {
-		if _, err := c.ECR.PutImageScanningConfiguration(ctx, &ecr.PutImageScanningConfigurationInput{RepositoryName: &c.PhysicalID,
-			ImageScanningConfiguration: &types.ImageScanningConfiguration{ScanOnPush: s.ScanOnPush}}); err != nil {
-			return err
-		}
+func checkRepository(c *Call, p repository) error {
+	invalid := func(member, constraint string) error {
+		return api.Errorf(http.StatusBadRequest, "InvalidParameterException", "Invalid parameter at '%s' failed to satisfy constraint: '%s'", member, constraint)
 	}
+	n := len(c.PhysicalID)
 	switch {
-	case now.LifecyclePolicy != nil && now.LifecyclePolicy.LifecyclePolicyText != "":
-		if _, err := c.ECR.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{RepositoryName: &c.PhysicalID, LifecyclePolicyText: &now.LifecyclePolicy.LifecyclePolicyText}); err != nil {
-			return err
-		}
-	case before.LifecyclePolicy != nil:
-		if _, err := c.ECR.DeleteLifecyclePolicy(ctx, &ecr.DeleteLifecyclePolicyInput{RepositoryName: &c.PhysicalID}); err != nil && !notFound(err) {
-			return err
-		}
-	}
-	switch {
-	case now.RepositoryPolicyText != nil:
-		if _, err := c.ECR.SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: &c.PhysicalID, PolicyText: document(now.RepositoryPolicyText)}); err != nil {
-			return err
-		}
-	case before.RepositoryPolicyText != nil:
-		if _, err := c.ECR.DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: &c.PhysicalID}); err != nil && !notFound(err) {
-			return err
-		}
+	case n < minRepositoryName || n > maxRepositoryName || !repositoryRule.MatchString(c.PhysicalID):
+		return invalid("repositoryName", `must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'`)
+	case p.ImageTagMutability != "" && p.ImageTagMutability != "MUTABLE" && p.ImageTagMutability != "IMMUTABLE":
+		return invalid("imageTagMutability", "Member must satisfy enum value set: [IMMUTABLE, MUTABLE]")
+	case p.LifecyclePolicy != nil && !json.Valid([]byte(p.LifecyclePolicy.LifecyclePolicyText)):
+		return invalid("LifecyclePolicyText", "Invalid JSON")
+	case p.RepositoryPolicyText != nil && !json.Valid([]byte(*document(p.RepositoryPolicyText))):
+		return invalid("PolicyText", "Invalid JSON")
 	}
 	return nil
-}
-
-func updateRepository(ctx context.Context, c *Call, now, before repository) (Instance, error) {
-	i := Instance{PhysicalID: c.PhysicalID}
-	if now.ImageTagMutability != before.ImageTagMutability {
-		mutability := types.ImageTagMutability(now.ImageTagMutability)
-		if mutability == "" {
-			mutability = types.ImageTagMutabilityMutable
-		}
-		if _, err := c.ECR.PutImageTagMutability(ctx, &ecr.PutImageTagMutabilityInput{RepositoryName: &c.PhysicalID, ImageTagMutability: mutability}); err != nil {
-			return i, err
-		}
-	}
-	if err := configureRepository(ctx, c, now, before); err != nil {
-		return i, err
-	}
-	out, err := c.ECR.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RepositoryNames: []string{c.PhysicalID}})
-	if err != nil {
-		return i, err
-	}
-	arn := out.Repositories[0].RepositoryArn
-	set, remove := tagChanges(now.Tags.byKey(), before.Tags.byKey())
-	if len(set) > 0 {
-		if _, err := c.ECR.TagResource(ctx, &ecr.TagResourceInput{ResourceArn: arn, Tags: ecrTags(set)}); err != nil {
-			return i, err
-		}
-	}
-	if len(remove) > 0 {
-		if _, err := c.ECR.UntagResource(ctx, &ecr.UntagResourceInput{ResourceArn: arn, TagKeys: remove}); err != nil {
-			return i, err
-		}
-	}
-	i.Attributes = map[string]any{"Arn": *arn, "RepositoryUri": *out.Repositories[0].RepositoryUri}
-	return i, nil
-}
-
-func deleteRepository(ctx context.Context, c *Call, p repository) error {
-	_, err := c.ECR.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RepositoryName: &c.PhysicalID, Force: p.EmptyOnDelete})
-	return err
-}
-
-func ecrTags(t map[string]string) []types.Tag {
-	return mapTags(t, func(k, v *string) types.Tag { return types.Tag{Key: k, Value: v} })
 }

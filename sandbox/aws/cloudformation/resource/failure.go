@@ -14,6 +14,9 @@ import (
 //	Resource handler returned message: "User: … is not authorized to perform: …
 //	(Service: IAM, Status Code: 403, Request ID: …)" (HandlerErrorCode: AccessDenied)
 func explain(err error) error {
+	if e, ok := errors.AsType[*inertError](err); ok {
+		return handlerError(e.cause.Message, e.service, e.cause.Status, "", e.cause.Code)
+	}
 	apiErr, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		return err
@@ -31,8 +34,12 @@ func explain(err error) error {
 	}](err); ok {
 		request = id.ServiceRequestID()
 	}
+	return handlerError(apiErr.ErrorMessage(), service, status, request, apiErr.ErrorCode())
+}
+
+func handlerError(message, service string, status int, request, code string) error {
 	return fmt.Errorf("Resource handler returned message: \"%s (Service: %s, Status Code: %d, Request ID: %s)\" (HandlerErrorCode: %s)",
-		apiErr.ErrorMessage(), service, status, request, handlerCode(apiErr.ErrorCode()))
+		message, service, status, request, handlerCode(code))
 }
 
 // handlerCode is the HandlerErrorCode of "Handler error codes".
@@ -45,7 +52,7 @@ func handlerCode(code string) string {
 	case slices.Contains([]string{"EntityAlreadyExists", "ResourceConflictException", "ResourceAlreadyExistsException", "BucketAlreadyExists",
 		"BucketAlreadyOwnedByYou", "ParameterAlreadyExists", "RepositoryAlreadyExistsException", "QueueAlreadyExists", "ConflictException"}, code):
 		return "AlreadyExists"
-	case slices.Contains([]string{"DeleteConflict", "BucketNotEmpty", "RepositoryNotEmptyException"}, code):
+	case slices.Contains([]string{"DeleteConflict", "BucketNotEmpty"}, code):
 		return "ResourceConflict"
 	case slices.Contains([]string{"InvalidParameterValueException", "MalformedPolicyDocument", "ValidationError", "ValidationException", "InvalidInput",
 		"InvalidParameterException", "MalformedPolicy", "InvalidArgument", "InvalidBucketName",
@@ -57,11 +64,14 @@ func handlerCode(code string) string {
 
 func notFoundCodes() []string {
 	return []string{"NoSuchEntity", "ResourceNotFoundException", "NoSuchBucket", "ParameterNotFound", "RepositoryNotFoundException",
-		"NoSuchBucketPolicy", "NoSuchKey", "NotFound", "LifecyclePolicyNotFoundException", "RepositoryPolicyNotFoundException",
+		"NoSuchBucketPolicy", "NoSuchKey", "NotFound",
 		"AWS.SimpleQueueService.NonExistentQueue", "ResourceNotFound"}
 }
 
 func notFound(err error) bool {
+	if e, ok := errors.AsType[*inertError](err); ok {
+		return slices.Contains(notFoundCodes(), e.cause.Code)
+	}
 	apiErr, ok := errors.AsType[smithy.APIError](err)
 	return ok && slices.Contains(notFoundCodes(), apiErr.ErrorCode())
 }

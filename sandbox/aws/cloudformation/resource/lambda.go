@@ -52,7 +52,6 @@ func lambdaTypes() []Type {
 	return []Type{
 		newType("AWS::Lambda::Function", []string{"Arn"}, handler[function]{create: createFunction, update: updateFunction, delete: deleteFunction}),
 		newType("AWS::Lambda::Version", []string{"Version", "FunctionArn"}, handler[version]{create: createVersion, delete: deleteVersion}),
-		newType("AWS::Lambda::Alias", []string{"AliasArn"}, handler[alias]{create: createAlias, update: updateAlias, delete: deleteAlias}),
 		newType("AWS::Lambda::Permission", []string{"Id"}, handler[permission]{create: createPermission, delete: deletePermission}),
 		newType("AWS::Lambda::EventInvokeConfig", nil, handler[eventInvokeConfig]{create: createEventInvokeConfig, update: updateEventInvokeConfig, delete: deleteEventInvokeConfig}),
 	}

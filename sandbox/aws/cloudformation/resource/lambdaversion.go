@@ -25,31 +25,3 @@ func deleteVersion(ctx context.Context, c *Call, _ version) error {
 	_, err := c.Lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &c.PhysicalID})
 	return err
 }
-
-type alias struct {
-	FunctionName    string `cfn:"required,replace"`
-	Name            string `cfn:"required,replace"`
-	FunctionVersion string `cfn:"required"`
-	Description     string
-}
-
-func createAlias(ctx context.Context, c *Call, p alias) (Instance, error) {
-	out, err := c.Lambda.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &p.FunctionName, Name: &p.Name, FunctionVersion: &p.FunctionVersion, Description: optional(p.Description)})
-	if err != nil {
-		return Instance{}, err
-	}
-	return Instance{PhysicalID: *out.AliasArn, Attributes: map[string]any{"AliasArn": *out.AliasArn}}, nil
-}
-
-func updateAlias(ctx context.Context, c *Call, now, _ alias) (Instance, error) {
-	out, err := c.Lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &now.FunctionName, Name: &now.Name, FunctionVersion: &now.FunctionVersion, Description: &now.Description})
-	if err != nil {
-		return Instance{}, err
-	}
-	return Instance{PhysicalID: *out.AliasArn, Attributes: map[string]any{"AliasArn": *out.AliasArn}}, nil
-}
-
-func deleteAlias(ctx context.Context, c *Call, p alias) error {
-	_, err := c.Lambda.DeleteAlias(ctx, &lambda.DeleteAliasInput{FunctionName: &p.FunctionName, Name: &p.Name})
-	return err
-}

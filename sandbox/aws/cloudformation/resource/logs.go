@@ -2,15 +2,17 @@ package resource
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 type logGroup struct {
 	LogGroupName    string `cfn:"name"`
 	RetentionInDays *int32
-	LogGroupClass   string `cfn:"replace"`
+	LogGroupClass   string
 	Tags            tags
 }
 
@@ -19,8 +21,8 @@ func logsTypes() []Type {
 }
 
 func createLogGroup(ctx context.Context, c *Call, p logGroup) (Instance, error) {
-	if p.LogGroupClass != "" && p.LogGroupClass != "STANDARD" {
-		return Instance{}, fmt.Errorf("LogGroupClass %s is not modelled by this sandbox", p.LogGroupClass)
+	if err := p.checkClass(); err != nil {
+		return Instance{}, err
 	}
 	const maxName = 512 // "CreateLogGroup"
 	if p.LogGroupName == "" {
@@ -31,6 +33,13 @@ func createLogGroup(ctx context.Context, c *Call, p logGroup) (Instance, error) 
 	}
 	c.PhysicalID = p.LogGroupName
 	return logGroupInstance(c), changeRetention(ctx, c, p, logGroup{})
+}
+
+func (p logGroup) checkClass() error {
+	if p.LogGroupClass != "" && p.LogGroupClass != "STANDARD" {
+		return errors.New(unmodelled.AWS("LogGroupClass", p.LogGroupClass))
+	}
+	return nil
 }
 
 func logGroupInstance(c *Call) Instance {
@@ -55,7 +64,7 @@ func changeRetention(ctx context.Context, c *Call, now, before logGroup) error {
 
 func updateLogGroup(ctx context.Context, c *Call, now, before logGroup) (Instance, error) {
 	i := logGroupInstance(c)
-	if err := changeRetention(ctx, c, now, before); err != nil {
+	if err := errors.Join(now.checkClass(), changeRetention(ctx, c, now, before)); err != nil {
 		return i, err
 	}
 	arn := logGroupARN(c)

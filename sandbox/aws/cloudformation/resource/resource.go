@@ -1,8 +1,8 @@
 // Package resource creates, changes and deletes the resources of a stack, one
-// file an AWS service. It works as anyone's program would: with SDK clients
-// against the cloud's endpoint, holding the credentials that the stack's
-// operation was given, so that every right it lacks is refused by the service
-// itself and in the service's words.
+// file per AWS service. It works like any other program: with SDK clients against
+// the cloud's endpoint and the credentials of the stack's operation, so that the
+// service itself refuses every right that is missing, in its own words. Inert
+// resources check their rights without a service.
 //
 // Each type is a struct of its properties; that struct is its schema. A tag
 // says what CloudFormation's reference says of the property:
@@ -11,8 +11,8 @@
 //	cfn:"replace"      a change replaces the resource
 //	cfn:"name"         replace, and it is the resource's custom name
 //
-// A property that the struct does not have fails the resource by its name, at
-// every depth. Not modelled: drift, import, the aws:cloudformation:* system
+// A property that the struct does not have is refused by its name, at every
+// depth. Not modelled: drift, import, the aws:cloudformation:* system
 // tags, and the types that Types does not list.
 package resource
 
@@ -26,9 +26,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -39,30 +37,28 @@ import (
 
 // Clients are the services that resources live in, all with one identity.
 type Clients struct {
-	CloudWatch *cloudwatch.Client
-	ECR        *ecr.Client
-	IAM        *iam.Client
-	Lambda     *lambda.Client
-	Logs       *cloudwatchlogs.Client
-	S3         *s3.Client
-	Scheduler  *scheduler.Client
-	SQS        *sqs.Client
-	SSM        *ssm.Client
+	IAM       *iam.Client
+	Lambda    *lambda.Client
+	Logs      *cloudwatchlogs.Client
+	S3        *s3.Client
+	Scheduler *scheduler.Client
+	SQS       *sqs.Client
+	SSM       *ssm.Client
+	// Ask checks a right of the identity where no request does: for inert resources.
+	Ask func(action, arn string, keys map[string][]string) error
 }
 
 // NewClients makes the clients. Buckets are addressed by path, since the
 // endpoint has no names below it.
 func NewClients(cfg aws.Config) *Clients {
 	return &Clients{
-		CloudWatch: cloudwatch.NewFromConfig(cfg),
-		ECR:        ecr.NewFromConfig(cfg),
-		IAM:        iam.NewFromConfig(cfg),
-		Lambda:     lambda.NewFromConfig(cfg),
-		Logs:       cloudwatchlogs.NewFromConfig(cfg),
-		S3:         s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
-		Scheduler:  scheduler.NewFromConfig(cfg),
-		SQS:        sqs.NewFromConfig(cfg),
-		SSM:        ssm.NewFromConfig(cfg),
+		IAM:       iam.NewFromConfig(cfg),
+		Lambda:    lambda.NewFromConfig(cfg),
+		Logs:      cloudwatchlogs.NewFromConfig(cfg),
+		S3:        s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
+		Scheduler: scheduler.NewFromConfig(cfg),
+		SQS:       sqs.NewFromConfig(cfg),
+		SSM:       ssm.NewFromConfig(cfg),
 	}
 }
 
@@ -80,6 +76,9 @@ type Call struct {
 	Random               func(n int) string // n characters for generated names
 	Pause                func(context.Context, time.Duration) error
 	PhysicalID           string // of the existing resource, for Update and Delete
+	Inert                *Inert
+
+	properties map[string]any // as they were given, for what is kept as it is
 }
 
 // Name generates a name as CloudFormation does: stack, logical id and twelve
@@ -144,12 +143,19 @@ func Types() map[string]Type {
 	return out
 }
 
+// Check validates properties against the type's schema.
+func (t Type) Check(logicalID string, properties map[string]any) error {
+	_, err := t.decode(logicalID, properties)
+	return err
+}
+
 // Create makes the resource that properties describe.
 func (t Type) Create(ctx context.Context, c *Call, properties map[string]any) (Instance, error) {
 	p, err := t.decode(c.LogicalID, properties)
 	if err != nil {
 		return Instance{}, err
 	}
+	c.properties = properties
 	i, err := t.create(ctx, c, p)
 	return i, explain(err)
 }
@@ -164,6 +170,7 @@ func (t Type) Update(ctx context.Context, c *Call, now, before map[string]any) (
 	if err != nil {
 		return Instance{}, err
 	}
+	c.properties = now
 	i, err := t.update(ctx, c, p, old)
 	return i, explain(err)
 }
@@ -181,7 +188,7 @@ func (t Type) Delete(ctx context.Context, c *Call, properties map[string]any) er
 	return nil
 }
 
-// Replaces tells whether a change of the property makes a new resource.
+// Replaces reports whether a change of the property makes a new resource.
 func (t Type) Replaces(property string) bool {
 	f, ok := t.schema.FieldByName(property)
 	return ok && (has(f, "replace") || has(f, "name"))

@@ -2,11 +2,14 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // maxBucketName is of "General purpose bucket naming rules".
@@ -28,20 +31,7 @@ type bucket struct {
 	LifecycleConfiguration *struct {
 		Rules []lifecycleRule `cfn:"required"`
 	}
-	CorsConfiguration *struct {
-		CorsRules []corsRule `cfn:"required"`
-	}
-	LoggingConfiguration *struct{ DestinationBucketName, LogFilePrefix string }
-	Tags                 tags
-}
-
-type corsRule struct {
-	Id             string
-	AllowedMethods []string `cfn:"required"`
-	AllowedOrigins []string `cfn:"required"`
-	AllowedHeaders []string
-	ExposedHeaders []string
-	MaxAge         *int32
+	Tags tags
 }
 
 type encryptionRule struct {
@@ -53,21 +43,31 @@ type encryptionRule struct {
 }
 
 type lifecycleRule struct {
-	Id                             string
-	Status                         string `cfn:"required"`
-	Prefix                         string
-	ExpirationInDays               *int32
-	ExpiredObjectDeleteMarker      *bool
-	Transitions                    []transition
-	NoncurrentVersionExpiration    *struct{ NoncurrentDays, NewerNoncurrentVersions *int32 }
-	NoncurrentVersionTransitions   []transition
-	AbortIncompleteMultipartUpload *struct{ DaysAfterInitiation *int32 }
+	Id                          string
+	Status                      string `cfn:"required"`
+	Prefix                      string
+	ExpirationInDays            *int32
+	ExpiredObjectDeleteMarker   *bool
+	Transitions                 []transition
+	NoncurrentVersionExpiration *struct {
+		NoncurrentDays          *int32 `cfn:"required"`
+		NewerNoncurrentVersions *int32
+	}
+	NoncurrentVersionTransitions   []noncurrentTransition
+	AbortIncompleteMultipartUpload *struct {
+		DaysAfterInitiation *int32 `cfn:"required"`
+	}
 }
 
-// transition is one of current versions or, with its last member, of others.
+// transition is one of current versions.
 type transition struct {
+	StorageClass     string `cfn:"required"`
+	TransitionInDays *int32
+}
+
+type noncurrentTransition struct {
 	StorageClass            string `cfn:"required"`
-	TransitionInDays        *int32
+	TransitionInDays        *int32 `cfn:"required"`
 	NewerNoncurrentVersions *int32
 }
 
@@ -88,7 +88,7 @@ func lower(s string) string { return strings.ToLower(s) }
 
 func createBucket(ctx context.Context, c *Call, p bucket) (Instance, error) {
 	if p.AccessControl != "" && p.AccessControl != "Private" {
-		return Instance{}, fmt.Errorf("AccessControl %s is not modelled by this sandbox", p.AccessControl)
+		return Instance{}, errors.New(unmodelled.AWS("AccessControl", p.AccessControl))
 	}
 	if p.BucketName == "" {
 		p.BucketName = lower(c.Name(maxBucketName))
@@ -126,7 +126,7 @@ func updateBucket(ctx context.Context, c *Call, now, before bucket) (Instance, e
 
 func configureBucket(ctx context.Context, c *Call, now, before bucket) error {
 	for _, configure := range []func(context.Context, *Call, bucket, bucket) error{
-		configureEncryption, configurePublicAccess, configureVersioning, configureOwnership, configureLifecycle, configureCORS, configureLogging, configureTags,
+		configureEncryption, configurePublicAccess, configureVersioning, configureOwnership, configureLifecycle, configureTags,
 	} {
 		if err := configure(ctx, c, now, before); err != nil {
 			return err
@@ -234,40 +234,6 @@ func configureLifecycle(ctx context.Context, c *Call, now, before bucket) error 
 		config.Rules = append(config.Rules, rule)
 	}
 	_, err := c.S3.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{Bucket: &c.PhysicalID, LifecycleConfiguration: config})
-	return err
-}
-
-func configureCORS(ctx context.Context, c *Call, now, before bucket) error {
-	if now.CorsConfiguration == nil {
-		if before.CorsConfiguration == nil {
-			return nil
-		}
-		_, err := c.S3.DeleteBucketCors(ctx, &s3.DeleteBucketCorsInput{Bucket: &c.PhysicalID})
-		return err
-	}
-	config := &types.CORSConfiguration{}
-	for _, r := range now.CorsConfiguration.CorsRules {
-		config.CORSRules = append(config.CORSRules, types.CORSRule{
-			ID: optional(r.Id), AllowedMethods: r.AllowedMethods, AllowedOrigins: r.AllowedOrigins,
-			AllowedHeaders: r.AllowedHeaders, ExposeHeaders: r.ExposedHeaders, MaxAgeSeconds: r.MaxAge})
-	}
-	_, err := c.S3.PutBucketCors(ctx, &s3.PutBucketCorsInput{Bucket: &c.PhysicalID, CORSConfiguration: config})
-	return err
-}
-
-func configureLogging(ctx context.Context, c *Call, now, before bucket) error {
-	if now.LoggingConfiguration == nil && before.LoggingConfiguration == nil {
-		return nil
-	}
-	status := &types.BucketLoggingStatus{}
-	if l := now.LoggingConfiguration; l != nil {
-		target := l.DestinationBucketName
-		if target == "" { // the bucket logs into itself
-			target = c.PhysicalID
-		}
-		status.LoggingEnabled = &types.LoggingEnabled{TargetBucket: &target, TargetPrefix: &l.LogFilePrefix}
-	}
-	_, err := c.S3.PutBucketLogging(ctx, &s3.PutBucketLoggingInput{Bucket: &c.PhysicalID, BucketLoggingStatus: status})
 	return err
 }
 

@@ -12,7 +12,7 @@ const maxScheduleName = 64 // "CreateSchedule"
 // schedule has no tags: only schedule groups have.
 type schedule struct {
 	Name                       string `cfn:"name"`
-	GroupName                  string `cfn:"replace"`
+	GroupName                  string
 	Description                string
 	ScheduleExpression         string `cfn:"required"`
 	ScheduleExpressionTimezone string

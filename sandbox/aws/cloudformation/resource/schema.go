@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // fields are the properties of a schema struct.
@@ -30,7 +32,7 @@ func has(f reflect.StructField, word string) bool {
 // CloudFormation's words.
 func (t Type) decode(logicalID string, properties map[string]any) (any, error) {
 	v := reflect.New(t.schema).Elem()
-	var d decoder
+	d := decoder{typeName: t.Name}
 	d.value("#", properties, v)
 	if len(d.faults) == 0 {
 		return v.Interface(), nil
@@ -38,7 +40,10 @@ func (t Type) decode(logicalID string, properties map[string]any) (any, error) {
 	return nil, fmt.Errorf("Properties validation failed for resource %s with message:\n[%s]", logicalID, strings.Join(d.faults, ", "))
 }
 
-type decoder struct{ faults []string }
+type decoder struct {
+	typeName string
+	faults   []string
+}
 
 func (d *decoder) fault(path, format string, args ...any) {
 	d.faults = append(d.faults, path+": "+fmt.Sprintf(format, args...))
@@ -82,7 +87,7 @@ func (d *decoder) object(path string, in any, out reflect.Value) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if _, known := out.Type().FieldByName(key); !known {
-			d.fault(path, "extraneous key [%s] is not permitted", key)
+			d.fault(path, "%s", unmodelled.AWS("property", key+" of "+d.typeName))
 		}
 	}
 	for f := range fields(out.Type()) {

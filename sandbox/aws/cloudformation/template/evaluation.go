@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // KnownAfterApply stands in a change set for a value that only exists once the
@@ -163,14 +165,14 @@ func (e *Evaluation) value(v any) (any, error) {
 		return out, nil
 	case string:
 		if strings.Contains(v, "{{resolve:") {
-			return nil, errorf("Template error: dynamic reference %s is not modelled by this sandbox", v)
+			return nil, errorf("Template error: %s", unmodelled.AWS("dynamic reference", v))
 		}
 		return v, nil
 	}
 	return v, nil
 }
 
-// call tells whether a mapping is a call of an intrinsic function: one key that
+// call reports whether a mapping is a call of an intrinsic function: one key that
 // is Ref or starts with Fn::. "Condition" is one only inside conditions, since
 // policies have a member of that name.
 func call(m map[string]any) (name string, arg any, ok bool) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // Functions are the intrinsic functions that can be evaluated.
@@ -48,7 +50,7 @@ func (e *Evaluation) call(name string, arg any) (any, error) {
 }
 
 func unsupported(name string) error {
-	return errorf("Template error: encountered unsupported function: %s Supported functions are: [%s]", name, strings.Join(Functions(), ", "))
+	return errorf("Template error: %s; it has [%s]", unmodelled.AWS("function", name), strings.Join(Functions(), ", "))
 }
 
 func (e *Evaluation) ref(arg any) (any, error) {

@@ -1,7 +1,7 @@
 // Package template reads CloudFormation templates: JSON or YAML text into
 // sections, parameters into values, intrinsic functions into results, and
-// references into an order of work. It calls nobody and knows no resource type;
-// whoever runs a stack tells it what a resource's Ref and attributes are.
+// references into an order of work. It makes no calls and knows no resource type;
+// the caller supplies the values of a resource's Ref and attributes.
 //
 // Modelled: Parameters (String, Number, lists, SSM values), Mappings,
 // Conditions, Rules, Resources with DependsOn, Condition, DeletionPolicy,
@@ -18,6 +18,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
 // Limits of "Understand CloudFormation quotas".
@@ -143,7 +145,7 @@ func (t *Template) section(name string, v any) (err error) {
 	case "Outputs":
 		t.Outputs, err = members(name, v, parseOutput)
 	case "Transform":
-		return errorf("Template format error: Transform %v is not modelled by this sandbox", v)
+		return errorf("Template format error: %s", unmodelled.AWS("Transform", fmt.Sprint(v)))
 	default:
 		return errUnknownSection
 	}
@@ -208,7 +210,7 @@ func parseResource(name string, m map[string]any) (Resource, error) {
 		case "Metadata":
 			r.Metadata = v
 		case "CreationPolicy", "UpdatePolicy":
-			return r, errorf("Template format error: [/Resources/%s] %s is not modelled by this sandbox", name, key)
+			return r, errorf("Template format error: [/Resources/%s] %s", name, unmodelled.AWS("attribute", key))
 		default:
 			return r, errorf("Invalid template resource property '%s'", key)
 		}
@@ -220,10 +222,10 @@ func parseResource(name string, m map[string]any) (Resource, error) {
 		return r, errorf("Template format error: [/Resources/%s] Every Resources object must contain a Type member.", name)
 	}
 	if !slices.Contains([]string{"", "Delete", "Retain", "RetainExceptOnCreate"}, r.DeletionPolicy) {
-		return r, errorf("Template error: DeletionPolicy %s of resource %s is not supported", r.DeletionPolicy, name)
+		return r, errorf("Template error: resource %s: %s", name, unmodelled.AWS("DeletionPolicy", r.DeletionPolicy))
 	}
 	if !slices.Contains([]string{"", "Delete", "Retain"}, r.UpdateReplacePolicy) {
-		return r, errorf("Template error: UpdateReplacePolicy %s of resource %s is not supported", r.UpdateReplacePolicy, name)
+		return r, errorf("Template error: resource %s: %s", name, unmodelled.AWS("UpdateReplacePolicy", r.UpdateReplacePolicy))
 	}
 	return r, nil
 }

@@ -162,7 +162,7 @@ func (e *environment) variables(address string) []string {
 	return out
 }
 
-// alive says whether the process still runs and its credentials outlast another
+// alive reports whether the process still runs and its credentials outlast another
 // invocation.
 func (e *environment) alive() bool {
 	select {

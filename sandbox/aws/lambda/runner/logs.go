@@ -83,7 +83,7 @@ func (o *output) add(line string) {
 	o.lines = append(o.lines, LogLine{Time: o.f.now(), Message: line})
 }
 
-// take returns the lines so far and forgets them.
+// take returns the lines so far and clears them.
 func (o *output) take() []LogLine {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -61,7 +61,7 @@ type Function struct {
 	// Credentials makes a session of the function's role.
 	Credentials func() (api.Credentials, error)
 	// Deliver hands log lines over, with the credentials of the environment that
-	// wrote them, and says whether they arrived. It is called once an invocation,
+	// wrote them, and reports whether they arrived. It is called once an invocation,
 	// before its result is returned.
 	Deliver func(LogBatch) bool
 

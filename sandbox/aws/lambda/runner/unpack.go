@@ -18,7 +18,7 @@ import (
 var ErrTooLarge = errors.New("unzipped size must be smaller than 262144000 bytes")
 
 // Check reads the table of a deployment package: its size, and that no name
-// leads out of the task root.
+// points outside the task root.
 func Check(archive []byte) error {
 	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
@@ -27,7 +27,7 @@ func Check(archive []byte) error {
 	var size uint64
 	for _, f := range z.File {
 		if !filepath.IsLocal(filepath.FromSlash(strings.TrimSuffix(f.Name, "/"))) {
-			return fmt.Errorf("reading deployment package: %q leads out of it", f.Name)
+			return fmt.Errorf("reading deployment package: %q points outside it", f.Name)
 		}
 		if size += f.UncompressedSize64; size > MaxUnzipped {
 			return ErrTooLarge
@@ -84,7 +84,7 @@ func unpackFile(root *os.Root, f *zip.File, left int64) (int64, error) {
 			return 0, err
 		}
 		if !filepath.IsLocal(path.Join(path.Dir(name), string(target))) || path.IsAbs(string(target)) {
-			return 0, fmt.Errorf("its target %q leads out of the package", target)
+			return 0, fmt.Errorf("its target %q points outside the package", target)
 		}
 		return int64(len(target)), root.Symlink(string(target), name)
 	}

@@ -39,10 +39,10 @@ func TestUnpack(t *testing.T) {
 		{"executable", "bootstrap", "x", 0o755, ""},
 		{"in a folder", "a/b/c", "x", 0o644, ""},
 		{"link", "a/link", "../bootstrap", fs.ModeSymlink | 0o777, ""},
-		{"up and out", "../evil", "x", 0o644, `"../evil" leads out of it`},
-		{"absolute", "/evil", "x", 0o644, `"/evil" leads out of it`},
-		{"link out", "link", "../../etc/passwd", fs.ModeSymlink | 0o777, `its target "../../etc/passwd" leads out of the package`},
-		{"absolute link", "link", "/etc/passwd", fs.ModeSymlink | 0o777, `its target "/etc/passwd" leads out of the package`},
+		{"up and out", "../evil", "x", 0o644, `"../evil" points outside it`},
+		{"absolute", "/evil", "x", 0o644, `"/evil" points outside it`},
+		{"link out", "link", "../../etc/passwd", fs.ModeSymlink | 0o777, `its target "../../etc/passwd" points outside the package`},
+		{"absolute link", "link", "/etc/passwd", fs.ModeSymlink | 0o777, `its target "/etc/passwd" points outside the package`},
 		{"device", "dev", "", fs.ModeDevice | 0o644, "is not that of a file, folder or link"},
 	}
 	for _, tt := range tests {
