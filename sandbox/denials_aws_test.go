@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
@@ -113,7 +113,7 @@ func (s signer) Do(r *http.Request) (*http.Response, error) {
 	if s.tamper != nil {
 		s.tamper(r)
 	}
-	return awstest.HTTPClient().Do(r)
+	return awshttp.Client().Do(r)
 }
 
 func readAll(r *http.Request) ([]byte, error) {

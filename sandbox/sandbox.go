@@ -30,6 +30,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
@@ -174,6 +175,7 @@ func (s *Sandbox) AWSConfig(c api.Credentials) sdk.Config {
 		BaseEndpoint: sdk.String(s.AWSURL),
 		Credentials:  credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
 		Retryer:      func() sdk.Retryer { return sdk.NopRetryer{} },
+		HTTPClient:   awshttp.Client(),
 	}
 }
 

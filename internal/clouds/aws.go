@@ -16,14 +16,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
 // OpenAWS is the configuration of AWS's clients, in the environment's region, with
-// the SDK's default credentials: variables, profile, single sign-on, role.
+// the SDK's default credentials: variables, profile, single sign-on, role. What the SDK
+// warns of is not printed: it retries by itself, and what fails in the end is an error.
 func OpenAWS(ctx context.Context, env environment.Environment) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(env.AWSRegion))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(env.AWSRegion), config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("loading AWS credentials: %w", err)
 	}

@@ -25,6 +25,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
@@ -71,7 +72,7 @@ func (s *Server) Advance(d time.Duration) { s.offset.Add(int64(d)) }
 // Config makes the SDK's clients use the cloud with c, without retries.
 func (s *Server) Config(c api.Credentials) sdk.Config {
 	return sdk.Config{
-		Region: Region, BaseEndpoint: &s.URL, RetryMaxAttempts: 1, HTTPClient: HTTPClient(),
+		Region: Region, BaseEndpoint: &s.URL, RetryMaxAttempts: 1, HTTPClient: awshttp.Client(),
 		Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation"
 )
 
@@ -52,7 +52,7 @@ func newCloud(t *testing.T) *cloud {
 		}
 	})
 	admin := core.Admin()
-	cfg := awssdk.Config{Region: region, BaseEndpoint: &web.URL, HTTPClient: awstest.HTTPClient(), Retryer: func() awssdk.Retryer { return awssdk.NopRetryer{} },
+	cfg := awssdk.Config{Region: region, BaseEndpoint: &web.URL, HTTPClient: awshttp.Client(), Retryer: func() awssdk.Retryer { return awssdk.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, admin.SessionToken)}
 	return &cloud{T: t, ctx: t.Context(), server: core.CloudFormation(), cfn: sdk.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg), config: cfg}
 }

@@ -27,7 +27,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/lambda"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
@@ -105,7 +105,7 @@ func newCloud(t *testing.T) *cloud {
 		}
 	})
 	admin := core.Admin()
-	cfg := awssdk.Config{Region: region, BaseEndpoint: &web.URL, HTTPClient: awstest.HTTPClient(), Retryer: func() awssdk.Retryer { return awssdk.NopRetryer{} },
+	cfg := awssdk.Config{Region: region, BaseEndpoint: &web.URL, HTTPClient: awshttp.Client(), Retryer: func() awssdk.Retryer { return awssdk.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, admin.SessionToken)}
 	c := &cloud{T: t, ctx: t.Context(), core: core, server: core.Lambda(), lambda: sdk.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg), config: cfg, journal: j}
 	out, err := c.iam.CreateRole(c.ctx, &iam.CreateRoleInput{RoleName: text("function"), AssumeRolePolicyDocument: text(trust)})
