@@ -22,6 +22,7 @@ type tool struct {
 	t   *testing.T
 	dir string // where it runs and its files are
 	env []string
+	cli *loaded // of the AWS CLI; nil runs it as a program
 }
 
 // newTool points a program at the cloud, and away from every other. It skips
@@ -48,7 +49,11 @@ func newTool(t *testing.T, s *awstest.Server, program string) tool {
 			env = append(env, pair)
 		}
 	}
-	return tool{t, dir, env}
+	c := tool{t: t, dir: dir, env: env}
+	if program == "aws" {
+		c.cli = load(t)
+	}
+	return c
 }
 
 // patience bounds one command.
@@ -57,6 +62,9 @@ const patience = 2 * time.Minute
 // command runs a program to its end.
 func (c tool) command(program string, args ...string) (stdout, stderr string, err error) {
 	c.t.Helper()
+	if program == "aws" && c.cli != nil {
+		return c.cli.run(c, args)
+	}
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
