@@ -249,9 +249,11 @@ func testCutOff(t *testing.T, p project) {
 		p.killEverywhere(t, env)
 		return
 	}
-	for _, m := range upMoments {
+	for i, m := range upMoments {
 		p.kill(t, m, "up", env.Name, "--yes")
-		p.interrupt(t, m.step, "up", env.Name, "--yes")
+		if i == 0 || m.step != upMoments[i-1].step {
+			p.interrupt(t, m.step, "up", env.Name, "--yes")
+		}
 	}
 	p.must(t, "up", env.Name, "--yes")
 	p.is(t, env, standing(env))
