@@ -38,7 +38,7 @@ func (e *examination) bundled(ctx context.Context) ([]byte, error) {
 func (e *examination) fetch(ctx context.Context) ([]byte, error) {
 	function := e.function(ctx).Thing
 	if function.Code == nil || aws.ToString(function.Code.Location) == "" {
-		return nil, errors.New("Lambda does not say where the function's bundle is")
+		return nil, errors.New("no location of the function's bundle in Lambda's answer")
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, *function.Code.Location, nil)
 	if err != nil {

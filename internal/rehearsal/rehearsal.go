@@ -237,5 +237,5 @@ func architecture() (environment.Architecture, error) {
 	case "arm64":
 		return environment.ARM64, nil
 	}
-	return "", fmt.Errorf("Lambda does not support this machine's architecture, %s", runtime.GOARCH)
+	return "", fmt.Errorf("this machine's architecture, %s, is not supported by Lambda", runtime.GOARCH)
 }
