@@ -106,7 +106,7 @@ func TestTraceOfAFailure(t *testing.T) {
 			return invocation.Event{}
 		}, 4, 403, "AccessDenied", "does not have storage.objects.get access"},
 		{"no such object", func(*testing.T, *stand) invocation.Event { return invocation.Event{Object: "missing"} }, 4, 404, "NoSuchKey", "No such object"},
-		{"a role that may not write", func(t *testing.T, l *stand) invocation.Event {
+		{"a role that cannot write", func(t *testing.T, l *stand) invocation.Event {
 			if _, err := iam.NewFromConfig(l.AWSConfig(l.AWS.Admin())).DeleteRolePolicy(context.Background(), &iam.DeleteRolePolicyInput{RoleName: &l.Env.Role, PolicyName: aws.String("rights")}); err != nil {
 				t.Fatal(err)
 			}
