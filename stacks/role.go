@@ -47,7 +47,8 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 				// s3:PutObject covers all of an upload except aborting it.
 				// Reading is for HeadObject: whether the same object is already
 				// there, and whether a write whose answer was lost has succeeded.
-				[]string{"s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"},
+				// Listing parts is for an upload that another invocation began.
+				[]string{"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:GetObject"},
 				destination(jsii.String(env.DestinationPrefix+"*"))),
 			// If the response with a new upload's id is lost, listing finds the
 			// upload, so that it can be aborted.

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,10 +26,15 @@ type AnswerError struct {
 	Code       string
 	Message    string
 	RetryAfter time.Duration
+	Region     string // of S3: where the bucket is, if that is another region than the request's
 }
 
 func (e *AnswerError) Error() string {
-	return strings.TrimSuffix(fmt.Sprintf("%s answered %d %s: %s", e.Service, e.Status, e.Code, e.Message), ": ")
+	text := strings.TrimSuffix(fmt.Sprintf("%s answered %d %s: %s", e.Service, e.Status, e.Code, e.Message), ": ")
+	if e.Region != "" {
+		text += fmt.Sprintf("; the bucket is in %s, and the function cannot write to another region; hint: use a bucket in the function's region, or deploy the environment in %[1]s", e.Region)
+	}
+	return text
 }
 
 // answerError parses an error response. It keeps hide, which the server may have
@@ -43,7 +50,7 @@ func answerError(service string, resp *http.Response, body []byte, hide secrets)
 	}
 	var details struct{ Status, Message string }
 	switch {
-	case xml.Unmarshal(body, &document) == nil && document.Code != "":
+	case parseXML(body, &document) == nil && document.Code != "":
 		e.Code, e.Message = document.Code, strings.TrimSpace(document.Message+" "+document.Details)
 	case json.Unmarshal(body, &status) == nil && json.Unmarshal(status.Error, &details) == nil && details.Message != "":
 		e.Code, e.Message = details.Status, details.Message
@@ -97,4 +104,28 @@ func (s secrets) from(text string) string {
 		text = strings.ReplaceAll(text, secret, "[hidden]")
 	}
 	return text
+}
+
+// parseXML parses a document of S3's. Keys may have characters that XML does not allow;
+// S3 writes them as references, which no parser takes (Amazon S3 User Guide, "Naming
+// Amazon S3 objects"). They become U+FFFD: a key that must be exact is asked for in
+// another encoding.
+func parseXML(document []byte, into any) error {
+	return xml.Unmarshal(reference.ReplaceAllFunc(document, func(text []byte) []byte {
+		digits, base := text[2:len(text)-1], 10
+		if digits[0] == 'x' {
+			digits, base = digits[1:], 16
+		}
+		if n, err := strconv.ParseUint(string(digits), base, 32); err != nil || !isXML(rune(n)) {
+			return []byte("\uFFFD")
+		}
+		return text
+	}), into)
+}
+
+var reference = regexp.MustCompile(`&#(x[0-9A-Fa-f]+|[0-9]+);`)
+
+// isXML reports whether a character may be in a document: XML 1.0, section 2.2.
+func isXML(r rune) bool {
+	return r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
 }

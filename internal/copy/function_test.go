@@ -206,7 +206,7 @@ func TestAnyEventCopiesTheSample(t *testing.T) {
 	}
 	want := invocation.Result{
 		StatusCode: 200, Body: "File transferred successfully",
-		Source: "gs://s3-gcs-connect/sample.txt", Destination: "s3://s3-gcs-connect/sample.txt", Outcome: "copied",
+		Source: "gs://s3-gcs-connect/sample.txt", Destination: "s3://s3-gcs-connect/sample.txt", Outcome: "copied", Complete: true,
 		Bytes: int64(len(sandboxtest.Sample)), Generation: got.Generation, CRC32C: sumOf([]byte(sandboxtest.Sample)), DurationMS: got.DurationMS,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -2,10 +2,12 @@ package copy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
@@ -19,6 +21,9 @@ import (
 // "OAuth 2.0 scopes".
 const readScope = "https://www.googleapis.com/auth/devstorage.read_only"
 
+// storageService is Cloud Storage's name in errors.
+const storageService = "Cloud Storage"
+
 // gcs reads Cloud Storage through its XML API (Cloud Storage documentation, "GET
 // Object"): one request returns an object's bytes, generation, checksums and headers.
 type gcs struct {
@@ -27,6 +32,8 @@ type gcs struct {
 	tokens    *http.Client // for the token services
 	hide      secrets
 	patience  *patience
+	pace      *pace
+	payer     string // the project that pays for requests; empty: the bucket's owner
 
 	login func() (*auth.Credentials, error)
 	mu    sync.Mutex
@@ -34,7 +41,7 @@ type gcs struct {
 }
 
 func newGCS(s settings, p *patience) (*gcs, error) {
-	g := &gcs{endpoint: s.storage, transport: newTransport(), hide: s.secrets(), patience: p}
+	g := &gcs{endpoint: s.storage, transport: newTransport(), hide: s.secrets(), patience: p, pace: p.pace(storageService), payer: s.payer}
 	g.tokens = &http.Client{Transport: tokenService{g.transport, g.hide}}
 	g.login = func() (*auth.Credentials, error) {
 		return credentials.NewCredentialsFromJSON(credentials.ExternalAccount, s.credentials.JSON(), &credentials.DetectOptions{
@@ -96,6 +103,15 @@ func (g *gcs) authorize(r *http.Request) (renew func() error, err error) {
 // do makes a request, retrying once with a fresh token if the first is rejected, and
 // returns a response with one of the wanted statuses. A watchdog watches its body.
 func (g *gcs) do(ctx context.Context, u *url.URL, header http.Header, wanted ...int) (*http.Response, error) {
+	if err := g.pace.enter(ctx); err != nil {
+		return nil, err
+	}
+	resp, err := g.ask(ctx, u, header, wanted...)
+	g.pace.leave(err)
+	return resp, err
+}
+
+func (g *gcs) ask(ctx context.Context, u *url.URL, header http.Header, wanted ...int) (*http.Response, error) {
 	for renewed := false; ; renewed = true {
 		ctx, dog := watch(ctx, g.patience.stalled())
 		if renewed {
@@ -124,7 +140,7 @@ func (g *gcs) do(ctx context.Context, u *url.URL, header http.Header, wanted ...
 		if err != nil {
 			return nil, err
 		}
-		err = answerError("Cloud Storage", resp, body, g.hide)
+		err = answerError(storageService, resp, body, g.hide)
 		if resp.StatusCode != http.StatusUnauthorized || renewed {
 			return nil, err
 		}
@@ -140,13 +156,19 @@ type object struct {
 	size         int64
 	generation   int64
 	crc32c       crc32c
-	header       http.Header
+	header       http.Header       // of the first response
+	custom       map[string]string // custom metadata
+	json         bool              // only the JSON API can say what it is
 }
 
 // open requests an object; generation 0 is the live one. The body starts at the
 // object's first byte.
 func (g *gcs) open(ctx context.Context, bucket, name string, generation int64) (*object, io.ReadCloser, error) {
-	resp, err := g.do(ctx, g.url(bucket, name, generation), asStored(), http.StatusOK)
+	resp, err := g.do(ctx, g.url(bucket, name, generation), g.asStored(), http.StatusOK)
+	var malformed textproto.ProtocolError
+	if errors.As(err, &malformed) {
+		return g.openJSON(ctx, bucket, name, generation)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,13 +187,76 @@ func (g *gcs) open(ctx context.Context, bucket, name string, generation int64) (
 // asStored makes Cloud Storage send gzip-encoded objects as stored, with their
 // stored length and checksums: Cloud Storage documentation, "Transcoding of
 // gzip-compressed files".
-func asStored() http.Header {
-	return http.Header{"Accept-Encoding": {"gzip"}, "User-Agent": userAgent}
+func (g *gcs) asStored() http.Header {
+	h := g.plain()
+	h["Accept-Encoding"] = []string{"gzip"}
+	return h
+}
+
+// plain returns the headers of every request. The project that pays is billed for requests
+// of a bucket whose owner does not pay: Cloud Storage documentation, "Requester Pays".
+func (g *gcs) plain() http.Header {
+	h := make(http.Header, 4)
+	h["User-Agent"] = userAgent
+	if g.payer != "" {
+		h["X-Goog-User-Project"] = []string{g.payer}
+	}
+	return h
+}
+
+// openJSON is open by the JSON API, for objects whose custom metadata has names that are
+// no header names: the XML API sends them as they are, and no HTTP client can read such a
+// response. It costs one more request.
+func (g *gcs) openJSON(ctx context.Context, bucket, name string, generation int64) (*object, io.ReadCloser, error) {
+	query := url.Values{"fields": {"generation,size,crc32c,contentType,contentEncoding,contentLanguage,contentDisposition,cacheControl,metadata"}}
+	if generation != 0 {
+		query.Set("generation", strconv.FormatInt(generation, 10))
+	}
+	resp, err := g.do(ctx, g.jsonURL(bucket, name, query), g.plain(), http.StatusOK)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := readAnswer(resp)
+	if err != nil {
+		return nil, nil, err
+	}
+	var resource struct {
+		Generation, Size                                                                int64 `json:",string"`
+		CRC32C                                                                          string
+		ContentType, ContentEncoding, ContentLanguage, ContentDisposition, CacheControl string
+		Metadata                                                                        map[string]string
+	}
+	if err := json.Unmarshal(body, &resource); err != nil {
+		return nil, nil, &brokenError{fmt.Errorf("reading the object's resource: %w", err)}
+	}
+	o := &object{bucket: bucket, name: name, size: resource.Size, generation: resource.Generation, custom: resource.Metadata, json: true, header: http.Header{}}
+	if o.crc32c, err = parseCRC32C(resource.CRC32C); err != nil {
+		return nil, nil, err
+	}
+	for name, value := range map[string]string{"Content-Type": resource.ContentType, "Content-Encoding": resource.ContentEncoding,
+		"Content-Language": resource.ContentLanguage, "Content-Disposition": resource.ContentDisposition, "Cache-Control": resource.CacheControl} {
+		o.header.Set(name, value)
+	}
+	content, err := g.read(ctx, o, 0, o.size)
+	return o, content, err
+}
+
+// jsonURL returns an object's URL in the JSON API.
+func (g *gcs) jsonURL(bucket, name string, query url.Values) *url.URL {
+	u := *g.endpoint
+	u.Path, u.RawPath = u.Path+"/storage/v1/b/"+bucket+"/o/"+name, u.EscapedPath()+"/storage/v1/b/"+bucket+"/o/"+escape(name, true)
+	u.RawQuery = query.Encode()
+	return &u
 }
 
 // describe reads an object's properties from the headers of a response.
 func describe(resp *http.Response) (*object, error) {
-	o := &object{size: resp.ContentLength, header: resp.Header}
+	o := &object{size: resp.ContentLength, header: resp.Header, custom: map[string]string{}}
+	for name, values := range o.header {
+		if own, ok := strings.CutPrefix(name, sourcePrefix); ok && own != "" {
+			o.custom[own] = strings.Join(values, ",")
+		}
+	}
 	var err error
 	if o.generation, err = strconv.ParseInt(resp.Header.Get("X-Goog-Generation"), 10, 64); err != nil {
 		return nil, fmt.Errorf("reading x-goog-generation: %w", err)
@@ -190,6 +275,9 @@ func describe(resp *http.Response) (*object, error) {
 	if o.crc32c, err = parseCRC32C(sum); err != nil {
 		return nil, err
 	}
+	if o.size < 0 && resp.Header.Get("X-Goog-Stored-Content-Encoding") == "gzip" {
+		return nil, &OperationError{"planning", errUnpacked}
+	}
 	if o.size < 0 {
 		return nil, errors.New("reading content-length: the length is not known")
 	}
@@ -202,12 +290,16 @@ func describe(resp *http.Response) (*object, error) {
 // read requests the bytes [from, to) of one generation. Its error is a
 // *SourceChangedError when the generation is gone.
 func (g *gcs) read(ctx context.Context, o *object, from, to int64) (io.ReadCloser, error) {
-	header, want := asStored(), http.StatusOK
+	header, want := g.asStored(), http.StatusOK
 	if from > 0 || to < o.size {
 		header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
 		want = http.StatusPartialContent
 	}
-	resp, err := g.do(ctx, g.url(o.bucket, o.name, o.generation), header, want)
+	u := g.url(o.bucket, o.name, o.generation)
+	if o.json {
+		u = g.jsonURL(o.bucket, o.name, url.Values{"alt": {"media"}, "generation": {strconv.FormatInt(o.generation, 10)}})
+	}
+	resp, err := g.do(ctx, u, header, want)
 	var answer *AnswerError
 	if errors.As(err, &answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusPreconditionFailed) {
 		return nil, &SourceChangedError{o.generation, err}

@@ -3,11 +3,10 @@ package copy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
-
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
@@ -50,7 +49,7 @@ func NewHandler(getenv func(string) string, log *slog.Logger) (*Handler, error) 
 		settings: s,
 		source:   source,
 		target:   newS3(s, p),
-		large:    large{threshold: defaultThreshold, part: defaultPart, streams: s.streams, turn: make(chan struct{}, 1)},
+		large:    large{threshold: defaultThreshold, part: defaultPart, smallest: minPart, streams: s.streams, turn: make(chan struct{}, 1)},
 		patience: p,
 		log:      log,
 		now:      time.Now,
@@ -62,11 +61,7 @@ func NewHandler(getenv func(string) string, log *slog.Logger) (*Handler, error) 
 // invocation.TraceResult; or it copies many and returns an invocation.ManyResult.
 // Its error is a *TransferError.
 func (h *Handler) Handle(ctx context.Context, event invocation.Event) (any, error) {
-	// Attributes that all lines of an invocation share are formatted once.
-	log := h.log.With("project", h.settings.project, "Function", h.settings.function, "_aws", embedded{h.now()})
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		log = log.With("requestId", lc.AwsRequestID)
-	}
+	log := newLogger(ctx, h)
 	if err := event.Check(); err != nil {
 		t := h.plan(event, single(event), h.now())
 		t.refused = err
@@ -82,19 +77,46 @@ func (h *Handler) Handle(ctx context.Context, event invocation.Event) (any, erro
 	return h.copyOne(ctx, event, log)
 }
 
-func (h *Handler) copyOne(ctx context.Context, event invocation.Event, log *slog.Logger) (invocation.Result, error) {
+func (h *Handler) copyOne(ctx context.Context, event invocation.Event, log *logger) (invocation.Result, error) {
 	start := h.now()
 	ctx, cancel, tidying := within(ctx, start)
 	defer cancel()
 	t := h.plan(event, single(event), start)
-	t.tidying = tidying
+	t.tidying, t.keeps = tidying, true
+	position, err := parseCursor(event.Cursor, h.fingerprint(event, t))
+	if err != nil {
+		t.refused = err
+	}
+	if len(position.Pending) > 0 {
+		t.upload, t.idle = position.Pending[0].Upload, position.Pending[0].Idle
+	}
 	done, elapsed, err := h.transfer(ctx, t, log)
+	if t.interrupted {
+		position.Pending = []due{{Object: t.object, Idle: t.idle, Upload: t.kept}}
+		log.unfinished(invocation.ManyResult{Interrupted: 1})
+		return invocation.Result{
+			StatusCode:  invocation.StatusPartial,
+			Body:        fmt.Sprintf("File not yet transferred: S3 has %d bytes of it; there is more to do: see the cursor", t.kept.reached()),
+			Source:      t.source(),
+			Destination: t.destination(),
+			Outcome:     invocation.OutcomeInterrupted,
+			Reached:     t.kept.reached(),
+			Bytes:       done.size,
+			Generation:  done.generation,
+			CRC32C:      done.crc32c.String(),
+			DurationMS:  elapsed.Milliseconds(),
+			LeftOut:     t.leftOut,
+			Cursor:      position.String(),
+		}, nil
+	}
 	if err != nil {
 		return invocation.Result{}, err
 	}
 	return invocation.Result{
-		StatusCode:  200,
+		StatusCode:  invocation.StatusDone,
 		Body:        invocation.Transferred,
+		Complete:    true,
+		LeftOut:     t.leftOut,
 		Source:      t.source(),
 		Destination: t.destination(),
 		Outcome:     done.outcome,
@@ -106,11 +128,15 @@ func (h *Handler) copyOne(ctx context.Context, event invocation.Event, log *slog
 }
 
 // transfer runs one copy and logs it.
-func (h *Handler) transfer(ctx context.Context, t *transfer, log *slog.Logger) (copied, time.Duration, error) {
+func (h *Handler) transfer(ctx context.Context, t *transfer, log *logger) (copied, time.Duration, error) {
 	start := h.now()
 	done, err := t.run(ctx)
+	var failed *TransferError
+	if errors.As(err, &failed) {
+		t.judge(ctx, failed)
+	}
 	elapsed := h.now().Sub(start)
-	h.report(log, t, done, elapsed, err)
+	log.copied(t, done, elapsed, err)
 	return done, elapsed, err
 }
 
@@ -139,7 +165,11 @@ func (h *Handler) plan(event invocation.Event, item invocation.Item, start time.
 		t.makeKey = func(generation int64) string {
 			return h.settings.prefix + h.settings.keys.Key(objectkey.Object{Name: t.object, Generation: generation, Day: start})
 		}
+		t.needsGeneration = h.settings.keys.NeedsGeneration()
 		t.key = t.makeKey(t.generation)
+		if !h.settings.keys.Names(t.object) {
+			t.refused = fmt.Errorf("key: %s gives the object no name; hint: give the event a key, or use a template with {object} or {directory}", h.settings.keys)
+		}
 	}
 	return t
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -41,6 +42,10 @@ func (l *listing) next(ctx context.Context) (*object, error) {
 	}
 }
 
+// maxPage is the most that is read of a page, in bytes: a thousand names of 1,024 bytes, of
+// which JSON may write six for each, and their properties.
+const maxPage = 8 << 20
+
 func (l *listing) load(ctx context.Context) error {
 	query := url.Values{"prefix": {l.prefix}, "fields": {"items(name,generation,size,crc32c),nextPageToken"}}
 	if l.token != "" {
@@ -52,19 +57,16 @@ func (l *listing) load(ctx context.Context) error {
 	u := *l.from.endpoint
 	u.Path += "/storage/v1/b/" + l.bucket + "/o"
 	u.RawQuery = query.Encode()
-	resp, err := l.from.do(ctx, &u, http.Header{"User-Agent": userAgent}, http.StatusOK)
+	resp, err := l.from.do(ctx, &u, l.from.plain(), http.StatusOK)
 	if err != nil {
 		return err
 	}
-	body, err := readAnswer(resp)
-	if err != nil {
-		return err
-	}
+	defer resp.Body.Close()
 	var answer struct {
 		Items         []struct{ Name, Generation, Size, Crc32c string }
 		NextPageToken string
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxPage)).Decode(&answer); err != nil {
 		return &brokenError{fmt.Errorf("reading the answer: %w", err)}
 	}
 	for _, item := range answer.Items {

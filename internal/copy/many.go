@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"strconv"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,33 +23,39 @@ const resultSize = 160
 
 // many copies many objects, several in parallel, in the order of their names or
 // of the event. When time or room for results runs out, it starts no more copies;
-// the next invocation continues from the cursor.
+// the next invocation continues from the cursor: first with what was interrupted,
+// then with what was not started.
 type many struct {
 	*Handler
 	event   invocation.Event
-	log     *slog.Logger
+	log     *logger
 	start   time.Time
 	tidying func(context.Context) (context.Context, context.CancelFunc)
-	next    func(context.Context) (*transfer, string, error) // also returns the cursor after the object; nil after the last
+	next    func(context.Context) (*transfer, error) // nil after the last
+	again   func(due) *transfer                      // of an object that was interrupted
 
-	mu      sync.Mutex
-	tasks   []*task
-	keys    map[string]string // keys made so far, and their objects
-	room    int               // left for results, in bytes
-	longest time.Duration     // duration of a copy so far
-	quarter time.Duration     // of the time available at the start
-	ended   bool              // no objects are left
-	err     error             // from finding the next object
+	mu       sync.Mutex
+	position cursor
+	pending  []due // interrupted by the last invocation, and not started by this one
+	started  int
+	answer   invocation.ManyResult
+	listed   []*task           // what the answer lists
+	returned []*task           // interrupted by this invocation
+	keys     map[string]string // keys made so far, and their objects; only if names are not kept
+	room     int               // left for results, in bytes
+	longest  time.Duration     // duration of a copy so far
+	quarter  time.Duration     // of the time available at the start
+	err      error             // from finding the next object
 }
 
-// task is one of the objects, in the order in which they were started.
+// task is one of the objects.
 type task struct {
+	number int // in the order in which they were started
+	due    due
 	result invocation.ObjectResult
-	after  string // the cursor after this object
-	done   bool
 }
 
-func (h *Handler) copyMany(ctx context.Context, event invocation.Event, log *slog.Logger) (invocation.ManyResult, error) {
+func (h *Handler) copyMany(ctx context.Context, event invocation.Event, log *logger) (invocation.ManyResult, error) {
 	start := h.now()
 	ctx, cancel, tidying := within(ctx, start)
 	defer cancel()
@@ -73,80 +79,150 @@ func (h *Handler) copyMany(ctx context.Context, event invocation.Event, log *slo
 	if err != nil {
 		return invocation.ManyResult{}, whole.fail(&OperationError{"planning", err})
 	}
-	var workers sync.WaitGroup
-	for range h.settings.concurrency {
-		workers.Go(func() { m.work(ctx) })
-	}
-	workers.Wait()
-	if m.err != nil && len(m.tasks) == 0 {
+	m.copyAll(ctx)
+	if m.err != nil && m.started == 0 {
 		return invocation.ManyResult{}, whole.fail(&OperationError{"reading", m.err})
 	}
-	r := m.result()
-	r.Source, r.Destination, r.DurationMS = whole.source(), whole.destination(), h.now().Sub(start).Milliseconds()
-	return r, nil
+	m.conclude()
+	m.answer.Source, m.answer.Destination, m.answer.DurationMS = whole.source(), whole.destination(), h.now().Sub(start).Milliseconds()
+	if !m.answer.Complete {
+		log.unfinished(m.answer)
+	}
+	return m.answer, nil
 }
 
 // begin chooses where the objects come from.
-func (m *many) begin(whole *transfer, prefix string) error {
+func (m *many) begin(whole *transfer, prefix string) (err error) {
+	if m.position, err = parseCursor(m.event.Cursor, m.fingerprint(m.event, whole)); err != nil {
+		return err
+	}
+	m.pending, m.position.Pending = m.position.Pending, nil
 	if m.event.Prefix != nil {
-		l := &listing{from: m.source, attempt: whole.attempt, bucket: whole.sourceBucket, prefix: prefix, after: m.event.Cursor}
-		m.next = func(ctx context.Context) (*transfer, string, error) {
-			o, err := l.next(ctx)
-			if o == nil || err != nil {
-				return nil, "", err
-			}
-			t := m.plan(m.event, invocation.Item{Object: o.name}, m.start)
-			if o.generation != 0 {
-				t.listed = o
-			}
-			return t, o.name, nil
-		}
+		m.list(whole, prefix)
 		return nil
 	}
-	i, err := strconv.Atoi(cmp.Or(m.event.Cursor, "0"))
-	if err != nil || i < 0 || i > len(m.event.Objects) {
-		return fmt.Errorf("cursor: %q: must be one that an invocation with these objects answered", m.event.Cursor)
-	}
-	m.next = func(context.Context) (*transfer, string, error) {
-		if i == len(m.event.Objects) {
-			return nil, "", nil
+	return m.itemise()
+}
+
+// list takes the objects from a listing.
+func (m *many) list(whole *transfer, prefix string) {
+	l := &listing{from: m.source, attempt: whole.attempt, bucket: whole.sourceBucket, prefix: prefix, after: m.position.After}
+	m.next = func(ctx context.Context) (*transfer, error) {
+		o, err := l.next(ctx)
+		if o == nil || err != nil {
+			return nil, err
 		}
-		item := m.event.Objects[i]
-		t := m.plan(m.event, item, m.start)
-		if err := item.Check(); err != nil {
-			t.object, t.refused = item.Object, fmt.Errorf("objects[%d]: %w", i, err)
+		t := m.plan(m.event, invocation.Item{Object: o.name}, m.start)
+		if o.generation != 0 {
+			t.listed = o
 		}
-		i++
-		return t, strconv.Itoa(i), nil
+		t.skipped = o.size == 0 && !m.settings.keys.Names(o.name)
+		m.position.After = o.name
+		return t, nil
 	}
+	m.again = func(d due) *transfer { return m.plan(m.event, invocation.Item{Object: d.Object}, m.start) }
+}
+
+// itemise takes the objects from the event's list. Two items with one key are an
+// error of the second, in whichever invocation it is copied.
+func (m *many) itemise() error {
+	items := m.event.Objects
+	if m.position.Next > len(items) {
+		return fmt.Errorf("cursor: belongs to an event with more than %d objects", len(items))
+	}
+	plan := func(n int) *transfer {
+		t := m.plan(m.event, items[n], m.start)
+		if err := items[n].Check(); err != nil {
+			t.object, t.refused = items[n].Object, fmt.Errorf("objects[%d]: %w", n, err)
+		}
+		return t
+	}
+	first, twins := map[string]int{}, map[int]int{}
+	for n := range items {
+		t := plan(n)
+		if t.refused != nil || t.open() {
+			continue
+		}
+		if other, ok := first[t.key]; !ok {
+			first[t.key] = n
+		} else if items[other] != items[n] {
+			twins[n] = other
+		}
+	}
+	planned := func(n int) *transfer {
+		t := plan(n)
+		if other, ok := twins[n]; ok {
+			t.twin = items[other].Object
+		}
+		return t
+	}
+	m.next = func(context.Context) (*transfer, error) {
+		n := m.position.Next
+		if n == len(items) {
+			return nil, nil
+		}
+		m.position.Next++
+		return planned(n), nil
+	}
+	m.again = func(d due) *transfer { return planned(d.Item) }
 	return nil
 }
 
-// work copies objects until none are left to start.
-func (m *many) work(ctx context.Context) {
-	for {
-		t, task := m.take(ctx)
-		if t == nil {
-			return
-		}
-		t.tidying = m.tidying
-		done, elapsed, err := m.transfer(ctx, t, m.log)
-		m.finish(task, t.key, done, elapsed, err)
+// copyAll copies first what made no progress in the last invocation: one object at a
+// time, so that each has everything that there is. Then it copies the others.
+func (m *many) copyAll(ctx context.Context) {
+	careful := func(d due) bool { return d.Idle > 0 }
+	for slices.ContainsFunc(m.pending, careful) && m.work(ctx, careful) {
 	}
+	var workers sync.WaitGroup
+	for range m.settings.concurrency {
+		workers.Go(func() {
+			for m.work(ctx, nil) {
+			}
+		})
+	}
+	workers.Wait()
 }
 
-func (m *many) take(ctx context.Context) (*transfer, *task) {
+// work copies an object, an interrupted one that fits or any. It returns false if there is
+// none to start.
+func (m *many) work(ctx context.Context, fits func(due) bool) bool {
+	t, task := m.take(ctx, fits)
+	if t == nil {
+		return false
+	}
+	t.tidying, t.keeps, t.returns = m.tidying, true, true
+	done, elapsed, err := m.transfer(ctx, t, m.log)
+	m.finish(t, task, done, elapsed, err)
+	return true
+}
+
+func (m *many) take(ctx context.Context, fits func(due) bool) (*transfer, *task) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.ended || m.err != nil || m.room <= 0 || m.late(ctx) {
+	if m.room <= 0 || m.late(ctx) {
 		return nil, nil
 	}
-	t, after, err := m.next(ctx)
+	for i, d := range m.pending {
+		if fits == nil || fits(d) {
+			m.pending = slices.Delete(m.pending, i, i+1)
+			t := m.again(d)
+			t.upload, t.idle = d.Upload, d.Idle
+			return t, m.begun(t, d)
+		}
+	}
+	if fits != nil || m.position.Ended || m.err != nil {
+		return nil, nil
+	}
+	t, err := m.next(ctx)
 	if t == nil || err != nil {
-		m.err, m.ended = err, err == nil
+		m.err, m.position.Ended = err, err == nil
 		return nil, nil
 	}
-	if t.makeKey != nil && (t.generation != 0 || !m.settings.keys.NeedsGeneration()) {
+	if m.event.Prefix == nil {
+		return t, m.begun(t, due{Item: m.position.Next - 1})
+	}
+	if !m.settings.keys.KeepsNames() && !t.open() && !t.skipped {
 		// Two parallel copies to one key could leave either object's bytes.
 		if twin, ok := m.keys[t.key]; ok && twin != t.object {
 			t.twin = twin
@@ -154,9 +230,12 @@ func (m *many) take(ctx context.Context) (*transfer, *task) {
 			m.keys[t.key] = t.object
 		}
 	}
-	task := &task{result: invocation.ObjectResult{Object: t.object, Key: t.key}, after: after}
-	m.tasks = append(m.tasks, task)
-	return t, task
+	return t, m.begun(t, due{Object: t.object})
+}
+
+func (m *many) begun(t *transfer, d due) *task {
+	m.started++
+	return &task{number: m.started, due: d, result: invocation.ObjectResult{Object: t.object}}
 }
 
 // late reports whether a copy started now might not finish in time: whether less time
@@ -169,65 +248,90 @@ func (m *many) late(ctx context.Context) bool {
 // lateness is how long before the deadline no more copies are started.
 const lateness = time.Second
 
-func (m *many) finish(task *task, key string, done copied, elapsed time.Duration, err error) {
+func (m *many) finish(t *transfer, task *task, done copied, elapsed time.Duration, err error) {
 	r := &task.result
-	r.Key = key // may depend on the generation
-	r.Outcome, r.Bytes, r.Generation = done.outcome, done.size, done.generation
+	r.Key = t.key // may depend on the generation
+	r.Outcome, r.Bytes, r.Generation, r.LeftOut = done.outcome, done.size, done.generation, t.leftOut
 	var failed *TransferError
 	switch {
 	case errors.As(err, &failed):
-		r.Outcome, r.Error = invocation.OutcomeFailed, failed.Operation+": "+failed.Err.Error()
-		if errors.Is(err, errDeadline) {
+		r.Error = failed.Operation + ": " + failed.Err.Error()
+		if t.interrupted {
 			r.Outcome = invocation.OutcomeInterrupted
+			r.Reached, task.due.Idle, task.due.Upload = t.kept.reached(), t.idle, t.kept
+		} else {
+			r.Outcome, r.Bytes, r.Generation = invocation.OutcomeFailed, 0, 0
 		}
-	default:
+	case r.Outcome != invocation.OutcomeSkipped:
 		r.CRC32C = done.crc32c.String()
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	task.done = r.Outcome != invocation.OutcomeInterrupted
-	m.room -= resultSize + len(r.Object) + len(r.Key) + len(r.Error)
+	a := &m.answer
+	switch r.Outcome {
+	case invocation.OutcomeCopied:
+		a.Copied++
+		a.Bytes += r.Bytes
+	case invocation.OutcomeUnchanged:
+		a.Unchanged++
+	case invocation.OutcomeSkipped:
+		a.Skipped++
+	case invocation.OutcomeInterrupted:
+		a.Interrupted++
+		a.Reached += r.Reached
+		m.returned = append(m.returned, task)
+	default:
+		a.Failed++
+	}
 	m.longest = max(m.longest, elapsed)
+	if m.event.Results == invocation.ResultsFailed && r.Outcome != invocation.OutcomeFailed && r.Outcome != invocation.OutcomeInterrupted && len(r.LeftOut) == 0 {
+		return
+	}
+	m.room -= resultSize + len(r.Object) + len(r.Key) + len(r.Error) + len(strings.Join(r.LeftOut, ""))
+	m.listed = append(m.listed, task)
 }
 
-// result adds up the outcomes and finds the cursor: it is after the last object
-// up to which all are done. Objects after it that are done are processed again by
-// the next invocation, because an earlier one is not.
-func (m *many) result() invocation.ManyResult {
-	r := invocation.ManyResult{StatusCode: 200, Cursor: m.event.Cursor, Objects: []invocation.ObjectResult{}}
-	pending := !m.ended
-	for _, t := range m.tasks {
-		r.Objects = append(r.Objects, t.result)
-		switch t.result.Outcome {
-		case invocation.OutcomeCopied:
-			r.Copied++
-			r.Bytes += t.result.Bytes
-		case invocation.OutcomeUnchanged:
-			r.Unchanged++
-		case invocation.OutcomeFailed:
-			r.Failed++
-		}
+// conclude completes the answer: everything is done if all objects have been started
+// and none was interrupted. Otherwise the cursor has the rest.
+func (m *many) conclude() {
+	a := &m.answer
+	byNumber := func(x, y *task) int { return cmp.Compare(x.number, y.number) }
+	slices.SortFunc(m.listed, byNumber)
+	slices.SortFunc(m.returned, byNumber)
+	a.Objects = make([]invocation.ObjectResult, len(m.listed))
+	for i, t := range m.listed {
+		a.Objects[i] = t.result
 	}
-	for _, t := range m.tasks {
-		if !t.done {
-			pending = true
-			break
-		}
-		r.Cursor = t.after
+	for _, t := range m.returned {
+		m.position.Pending = append(m.position.Pending, t.due)
 	}
-	if !pending {
-		r.Cursor = ""
+	m.position.Pending = append(m.position.Pending, m.pending...)
+	if a.Complete = m.position.Ended && len(m.position.Pending) == 0; !a.Complete {
+		a.Cursor = m.position.String()
 	}
 	if m.err != nil {
-		r.Error = m.err.Error()
+		a.Error = m.err.Error()
 	}
-	if r.Failed > 0 || m.err != nil {
-		r.StatusCode = 207
+	switch {
+	case a.Failed > 0 || m.err != nil:
+		a.StatusCode = invocation.StatusFailed
+	case !a.Complete:
+		a.StatusCode = invocation.StatusPartial
+	default:
+		a.StatusCode = invocation.StatusDone
 	}
 	noun := "objects"
-	if r.Copied == 1 {
+	if a.Copied == 1 {
 		noun = "object"
 	}
-	r.Body = fmt.Sprintf("%d %s transferred, %d unchanged, %d failed", r.Copied, noun, r.Unchanged, r.Failed)
-	return r
+	a.Body = fmt.Sprintf("%d %s transferred, %d unchanged, %d failed", a.Copied, noun, a.Unchanged, a.Failed)
+	if a.Skipped > 0 {
+		a.Body += fmt.Sprintf(", %d skipped", a.Skipped)
+	}
+	if a.Interrupted > 0 {
+		a.Body += fmt.Sprintf(", %d interrupted", a.Interrupted)
+	}
+	if !a.Complete {
+		a.Body += "; there is more to do: see the cursor"
+	}
 }

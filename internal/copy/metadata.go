@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxMetadata is the maximum total size of the names and values of an S3 object's
@@ -24,37 +27,76 @@ const (
 	recordedCRC32C     = targetPrefix + "Gcs-Crc32c"
 )
 
-// unset is the Cache-Control that Cloud Storage is known to send for a non-public
-// object without one of its own, though no page says so.
-const unset = "private, max-age=0"
+// unset are the values of Cache-Control that Cloud Storage sends for objects without one
+// of their own, private and public (Cloud Storage documentation, "Cache-Control"; that of
+// private objects is known from its answers).
+var unset = []string{"private, max-age=0", "public, max-age=3600"}
 
-// metadata returns the headers that give the copy the metadata of its source.
-func metadata(o *object) (http.Header, error) {
-	header := http.Header{}
+// metadata returns the headers that give the copy the metadata of its source, and the
+// names of custom metadata that S3 cannot hold.
+func metadata(o *object) (header http.Header, leftOut []string, err error) {
+	header = http.Header{}
 	for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Cache-Control"} {
-		if v := o.header.Get(name); v != "" && (name != "Cache-Control" || v != unset) {
-			header.Set(name, v)
+		v := o.header.Get(name)
+		if v == "" || name == "Cache-Control" && slices.Contains(unset, v) {
+			continue
 		}
+		if v, err = inASCII(name, v); err != nil {
+			return nil, nil, err
+		}
+		header.Set(name, v)
 	}
 	if stored := o.header.Get("X-Goog-Stored-Content-Encoding"); stored == "gzip" && header.Get("Content-Encoding") == "" {
-		return nil, errors.New("the object was unpacked by Cloud Storage on its way, and its sums are of the packed bytes")
+		return nil, nil, errUnpacked
 	}
 	size := 0
 	record := func(name, value string) {
-		size += len(strings.TrimPrefix(name, targetPrefix)) + len(value)
-		header[name] = []string{mime.BEncoding.Encode("UTF-8", value)} // non-ASCII as required by Amazon S3 User Guide, "Working with object metadata"
+		size += len(name) + len(value)
+		header[targetPrefix+name] = []string{mime.BEncoding.Encode("UTF-8", value)} // non-ASCII as required by Amazon S3 User Guide, "Working with object metadata"
 	}
-	for name, values := range o.header {
-		if own, ok := strings.CutPrefix(name, sourcePrefix); ok && own != "" {
-			record(targetPrefix+own, strings.Join(values, ","))
+	generation, sum := strings.TrimPrefix(recordedGeneration, targetPrefix), strings.TrimPrefix(recordedCRC32C, targetPrefix)
+	for _, name := range slices.Sorted(maps.Keys(o.custom)) {
+		canonical := http.CanonicalHeaderKey(name)
+		_, taken := header[targetPrefix+canonical]
+		if !isToken(name) || taken || canonical == generation || canonical == sum {
+			leftOut = append(leftOut, name)
+			continue
+		}
+		record(canonical, o.custom[name])
+	}
+	record(generation, strconv.FormatInt(o.generation, 10))
+	record(sum, o.crc32c.String())
+	if size > maxMetadata {
+		return nil, nil, fmt.Errorf("custom metadata: has %d bytes with what the copy records; S3 takes at most %d", size, maxMetadata)
+	}
+	return header, leftOut, nil
+}
+
+// isToken reports whether a name can be part of a header's name: RFC 9110, section 5.6.2.
+func isToken(name string) bool {
+	const marks, digits, letters = "!#$%&'*+-.^_`|~", "0123456789", "abcdefghijklmnopqrstuvwxyz"
+	return name != "" && strings.Trim(strings.ToLower(name), marks+digits+letters) == ""
+}
+
+// errUnpacked says that the bytes that come are not those that the object's sums are of:
+// Cloud Storage documentation, "Transcoding of gzip-compressed files".
+var errUnpacked = errors.New("the object was unpacked by Cloud Storage on its way, and its sums are of the packed bytes: " +
+	"its content type says that it is packed, as does its content encoding; " +
+	"hint: `gcloud storage objects update` with --cache-control=no-transform makes Cloud Storage send it as stored")
+
+// inASCII returns a header's value without other characters, which do not survive the
+// signature of a request to S3 (believed). Parameters, such as the name of a file, have a
+// form for them: RFC 8187.
+func inASCII(name, value string) (string, error) {
+	if strings.IndexFunc(value, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
+		return value, nil
+	}
+	if kind, parameters, err := mime.ParseMediaType(value); err == nil && utf8.ValidString(value) {
+		if encoded := mime.FormatMediaType(kind, parameters); encoded != "" {
+			return encoded, nil
 		}
 	}
-	record(recordedGeneration, strconv.FormatInt(o.generation, 10))
-	record(recordedCRC32C, o.crc32c.String())
-	if size > maxMetadata {
-		return nil, fmt.Errorf("custom metadata: has %d bytes with what the copy records; S3 takes at most %d", size, maxMetadata)
-	}
-	return header, nil
+	return "", fmt.Errorf("%s: %q: has characters that are not ASCII, which S3 does not take there; hint: change it with `gcloud storage objects update`", name, value)
 }
 
 // found is the object at the destination.
@@ -65,10 +107,18 @@ type found struct {
 }
 
 func (f *found) String() string {
+	if f.size < 0 {
+		return "S3 does not say how many bytes it has: it may be encrypted with a customer's own key"
+	}
 	if f.sum == "" {
 		return fmt.Sprintf("%d bytes, CRC32C unknown", f.size)
 	}
 	return fmt.Sprintf("%d bytes, CRC32C %s", f.size, f.sum)
+}
+
+// exists returns the error that an object at the destination must stay.
+func (f *found) exists() error {
+	return &ExistsError{Found: f.String(), Unknown: f.sum == ""}
 }
 
 // is reports whether the destination has the same bytes; a missing object is
@@ -78,12 +128,18 @@ func (f *found) is(o *object) bool {
 }
 
 // find looks at the destination. It returns nil if there is no object or none that the
-// role may see: without s3:ListBucket, S3 answers 403 for a missing object.
+// role may see: without s3:ListBucket, S3 answers 403 for a missing object. Of an object
+// that a customer's own key encrypts S3 says nothing without that key, not even its size:
+// Amazon S3 User Guide, "Using server-side encryption with customer-provided keys".
 func (t *transfer) find(ctx context.Context) (f *found, err error) {
 	err = t.attempt(ctx, func() error {
 		a, err := t.to.do(ctx, request{method: http.MethodHead, bucket: t.targetBucket, key: t.key, header: http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}})
 		var answer *AnswerError
 		if errors.As(err, &answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusForbidden) {
+			return nil
+		}
+		if errors.As(err, &answer) && answer.Status == http.StatusBadRequest && answer.Region == "" {
+			f = &found{size: -1}
 			return nil
 		}
 		if err != nil {

@@ -45,16 +45,18 @@ func TestMetadataIsKept(t *testing.T) {
 }
 
 // TestCacheControlOfNobody: the Cache-Control that Cloud Storage sends for
-// objects without one is not copied.
+// objects without one is not copied (case C19).
 func TestCacheControlOfNobody(t *testing.T) {
-	l := newStand(t)
-	l.put(t, "object", 10)
-	l.Call(t, "PATCH", "/storage/v1/b/"+l.Env.SourceBucket+"/o/object", map[string]any{"cacheControl": unset}, nil)
-	if _, err := copyOne(l.start(t), invocation.Event{Object: "object"}); err != nil {
-		t.Fatal(err)
-	}
-	if _, out := l.stored(t, "object"); out.CacheControl != nil {
-		t.Errorf("cache control is %q", *out.CacheControl)
+	for _, value := range []string{"private, max-age=0", "public, max-age=3600"} {
+		l := newStand(t)
+		l.put(t, "object", 10)
+		l.Call(t, "PATCH", "/storage/v1/b/"+l.Env.SourceBucket+"/o/object", map[string]any{"cacheControl": value}, nil)
+		if _, err := copyOne(l.start(t), invocation.Event{Object: "object"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, out := l.stored(t, "object"); out.CacheControl != nil {
+			t.Errorf("cache control is %q", *out.CacheControl)
+		}
 	}
 }
 

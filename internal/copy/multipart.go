@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 // Limits from Amazon S3 User Guide, "Amazon S3 multipart upload limits".
@@ -22,6 +24,7 @@ const (
 type large struct {
 	threshold int64         // larger objects are copied in parts
 	part      int64         // the size of a part, unless there would be too many
+	smallest  int64         // the smallest size of a part that S3 takes
 	streams   int           // in parallel
 	turn      chan struct{} // held by the object that is being copied in parts
 }
@@ -36,6 +39,10 @@ func (l large) partSize(size int64) int64 {
 	return (needed + mib - 1) / mib * mib
 }
 
+// minRate is the rate in bytes a second that Lambda's network is believed to reach: an
+// object that makes no progress at this rate makes none at all.
+const minRate = 75 << 20
+
 // multipart is an upload whose parts are read from ranges of the source in
 // parallel. Parts are not buffered: bytes go straight from one cloud's response
 // into the request to the other.
@@ -45,6 +52,8 @@ type multipart struct {
 	size    int64 // of a part
 	id      string
 	parts   []part
+	before  int    // how many parts earlier invocations have stored, from the first
+	sum     crc32c // of these
 	started time.Time
 	strays  bool // the answer to a creation was lost: there may be an upload with an unknown id
 }
@@ -57,75 +66,81 @@ type part struct {
 // inParts copies an object in parts. S3 compares the checksum of the whole with
 // Cloud Storage's own before it makes the object visible. The first part's stream
 // is already open.
-func (t *transfer) inParts(ctx context.Context, o *object, header http.Header, first *stream) error {
-	select { // one object at a time, to bound memory
-	case t.turn <- struct{}{}:
-		defer func() { <-t.turn }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+func (t *transfer) inParts(ctx context.Context, o *object, header http.Header, first *stream) (outcome string, err error) {
+	t.pieces = true
+	size := t.partSize(o.size)
+	if t.idle > 0 {
+		size = large{part: t.smallest}.partSize(o.size)
 	}
-	m := &multipart{transfer: t, object: o, size: t.partSize(o.size), started: t.to.now()}
+	if err := t.feasible(ctx, o, size); err != nil {
+		return "", &OperationError{"planning", err}
+	}
+	m := &multipart{transfer: t, object: o, size: size, started: t.to.now()}
 	m.parts = make([]part, (o.size+m.size-1)/m.size)
-	err := m.run(ctx, header, first)
-	if err != nil || m.strays {
-		t.warning = m.tidy(ctx, err != nil)
-	}
-	return err
+	return m.inTurn(ctx, func() (string, error) {
+		if err := m.create(ctx, header); err != nil {
+			return "", fmt.Errorf("creating the upload: %w", err)
+		}
+		return m.finish(ctx, first)
+	})
 }
 
-func (m *multipart) run(ctx context.Context, header http.Header, first *stream) error {
-	if err := m.create(ctx, header); err != nil {
-		return fmt.Errorf("creating the upload: %w", err)
+// feasible rejects an object of which not even one part fits into the time left.
+func (t *transfer) feasible(ctx context.Context, o *object, part int64) error {
+	deadline, ok := ctx.Deadline()
+	left := deadline.Sub(t.to.now())
+	needed := time.Duration(float64(part) / minRate * float64(time.Second))
+	if !ok || needed <= left {
+		return nil
 	}
+	return fmt.Errorf("size: %d bytes cannot make progress: S3 takes at most %d parts, so a part has %d bytes, which take %v even at %d MiB/s, and this invocation has %v left; hint: increase the function's timeout",
+		o.size, maxParts, part, needed.Round(time.Millisecond), minRate>>20, left.Round(time.Millisecond))
+}
+
+// inTurn copies in parts one object at a time, to bound memory. What it cannot finish
+// it keeps for the next invocation, or removes.
+func (m *multipart) inTurn(ctx context.Context, do func() (string, error)) (outcome string, err error) {
+	select {
+	case m.turn <- struct{}{}:
+		defer func() { <-m.turn }()
+	case <-ctx.Done():
+		m.waited, m.kept = true, m.upload
+		return "", context.Cause(ctx)
+	}
+	outcome, err = do()
+	if errors.Is(err, errDeadline) && m.keeps && m.id != "" && !m.strays {
+		m.kept = m.keep()
+	}
+	if err != nil && m.kept == nil || m.strays || outcome == invocation.OutcomeUnchanged {
+		m.upload = nil
+		m.warning = m.tidy(ctx, err != nil || outcome == invocation.OutcomeUnchanged)
+	}
+	return outcome, err
+}
+
+// finish copies the parts that S3 does not have, and completes the upload.
+func (m *multipart) finish(ctx context.Context, first *stream) (outcome string, err error) {
 	if err := m.copyParts(ctx, first); err != nil {
-		return err
+		return "", err
 	}
-	var sum crc32c
-	for i, p := range m.parts {
-		from, to := m.bounds(i)
+	sum := m.sum
+	for i, p := range m.parts[m.before:] {
+		from, to := m.bounds(m.before + i)
 		sum = sum.join(p.sum, to-from)
 	}
 	if sum != m.object.crc32c {
-		return &OperationError{"verifying", &SpoiledError{fmt.Errorf("CRC32C of the parts read is %v, the source announced %v", sum, m.object.crc32c)}}
+		return "", &OperationError{"verifying", &SpoiledError{fmt.Errorf("CRC32C of the parts read is %v, the source announced %v", sum, m.object.crc32c)}}
 	}
-	if err := m.complete(ctx); err != nil {
-		return fmt.Errorf("completing the upload: %w", err)
+	outcome, err = m.complete(ctx)
+	if err != nil {
+		return "", fmt.Errorf("completing the upload: %w", err)
 	}
-	return nil
+	return outcome, nil
 }
 
 // about returns a request about the upload.
 func (m *multipart) about(method, query string) request {
 	return request{method: method, bucket: m.targetBucket, key: m.key, query: query, header: http.Header{}}
-}
-
-func (m *multipart) create(ctx context.Context, header http.Header) error {
-	header.Set("X-Amz-Checksum-Algorithm", "CRC32C")
-	header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
-	m.encrypt(header)
-	r := m.about(http.MethodPost, "uploads=")
-	r.header = header
-	// The deadline does not interrupt a creation, since the upload's id is only
-	// in its response: S3 might still be creating it when strays are looked for.
-	patient, cancel := m.tidying(ctx)
-	defer cancel()
-	return m.attempt(ctx, func() error {
-		a, err := m.to.do(patient, r)
-		var refused *AnswerError
-		if err != nil {
-			m.strays = m.strays || !errors.As(err, &refused) || refused.Status >= http.StatusInternalServerError
-			return err
-		}
-		var result struct {
-			UploadID string `xml:"UploadId"`
-		}
-		if err := xml.Unmarshal(a.body, &result); err != nil || result.UploadID == "" {
-			m.strays = true
-			return &brokenError{fmt.Errorf("the answer has no upload id: %w", err)}
-		}
-		m.id = escape(result.UploadID, true)
-		return nil
-	})
 }
 
 func (m *multipart) bounds(i int) (from, to int64) {
@@ -137,18 +152,29 @@ func (m *multipart) bounds(i int) (from, to int64) {
 func (m *multipart) copyParts(ctx context.Context, first *stream) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var missing []int
+	for i := m.before; i < len(m.parts); i++ {
+		if m.parts[i].etag == "" {
+			missing = append(missing, i)
+		}
+	}
+	streams := min(m.streams, len(missing))
+	if m.idle > 0 { // one part that arrives is worth more than several that do not
+		streams = min(streams, 1)
+	}
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(m.streams, len(m.parts)) {
+	for range streams {
 		workers.Go(func() {
 			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(m.parts) {
+				n := int(next.Add(1)) - 1
+				if n >= len(missing) {
 					return
 				}
+				i := missing[n]
 				from, to := m.bounds(i)
 				s := &stream{from: m.from, object: m.object, tally: &m.tally, start: from, end: to, next: from}
-				if i == 0 {
+				if i == 0 && first != nil {
 					s = first
 					s.end = to
 				}
@@ -166,7 +192,7 @@ func (m *multipart) copyParts(ctx context.Context, first *stream) error {
 
 func (m *multipart) copyPart(ctx context.Context, i int, s *stream) error {
 	r := m.about(http.MethodPut, "partNumber="+strconv.Itoa(i+1)+"&uploadId="+m.id)
-	r.stream, r.unsigned = s, true
+	r.stream, r.unsigned, r.trailer = s, true, true
 	err := m.attempt(ctx, func() error {
 		a, err := m.to.do(ctx, r)
 		if err != nil {
@@ -184,10 +210,11 @@ func (m *multipart) copyPart(ctx context.Context, i int, s *stream) error {
 		return fmt.Errorf("part %d: %w", i+1, err)
 	}
 	m.tally.reached.Add(s.size())
+	m.tally.parts.Add(1)
 	return nil
 }
 
-func (m *multipart) complete(ctx context.Context) error {
+func (m *multipart) complete(ctx context.Context) (outcome string, err error) {
 	type partXML struct {
 		ETag       string
 		PartNumber int
@@ -200,9 +227,8 @@ func (m *multipart) complete(ctx context.Context) error {
 		document.Part[i] = partXML{p.etag, i + 1}
 	}
 	r := m.about(http.MethodPost, "uploadId="+m.id)
-	var err error
 	if r.document, err = xml.Marshal(document); err != nil {
-		return err
+		return "", err
 	}
 	r.patience = completionPatience
 	r.header.Set("Content-Type", "application/xml")
@@ -210,88 +236,26 @@ func (m *multipart) complete(ctx context.Context) error {
 	r.header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
 	r.header.Set("X-Amz-Mp-Object-Size", strconv.FormatInt(m.object.size, 10))
 	m.protect(r.header)
-	doubtful := false
-	return m.attempt(ctx, func() error {
+	err = m.attempt(ctx, func() error {
 		a, err := m.to.do(ctx, r)
 		if err == nil {
 			var result struct {
 				XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
 			}
-			if err = xml.Unmarshal(a.body, &result); err != nil {
+			if err = parseXML(a.body, &result); err != nil {
 				err = &brokenError{fmt.Errorf("reading the answer: %w", err)}
 			}
 		}
-		err = m.settled(ctx, m.object, err, &doubtful)
+		outcome, err = m.settled(ctx, m.object, err)
 		var refused *AnswerError
 		if errors.As(err, &refused) && (refused.Code == "BadDigest" || refused.Code == "ConditionalRequestConflict") {
 			return &SpoiledError{err} // retrying the completion would not help
 		}
 		return err
 	})
+	return outcome, err
 }
 
 // completionPatience allows for the minutes that S3 may need to assemble the
 // parts before it answers (Amazon S3 API Reference, "CompleteMultipartUpload").
 const completionPatience = 10
-
-// tidy leaves no parts behind that would cost money, even after the
-// deadline for copying.
-func (m *multipart) tidy(ctx context.Context, failed bool) error {
-	ctx, cancel := m.tidying(ctx)
-	defer cancel()
-	var errs []error
-	if failed && m.id != "" {
-		errs = append(errs, m.abort(ctx, m.id))
-	}
-	if m.strays {
-		errs = append(errs, m.abortStrays(ctx))
-	}
-	return errors.Join(errs...)
-}
-
-// abort aborts an upload; one that has already ended is not an error.
-func (m *multipart) abort(ctx context.Context, id string) error {
-	err := m.attempt(ctx, func() error {
-		_, err := m.to.do(ctx, m.about(http.MethodDelete, "uploadId="+id))
-		return err
-	})
-	var answer *AnswerError
-	if err == nil || errors.As(err, &answer) && answer.Code == "NoSuchUpload" {
-		return nil
-	}
-	return fmt.Errorf("aborting the upload %s, which is left behind: %w", id, err)
-}
-
-// abortStrays aborts uploads that were created without our learning their ids:
-// those of this key, started since this copy began, that are not ours. If one
-// belongs to another copy of the same object that started within the same
-// seconds, that copy starts over.
-func (m *multipart) abortStrays(ctx context.Context) error {
-	var list struct {
-		Upload []struct {
-			Key       string
-			UploadID  string `xml:"UploadId"`
-			Initiated time.Time
-		}
-	}
-	err := m.attempt(ctx, func() error {
-		a, err := m.to.do(ctx, request{method: http.MethodGet, bucket: m.targetBucket, query: "prefix=" + escape(m.key, true) + "&uploads="})
-		if err == nil {
-			err = xml.Unmarshal(a.body, &list)
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("looking for uploads that may be left behind: %w", err)
-	}
-	var errs []error
-	for _, u := range list.Upload {
-		if id := escape(u.UploadID, true); u.Key == m.key && id != m.id && u.Initiated.After(m.started.Add(-clockSkew)) {
-			errs = append(errs, m.abort(ctx, id))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// clockSkew is how far S3's clock may be behind this machine's.
-const clockSkew = 5 * time.Second

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -19,16 +20,49 @@ type patience struct {
 	now   func() time.Time                           // nil: the machine's clock
 	sleep func(context.Context, time.Duration) error // nil: on the machine's clock
 	stall time.Duration                              // how long nothing may move before a request counts as broken; 0: stallLimit
+
+	mu    sync.Mutex
+	paces map[string]*pace // by service
+}
+
+// pace returns the pace of a service.
+func (p *patience) pace(service string) *pace {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paces == nil {
+		p.paces = map[string]*pace{}
+	}
+	if p.paces[service] == nil {
+		p.paces[service] = &pace{patience: p}
+	}
+	return p.paces[service]
+}
+
+func (p *patience) clock() time.Time {
+	if p.now == nil {
+		return time.Now()
+	}
+	return p.now()
+}
+
+func (p *patience) pause(ctx context.Context, d time.Duration) error {
+	if p.sleep == nil {
+		return pause(ctx, d)
+	}
+	return p.sleep(ctx, d)
 }
 
 const (
-	// maxAttempts is how often one request is attempted.
+	// maxAttempts is how often one request is attempted: each attempt may cost the
+	// bytes of its body once more. A service that asks to slow down is asked again
+	// as long as the deadline allows: see pace.
 	maxAttempts = 6
 
 	// Back-off is exponential with full jitter: AWS Builders' Library, "Timeouts,
 	// retries, and backoff with jitter".
-	firstBackOff = 100 * time.Millisecond
-	maxBackOff   = 5 * time.Second
+	firstBackOff  = 100 * time.Millisecond
+	backOffFactor = 3
+	maxBackOff    = 20 * time.Second
 
 	// maxRetryAfter limits the wait that a server may ask for with Retry-After.
 	maxRetryAfter = 20 * time.Second
@@ -45,25 +79,29 @@ func (p *patience) again(ctx context.Context, attempts int, err error) error {
 	if !transient(err) {
 		return err
 	}
-	if attempts >= maxAttempts {
+	var answer *AnswerError
+	throttled := errors.As(err, &answer) && answer.throttles()
+	deadline, limited := ctx.Deadline()
+	if attempts >= maxAttempts && !(throttled && limited) {
 		return &ExhaustedError{attempts, err}
 	}
-	wait := rand.N(min(maxBackOff, firstBackOff<<(attempts-1)))
-	var answer *AnswerError
-	if errors.As(err, &answer) && answer.RetryAfter > wait {
-		wait = min(answer.RetryAfter, maxRetryAfter)
+	var wait time.Duration
+	if throttled {
+		wait = p.pace(answer.Service).slow(answer)
+	} else {
+		limit := firstBackOff
+		for range attempts - 1 {
+			limit = min(backOffFactor*limit, maxBackOff)
+		}
+		wait = rand.N(limit)
+		if answer != nil && answer.RetryAfter > wait {
+			wait = min(answer.RetryAfter, maxRetryAfter)
+		}
 	}
-	now, sleep := time.Now, pause
-	if p.now != nil {
-		now = p.now
-	}
-	if p.sleep != nil {
-		sleep = p.sleep
-	}
-	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(now()) <= wait {
+	if limited && deadline.Sub(p.clock()) <= wait {
 		return fmt.Errorf("%w: no time for attempt %d: %w", errDeadline, attempts+1, err)
 	}
-	if sleep(ctx, wait) != nil {
+	if p.pause(ctx, wait) != nil {
 		return ended(ctx, err)
 	}
 	return nil
@@ -142,6 +180,13 @@ func transient(err error) bool {
 // Amazon S3 API Reference, "Error responses". A wrong digest is among them: the
 // bytes were right when they were sent.
 var passing = []string{"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentChecksumMismatch", "OperationAborted", "ConditionalRequestConflict"}
+
+// throttles reports whether the service asks to slow down: Amazon S3 User Guide, "Best
+// practices design patterns"; Cloud Storage documentation, "Request rate and access
+// distribution guidelines".
+func (e *AnswerError) throttles() bool {
+	return e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable || e.Code == "SlowDown"
+}
 
 func (e *AnswerError) transient() bool {
 	return e.Status == http.StatusRequestTimeout || e.Status == http.StatusTooManyRequests || e.Status >= http.StatusInternalServerError || slices.Contains(passing, e.Code)

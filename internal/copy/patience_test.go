@@ -26,10 +26,12 @@ func TestBackOff(t *testing.T) {
 		none         bool          // no other attempt
 		wantDeadline bool
 	}{
-		{"first", 1, &AnswerError{Status: 503}, 0, 0, 100 * time.Millisecond, false, false},
-		{"fourth", 4, &brokenError{errors.New("reset")}, 0, 0, 800 * time.Millisecond, false, false},
-		{"last but one", 5, &AnswerError{Status: 429}, 0, 0, 1600 * time.Millisecond, false, false},
-		{"last", 6, &AnswerError{Status: 429}, 0, 0, 0, true, false},
+		{"first", 1, &AnswerError{Status: 503}, 0, 50 * time.Millisecond, 100 * time.Millisecond, false, false},
+		{"fourth", 4, &brokenError{errors.New("reset")}, 0, 0, 2700 * time.Millisecond, false, false},
+		{"last but one", 5, &AnswerError{Status: 500}, 0, 0, 8100 * time.Millisecond, false, false},
+		{"last", 6, &AnswerError{Status: 500}, time.Hour, 0, 0, true, false},
+		{"last, of a service that asks to slow down", 6, &AnswerError{Status: 429}, time.Hour, 50 * time.Millisecond, 100 * time.Millisecond, false, false},
+		{"last, without a deadline", 6, &AnswerError{Status: 429}, 0, 0, 0, true, false},
 		{"asked to wait", 1, &AnswerError{Status: 503, RetryAfter: 3 * time.Second}, 0, 3 * time.Second, 3 * time.Second, false, false},
 		{"asked to wait too long", 1, &AnswerError{Status: 503, RetryAfter: time.Hour}, 0, maxRetryAfter, maxRetryAfter, false, false},
 		{"asked to wait beyond the deadline", 1, &AnswerError{Status: 503, RetryAfter: 3 * time.Second}, 2 * time.Second, 0, 0, true, true},

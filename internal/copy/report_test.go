@@ -46,7 +46,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatalf("%d lines for two copies: %s", len(got), l.log.String())
 	}
 	for i, want := range []map[string]float64{
-		{"Objects": 1, "Failures": 0, "Bytes": 5000, "Retries": 2},
+		{"Objects": 1, "Failures": 0, "Interrupted": 0, "UploadsLeft": 0, "Bytes": 5000, "Retries": 2},
 		{"Objects": 0, "Failures": 1, "Bytes": 0, "Retries": 0, "BytesReread": 0, "Throughput": 0},
 	} {
 		var line struct {
@@ -73,7 +73,7 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("line %d: metric %s is %v, want %v", i, m.Name, got[i][m.Name], want[m.Name])
 			}
 		}
-		if directive.Namespace != "gcs-to-s3" || len(directive.Metrics) != 7 || fmt.Sprint(directive.Dimensions) != "[[Function]]" || got[i]["Function"] != l.Env.Function {
+		if directive.Namespace != "gcs-to-s3" || len(directive.Metrics) != 9 || fmt.Sprint(directive.Dimensions) != "[[Function]]" || got[i]["Function"] != l.Env.Function {
 			t.Errorf("line %d: directive %+v, function %v", i, directive, got[i]["Function"])
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type s3api struct {
 	transport http.RoundTripper
 	hide      secrets
 	patience  *patience
+	pace      *pace
 	now       func() time.Time
 }
 
@@ -41,6 +43,7 @@ func newS3(s settings, p *patience) *s3api {
 		transport: newTransport(),
 		hide:      s.secrets(),
 		patience:  p,
+		pace:      p.pace("S3"),
 		now:       time.Now,
 	}
 }
@@ -48,6 +51,10 @@ func newS3(s settings, p *patience) *s3api {
 // unsigned stands for the digest of an unsigned payload; signing it would mean
 // reading it first. TLS and its checksum protect it.
 const unsigned = "UNSIGNED-PAYLOAD"
+
+// expectable is the size from which S3 is asked whether it wants a body before any of
+// it is sent: a refusal then costs no bytes of the source, and answers at once.
+const expectable = 1 << 20
 
 // request is a request about a key.
 type request struct {
@@ -57,6 +64,7 @@ type request struct {
 	stream              *stream // the body, or
 	document            []byte  // the body
 	unsigned            bool    // the body is not signed, since it has a checksum
+	trailer             bool    // that checksum follows the stream
 	patience            int     // how many times longer than usual nothing may move; 0 means 1
 }
 
@@ -67,8 +75,18 @@ type answer struct {
 }
 
 // do makes a request. An error response is an *AnswerError, even with status 200,
-// which S3 sends before it knows how a completion ends.
+// which S3 sends before it knows how a completion ends. S3's response is what
+// counts, even if it comes before the whole body is sent, unless the body failed first.
 func (c *s3api) do(ctx context.Context, r request) (answer, error) {
+	if err := c.pace.enter(ctx); err != nil {
+		return answer{}, err
+	}
+	a, err := c.ask(ctx, r)
+	c.pace.leave(err)
+	return a, err
+}
+
+func (c *s3api) ask(ctx context.Context, r request) (answer, error) {
 	ctx, dog := watch(ctx, 3*max(1, time.Duration(r.patience))*c.patience.stalled()) // longer than for the source, which the body may wait for
 	defer dog.stop()
 	req, err := c.request(ctx, r)
@@ -79,13 +97,18 @@ func (c *s3api) do(ctx context.Context, r request) (answer, error) {
 	if r.stream != nil {
 		body = r.stream.send(ctx, dog)
 		req.Body, req.ContentLength = body, r.stream.size()
+		if r.trailer {
+			req.Body, req.ContentLength = newFramed(body)
+		}
 	}
 	a, err := c.exchange(req, dog)
 	if body != nil {
+		failed := body.failed.Load()
 		body.settle()
+		var answered *AnswerError
 		switch {
-		case body.err != nil && because(ctx, body.err) == body.err:
-			return answer{}, body.err // the cause of the request's failure
+		case err != nil && failed && !errors.As(err, &answered):
+			return answer{}, because(ctx, body.err)
 		case err == nil && body.next < body.end:
 			err = &brokenError{errors.New("S3 answered before it had all bytes")}
 		}
@@ -100,14 +123,19 @@ func (c *s3api) exchange(req *http.Request, dog *watchdog) (answer, error) {
 		return answer{}, &brokenError{err}
 	}
 	resp.Body = watched{resp.Body, dog}
-	body, err := readAnswer(resp)
+	data, err := readAnswer(resp)
 	if err != nil {
 		return answer{}, err
 	}
-	if resp.StatusCode >= http.StatusMultipleChoices || bytes.Contains(body, []byte("<Error")) {
-		return answer{}, answerError("S3", resp, body, c.hide)
+	if resp.StatusCode >= http.StatusMultipleChoices || bytes.Contains(data, []byte("<Error")) {
+		e := answerError("S3", resp, data, c.hide)
+		// Amazon S3 API Reference, "HeadBucket".
+		if region := resp.Header.Get("X-Amz-Bucket-Region"); region != c.region {
+			e.Region = region
+		}
+		return answer{}, e
 	}
-	return answer{resp.Header, body}, nil
+	return answer{resp.Header, data}, nil
 }
 
 // request returns a signed request for r, without its stream.
@@ -121,7 +149,13 @@ func (c *s3api) request(ctx context.Context, r request) (*http.Request, error) {
 		req.Body, _ = req.GetBody() // it never fails
 	}
 	digest := unsigned
-	if !r.unsigned {
+	switch {
+	case r.trailer:
+		digest = unsignedTrailer
+		req.Header["Content-Encoding"] = []string{"aws-chunked"}
+		req.Header["X-Amz-Decoded-Content-Length"] = []string{strconv.FormatInt(r.stream.size(), 10)}
+		req.Header["X-Amz-Trailer"] = []string{trailerName}
+	case !r.unsigned:
 		sum := sha256.Sum256(r.document)
 		digest = hex.EncodeToString(sum[:])
 	}
@@ -132,6 +166,9 @@ func (c *s3api) request(ctx context.Context, r request) (*http.Request, error) {
 	// Set after signing, since the length needs no signature: without it a small
 	// object has eight headers, as many as a map holds before it grows.
 	req.ContentLength = int64(len(r.document))
+	if r.stream != nil && r.stream.size() >= expectable {
+		req.Header["Expect"] = []string{"100-continue"}
+	}
 	return req, nil
 }
 

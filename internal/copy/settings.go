@@ -26,6 +26,7 @@ type settings struct {
 	prefix        string
 	keys          objectkey.Template
 	kmsKey        string // ARN; empty for the bucket's own encryption
+	payer         string // the Google project that pays for requests; empty: the bucket's owner pays
 	concurrency   int    // objects copied in parallel
 	streams       int    // ranges of one large object in parallel
 	function      string
@@ -71,6 +72,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		destinationBucket: need(invocation.EnvDestinationBucket, redeploy),
 		prefix:            getenv(invocation.EnvDestinationPrefix),
 		kmsKey:            getenv(invocation.EnvKMSKey),
+		payer:             getenv(invocation.EnvPayer),
 		aws: awsSettings{
 			region:       need("AWS_REGION", "Lambda sets it"),
 			accessKeyID:  need("AWS_ACCESS_KEY_ID", "Lambda sets it from the function's role"),

@@ -8,7 +8,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
@@ -22,7 +21,7 @@ import (
 
 // trace copies one object with fresh credentials and clients, whose requests it
 // records; other invocations pay nothing for that.
-func (h *Handler) trace(ctx context.Context, event invocation.Event, log *slog.Logger) (invocation.TraceResult, error) {
+func (h *Handler) trace(ctx context.Context, event invocation.Event, log *logger) (invocation.TraceResult, error) {
 	start := h.now()
 	ctx, cancel, tidying := within(ctx, start)
 	defer cancel()

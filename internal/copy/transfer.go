@@ -29,6 +29,7 @@ type transfer struct {
 	sourceBucket, object string
 	targetBucket, key    string
 	makeKey              func(generation int64) string // nil if the event gave the key
+	needsGeneration      bool                          // the key depends on the generation
 	twin                 string                        // another object of the invocation with this key, or empty
 	refused              error                         // what is wrong with the event or its item, or nil
 	kmsKey               string                        // ARN of the key that encrypts the copy, or empty
@@ -36,11 +37,26 @@ type transfer struct {
 	overwrite            string                        // one of invocation.Overwrites
 	sourceChange         string                        // one of invocation.SourceChanges
 
-	listed *object // as found in a listing, or nil
+	listed  *object // as found in a listing, or nil
+	skipped bool    // there is nothing to copy: see invocation.OutcomeSkipped
+
+	// For a copy that takes several invocations.
+	keeps       bool    // the caller can continue an upload that the deadline interrupts
+	returns     bool    // the caller can start any copy again that the deadline interrupts
+	upload      *upload // an earlier invocation's, to continue; nil once it is of no use
+	idle        int     // invocations in a row without progress
+	interrupted bool    // the next invocation is to continue
+	kept        *upload // what S3 has for it
+	pieces      bool    // the copy is made in parts
+	progress    bool    // S3 has more of the object than before
+	waited      bool    // other objects were being copied all the time
 
 	tidying func(context.Context) (context.Context, context.CancelFunc) // for cleanup after the deadline
 	tally   tally
-	warning error // cleanup that failed
+	doubt   *object  // an object whose write may have succeeded without our knowing
+	leftOut []string // names of metadata that S3 cannot hold
+	left    []string // ids of uploads that could not be removed
+	warning error    // why
 }
 
 // copied describes what a transfer found and wrote.
@@ -54,9 +70,9 @@ type copied struct {
 func (t *transfer) source() string      { return "gs://" + t.sourceBucket + "/" + t.object }
 func (t *transfer) destination() string { return "s3://" + t.targetBucket + "/" + t.key }
 
-// TransferError is a failed copy; the object that was at the destination
-// is still there. Lambda reports its type's name as the error's type and
-// its text as the message.
+// TransferError is a failed copy; the object that was at the destination is still
+// there, unless Err is an *UnknownError. Lambda reports its type's name as the error's
+// type and its text as the message.
 type TransferError struct {
 	Operation   string // planning, reading, verifying, writing
 	Source      string
@@ -102,13 +118,33 @@ type SpoiledError struct{ Err error }
 func (e *SpoiledError) Error() string { return e.Err.Error() }
 func (e *SpoiledError) Unwrap() error { return e.Err }
 
-// ExistsError reports that a different object is at the destination, which the
-// policy protects.
-type ExistsError struct{ Found string }
+// ExistsError reports that an object is at the destination that is different, or may
+// be, and which the policy protects.
+type ExistsError struct {
+	Found   string // its size and sum
+	Unknown bool   // whether it is different cannot be known
+}
 
 func (e *ExistsError) Error() string {
+	if e.Unknown {
+		return "the destination exists and may be different (" + e.Found + "); overwriting it is not allowed"
+	}
 	return "the destination exists and is different (" + e.Found + "); overwriting it is not allowed"
 }
+
+// UnknownError reports that it is not known what a failed copy left at the destination:
+// the answer to a write was lost, and looking at the destination failed.
+type UnknownError struct {
+	Generation int64 // that may be at the destination
+	Looking    error // why that is not known
+	Err        error // why the copy failed
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("%v; the answer to a write was lost, so generation %d may be at the destination or not, and looking at it failed: %v", e.Err, e.Generation, e.Looking)
+}
+
+func (e *UnknownError) Unwrap() error { return e.Err }
 
 // maxBucket is the longest bucket name, one with dots: Cloud Storage
 // documentation, "Bucket names".
@@ -152,6 +188,9 @@ func checkName(field, name string) error {
 
 // run copies, starting over when that may help. Its error is a *TransferError.
 func (t *transfer) run(ctx context.Context) (copied, error) {
+	if t.skipped {
+		return copied{outcome: invocation.OutcomeSkipped}, nil
+	}
 	if err := t.check(); err != nil {
 		return copied{}, t.fail(err)
 	}
@@ -164,11 +203,66 @@ func (t *transfer) run(ctx context.Context) (copied, error) {
 			err = ended(ctx, err)
 		}
 		if ctx.Err() != nil || restarts == maxRestarts || !t.restarts(err) {
-			return copied{}, t.fail(err)
+			if written, again := t.settle(ctx, err); again == nil {
+				return written, nil
+			} else {
+				err = again
+			}
+			if len(t.left) > 0 {
+				err = fmt.Errorf("%w; %w", err, t.warning)
+			}
+			return done, t.fail(err)
 		}
 		t.tally.retries.Add(1)
 		t.tally.reread.Add(t.tally.reached.Swap(0))
 	}
+}
+
+// maxIdle is how many invocations in a row may make no progress with an object.
+const maxIdle = 2
+
+// judge decides whether a copy that the deadline ended is interrupted, which another
+// invocation continues, or has failed.
+func (t *transfer) judge(ctx context.Context, failed *TransferError) {
+	if !errors.Is(failed, errDeadline) || !t.returns && !(t.keeps && t.pieces) {
+		return
+	}
+	switch {
+	case t.progress:
+		t.idle = 0
+	case !t.waited:
+		t.idle++
+	}
+	if t.interrupted = t.idle < maxIdle; t.interrupted {
+		return
+	}
+	failed.Err = fmt.Errorf("no progress in %d invocations in a row: %w", t.idle, failed.Err)
+	if t.kept != nil {
+		m := &multipart{transfer: t, id: t.kept.ID}
+		if t.warning = m.tidy(ctx, true); t.warning != nil {
+			failed.Err = fmt.Errorf("%w; %w", failed.Err, t.warning)
+		}
+		t.kept = nil
+	}
+}
+
+// settle looks at the destination when a copy has failed after the answer to a write was
+// lost: the write may have succeeded.
+func (t *transfer) settle(ctx context.Context, failure error) (copied, error) {
+	if t.doubt == nil {
+		return copied{}, failure
+	}
+	ctx, cancel := t.tidying(ctx)
+	defer cancel()
+	found, err := t.find(ctx)
+	if err != nil {
+		return copied{}, &UnknownError{t.doubt.generation, err, failure}
+	}
+	if !found.is(t.doubt) || found.generation != t.doubt.generation {
+		return copied{}, failure
+	}
+	t.kept = nil
+	return t.doubt.copied(invocation.OutcomeCopied), nil
 }
 
 // restarts reports whether a failed copy may succeed if it starts over.
@@ -187,6 +281,9 @@ func (t *transfer) restarts(err error) bool {
 // once makes one copy. The bytes are verified twice: S3 receives Cloud Storage's own
 // CRC32C and rejects other bytes, and the sum is also computed here along the way.
 func (t *transfer) once(ctx context.Context) (copied, error) {
+	if t.upload != nil {
+		return t.resume(ctx)
+	}
 	if t.listed != nil {
 		if err := t.settleKey(t.listed); err != nil {
 			return copied{}, err
@@ -195,16 +292,21 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 			return t.listed.copied(invocation.OutcomeUnchanged), err
 		}
 	}
-	o, body, err := t.open(ctx)
+	o, body, err := t.openSource(ctx)
+	var planning *OperationError
+	if errors.As(err, &planning) {
+		return copied{}, err
+	}
 	if err != nil {
 		return copied{}, &OperationError{"reading", err}
 	}
 	s := &stream{from: t.from, object: o, tally: &t.tally, end: o.size, body: body}
 	defer s.close()
-	header, err := metadata(o)
+	header, leftOut, err := metadata(o)
 	if err != nil {
 		return copied{}, &OperationError{"planning", err}
 	}
+	t.leftOut = leftOut
 	if err := t.settleKey(o); err != nil {
 		return copied{}, err
 	}
@@ -213,12 +315,13 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 			return o.copied(invocation.OutcomeUnchanged), err
 		}
 	}
+	outcome := ""
 	if o.size > t.threshold {
-		err = t.inParts(ctx, o, header, s)
+		outcome, err = t.inParts(ctx, o, header, s)
 	} else {
-		err = t.put(ctx, o, header, s)
+		outcome, err = t.put(ctx, o, header, s)
 	}
-	return o.copied(invocation.OutcomeCopied), err
+	return o.copied(outcome), err
 }
 
 // settleKey makes the key for the generation that is copied: a key that contains
@@ -250,13 +353,18 @@ func (t *transfer) same(ctx context.Context, o *object) (bool, error) {
 	case err != nil:
 		return false, err
 	case found != nil && !found.is(o) && t.overwrite == invocation.OverwriteAbsent:
-		return false, &ExistsError{found.String()}
+		return false, found.exists()
 	}
 	return found.is(o), nil
 }
 
-// open opens the source.
-func (t *transfer) open(ctx context.Context) (o *object, body io.ReadCloser, err error) {
+// open reports whether the key depends on a generation that is not known yet.
+func (t *transfer) open() bool {
+	return t.makeKey != nil && t.generation == 0 && t.needsGeneration
+}
+
+// openSource opens the source.
+func (t *transfer) openSource(ctx context.Context) (o *object, body io.ReadCloser, err error) {
 	err = t.attempt(ctx, func() (err error) {
 		o, body, err = t.from.open(ctx, t.sourceBucket, t.object, t.generation)
 		return err
@@ -280,24 +388,24 @@ func (t *transfer) attempt(ctx context.Context, do func() error) error {
 
 // put writes an object in one request from a stream whose length and CRC32C are
 // in the header; S3 checks both before it makes the object visible.
-func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *stream) error {
+func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *stream) (outcome string, err error) {
 	header.Set("X-Amz-Checksum-Crc32c", o.crc32c.String())
 	t.encrypt(header)
 	t.protect(header)
 	r := request{method: http.MethodPut, bucket: t.targetBucket, key: t.key, header: header, stream: s, unsigned: true}
 	if o.size <= smallObject {
-		var err error
 		if r.document, err = s.readAll(ctx); err != nil {
-			return err
+			return "", err
 		}
 		r.stream = nil
 	}
-	doubtful := false // an attempt may have succeeded without our knowing
-	return t.attempt(ctx, func() error {
+	err = t.attempt(ctx, func() error {
 		_, err := t.to.do(ctx, r)
 		t.tally.reached.Store(s.next)
-		return t.settled(ctx, o, err, &doubtful)
+		outcome, err = t.settled(ctx, o, err)
+		return err
 	})
+	return outcome, err
 }
 
 // smallObject is the size up to which an object is read before it is written:
@@ -322,25 +430,35 @@ func (t *transfer) protect(header http.Header) {
 	}
 }
 
-// settled judges the error of a request that makes the object visible. If the
-// answer to one attempt was lost, the next may be rejected because that one
-// succeeded; the destination then shows whether it did.
-func (t *transfer) settled(ctx context.Context, o *object, err error, doubtful *bool) error {
+// settled judges the error of a request that makes the object visible, and returns the
+// outcome. A conditional write may be rejected because the same bytes were written at
+// the same time: by somebody else, or by an attempt of ours whose answer was lost.
+func (t *transfer) settled(ctx context.Context, o *object, err error) (outcome string, _ error) {
+	if err == nil {
+		t.doubt = nil
+		return invocation.OutcomeCopied, nil
+	}
 	var answer *AnswerError
 	refused := errors.As(err, &answer)
-	if refused && (answer.Status == http.StatusPreconditionFailed || answer.Code == "NoSuchUpload" && *doubtful) {
+	doubtful := t.doubt == o
+	if refused && (answer.Status == http.StatusPreconditionFailed || answer.Code == "NoSuchUpload" && doubtful) {
 		found, err := t.find(ctx)
 		switch conditional := answer.Code != "NoSuchUpload"; {
 		case err != nil:
-			return err
-		case found.is(o) && (conditional || found.generation == o.generation):
-			return nil
-		case found != nil && conditional:
-			return &ExistsError{found.String()}
+			return "", err
+		case doubtful && found.is(o) && found.generation == o.generation:
+			t.doubt = nil
+			return invocation.OutcomeCopied, nil
+		case conditional && found.is(o):
+			return invocation.OutcomeUnchanged, nil
+		case conditional && found != nil:
+			return "", found.exists()
 		}
 	}
-	*doubtful = *doubtful || err != nil && (!refused || answer.Status >= http.StatusInternalServerError || answer.Status == http.StatusOK)
-	return err
+	if !refused || answer.Status >= http.StatusInternalServerError || answer.Status == http.StatusOK {
+		t.doubt = o
+	}
+	return "", err
 }
 
 // within returns a context with the deadline for the work itself, early enough

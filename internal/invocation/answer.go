@@ -3,54 +3,76 @@ package invocation
 // Transferred is the body of the answer to a successful copy.
 const Transferred = "File transferred successfully"
 
+// Status codes of answers, modelled on those of HTTP. An answer whose work is not
+// complete never has StatusDone.
+const (
+	StatusDone    = 200 // everything that was asked is done
+	StatusPartial = 206 // nothing failed, but there is more to do: see the cursor
+	StatusFailed  = 207 // an object failed, or the listing broke off
+)
+
 // Outcomes of an object.
 const (
 	OutcomeCopied      = "copied"
 	OutcomeUnchanged   = "unchanged"   // the same bytes were there already
+	OutcomeSkipped     = "skipped"     // a folder's placeholder, for which the template makes no name
 	OutcomeFailed      = "failed"      // see the error
-	OutcomeInterrupted = "interrupted" // stopped by the deadline; only with many objects
+	OutcomeInterrupted = "interrupted" // stopped by the deadline; the cursor has it
 )
 
 // Result is the answer to a copy of one object. A failed copy has none: it is an
-// error of the invocation.
+// error of the invocation. A copy that needs further invocations is not complete,
+// and continues from the cursor.
 type Result struct {
-	StatusCode  int    `json:"statusCode"`        // 200
-	Body        string `json:"body"`              // Transferred
-	Source      string `json:"source"`            // gs://BUCKET/OBJECT
-	Destination string `json:"destination"`       // s3://BUCKET/KEY
-	Outcome     string `json:"outcome"`           // copied or unchanged
-	Bytes       int64  `json:"bytes"`             // the object's size
-	Generation  int64  `json:"generation,string"` // the copied one
-	CRC32C      string `json:"crc32c"`            // base64 of the big-endian sum, as in both clouds
-	DurationMS  int64  `json:"durationMs"`
+	StatusCode  int      `json:"statusCode"`        // StatusDone or StatusPartial
+	Body        string   `json:"body"`              // Transferred, or how far the copy has come
+	Complete    bool     `json:"complete"`          // whether the object is at the destination
+	Source      string   `json:"source"`            // gs://BUCKET/OBJECT
+	Destination string   `json:"destination"`       // s3://BUCKET/KEY
+	Outcome     string   `json:"outcome"`           // copied, unchanged or interrupted
+	Bytes       int64    `json:"bytes"`             // the object's size
+	Reached     int64    `json:"reached,omitempty"` // bytes that S3 has, if interrupted
+	Generation  int64    `json:"generation,string"` // the copied one
+	CRC32C      string   `json:"crc32c"`            // base64 of the big-endian sum, as in both clouds
+	DurationMS  int64    `json:"durationMs"`
+	LeftOut     []string `json:"leftOut,omitempty"` // names of metadata that S3 cannot hold
+	Cursor      string   `json:"cursor,omitempty"`  // for the next event, if the copy is not complete
 }
 
 // ManyResult is the answer to an event that names many objects. Failed objects
-// are part of it: they are not an error of the invocation.
+// are part of it: they are not an error of the invocation. Its counts are of this
+// invocation; an object is counted in one of those that a cursor connects, and as
+// interrupted in those before.
 type ManyResult struct {
-	StatusCode  int            `json:"statusCode"` // 207 if an object failed or the listing broke off, otherwise 200
+	StatusCode  int            `json:"statusCode"` // StatusDone, StatusPartial or StatusFailed
 	Body        string         `json:"body"`
+	Complete    bool           `json:"complete"`    // whether every object that was asked for has an outcome: there is no cursor
 	Source      string         `json:"source"`      // gs://BUCKET/PREFIX
 	Destination string         `json:"destination"` // s3://BUCKET/PREFIX
 	Copied      int            `json:"copied"`
 	Unchanged   int            `json:"unchanged"`
+	Skipped     int            `json:"skipped"`
 	Failed      int            `json:"failed"`
-	Bytes       int64          `json:"bytes"` // of the objects copied
+	Interrupted int            `json:"interrupted"`
+	Bytes       int64          `json:"bytes"`   // of the objects copied
+	Reached     int64          `json:"reached"` // bytes that S3 has of the objects interrupted
 	DurationMS  int64          `json:"durationMs"`
-	Cursor      string         `json:"cursor,omitempty"` // for the next event, if there is more to do
+	Cursor      string         `json:"cursor,omitempty"` // for the next event, if the work is not complete
 	Error       string         `json:"error,omitempty"`  // from the listing
 	Objects     []ObjectResult `json:"objects"`
 }
 
 // ObjectResult is the outcome of one of many objects.
 type ObjectResult struct {
-	Object     string `json:"object"`
-	Key        string `json:"key"`
-	Outcome    string `json:"outcome"`
-	Bytes      int64  `json:"bytes"`
-	Generation int64  `json:"generation,string,omitempty"`
-	CRC32C     string `json:"crc32c,omitempty"`
-	Error      string `json:"error,omitempty"`
+	Object     string   `json:"object"`
+	Key        string   `json:"key"`
+	Outcome    string   `json:"outcome"`
+	Bytes      int64    `json:"bytes"`
+	Reached    int64    `json:"reached,omitempty"` // bytes that S3 has, if interrupted
+	Generation int64    `json:"generation,string,omitempty"`
+	CRC32C     string   `json:"crc32c,omitempty"`
+	LeftOut    []string `json:"leftOut,omitempty"` // names of metadata that S3 cannot hold
+	Error      string   `json:"error,omitempty"`
 }
 
 // TraceResult is the answer to an event with trace: what happened at each hop. A

@@ -11,9 +11,9 @@ import (
 func TestAnswersOnTheWire(t *testing.T) {
 	t.Parallel()
 	for want, answer := range map[string]any{
-		`{"statusCode":200,"body":"File transferred successfully","source":"gs://b/o","destination":"s3://b/o","outcome":"copied","bytes":3,"generation":"1587627537231057","crc32c":"mzimmw==","durationMs":2}`: Result{StatusCode: 200, Body: Transferred,
+		`{"statusCode":200,"body":"File transferred successfully","complete":true,"source":"gs://b/o","destination":"s3://b/o","outcome":"copied","bytes":3,"generation":"1587627537231057","crc32c":"mzimmw==","durationMs":2}`: Result{StatusCode: 200, Body: Transferred, Complete: true,
 			Source: "gs://b/o", Destination: "s3://b/o", Outcome: OutcomeCopied, Bytes: 3, Generation: 1587627537231057, CRC32C: "mzimmw==", DurationMS: 2},
-		`{"statusCode":207,"body":"","source":"gs://b/","destination":"s3://b/","copied":0,"unchanged":0,"failed":1,"bytes":0,"durationMs":0,"cursor":"c","objects":[{"object":"o","key":"k","outcome":"failed","bytes":0,"error":"why"}]}`: ManyResult{
+		`{"statusCode":207,"body":"","complete":false,"source":"gs://b/","destination":"s3://b/","copied":0,"unchanged":0,"skipped":0,"failed":1,"interrupted":0,"bytes":0,"reached":0,"durationMs":0,"cursor":"c","objects":[{"object":"o","key":"k","outcome":"failed","bytes":0,"error":"why"}]}`: ManyResult{
 			StatusCode: 207, Source: "gs://b/", Destination: "s3://b/", Failed: 1, Cursor: "c", Objects: []ObjectResult{{Object: "o", Key: "k", Outcome: OutcomeFailed, Error: "why"}}},
 		`{"statusCode":502,"body":"","source":"","destination":"","outcome":"failed","bytes":0,"durationMs":0,"trace":[{"hop":"object read","identity":"gs://b/o","durationMs":1,"attempts":1,"status":403,"code":"AccessDenied","error":"no"}]}`: TraceResult{
 			StatusCode: 502, Outcome: OutcomeFailed, Trace: []Hop{{Hop: HopRead, Identity: "gs://b/o", DurationMS: 1, Attempts: 1, Status: 403, Code: "AccessDenied", Error: "no"}}},

@@ -90,7 +90,8 @@ func (e *Event) decode(d *decoder, data []byte) {
 				e.Objects[n].decode(d, fmt.Sprintf("%s[%d]", path, n), item)
 			}
 		},
-		"cursor": text(&e.Cursor),
+		"cursor":  text(&e.Cursor),
+		"results": text(&e.Results),
 		"trace": func(d *decoder, path string, value json.RawMessage) {
 			d.parse(path, value, &e.Trace, "true or false")
 		},

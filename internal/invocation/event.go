@@ -18,9 +18,10 @@ type Event struct {
 	Overwrite         string `json:"overwrite,omitempty"`         // one of Overwrites
 	SourceChange      string `json:"sourceChange,omitempty"`      // one of SourceChanges
 
-	Prefix  *string `json:"prefix,omitempty"` // copy all objects with this prefix; "" is the whole bucket
-	Objects []Item  `json:"objects,omitzero"` // copy these
-	Cursor  string  `json:"cursor,omitempty"` // continue where the invocation that returned it ended
+	Prefix  *string `json:"prefix,omitempty"`  // copy all objects with this prefix; "" is the whole bucket
+	Objects []Item  `json:"objects,omitzero"`  // copy these
+	Cursor  string  `json:"cursor,omitempty"`  // continue where the invocation of the same event that returned it ended
+	Results string  `json:"results,omitempty"` // which of many objects the answer lists: one of ResultsChoices
 
 	Trace bool `json:"trace,omitempty"` // copy with fresh credentials, and return a TraceResult
 }
@@ -91,8 +92,11 @@ func (e Event) Check() error {
 			refuse("trace", "follows one object; hint: leave out %s", many)
 		}
 	} else {
-		if e.Cursor != "" {
-			refuse("cursor", "can only be combined with prefix or objects; hint: add it to the event that answered it")
+		if e.Results != "" {
+			refuse("results", "can only be combined with prefix or objects")
+		}
+		if e.Cursor != "" && e.Trace {
+			refuse("cursor", "cannot be combined with trace")
 		}
 		if e.Generation != 0 && e.Object == "" {
 			refuse("generation", "is a generation of an object; hint: name the object, too")
@@ -101,7 +105,7 @@ func (e Event) Check() error {
 	if e.Generation < 0 {
 		refuse("generation", "%d: must not be negative", e.Generation)
 	}
-	errs = append(errs, CheckChoice("overwrite", e.Overwrite, Overwrites()), CheckChoice("sourceChange", e.SourceChange, SourceChanges()))
+	errs = append(errs, CheckChoice("overwrite", e.Overwrite, Overwrites()), CheckChoice("sourceChange", e.SourceChange, SourceChanges()), CheckChoice("results", e.Results, ResultsChoices()))
 	return errors.Join(errs...)
 }
 

@@ -16,10 +16,11 @@ const (
 	EnvKeyTemplate = "KEY_TEMPLATE" // see package objectkey; optional
 	EnvKMSKey      = "KMS_KEY"      // ARN of the key that encrypts the copies; optional
 
-	EnvOverwrite    = "OVERWRITE"     // one of Overwrites; optional
-	EnvSourceChange = "SOURCE_CHANGE" // one of SourceChanges; optional
-	EnvConcurrency  = "CONCURRENCY"   // objects copied in parallel; optional
-	EnvStreams      = "STREAMS"       // ranges of one large object copied in parallel; optional
+	EnvPayer        = "REQUESTER_PROJECT" // the Google project that pays for requests of a requester-pays bucket; optional
+	EnvOverwrite    = "OVERWRITE"         // one of Overwrites; optional
+	EnvSourceChange = "SOURCE_CHANGE"     // one of SourceChanges; optional
+	EnvConcurrency  = "CONCURRENCY"       // objects copied in parallel; optional
+	EnvStreams      = "STREAMS"           // ranges of one large object copied in parallel; optional
 
 	// EnvStorageEndpoint is the custom API endpoint of Cloud Storage.
 	EnvStorageEndpoint = "STORAGE_ENDPOINT"
@@ -45,6 +46,16 @@ const (
 
 // SourceChanges returns both policies for sources that change.
 func SourceChanges() []string { return []string{ChangeFails, ChangeRestarts} }
+
+// Which of many objects an answer lists. A list of all can fill the answer before
+// the time is used up.
+const (
+	ResultsAll    = "all"
+	ResultsFailed = "failed" // those that failed or were interrupted; the others are counted
+)
+
+// ResultsChoices returns both choices of what an answer lists.
+func ResultsChoices() []string { return []string{ResultsAll, ResultsFailed} }
 
 // How much is copied in parallel: objects, and ranges of one large object.
 const (

@@ -119,6 +119,12 @@ func (t Template) Key(o Object) string {
 // NeedsGeneration reports whether keys depend on the generation.
 func (t Template) NeedsGeneration() bool { return slices.Contains(t.parts, "{generation}") }
 
+// Names reports whether an object has a name under the template: a folder's placeholder,
+// whose name ends with a slash, has none if the template drops folders.
+func (t Template) Names(object string) bool {
+	return !strings.HasSuffix(object, "/") || t.parts == nil || slices.Contains(t.parts, "{object}") || slices.Contains(t.parts, "{directory}")
+}
+
 // KeepsNames reports whether a key is the object's name and nothing else.
 func (t Template) KeepsNames() bool {
 	return t.parts == nil || slices.Equal(t.parts, []string{Default})

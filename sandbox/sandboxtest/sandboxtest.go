@@ -86,7 +86,7 @@ func (c *Clouds) setUpAWS(t *testing.T) {
 	t.Helper()
 	ctx := context.Background()
 	admin := c.AWSConfig(c.AWS.Admin())
-	c.MakeRole(t, c.Names.Role, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"WriteDestination","Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload","s3:GetObject"],"Resource":"arn:aws:s3:::%[1]s/*"},{"Sid":"FindUploads","Effect":"Allow","Action":"s3:ListBucketMultipartUploads","Resource":"arn:aws:s3:::%[1]s"}]}`, c.Names.DestinationBucket))
+	c.MakeRole(t, c.Names.Role, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"WriteDestination","Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts","s3:GetObject"],"Resource":"arn:aws:s3:::%[1]s/*"},{"Sid":"FindUploads","Effect":"Allow","Action":"s3:ListBucketMultipartUploads","Resource":"arn:aws:s3:::%[1]s"}]}`, c.Names.DestinationBucket))
 	if _, err := s3.NewFromConfig(admin).CreateBucket(ctx, Bucket(c.Names.DestinationBucket)); err != nil {
 		t.Fatal(err)
 	}
