@@ -209,7 +209,7 @@ func (t *transfer) run(ctx context.Context) (copied, error) {
 				err = again
 			}
 			if len(t.left) > 0 {
-				err = fmt.Errorf("%w; %w", err, t.warning)
+				err = fmt.Errorf("%w; %v", err, t.warning)
 			}
 			return done, t.fail(err)
 		}
@@ -240,7 +240,7 @@ func (t *transfer) judge(ctx context.Context, failed *TransferError) {
 	if t.kept != nil {
 		m := &multipart{transfer: t, id: t.kept.ID}
 		if t.warning = m.tidy(ctx, true); t.warning != nil {
-			failed.Err = fmt.Errorf("%w; %w", failed.Err, t.warning)
+			failed.Err = fmt.Errorf("%w; %v", failed.Err, t.warning)
 		}
 		t.kept = nil
 	}
