@@ -20,6 +20,7 @@ type bucket struct {
 	config     map[string][]byte                 // by query parameter: lifecycle, tagging …; as it was sent
 	policy     policy.Timeline[*policy.Document] // of config["policy"]
 	versioning string                            // "", Enabled or Suspended
+	lifecycle  []lifecycleRule                   // of config["lifecycle"]
 
 	keys     []string             // sorted; every key with a version
 	versions map[string][]*object // newest last

@@ -142,8 +142,11 @@ func (s setting) handleDelete(c *call) error {
 	if s.byDefault != nil && s.absent != nil {
 		b.config[s.query] = []byte(removed)
 	}
-	if s.query == "policy" {
+	switch s.query {
+	case "policy":
 		c.s.settle(b, nil)
+	case "lifecycle":
+		b.lifecycle = nil
 	}
 	c.empty(http.StatusNoContent)
 	return nil

@@ -3,8 +3,9 @@
 // clients send them, multipart uploads, versions and bucket policies. Every byte
 // that arrives is checked against every digest that came with it.
 //
-// Lifecycle rules, encryption settings, tags and ownership controls of buckets are
-// kept and given back, but have no effect. Not modelled: CORS, server access logging,
+// Of lifecycle rules those that abort incomplete uploads have effect. Other rules,
+// encryption settings, tags and ownership controls of buckets are kept and given
+// back, and do nothing. Not modelled: CORS, server access logging,
 // copies, uploads by browsers' forms, Signature Version 2, ACLs (buckets enforce
 // the owner, as new ones do), object tags, object lock, replication, inventory,
 // notifications, website hosting, storage classes other than STANDARD, requester
@@ -122,7 +123,7 @@ func (s *S3) Uploads(bucketName string) []string {
 	defer s.mu.RUnlock()
 	var ids []string
 	for id, u := range s.uploads {
-		if u.bucket == bucketName {
+		if u.bucket == bucketName && s.lives(u) {
 			ids = append(ids, id)
 		}
 	}
