@@ -21,6 +21,7 @@ type bucket struct {
 	policy     policy.Timeline[*policy.Document] // of config["policy"]
 	versioning string                            // "", Enabled or Suspended
 	lifecycle  []lifecycleRule                   // of config["lifecycle"]
+	lock       lock                              // of config["object-lock"]
 
 	keys     []string             // sorted; every key with a version
 	versions map[string][]*object // newest last
@@ -83,6 +84,10 @@ func (c *call) createBucket() error {
 			return err
 		}
 	}
+	locked, err := c.lockFromStart()
+	if err != nil {
+		return err
+	}
 	if a := c.Header.Get("x-amz-acl"); a != "" && a != "private" {
 		return notImplemented("Header", "x-amz-acl")
 	}
@@ -94,10 +99,15 @@ func (c *call) createBucket() error {
 			return api.Errorf(http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
 		}
 	} else {
-		c.s.buckets[c.bucket] = &bucket{
+		b := &bucket{
 			name: c.bucket, created: c.s.now(), config: config,
 			versions: map[string][]*object{}, deletions: map[string]int{},
 		}
+		if locked {
+			b.lock.enabled, b.versioning = true, "Enabled"
+			config["object-lock"], config["versioning"] = lockXML(), versioningXML(b.versioning)
+		}
+		c.s.buckets[c.bucket] = b
 	}
 	c.w.Header().Set("Location", "/"+c.bucket)
 	c.empty(http.StatusOK)

@@ -57,8 +57,8 @@ const (
 )
 
 func checkLifecycle(c *call, body []byte) (func(*bucket), error) {
-	if e, err := c.expected(); err != nil || len(e.algorithms()) == 0 {
-		return nil, invalidRequest("Missing required header for this request: Content-MD5")
+	if err := c.needDigest(); err != nil {
+		return nil, err
 	}
 	var in lifecycle
 	if err := read(body, &in); err != nil {

@@ -24,6 +24,7 @@ type object struct {
 	checksum     checksum
 	blob         *blob.Blob
 	parts        []partXML // of a multipart upload
+	retention    retention
 }
 
 const metadataPrefix = "x-amz-meta-"

@@ -173,6 +173,9 @@ func (c *call) uploadPart() error {
 	if err != nil {
 		return err
 	}
+	if err := c.needLockDigest(e, "Part"); err != nil {
+		return err
+	}
 	if err := u.accepts(e); err != nil {
 		return err
 	}

@@ -335,7 +335,7 @@ func TestLifecycleRefusals(t *testing.T) {
 		if diff := cmp.Diff(test.want, put(http.Header{"X-Amz-Checksum-Crc32c": {crc32c([]byte(body))}})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
-		if got := put(nil); got.Message != "Missing required header for this request: Content-MD5" {
+		if got := put(nil); got.Message != "Missing required header for this request: Content-MD5 OR x-amz-checksum-*" {
 			t.Errorf("%s, without a digest: got %v", test.name, got)
 		}
 	}
