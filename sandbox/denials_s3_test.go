@@ -133,6 +133,15 @@ func s3Denials() []denial {
 		}, 403, "AccessDenied", noIdentity("s3:ListBucket", `"`+bucket+`"`), "GetObject (Amazon S3 API Reference), for the status; "+accessDenied),
 		row("a bucket that is not there", func(t *testing.T, c *sandboxtest.Clouds) error { return getObject(t, as(t, c), "none-such", "k") },
 			404, "NoSuchBucket", "The specified bucket does not exist", s3Errors),
+		row("a bucket of another region", func(t *testing.T, c *sandboxtest.Clouds) error {
+			cfg := admin(c)
+			cfg.Region = "eu-west-1"
+			must[*s3.CreateBucketOutput](t)(s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{
+				Bucket: aws.String("elsewhere"), CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
+			}))
+			return putObject(t, admin(c), "elsewhere", "k")
+		}, 301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint. "+
+			"Please send all future requests to this endpoint.", "yanganto/s3rs, issue 18"),
 		row("another owner than expected", func(t *testing.T, c *sandboxtest.Clouds) error {
 			_, err := s3.NewFromConfig(admin(c)).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), ExpectedBucketOwner: aws.String("444455556666")})
 			return err

@@ -16,6 +16,7 @@ import (
 // bucket is a bucket and what is in it.
 type bucket struct {
 	name       string
+	region     string
 	created    time.Time
 	config     map[string][]byte                 // by query parameter: lifecycle, tagging …; as it was sent
 	policy     policy.Timeline[*policy.Document] // of config["policy"]
@@ -74,7 +75,8 @@ func (c *call) createBucket() error {
 	if in.Location != nil || in.Bucket != nil || in.Tags != nil {
 		return notImplemented("Parameter", "CreateBucketConfiguration with Location, Bucket or Tags")
 	}
-	if err := c.location(in.LocationConstraint); err != nil {
+	region, err := c.location(in.LocationConstraint)
+	if err != nil {
 		return err
 	}
 	config := map[string][]byte{}
@@ -93,14 +95,14 @@ func (c *call) createBucket() error {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if _, ok := c.s.buckets[c.bucket]; ok {
+	if have, ok := c.s.buckets[c.bucket]; ok {
 		// us-east-1 alone answers the owner with success, for old clients' sake.
-		if c.s.Region != "us-east-1" {
+		if have.region != usEast || region != usEast {
 			return api.Errorf(http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
 		}
 	} else {
 		b := &bucket{
-			name: c.bucket, created: c.s.now(), config: config,
+			name: c.bucket, region: region, created: c.s.now(), config: config,
 			versions: map[string][]*object{}, deletions: map[string]int{},
 		}
 		if locked {
@@ -114,27 +116,11 @@ func (c *call) createBucket() error {
 	return nil
 }
 
-// location checks a location constraint against the cloud's only region.
-func (c *call) location(constraint string) error {
-	region := c.s.Region
-	switch {
-	case constraint == region && region != "us-east-1", constraint == "" && region == "us-east-1":
-		return nil
-	case constraint == "us-east-1":
-		e := api.Errorf(http.StatusBadRequest, "InvalidLocationConstraint", "The specified location-constraint is not valid")
-		e.Members = map[string]string{"LocationConstraint": constraint}
-		return e
-	case constraint == "":
-		constraint = "unspecified"
-	}
-	return api.Errorf(http.StatusBadRequest, "IllegalLocationConstraintException", "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", constraint)
-}
-
 func (c *call) headBucket() error {
 	if err := c.onBucket("s3:ListBucket"); err != nil {
 		return err
 	}
-	c.w.Header().Set("x-amz-bucket-region", c.s.Region)
+	c.w.Header().Set("x-amz-bucket-region", c.Region)
 	c.w.Header().Set("x-amz-access-point-alias", "false")
 	c.empty(http.StatusOK)
 	return nil
@@ -172,8 +158,14 @@ func (c *call) getBucketLocation() error {
 	if err := c.onBucket("s3:GetBucketLocation"); err != nil {
 		return err
 	}
-	region := c.s.Region
-	if region == "us-east-1" {
+	c.s.mu.RLock()
+	defer c.s.mu.RUnlock()
+	b, err := c.s.bucket(c.bucket)
+	if err != nil {
+		return err
+	}
+	region := b.region
+	if region == usEast {
 		region = ""
 	}
 	return c.xml(struct {
@@ -219,9 +211,9 @@ func (c *call) listBuckets() error {
 	c.s.mu.RLock()
 	defer c.s.mu.RUnlock()
 	var names []string
-	for name := range c.s.buckets {
+	for name, b := range c.s.buckets {
 		region := c.query.Get("bucket-region")
-		if strings.HasPrefix(name, out.Prefix) && name > c.query.Get("continuation-token") && (region == "" || region == c.s.Region) {
+		if strings.HasPrefix(name, out.Prefix) && name > c.query.Get("continuation-token") && (region == "" || region == b.region) {
 			names = append(names, name)
 		}
 	}
@@ -230,7 +222,8 @@ func (c *call) listBuckets() error {
 		names, out.ContinuationToken = names[:limit], names[max(limit-1, 0)]
 	}
 	for _, name := range names {
-		out.Buckets = append(out.Buckets, bucketXML{name, c.s.buckets[name].created.Format(timestampXML), c.s.Region})
+		b := c.s.buckets[name]
+		out.Buckets = append(out.Buckets, bucketXML{name, b.created.Format(timestampXML), b.region})
 	}
 	return c.xml(out)
 }

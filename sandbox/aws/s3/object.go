@@ -187,6 +187,9 @@ func (c *call) useKey(action, id string) (arn string, err error) {
 	if c.s.UseKey == nil {
 		return "", notImplemented("Header", keyHeader)
 	}
+	if c.Region != c.s.Region { // where KMS has no keys
+		return "", api.Errorf(http.StatusBadRequest, "KMS.NotFoundException", "Invalid arn %s", c.s.Region)
+	}
 	return c.s.UseKey(c.Request, action, id, "s3", map[string]string{"aws:s3:arn": objectARN(c.bucket, c.key)})
 }
 

@@ -1,7 +1,7 @@
 package s3
 
 import (
-	"errors"
+	"cmp"
 	"maps"
 	"net"
 	"net/http"
@@ -99,7 +99,7 @@ func (s *S3) Service() api.Service {
 	for _, route := range routes {
 		operations[route.operation] = func(r *api.Request) (any, error) {
 			c := s.call(r, route)
-			err := errors.Join(c.known(), c.owner())
+			err := cmp.Or(c.here(), c.known(), c.owner())
 			if err == nil {
 				err = route.handle(c)
 			}
@@ -230,7 +230,7 @@ func (c *call) explain(err error) error {
 		members = map[string]string{"Key": c.key}
 	case "NoSuchUpload":
 		members = map[string]string{"UploadId": c.query.Get("uploadId")}
-	case "AccessDenied", "NotModified", "PreconditionFailed", "BadDigest", "InvalidRange":
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "AccessDenied", "NotModified", "PreconditionFailed", "BadDigest", "InvalidRange":
 		members = map[string]string{}
 	}
 	if strings.Contains(e.Code, "Bucket") {
