@@ -18,12 +18,18 @@ type media struct {
 	object
 	class   string
 	etag    string
+	xml     bool // for the XML API
 	content *blob.Blob
 }
 
-// media takes an object out of the service; the caller holds the lock.
-func (s *Storage) media(b *bucket, o *object, etag string) *media {
-	return &media{object: *o, class: b.storageClass, etag: etag, content: o.content.Share()}
+// media takes an object out of the service, for one of the APIs; the caller holds the
+// lock.
+func (s *Storage) media(b *bucket, o *object, xml bool) *media {
+	m := &media{object: *o, class: b.storageClass, xml: xml, content: o.content.Share(), etag: o.etag()}
+	if xml {
+		m.etag = o.md5Hex()
+	}
+	return m
 }
 
 // transcoded reports whether a stored gzip is sent unpacked: Cloud Storage
@@ -86,8 +92,11 @@ func (m *media) describe(h http.Header) {
 	set("X-Goog-Storage-Class", m.class)
 	h.Add("X-Goog-Hash", "crc32c="+m.crc32c())
 	h.Add("X-Goog-Hash", "md5="+m.md5())
+	if !m.xml { // custom metadata is in the object's resource alone: Reader.Metadata of cloud.google.com/go/storage
+		return
+	}
 	for k, v := range m.Metadata {
-		set("X-Goog-Meta-"+k, v)
+		h["x-goog-meta-"+k] = []string{v} // as it is written, each on a line of its own
 	}
 }
 
