@@ -124,3 +124,33 @@ func TestCustomMetadataUnpacked(t *testing.T) {
 		t.Errorf("got %q", body)
 	}
 }
+
+// Who may keep an answer, where the object does not say it: XML API reference, "HTTP
+// headers and common query string parameters", for what is public.
+func TestDefaultCacheControl(t *testing.T) {
+	t.Parallel()
+	s := withBucket(t)
+	mustUpload(t, s, "o", "content")
+	mustUpload(t, s, "said", "content")
+	s.Must(t, "PATCH", objectPath("said"), map[string]any{"cacheControl": "max-age=60"})
+	get := func(path string) string { return s.Admin(t, "GET", path, nil).Header.Get("Cache-Control") }
+	check := func(path, want string) {
+		t.Helper()
+		if got := get(path); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+	check("/"+bucket+"/o", "private, max-age=0")                                          // believed
+	check(objectPath("o")+"?alt=media", "no-cache, no-store, max-age=0, must-revalidate") // rclone/rclone, issue 2658
+	s.Bind(t, "/storage/v1/b/"+bucket+"/iam", viewer, "allUsers")
+	check("/"+bucket+"/o", "public, max-age=3600")
+	check(objectPath("o")+"?alt=media", "public, max-age=3600")
+	check("/"+bucket+"/said", "max-age=60")
+	var out map[string]any
+	s.Admin(t, "GET", objectPath("o"), nil).Decode(t, &out)
+	if _, said := out["cacheControl"]; said {
+		t.Error("the resource has a Cache-Control that nobody set")
+	}
+	s.Must(t, "PATCH", "/storage/v1/b/"+bucket, map[string]any{"iamConfiguration": map[string]any{"publicAccessPrevention": "enforced"}})
+	check("/"+bucket+"/o", "private, max-age=0")
+}
