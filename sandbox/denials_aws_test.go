@@ -239,10 +239,10 @@ func signatures() []denial {
 		}),
 		everywhere("signed 16 minutes ago", later(16*time.Minute), skew(past)),
 		everywhere("signed 16 minutes ahead", later(-16*time.Minute), skew(ahead)),
-		everywhere("a scope of another region", func(*testing.T, *sandboxtest.Clouds) signer { return signer{region: "eu-west-1"} }, map[string]answer{
+		everywhere("a scope of another region", func(*testing.T, *sandboxtest.Clouds) signer { return signer{region: "eu-nowhere-1"} }, map[string]answer{
 			"STS": {403, "SignatureDoesNotMatch", region, reported}, "SSM": {400, "InvalidSignatureException", region, reported},
 			"Lambda": {403, "InvalidSignatureException", region, reported},
-			"S3":     {400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-west-1' is wrong; expecting 'ap-northeast-1'", s3Errors},
+			"S3":     {400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-nowhere-1' is wrong; expecting 'ap-northeast-1'", s3Errors},
 		}),
 		everywhere("a scope of another service, for AWS's own host", func(*testing.T, *sandboxtest.Clouds) signer {
 			return signer{service: "iam", host: "sts.ap-northeast-1.amazonaws.com"}

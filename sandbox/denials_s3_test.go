@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
@@ -25,6 +26,22 @@ func getObject(t *testing.T, cfg aws.Config, bucket, key string) error {
 	t.Helper()
 	_, err := s3.NewFromConfig(cfg).GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	return err
+}
+
+// lock makes the bucket locked, which retains objects for a day.
+func lock(t *testing.T, c *sandboxtest.Clouds) {
+	t.Helper()
+	client, name := s3.NewFromConfig(admin(c)), aws.String("locked")
+	must[*s3.CreateBucketOutput](t)(client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: name, ObjectLockEnabledForBucket: aws.Bool(true),
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: sandbox.Region},
+	}))
+	day := types.DefaultRetention{Mode: types.ObjectLockRetentionModeGovernance, Days: aws.Int32(1)}
+	must[*s3.PutObjectLockConfigurationOutput](t)(client.PutObjectLockConfiguration(t.Context(), &s3.PutObjectLockConfigurationInput{
+		Bucket: name, ObjectLockConfiguration: &types.ObjectLockConfiguration{
+			ObjectLockEnabled: types.ObjectLockEnabledEnabled, Rule: &types.ObjectLockRule{DefaultRetention: &day},
+		},
+	}))
 }
 
 func s3Denials() []denial {
@@ -116,6 +133,15 @@ func s3Denials() []denial {
 		}, 403, "AccessDenied", noIdentity("s3:ListBucket", `"`+bucket+`"`), "GetObject (Amazon S3 API Reference), for the status; "+accessDenied),
 		row("a bucket that is not there", func(t *testing.T, c *sandboxtest.Clouds) error { return getObject(t, as(t, c), "none-such", "k") },
 			404, "NoSuchBucket", "The specified bucket does not exist", s3Errors),
+		row("a bucket of another region", func(t *testing.T, c *sandboxtest.Clouds) error {
+			cfg := admin(c)
+			cfg.Region = "eu-west-1"
+			must[*s3.CreateBucketOutput](t)(s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{
+				Bucket: aws.String("elsewhere"), CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"},
+			}))
+			return putObject(t, admin(c), "elsewhere", "k")
+		}, 301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint. "+
+			"Please send all future requests to this endpoint.", "yanganto/s3rs, issue 18"),
 		row("another owner than expected", func(t *testing.T, c *sandboxtest.Clouds) error {
 			_, err := s3.NewFromConfig(admin(c)).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), ExpectedBucketOwner: aws.String("444455556666")})
 			return err
@@ -131,6 +157,65 @@ func s3Denials() []denial {
 			_, err := s3.NewFromConfig(admin(c)).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), IfNoneMatch: aws.String("*")})
 			return err
 		}, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", s3Errors),
+		row("bytes without a digest where objects are retained", func(t *testing.T, c *sandboxtest.Clouds) error {
+			lock(t, c)
+			_, err := s3.NewFromConfig(admin(c)).PutObject(t.Context(), &s3.PutObjectInput{
+				Bucket: aws.String("locked"), Key: aws.String("k"), Body: strings.NewReader("x"),
+			})
+			return err
+		}, 400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
+			"versity/versitygw, issue 1776"),
+		row("a part without a digest where objects are retained", func(t *testing.T, c *sandboxtest.Clouds) error {
+			lock(t, c)
+			client := s3.NewFromConfig(admin(c))
+			u := must[*s3.CreateMultipartUploadOutput](t)(client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{
+				Bucket: aws.String("locked"), Key: aws.String("k"),
+			}))
+			_, err := client.UploadPart(t.Context(), &s3.UploadPartInput{
+				Bucket: u.Bucket, Key: u.Key, UploadId: u.UploadId, PartNumber: aws.Int32(1), Body: strings.NewReader("x"),
+			})
+			return err
+		}, 400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Part requests with Object Lock parameters",
+			"s3tools/s3cmd, issue 1436"),
+		row("deleting a version that is retained", func(t *testing.T, c *sandboxtest.Clouds) error {
+			lock(t, c)
+			client := s3.NewFromConfig(admin(c))
+			put := must[*s3.PutObjectOutput](t)(client.PutObject(t.Context(), &s3.PutObjectInput{
+				Bucket: aws.String("locked"), Key: aws.String("k"), Body: strings.NewReader("x"), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
+			}))
+			_, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{
+				Bucket: aws.String("locked"), Key: aws.String("k"), VersionId: put.VersionId,
+			})
+			return err
+		}, 403, "AccessDenied", "Access Denied because object protected by object lock.", "versity/versitygw, issue 1330"),
+		row("versions suspended where objects are retained", func(t *testing.T, c *sandboxtest.Clouds) error {
+			lock(t, c)
+			status := &types.VersioningConfiguration{Status: types.BucketVersioningStatusSuspended}
+			_, err := s3.NewFromConfig(admin(c)).PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+				Bucket: aws.String("locked"), VersioningConfiguration: status,
+			})
+			return err
+		}, 409, "InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+			"terraform-aws-modules/terraform-aws-s3-bucket, issue 90"),
+		row("a lifecycle rule that aborts uploads by tag", func(t *testing.T, c *sandboxtest.Clouds) error {
+			rule := types.LifecycleRule{
+				Status:                         types.ExpirationStatusEnabled,
+				AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(1)},
+				Filter:                         &types.LifecycleRuleFilter{Tag: &types.Tag{Key: aws.String("a"), Value: aws.String("b")}},
+			}
+			_, err := s3.NewFromConfig(admin(c)).PutBucketLifecycleConfiguration(t.Context(), &s3.PutBucketLifecycleConfigurationInput{
+				Bucket: &c.Names.DestinationBucket, LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: []types.LifecycleRule{rule}},
+			})
+			return err
+		}, 400, "InvalidRequest", "AbortIncompleteMultipartUpload cannot be specified with Tags.",
+			"terraform-aws-modules/terraform-aws-s3-bucket, issue 109"),
+		row("a lifecycle configuration that is not there", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := s3.NewFromConfig(admin(c)).GetBucketLifecycleConfiguration(t.Context(), &s3.GetBucketLifecycleConfigurationInput{
+				Bucket: &c.Names.DestinationBucket,
+			})
+			return err
+		}, 404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist",
+			"GetBucketLifecycleConfiguration (Amazon S3 API Reference)"),
 		malformed("a policy that is not JSON", "<", "Policies must be valid JSON and the first byte must be '{'", reported),
 		malformed("a policy without a principal", document(allowing("s3:*", bucket)), "Missing required field Principal", bucketPolicies),
 		malformed("a policy of any resource", everybody("s3:*", "*"), "Policy has invalid resource", bucketPolicies),

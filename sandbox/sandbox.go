@@ -131,7 +131,7 @@ func (s *Sandbox) start(opts Options) error {
 		return errors.Join(err, awsListener.Close(), googleListener.Close())
 	}
 	s.serve(awsListener, faults.Handler(s.AWS, opts.Faults))
-	s.serve(googleListener, faults.Handler(s.Google, opts.Faults))
+	s.serve(googleListener, google.Lines(faults.Handler(s.Google, opts.Faults)))
 	return nil
 }
 

@@ -212,9 +212,10 @@ func (c *Cloud) S3() *s3.S3 { return c.s3 }
 // URL is where the cloud is served.
 func (c *Cloud) URL() string { return c.site.URL }
 
-// region accepts the cloud's own region, and for the global services theirs.
+// region accepts the cloud's own region, for the global services theirs, and for S3
+// every region that has buckets.
 func (c *Cloud) region(service, region string) (expected string, ok bool) {
-	if region == c.site.Region || (service == "iam" || service == "sts") && region == globalRegion {
+	if region == c.site.Region || service == "s3" && s3.IsRegion(region) || (service == "iam" || service == "sts") && region == globalRegion {
 		return region, true
 	}
 	return c.site.Region, false

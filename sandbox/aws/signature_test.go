@@ -119,9 +119,9 @@ func TestSignatureRefused(t *testing.T) {
 			prefix: true,
 		},
 		"other region": {
-			change: func(c *awstest.Call, _ *awstest.Server) { c.Region = "eu-west-1" },
+			change: func(c *awstest.Call, _ *awstest.Server) { c.Region = "eu-nowhere-1" },
 			want: want{"sts": awstest.Refused(403, "SignatureDoesNotMatch", "Credential should be scoped to a valid region. "), "ssm": awstest.Refused(400, "InvalidSignatureException", "Credential should be scoped to a valid region. "),
-				"s3": awstest.Refused(400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-west-1' is wrong; expecting 'us-east-1'")},
+				"s3": awstest.Refused(400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-nowhere-1' is wrong; expecting 'us-east-1'")},
 		},
 		"two authorizations": {
 			change: func(c *awstest.Call, _ *awstest.Server) {

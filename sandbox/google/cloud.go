@@ -56,7 +56,7 @@ type Options struct {
 	AWS http.RoundTripper
 }
 
-// Cloud is the local Google Cloud; it is an http.Handler.
+// Cloud is the local Google Cloud; it is an http.Handler, to be served through Lines.
 type Cloud struct {
 	opts     Options
 	blobs    *blob.Store

@@ -16,10 +16,13 @@ import (
 // bucket is a bucket and what is in it.
 type bucket struct {
 	name       string
+	region     string
 	created    time.Time
 	config     map[string][]byte                 // by query parameter: lifecycle, tagging …; as it was sent
 	policy     policy.Timeline[*policy.Document] // of config["policy"]
 	versioning string                            // "", Enabled or Suspended
+	lifecycle  []lifecycleRule                   // of config["lifecycle"]
+	lock       lock                              // of config["object-lock"]
 
 	keys     []string             // sorted; every key with a version
 	versions map[string][]*object // newest last
@@ -72,7 +75,8 @@ func (c *call) createBucket() error {
 	if in.Location != nil || in.Bucket != nil || in.Tags != nil {
 		return notImplemented("Parameter", "CreateBucketConfiguration with Location, Bucket or Tags")
 	}
-	if err := c.location(in.LocationConstraint); err != nil {
+	region, err := c.location(in.LocationConstraint)
+	if err != nil {
 		return err
 	}
 	config := map[string][]byte{}
@@ -82,48 +86,41 @@ func (c *call) createBucket() error {
 			return err
 		}
 	}
+	locked, err := c.lockFromStart()
+	if err != nil {
+		return err
+	}
 	if a := c.Header.Get("x-amz-acl"); a != "" && a != "private" {
 		return notImplemented("Header", "x-amz-acl")
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if _, ok := c.s.buckets[c.bucket]; ok {
+	if have, ok := c.s.buckets[c.bucket]; ok {
 		// us-east-1 alone answers the owner with success, for old clients' sake.
-		if c.s.Region != "us-east-1" {
+		if have.region != usEast || region != usEast {
 			return api.Errorf(http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
 		}
 	} else {
-		c.s.buckets[c.bucket] = &bucket{
-			name: c.bucket, created: c.s.now(), config: config,
+		b := &bucket{
+			name: c.bucket, region: region, created: c.s.now(), config: config,
 			versions: map[string][]*object{}, deletions: map[string]int{},
 		}
+		if locked {
+			b.lock.enabled, b.versioning = true, "Enabled"
+			config["object-lock"], config["versioning"] = lockXML(), versioningXML(b.versioning)
+		}
+		c.s.buckets[c.bucket] = b
 	}
 	c.w.Header().Set("Location", "/"+c.bucket)
 	c.empty(http.StatusOK)
 	return nil
 }
 
-// location checks a location constraint against the cloud's only region.
-func (c *call) location(constraint string) error {
-	region := c.s.Region
-	switch {
-	case constraint == region && region != "us-east-1", constraint == "" && region == "us-east-1":
-		return nil
-	case constraint == "us-east-1":
-		e := api.Errorf(http.StatusBadRequest, "InvalidLocationConstraint", "The specified location-constraint is not valid")
-		e.Members = map[string]string{"LocationConstraint": constraint}
-		return e
-	case constraint == "":
-		constraint = "unspecified"
-	}
-	return api.Errorf(http.StatusBadRequest, "IllegalLocationConstraintException", "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", constraint)
-}
-
 func (c *call) headBucket() error {
 	if err := c.onBucket("s3:ListBucket"); err != nil {
 		return err
 	}
-	c.w.Header().Set("x-amz-bucket-region", c.s.Region)
+	c.w.Header().Set("x-amz-bucket-region", c.Region)
 	c.w.Header().Set("x-amz-access-point-alias", "false")
 	c.empty(http.StatusOK)
 	return nil
@@ -161,8 +158,14 @@ func (c *call) getBucketLocation() error {
 	if err := c.onBucket("s3:GetBucketLocation"); err != nil {
 		return err
 	}
-	region := c.s.Region
-	if region == "us-east-1" {
+	c.s.mu.RLock()
+	defer c.s.mu.RUnlock()
+	b, err := c.s.bucket(c.bucket)
+	if err != nil {
+		return err
+	}
+	region := b.region
+	if region == usEast {
 		region = ""
 	}
 	return c.xml(struct {
@@ -208,9 +211,9 @@ func (c *call) listBuckets() error {
 	c.s.mu.RLock()
 	defer c.s.mu.RUnlock()
 	var names []string
-	for name := range c.s.buckets {
+	for name, b := range c.s.buckets {
 		region := c.query.Get("bucket-region")
-		if strings.HasPrefix(name, out.Prefix) && name > c.query.Get("continuation-token") && (region == "" || region == c.s.Region) {
+		if strings.HasPrefix(name, out.Prefix) && name > c.query.Get("continuation-token") && (region == "" || region == b.region) {
 			names = append(names, name)
 		}
 	}
@@ -219,7 +222,8 @@ func (c *call) listBuckets() error {
 		names, out.ContinuationToken = names[:limit], names[max(limit-1, 0)]
 	}
 	for _, name := range names {
-		out.Buckets = append(out.Buckets, bucketXML{name, c.s.buckets[name].created.Format(timestampXML), c.s.Region})
+		b := c.s.buckets[name]
+		out.Buckets = append(out.Buckets, bucketXML{name, b.created.Format(timestampXML), b.region})
 	}
 	return c.xml(out)
 }

@@ -112,10 +112,21 @@ func (c *call) expected() (expected, error) {
 		}
 		e.md5 = sum
 	}
+	var trailers []string
+	for name := range strings.SplitSeq(strings.ToLower(strings.Join(c.Header.Values("X-Amz-Trailer"), ",")), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			trailers = append(trailers, name)
+		}
+	}
+	for _, name := range trailers {
+		if a := strings.TrimPrefix(name, checksumHeader); a == name || !slices.Contains(algorithms(), blob.Algorithm(a)) {
+			return e, invalidRequest("The value specified in the x-amz-trailer header is not supported")
+		}
+	}
 	for _, a := range algorithms() {
 		header := checksumHeader + string(a)
 		value := c.Header.Get(header)
-		inTrailer := slices.ContainsFunc(c.Header.Values("X-Amz-Trailer"), func(v string) bool { return strings.EqualFold(strings.TrimSpace(v), header) })
+		inTrailer := slices.Contains(trailers, header)
 		if value == "" && !inTrailer {
 			continue
 		}
@@ -140,6 +151,15 @@ func (c *call) expected() (expected, error) {
 		}
 	}
 	return e, nil
+}
+
+// needDigest refuses a document without a digest, for operations that need one.
+func (c *call) needDigest() error {
+	e, err := c.expected()
+	if err == nil && len(e.algorithms()) == 0 {
+		err = invalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+	}
+	return err
 }
 
 func validChecksum(a blob.Algorithm, value string) bool {

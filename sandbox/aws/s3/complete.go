@@ -232,7 +232,7 @@ func partPage(parts []partXML, after, limit int) (page []partXML, truncated bool
 	}
 	page = parts[start:]
 	if len(page) > limit {
-		page, truncated = page[:limit], true
+		page, truncated = page[:limit], limit > 0
 	}
 	if len(page) > 0 {
 		next = page[len(page)-1].PartNumber

@@ -28,7 +28,7 @@ func settings() []setting {
 	return []setting{
 		{query: "encryption", name: "BucketEncryption", get: "s3:GetEncryptionConfiguration", put: "s3:PutEncryptionConfiguration", deletes: true, byDefault: encryptionXML, check: checkEncryption},
 		{query: "versioning", name: "BucketVersioning", get: "s3:GetBucketVersioning", put: "s3:PutBucketVersioning",
-			byDefault: func() []byte { return []byte(`<VersioningConfiguration xmlns="` + namespaceXML + `"/>`) }, check: checkVersioning},
+			byDefault: func() []byte { return versioningXML("") }, check: checkVersioning},
 		{query: "policy", name: "BucketPolicy", get: "s3:GetBucketPolicy", put: "s3:PutBucketPolicy", deletes: true, status: http.StatusNoContent,
 			absent: absent("NoSuchBucketPolicy", "The bucket policy does not exist"), check: checkPolicy},
 		{query: "publicAccessBlock", name: "PublicAccessBlock", get: "s3:GetBucketPublicAccessBlock", put: "s3:PutBucketPublicAccessBlock", deletes: true,
@@ -37,6 +37,9 @@ func settings() []setting {
 			absent: absent("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"), byDefault: func() []byte { return ownershipXML("BucketOwnerEnforced") }, check: checkOwnership},
 		{query: "lifecycle", name: "BucketLifecycleConfiguration", get: "s3:GetLifecycleConfiguration", put: "s3:PutLifecycleConfiguration", deletes: true,
 			absent: absent("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"), check: checkLifecycle},
+		{query: "object-lock", name: "ObjectLockConfiguration",
+			get: "s3:GetBucketObjectLockConfiguration", put: "s3:PutBucketObjectLockConfiguration",
+			absent: absent("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"), check: checkLock},
 		{query: "tagging", name: "BucketTagging", get: "s3:GetBucketTagging", put: "s3:PutBucketTagging", deletes: true,
 			absent: absent("NoSuchTagSet", "The TagSet does not exist"), check: checkTagging},
 	}
@@ -142,8 +145,11 @@ func (s setting) handleDelete(c *call) error {
 	if s.byDefault != nil && s.absent != nil {
 		b.config[s.query] = []byte(removed)
 	}
-	if s.query == "policy" {
+	switch s.query {
+	case "policy":
 		c.s.settle(b, nil)
+	case "lifecycle":
+		b.lifecycle = nil
 	}
 	c.empty(http.StatusNoContent)
 	return nil
@@ -182,7 +188,14 @@ func checkEncryption(_ *call, body []byte) (func(*bucket), error) {
 	return nil, malformedXML()
 }
 
-func checkVersioning(_ *call, body []byte) (func(*bucket), error) {
+func versioningXML(status string) []byte {
+	if status != "" {
+		status = "<Status>" + status + "</Status>"
+	}
+	return []byte(`<VersioningConfiguration xmlns="` + namespaceXML + `">` + status + `</VersioningConfiguration>`)
+}
+
+func checkVersioning(c *call, body []byte) (func(*bucket), error) {
 	var in struct {
 		XMLName   xml.Name `xml:"VersioningConfiguration"`
 		Status    string
@@ -196,6 +209,12 @@ func checkVersioning(_ *call, body []byte) (func(*bucket), error) {
 	}
 	if in.Status != "Enabled" && in.Status != "Suspended" {
 		return nil, api.Errorf(http.StatusBadRequest, "IllegalVersioningConfigurationException", "The Versioning element must be specified")
+	}
+	c.s.mu.RLock()
+	defer c.s.mu.RUnlock()
+	if b, err := c.s.bucket(c.bucket); err == nil && b.lock.enabled && in.Status == "Suspended" {
+		return nil, api.Errorf(http.StatusConflict, "InvalidBucketState",
+			"An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")
 	}
 	return func(b *bucket) { b.versioning = in.Status }, nil
 }

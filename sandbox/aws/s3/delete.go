@@ -13,23 +13,29 @@ type deleted struct {
 	version string // of the marker or of the version that was removed
 }
 
-// remove deletes a key or, with an id, one version of it. What does not exist
-// is deleted with success, as in S3. The caller holds the lock.
-func (s *S3) remove(b *bucket, key, id, newVersion string) deleted {
+// remove deletes a key or, with an id, one version of it, if that is not retained
+// or the caller sets governance aside. What does not exist is deleted with success,
+// as in S3. The caller holds the lock.
+func (s *S3) remove(b *bucket, key, id, newVersion string, bypass bool) (deleted, error) {
+	if id != "" {
+		if err := s.deletable(b.version(key, id), bypass); err != nil {
+			return deleted{}, err
+		}
+	}
 	if b.live(key) != nil {
 		b.deletions[key]++
 	}
 	switch {
 	case id != "":
 		o := b.drop(key, id)
-		return deleted{marker: o != nil && o.deleteMarker, version: id}
+		return deleted{marker: o != nil && o.deleteMarker, version: id}, nil
 	case b.versioning == "":
 		b.drop(key, nullVersion)
-		return deleted{}
+		return deleted{}, nil
 	}
 	m := &object{key: key, deleteMarker: true, modified: s.now()}
 	b.add(m, newVersion)
-	return deleted{marker: true, version: m.version}
+	return deleted{marker: true, version: m.version}, nil
 }
 
 func (c *call) deleteObject() error {
@@ -45,14 +51,17 @@ func (c *call) deleteObject() error {
 			return notImplemented("Header", h)
 		}
 	}
-	version := c.s.token()
+	version, bypass := c.s.token(), c.bypass(c.key)
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	b, err := c.s.bucket(c.bucket)
 	if err != nil {
 		return err
 	}
-	d := c.s.remove(b, c.key, id, version)
+	d, err := c.s.remove(b, c.key, id, version, bypass)
+	if err != nil {
+		return err
+	}
 	if d.marker {
 		c.w.Header().Set("x-amz-delete-marker", "true")
 	}
@@ -81,12 +90,8 @@ func (c *call) deleteObjects() error {
 	if err := c.exists(c.bucket); err != nil {
 		return err
 	}
-	e, err := c.expected()
-	if err != nil {
+	if err := c.needDigest(); err != nil {
 		return err
-	}
-	if len(e.algorithms()) == 0 {
-		return invalidRequest("Missing required header for this request: Content-MD5")
 	}
 	body, err := c.readBody()
 	if err != nil {
@@ -146,12 +151,12 @@ func (c *call) deleteOne(key, id string) (deleted, error) {
 	if err := c.allowed(action, objectARN(c.bucket, key), c.bucket); err != nil {
 		return deleted{}, err
 	}
-	version := c.s.token()
+	version, bypass := c.s.token(), c.bypass(key)
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	b, err := c.s.bucket(c.bucket)
 	if err != nil {
 		return deleted{}, err
 	}
-	return c.s.remove(b, key, id, version), nil
+	return c.s.remove(b, key, id, version, bypass)
 }

@@ -91,6 +91,7 @@ func (c *call) getObject() error {
 		// writes it in lower case.
 		h[name] = []string{value}
 	}
+	c.showRetention(o)
 	for q := range c.query {
 		if name, ok := strings.CutPrefix(q, "response-"); ok {
 			if c.Caller.Type == api.Anonymous {

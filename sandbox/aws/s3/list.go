@@ -108,16 +108,23 @@ type contentXML struct {
 // listParameters reads what all listings have in common.
 func (c *call) listParameters(limitName string, most int) (l listing, encode func(string) string, err error) {
 	l = listing{prefix: c.query.Get("prefix"), delimiter: c.query.Get("delimiter")}
-	encode = func(s string) string { return s }
-	switch v := c.query.Get("encoding-type"); v {
-	case "":
-	case "url":
-		encode = func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%2F", "/") }
-	default:
-		return l, nil, invalidArgument("encoding-type", v, "Invalid Encoding Method specified in Request")
+	if encode, err = c.encoding(); err != nil {
+		return l, nil, err
 	}
 	l.limit, err = c.number(limitName, most)
 	return l, encode, err
+}
+
+// encoding is how the caller wants keys to be written.
+func (c *call) encoding() (encode func(string) string, err error) {
+	switch v := c.query.Get("encoding-type"); v {
+	case "":
+		return func(s string) string { return s }, nil
+	case "url":
+		return func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%2F", "/") }, nil
+	default:
+		return nil, invalidArgument("encoding-type", v, "Invalid Encoding Method specified in Request")
+	}
 }
 
 func (c *call) contents(b *bucket, found []item, encode func(string) string, owner bool) []contentXML {

@@ -24,6 +24,7 @@ type object struct {
 	checksum     checksum
 	blob         *blob.Blob
 	parts        []partXML // of a multipart upload
+	retention    retention
 }
 
 const metadataPrefix = "x-amz-meta-"
@@ -185,6 +186,9 @@ const keyHeader = encryptionHeader + "-aws-kms-key-id"
 func (c *call) useKey(action, id string) (arn string, err error) {
 	if c.s.UseKey == nil {
 		return "", notImplemented("Header", keyHeader)
+	}
+	if c.Region != c.s.Region { // where KMS has no keys
+		return "", api.Errorf(http.StatusBadRequest, "KMS.NotFoundException", "Invalid arn %s", c.s.Region)
 	}
 	return c.s.UseKey(c.Request, action, id, "s3", map[string]string{"aws:s3:arn": objectARN(c.bucket, c.key)})
 }

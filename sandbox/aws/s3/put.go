@@ -105,6 +105,7 @@ func (c *call) commit(o *object, w condition, u *upload) error {
 		delete(c.s.uploads, u.id)
 	}
 	o.modified = c.s.now()
+	o.retention = b.lock.retain(o.modified)
 	b.add(o, version)
 	if b.versioning == "Enabled" {
 		c.w.Header().Set("x-amz-version-id", o.version)
@@ -122,6 +123,9 @@ func (c *call) putObject() error {
 	}
 	e, err := c.expected()
 	if err != nil {
+		return err
+	}
+	if err := c.needLockDigest(e, "Object"); err != nil {
 		return err
 	}
 	w, err := c.condition()

@@ -1,7 +1,7 @@
 package s3
 
 import (
-	"errors"
+	"cmp"
 	"maps"
 	"net"
 	"net/http"
@@ -71,7 +71,7 @@ func table() []route {
 		{operation: "GetBucketLocation", method: "GET", level: bucketLevel, selectors: []string{"location"}, handle: (*call).getBucketLocation},
 		{operation: "ListObjectVersions", method: "GET", level: bucketLevel, selectors: []string{"versions"}, query: []string{"prefix", "delimiter", "max-keys", "key-marker", "version-id-marker", "encoding-type"}, handle: (*call).listObjectVersions},
 		{operation: "ListMultipartUploads", method: "GET", level: bucketLevel, selectors: []string{"uploads"}, query: []string{"prefix", "delimiter", "max-uploads", "key-marker", "upload-id-marker", "encoding-type"}, handle: (*call).listMultipartUploads},
-		{operation: "DeleteObjects", method: "POST", level: bucketLevel, selectors: []string{"delete"}, handle: (*call).deleteObjects},
+		{operation: "DeleteObjects", method: "POST", level: bucketLevel, selectors: []string{"delete"}, headers: []string{"x-amz-bypass-governance-retention"}, handle: (*call).deleteObjects},
 
 		{operation: "UploadPart", method: "PUT", level: objectLevel, selectors: []string{"partNumber", "uploadId"}, handle: (*call).uploadPart},
 		{operation: "CreateMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploads"}, headers: objectHeaders(), handle: (*call).createMultipartUpload},
@@ -83,13 +83,13 @@ func table() []route {
 	return append(routes, []route{
 		{operation: "ListObjectsV2", method: "GET", level: bucketLevel, selectors: []string{"list-type"}, query: []string{"prefix", "delimiter", "max-keys", "continuation-token", "start-after", "fetch-owner", "encoding-type"}, handle: (*call).listObjectsV2},
 		{operation: "ListObjects", method: "GET", level: bucketLevel, query: []string{"prefix", "delimiter", "max-keys", "marker", "encoding-type"}, handle: (*call).listObjects},
-		{operation: "CreateBucket", method: "PUT", level: bucketLevel, headers: []string{"x-amz-object-ownership", "x-amz-acl"}, handle: (*call).createBucket},
+		{operation: "CreateBucket", method: "PUT", level: bucketLevel, headers: []string{"x-amz-object-ownership", "x-amz-acl", "x-amz-bucket-object-lock-enabled"}, handle: (*call).createBucket},
 		{operation: "HeadBucket", method: "HEAD", level: bucketLevel, handle: (*call).headBucket},
 		{operation: "DeleteBucket", method: "DELETE", level: bucketLevel, handle: (*call).deleteBucket},
 		{operation: "PutObject", method: "PUT", level: objectLevel, headers: objectHeaders(), handle: (*call).putObject},
 		{operation: "GetObject", method: "GET", level: objectLevel, query: reading, handle: (*call).getObject},
 		{operation: "HeadObject", method: "HEAD", level: objectLevel, query: reading, handle: (*call).getObject},
-		{operation: "DeleteObject", method: "DELETE", level: objectLevel, query: []string{"versionId"}, handle: (*call).deleteObject},
+		{operation: "DeleteObject", method: "DELETE", level: objectLevel, query: []string{"versionId"}, headers: []string{"x-amz-bypass-governance-retention"}, handle: (*call).deleteObject},
 	}...)
 }
 
@@ -99,7 +99,7 @@ func (s *S3) Service() api.Service {
 	for _, route := range routes {
 		operations[route.operation] = func(r *api.Request) (any, error) {
 			c := s.call(r, route)
-			err := errors.Join(c.known(), c.owner())
+			err := cmp.Or(c.here(), c.known(), c.owner())
 			if err == nil {
 				err = route.handle(c)
 			}
@@ -152,6 +152,11 @@ func (c *call) known() error {
 		if !strings.HasPrefix(q, "X-Amz-") && !slices.Contains(c.route.selectors, q) && !slices.Contains(c.route.query, q) && !slices.Contains(globalQuery(), q) {
 			return notImplemented("Parameter", q)
 		}
+	}
+	// Only what may be large is streamed: versity/versitygw, pull request 1679.
+	streamed := strings.HasPrefix(c.Header.Get("x-amz-content-sha256"), "STREAMING-")
+	if streamed && c.route.operation != "PutObject" && c.route.operation != "UploadPart" {
+		return invalidRequest("The value of x-amz-content-sha256 header is invalid.")
 	}
 	allowed := append(globalHeaders(), c.route.headers...)
 	for _, h := range slices.Sorted(maps.Keys(c.Header)) {
@@ -225,7 +230,7 @@ func (c *call) explain(err error) error {
 		members = map[string]string{"Key": c.key}
 	case "NoSuchUpload":
 		members = map[string]string{"UploadId": c.query.Get("uploadId")}
-	case "AccessDenied", "NotModified", "PreconditionFailed", "BadDigest", "InvalidRange":
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "AccessDenied", "NotModified", "PreconditionFailed", "BadDigest", "InvalidRange":
 		members = map[string]string{}
 	}
 	if strings.Contains(e.Code, "Bucket") {

@@ -3,15 +3,16 @@
 // clients send them, multipart uploads, versions and bucket policies. Every byte
 // that arrives is checked against every digest that came with it.
 //
-// Lifecycle rules, encryption settings, tags and ownership controls of buckets are
-// kept and given back, but have no effect. Not modelled: CORS, server access logging,
-// copies, uploads by browsers' forms, Signature Version 2, ACLs (buckets enforce
-// the owner, as new ones do), object tags, object lock, replication, inventory,
-// notifications, website hosting, storage classes other than STANDARD, requester
-// pays, access points and S3 Select. Parameters and headers for them are refused by
-// name. Writing and reading with a key of KMS needs the right to use it; nothing is
-// really encrypted, the account's own key aws/s3 is a label, and so is a bucket's
-// default encryption.
+// Of lifecycle rules those that abort incomplete uploads have effect; other rules,
+// encryption settings, tags and ownership controls of buckets are kept and given
+// back, and do nothing. Not modelled: CORS, server access logging, copies, uploads
+// by browsers' forms, Signature Version 2, ACLs (buckets enforce the owner, as new
+// ones do), object tags, retention and legal holds of single objects, replication,
+// inventory, notifications, website hosting, storage classes other than STANDARD,
+// requester pays, access points and S3 Select. Parameters and headers for them are
+// refused by name. Writing and reading with a key of KMS needs the right to use it;
+// nothing is really encrypted, the account's own key aws/s3 is a label, and so is a
+// bucket's default encryption.
 package s3
 
 import (
@@ -122,7 +123,7 @@ func (s *S3) Uploads(bucketName string) []string {
 	defer s.mu.RUnlock()
 	var ids []string
 	for id, u := range s.uploads {
-		if u.bucket == bucketName {
+		if u.bucket == bucketName && s.lives(u) {
 			ids = append(ids, id)
 		}
 	}

@@ -66,40 +66,6 @@ func checkOwnership(_ *call, body []byte) (func(*bucket), error) {
 	return nil, malformedXML()
 }
 
-func checkLifecycle(_ *call, body []byte) (func(*bucket), error) {
-	var in struct {
-		XMLName xml.Name `xml:"LifecycleConfiguration"`
-		Rules   []struct {
-			Status string
-			Action []struct {
-				XMLName xml.Name
-			} `xml:",any"`
-		} `xml:"Rule"`
-	}
-	if err := read(body, &in); err != nil {
-		return nil, err
-	}
-	if len(in.Rules) == 0 {
-		return nil, malformedXML()
-	}
-	for _, r := range in.Rules {
-		if r.Status != "Enabled" && r.Status != "Disabled" {
-			return nil, malformedXML()
-		}
-		acts := false
-		for _, a := range r.Action {
-			switch a.XMLName.Local {
-			case "Expiration", "Transition", "NoncurrentVersionExpiration", "NoncurrentVersionTransition", "AbortIncompleteMultipartUpload":
-				acts = true
-			}
-		}
-		if !acts {
-			return nil, api.Errorf(http.StatusBadRequest, "InvalidRequest", "At least one action needs to be specified in a rule")
-		}
-	}
-	return nil, nil
-}
-
 // maxBucketTags; see "Using cost allocation S3 bucket tags".
 const maxBucketTags = 50
 

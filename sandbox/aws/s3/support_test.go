@@ -1,9 +1,14 @@
 package s3_test
 
 import (
+	"context"
 	"encoding/xml"
+	"net/http"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
@@ -32,4 +37,23 @@ func keys(out *s3.ListObjectsV2Output) (got []string) {
 		got = append(got, *p.Prefix+" (prefix)")
 	}
 	return got
+}
+
+// onTime is a client of the administrator whose clock is the cloud's.
+func onTime(s *awstest.Server) *s3.Client {
+	return s3.NewFromConfig(s.Config(s.Admin()), func(o *s3.Options) {
+		o.UsePathStyle = true
+		o.HTTPSignerV4 = clock{v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }), s.Now}
+	})
+}
+
+type clock struct {
+	*v4.Signer
+	now func() time.Time
+}
+
+func (c clock) SignHTTP(
+	ctx context.Context, creds aws.Credentials, r *http.Request, hash, service, region string, _ time.Time, options ...func(*v4.SignerOptions),
+) error {
+	return c.Signer.SignHTTP(ctx, creds, r, hash, service, region, c.now(), options...)
 }

@@ -111,7 +111,9 @@ func (c *call) createMultipartUpload() error {
 	if _, err := c.s.bucket(c.bucket); err != nil {
 		return err
 	}
+	c.s.sweep()
 	c.s.uploads[u.id] = u
+	c.showAbortion(u)
 	showEncryption(c.w.Header(), headers)
 	if u.chosen {
 		c.w.Header().Set("x-amz-checksum-algorithm", strings.ToUpper(string(u.checksum)))
@@ -136,7 +138,7 @@ func (c *call) findUpload() (*upload, error) {
 // upload is findUpload for a caller that holds the lock.
 func (c *call) upload() (*upload, error) {
 	u, ok := c.s.uploads[c.query.Get("uploadId")]
-	if !ok || u.bucket != c.bucket || u.key != c.key {
+	if !ok || u.bucket != c.bucket || u.key != c.key || !c.s.lives(u) {
 		return nil, noSuchUpload()
 	}
 	return u, nil
@@ -169,6 +171,9 @@ func (c *call) uploadPart() error {
 	}
 	e, err := c.expected()
 	if err != nil {
+		return err
+	}
+	if err := c.needLockDigest(e, "Part"); err != nil {
 		return err
 	}
 	if err := u.accepts(e); err != nil {

@@ -22,6 +22,10 @@ func (c *call) listParts() error {
 	if err != nil {
 		return err
 	}
+	encode, err := c.encoding()
+	if err != nil {
+		return err
+	}
 	c.s.mu.RLock()
 	defer c.s.mu.RUnlock()
 	u, err := c.upload()
@@ -40,6 +44,7 @@ func (c *call) listParts() error {
 		XMLNS                string   `xml:"xmlns,attr"`
 		Bucket               string
 		Key                  string
+		EncodingType         string `xml:",omitempty"`
 		UploadID             string `xml:"UploadId"`
 		Initiator            ownerXML
 		Owner                ownerXML
@@ -52,12 +57,14 @@ func (c *call) listParts() error {
 		ChecksumType         string    `xml:",omitempty"`
 		Parts                []partXML `xml:"Part"`
 	}
-	out.XMLNS, out.Bucket, out.Key, out.UploadID, out.StorageClass = namespaceXML, c.bucket, c.key, u.id, standardClass
+	out.XMLNS, out.Bucket, out.Key, out.UploadID, out.StorageClass = namespaceXML, c.bucket, encode(c.key), u.id, standardClass
+	out.EncodingType = c.query.Get("encoding-type")
 	out.Initiator, out.Owner, out.PartNumberMarker, out.MaxParts = c.s.canonicalID(), c.s.canonicalID(), after, limit
 	out.Parts, out.IsTruncated, out.NextPartNumberMarker = partPage(all, after, limit)
 	if u.chosen {
 		out.ChecksumAlgorithm, out.ChecksumType = strings.ToUpper(string(u.checksum)), u.kind
 	}
+	c.showAbortion(u)
 	return c.xml(out)
 }
 
@@ -105,9 +112,9 @@ func (c *call) listMultipartUploads() error {
 		Bucket             string
 		KeyMarker          string
 		UploadIDMarker     string `xml:"UploadIdMarker"`
-		NextKeyMarker      string `xml:",omitempty"`
-		NextUploadIDMarker string `xml:"NextUploadIdMarker,omitempty"`
-		Prefix             string
+		NextKeyMarker      string // of the last entry, also where no page follows
+		NextUploadIDMarker string `xml:"NextUploadIdMarker"`
+		Prefix             string `xml:",omitempty"`
 		Delimiter          string `xml:",omitempty"`
 		EncodingType       string `xml:",omitempty"`
 		MaxUploads         int
@@ -124,9 +131,7 @@ func (c *call) listMultipartUploads() error {
 	}
 	l.run(c.s.pending(c.bucket))
 	out.EncodingType, out.MaxUploads, out.IsTruncated = c.query.Get("encoding-type"), l.limit, l.truncated
-	if l.truncated {
-		out.NextKeyMarker, out.NextUploadIDMarker = encode(l.last.key), l.last.id
-	}
+	out.NextKeyMarker, out.NextUploadIDMarker = encode(l.last.key), l.last.id
 	for _, i := range l.found {
 		u := c.s.uploads[i.id]
 		x := uploadXML{Key: encode(u.key), UploadID: u.id, Initiator: c.s.canonicalID(), Owner: c.s.canonicalID(), StorageClass: standardClass, Initiated: u.initiated.Format(timestampXML)}
@@ -146,7 +151,7 @@ func (s *S3) pending(bucketName string) iter.Seq[item] {
 	})
 	return func(yield func(item) bool) {
 		for _, u := range uploads {
-			if u.bucket == bucketName && !yield(item{u.key, u.id}) {
+			if u.bucket == bucketName && s.lives(u) && !yield(item{u.key, u.id}) {
 				return
 			}
 		}

@@ -16,6 +16,11 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
+// minChunk is the smallest chunk but the last, in bytes; see "Signature
+// Calculations for the Authorization Header: Transferring Payload in Multiple
+// Chunks". Its refusal is in versity/versitygw, issue 1683.
+const minChunk = 8 << 10
+
 // maxChunkLine bounds a chunk's header and a trailer line.
 const maxChunkLine = 4 << 10
 
@@ -34,6 +39,8 @@ type chunked struct {
 	previous string   // the signature before the current chunk's
 	claimed  string   // the current chunk's signature as sent
 	hash     hash.Hash
+	chunk    int   // the current one's number
+	size     int64 // of the current chunk
 	left     int64 // of the current chunk
 	open     bool  // a chunk's data is not at its end
 	missing  int64 // of the decoded length
@@ -99,9 +106,17 @@ func (c *chunked) next() error {
 		return err
 	}
 	size, extension, _ := strings.Cut(line, ";")
-	c.left, err = strconv.ParseInt(size, 16, 64)
-	if err != nil || c.left < 0 {
+	before := c.size
+	c.size, err = strconv.ParseInt(size, 16, 64)
+	if err != nil || c.size < 0 {
 		return incompleteBody()
+	}
+	c.left = c.size
+	if c.chunk++; c.left > 0 && c.chunk > 1 && before < minChunk {
+		e := api.Errorf(http.StatusForbidden, "InvalidChunkSizeError",
+			"Only the last chunk is allowed to have a size less than %d bytes", minChunk)
+		e.Members = map[string]string{"Chunk": strconv.Itoa(c.chunk), "BadChunkSize": strconv.FormatInt(before, 10)}
+		return e
 	}
 	if c.signed {
 		var ok bool
@@ -161,8 +176,7 @@ func (c *chunked) trailer() error {
 	for {
 		line, err := c.line()
 		if err != nil {
-			// Some clients end the body right after the last trailer line.
-			if len(c.trailers) == 0 || claimed != "" || !c.signed && len(got) > 0 {
+			if len(c.trailers) == 0 { // some clients end the body with the last chunk's line
 				break
 			}
 			return err

@@ -2,6 +2,7 @@ package sigv4
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -113,6 +114,46 @@ func TestStreamingRefusals(t *testing.T) {
 			var e *api.Error
 			if !errors.As(err, &e) || e.Code != c.want {
 				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// Chunks without signatures, with and without a trailer: aws/aws-sdk-js-v3 meets
+// InvalidChunkSizeError in its middleware for flexible checksums, which sends these.
+func TestUnsignedChunks(t *testing.T) {
+	t.Parallel()
+	const name, sum = "x-amz-checksum-crc32c", "x-amz-checksum-crc32c:AAAAAA==\r\n"
+	part := func(n int) string { return fmt.Sprintf("%x\r\n%s\r\n", n, strings.Repeat("a", n)) }
+	for name, test := range map[string]struct {
+		trailer, body string
+		length        int
+		want          string
+	}{
+		"one":               {name, part(10) + "0\r\n" + sum + "\r\n", 10, ""},
+		"none":              {name, "0\r\n" + sum + "\r\n", 0, ""},
+		"a small last one":  {name, part(8192) + part(1) + "0\r\n" + sum + "\r\n", 8193, ""},
+		"a small first one": {name, part(8191) + part(1) + "0\r\n" + sum + "\r\n", 8192, "InvalidChunkSizeError"},
+		"another length":    {name, part(10) + "0\r\n" + sum + "\r\n", 11, "IncompleteBody"},
+		// versity/versitygw, issues 1632, 1600 and 1666.
+		"without a trailer":         {"", part(10) + "0\r\n\r\n", 10, ""},
+		"a trailer not announced":   {"", part(10) + "0\r\n" + sum + "\r\n", 10, "MalformedTrailerError"},
+		"a trailer that is missing": {name, part(10) + "0\r\n\r\n", 10, "MalformedTrailerError"},
+		"a trailer that ends early": {name, part(10) + "0\r\n" + sum, 10, "IncompleteBody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := example(streamingUnsignedTrailer, test.body)
+			if r.Header.Set("X-Amz-Trailer", test.trailer); test.trailer == "" {
+				r.Header.Del("X-Amz-Trailer")
+			}
+			got, err := io.ReadAll(newChunked(r, &signature{}, nil, streamingUnsignedTrailer, int64(test.length)))
+			var e *api.Error
+			switch {
+			case test.want == "" && (err != nil || len(got) != test.length):
+				t.Errorf("got %d bytes and %v, want %d", len(got), err, test.length)
+			case test.want != "" && (!errors.As(err, &e) || e.Code != test.want):
+				t.Errorf("got %v, want %s", err, test.want)
 			}
 		})
 	}

@@ -48,7 +48,7 @@ type Server struct {
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{Journal: &journal.Journal{}}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r) }))
+	server := httptest.NewUnstartedServer(google.Lines(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r) })))
 	s.URL = "http://" + server.Listener.Addr().String()
 	var err error
 	s.Cloud, err = google.New(google.Options{ProjectID: Project, ProjectNumber: Number, URL: s.URL, Now: s.Now, Journal: s.Journal, Dir: t.TempDir(), AWS: believer{}})

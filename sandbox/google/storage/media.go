@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
@@ -18,18 +19,36 @@ type media struct {
 	object
 	class   string
 	etag    string
+	xml     bool // for the XML API
+	public  bool // everybody may read it
+	now     time.Time
 	content *blob.Blob
 }
 
-// media takes an object out of the service; the caller holds the lock.
-func (s *Storage) media(b *bucket, o *object, etag string) *media {
-	return &media{object: *o, class: b.storageClass, etag: etag, content: o.content.Share()}
+// media takes an object out of the service, for one of the APIs; the caller holds the
+// lock.
+func (s *Storage) media(r *api.Request, b *bucket, o *object, xml bool) *media {
+	m := &media{object: *o, class: b.storageClass, xml: xml, content: o.content.Share(), etag: o.etag(), now: s.opts.Now()}
+	if xml {
+		m.etag = o.md5Hex()
+	}
+	m.public = r.Decide(api.Principal{}, "storage.objects.get", b.objectResource(o.name), []api.Granter{b.grants()}).Allowed
+	return m
 }
 
 // transcoded reports whether a stored gzip is sent unpacked: Cloud Storage
-// documentation, "Transcoding of gzip-compressed files".
+// documentation, "Transcoding of gzip-compressed files". What is packed by its type,
+// too, is unpacked also for who takes gzip: GoogleCloudPlatform/gsutil, issue 480.
 func (m *media) transcoded(r *api.Request) bool {
-	return m.ContentEncoding == "gzip" && !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && !strings.Contains(m.CacheControl, "no-transform")
+	return m.ContentEncoding == "gzip" && !strings.Contains(m.CacheControl, "no-transform") &&
+		(!strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") || packedTypes[m.ContentType])
+}
+
+// packedTypes are content types that Cloud Storage takes for compressed. It does not
+// publish its list; these are believed.
+var packedTypes = map[string]bool{
+	"application/gzip": true, "application/x-gzip": true, "application/x-compress": true, "application/x-compressed": true,
+	"application/zip": true, "application/x-zip-compressed": true,
 }
 
 // serve answers the content or a range of it. An error comes before any header.
@@ -75,7 +94,7 @@ func (m *media) describe(h http.Header) {
 	set("Content-Encoding", m.ContentEncoding)
 	set("Content-Language", m.ContentLanguage)
 	set("Content-Disposition", m.ContentDisposition)
-	set("Cache-Control", m.CacheControl)
+	m.cached(set)
 	set("Last-Modified", m.updated.UTC().Format(http.TimeFormat))
 	set("Etag", `"`+m.etag+`"`)
 	set("Accept-Ranges", "bytes")
@@ -86,9 +105,31 @@ func (m *media) describe(h http.Header) {
 	set("X-Goog-Storage-Class", m.class)
 	h.Add("X-Goog-Hash", "crc32c="+m.crc32c())
 	h.Add("X-Goog-Hash", "md5="+m.md5())
-	for k, v := range m.Metadata {
-		set("X-Goog-Meta-"+k, v)
+	if !m.xml { // custom metadata is in the object's resource alone: Reader.Metadata of cloud.google.com/go/storage
+		return
 	}
+	for k, v := range m.Metadata {
+		h["x-goog-meta-"+k] = []string{v} // as it is written, each on a line of its own
+	}
+}
+
+// cached says who may keep the answer, and how long, where the object does not: of
+// public objects XML API reference, "HTTP headers and common query string
+// parameters"; of others believed, of the JSON API as in rclone/rclone, issue 2658.
+func (m *media) cached(set func(name, value string)) {
+	control, lifetime := "private, max-age=0", time.Duration(0)
+	switch {
+	case m.CacheControl != "":
+		set("Cache-Control", m.CacheControl)
+		return
+	case m.public:
+		control, lifetime = "public, max-age=3600", time.Hour
+	case !m.xml:
+		control = "no-cache, no-store, max-age=0, must-revalidate"
+		set("Pragma", "no-cache")
+	}
+	set("Cache-Control", control)
+	set("Expires", m.now.Add(lifetime).UTC().Format(http.TimeFormat))
 }
 
 // transcode sends the whole unpacked, of a length not known in advance, whatever
@@ -108,6 +149,7 @@ func (m *media) transcode(w http.ResponseWriter, r *api.Request) error {
 	h.Set("Vary", "Accept-Encoding")
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
+		_ = http.NewResponseController(w).Flush() // or net/http would find out the length of a short one
 		if _, err := io.Copy(w, body); err != nil {
 			panic(http.ErrAbortHandler) // so that a client does not take a part for the whole
 		}

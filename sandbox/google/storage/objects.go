@@ -133,7 +133,7 @@ func (s *Storage) getObject(r *api.Request, args []string) (reply, error) {
 	}
 	switch alt := r.URL.Query().Get("alt"); alt {
 	case "media":
-		return reply{media: s.media(b, o, o.etag())}, nil
+		return reply{media: s.media(r, b, o, false)}, nil
 	case "", "json":
 		return answer(r, s.objectJSON(b, o))
 	default:

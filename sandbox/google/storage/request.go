@@ -60,5 +60,5 @@ func (s *Storage) readXML(r *api.Request, args []string) (any, error) {
 	if err := cond.check(o, o.md5Hex(), true); err != nil {
 		return nil, err
 	}
-	return reply{media: s.media(b, o, o.md5Hex())}, nil
+	return reply{media: s.media(r, b, o, true)}, nil
 }

@@ -1,6 +1,8 @@
 package storage_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/xml"
 	"net/url"
 	"strings"
@@ -67,4 +69,18 @@ func xmlError(t *testing.T, a googletest.Answer) string {
 		t.Fatalf("answered %d with no XML error: %v\n%s", a.Status, err, a.Body)
 	}
 	return strings.TrimSuffix(e.Code+": "+e.Message+" "+e.Details, " ")
+}
+
+// packed is a text, gzip-compressed.
+func packed(t *testing.T, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }
