@@ -1,0 +1,200 @@
+package copy
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+)
+
+// patch changes the metadata of an object of the source bucket.
+func (l *stand) patch(t *testing.T, name string, resource map[string]any) {
+	t.Helper()
+	l.Call(t, "PATCH", "/storage/v1/b/"+l.Env.SourceBucket+"/o/"+escape(name, true), resource, nil)
+}
+
+// Case C4: a bucket with a default retention takes no part without a checksum.
+func TestBucketsWithObjectLock(t *testing.T) {
+	l := newStand(t)
+	client := s3.NewFromConfig(l.AWSConfig(l.AWS.Admin()))
+	const bucket = "locked-bucket"
+	region := types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(l.Env.AWSRegion)}
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket), CreateBucketConfiguration: &region, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.PutObjectLockConfiguration(t.Context(), &s3.PutObjectLockConfigurationInput{Bucket: aws.String(bucket), ObjectLockConfiguration: &types.ObjectLockConfiguration{
+		ObjectLockEnabled: types.ObjectLockEnabledEnabled,
+		Rule:              &types.ObjectLockRule{DefaultRetention: &types.DefaultRetention{Mode: types.ObjectLockRetentionModeGovernance, Days: aws.Int32(1)}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	l.allow(t, bucket, l.Env.AWSRegion)
+	h := l.startSmall(t)
+	for _, size := range []int{0, 100, 50_000, 300_000} {
+		content := l.put(t, "object", size)
+		if _, err := copyOne(h, invocation.Event{Object: "object", DestinationBucket: bucket}); err != nil {
+			t.Errorf("%d bytes: %v", size, err)
+			continue
+		}
+		body, _ := l.AWS.S3().Read(bucket, "object")
+		data, err := io.ReadAll(body)
+		body.Close()
+		if err != nil || !bytes.Equal(data, content) {
+			t.Errorf("%d bytes: S3 holds %d others, %v", size, len(data), err)
+		}
+	}
+}
+
+// Case C5: keys with characters that XML does not allow.
+func TestKeysThatXMLCannotSay(t *testing.T) {
+	for _, name := range []string{"test\x07.txt", "a\x01b/\x1f", "plain&<>'\".txt", "\uFFFE"} {
+		l := newStand(t)
+		h := l.startSmall(t)
+		content := l.put(t, name, 200_000)
+		l.fail(t, "aws/s3 POST: lose times=1") // so that the upload is looked for
+		if _, err := copyOne(h, invocation.Event{Object: name}); err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		l.FailAs(nil)
+		l.holds(t, name, content)
+	}
+}
+
+// Case C6: custom metadata whose names are no header names. The bytes are copied, what S3
+// can hold is kept, and the rest is named.
+func TestMetadataThatS3CannotHold(t *testing.T) {
+	for _, size := range []int{10, 300_000} {
+		l := newStand(t)
+		h := l.startSmall(t)
+		content := l.put(t, "object", size)
+		l.patch(t, "object", map[string]any{"contentType": "text/x-kept", "contentLanguage": "ja", "cacheControl": "no-store", "metadata": map[string]string{
+			"v1.namespace/width": "640", "my key": "x", "plain": "kept", "größe": "y", "title": "Übersicht", "Gcs-Generation": "theirs"}})
+		got, err := copyOne(h, invocation.Event{Object: "object"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, out := l.stored(t, "object")
+		if want := []string{"Gcs-Generation", "größe", "my key", "v1.namespace/width"}; !slices.Equal(got.LeftOut, want) {
+			t.Errorf("left out %q, want %q", got.LeftOut, want)
+		}
+		if !bytes.Equal(data, content) || out.Metadata["plain"] != "kept" || out.Metadata["title"] == "" || aws.ToString(out.ContentType) != "text/x-kept" || aws.ToString(out.ContentLanguage) != "ja" || aws.ToString(out.CacheControl) != "no-store" {
+			t.Errorf("S3 holds %d bytes, %v, %+v", len(data), out.Metadata, out)
+		}
+		if out.Metadata["gcs-generation"] != fmt.Sprint(got.Generation) {
+			t.Errorf("recorded generation %q, copied %d", out.Metadata["gcs-generation"], got.Generation)
+		}
+		if line := lines(t, l)[0]; line["level"] != "WARN" || fmt.Sprint(line["leftOut"]) != "[Gcs-Generation größe my key v1.namespace/width]" {
+			t.Errorf("the log's line is %v", line)
+		}
+	}
+}
+
+// Case C7: headers with characters that are not ASCII.
+func TestHeadersThatAreNotASCII(t *testing.T) {
+	for _, tt := range []struct{ field, value, header, want, err string }{
+		{"contentDisposition", `attachment; filename="ä.pdf"`, "disposition", "attachment; filename*=utf-8''%C3%A4.pdf", ""},
+		{"contentDisposition", `attachment; filename="報告 2026.pdf"; size=5`, "disposition", "attachment; filename*=utf-8''%E5%A0%B1%E5%91%8A%202026.pdf; size=5", ""},
+		{"contentDisposition", `attachment; filename="a;b \" c.pdf"`, "disposition", `attachment; filename="a;b \" c.pdf"`, ""},
+		{"contentType", `text/plain; name="ä.txt"`, "type", "text/plain; name*=utf-8''%C3%A4.txt", ""},
+		{"contentDisposition", `ä`, "", "", `planning: `},
+		{"contentLanguage", `dä`, "", "", `Content-Language: "dä": has characters that are not ASCII, which S3 does not take there`},
+		{"cacheControl", `no-störe`, "", "", `Cache-Control: "no-störe": has characters that are not ASCII`},
+		{"contentEncoding", `gzäp`, "", "", `Content-Encoding: "gzäp": has characters that are not ASCII`},
+	} {
+		o := &object{header: map[string][]string{}}
+		o.header.Set(map[string]string{"contentDisposition": "Content-Disposition", "contentType": "Content-Type", "contentLanguage": "Content-Language",
+			"cacheControl": "Cache-Control", "contentEncoding": "Content-Encoding"}[tt.field], tt.value)
+		header, _, err := metadata(o)
+		if tt.err != "" {
+			if err == nil || !strings.Contains("planning: "+err.Error(), tt.err) {
+				t.Errorf("%s %q: %v, want %q", tt.field, tt.value, err, tt.err)
+			}
+			continue
+		}
+		if got := slices.Collect(maps.Values(header)); err != nil || !slices.ContainsFunc(got, func(v []string) bool { return v[0] == tt.want }) {
+			t.Errorf("%s %q: %v, %v, want %q", tt.field, tt.value, got, err, tt.want)
+		}
+	}
+	l := newStand(t)
+	content := l.put(t, "object", 10)
+	l.patch(t, "object", map[string]any{"contentDisposition": `attachment; filename="ä.pdf"`})
+	if _, err := copyOne(l.start(t), invocation.Event{Object: "object"}); err != nil {
+		t.Fatal(err)
+	}
+	if data, out := l.stored(t, "object"); !bytes.Equal(data, content) || aws.ToString(out.ContentDisposition) != "attachment; filename*=utf-8''%C3%A4.pdf" {
+		t.Errorf("S3 holds %d bytes with %q", len(data), aws.ToString(out.ContentDisposition))
+	}
+}
+
+// Case C8: Cloud Storage unpacks what is compressed twice.
+func TestUnpackedOnTheWay(t *testing.T) {
+	l := newStand(t)
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := io.WriteString(w, strings.Repeat("text ", 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l.Upload(t, l.Env.SourceBucket, "packed", "application/gzip", bytes.NewReader(packed.Bytes()))
+	l.patch(t, "packed", map[string]any{"contentEncoding": "gzip"})
+	h := l.start(t)
+	_, err := copyOne(h, invocation.Event{Object: "packed"})
+	var failed *TransferError
+	if !errors.As(err, &failed) || failed.Operation != "planning" || failed.Attempts != 1 || !strings.Contains(err.Error(), "was unpacked by Cloud Storage on its way") {
+		t.Fatalf("Handle() = %v", err)
+	}
+	l.patch(t, "packed", map[string]any{"cacheControl": "no-transform"}) // the hint
+	if _, err := copyOne(h, invocation.Event{Object: "packed"}); err != nil {
+		t.Fatalf("after the hint: %v", err)
+	}
+	if data, out := l.stored(t, "packed"); !bytes.Equal(data, packed.Bytes()) || aws.ToString(out.ContentEncoding) != "gzip" {
+		t.Errorf("S3 holds %d bytes with encoding %q", len(data), aws.ToString(out.ContentEncoding))
+	}
+}
+
+// Case C14: a bucket of another region is named as one.
+func TestBucketsOfOtherRegions(t *testing.T) {
+	l := newStand(t)
+	client := s3.NewFromConfig(l.AWSConfig(l.AWS.Admin()), func(o *s3.Options) { o.Region = "eu-west-1" })
+	const bucket = "far-away-bucket"
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket), CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"}}); err != nil {
+		t.Fatal(err)
+	}
+	l.allow(t, bucket, "eu-west-1")
+	h := l.startSmall(t)
+	for _, size := range []int{10, 300_000} {
+		for _, overwrite := range invocation.Overwrites() {
+			l.put(t, "object", size)
+			_, err := copyOne(h, invocation.Event{Object: "object", DestinationBucket: bucket, Overwrite: overwrite})
+			var failed *TransferError
+			if !errors.As(err, &failed) || failed.Attempts != 1 || !strings.Contains(err.Error(), "S3 answered 301") ||
+				!strings.Contains(err.Error(), "the bucket is in eu-west-1, and the function cannot write to another region") {
+				t.Errorf("%d bytes, %s: Handle() = %v", size, overwrite, err)
+			}
+		}
+	}
+}
+
+// allow gives the function's role all rights to a bucket in a region.
+func (l *stand) allow(t *testing.T, bucket, region string) {
+	t.Helper()
+	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:role/%s"},"Action":"s3:*","Resource":["arn:aws:s3:::%[3]s","arn:aws:s3:::%[3]s/*"]}]}`, l.Env.AWSAccount, l.Env.Role, bucket)
+	client := s3.NewFromConfig(l.AWSConfig(l.AWS.Admin()), func(o *s3.Options) { o.Region = region })
+	if _, err := client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: &policy}); err != nil {
+		t.Fatal(err)
+	}
+}
