@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 // project makes a folder that is a project's root, with an aws and a gcloud that
@@ -151,18 +154,22 @@ func TestReadEvent(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"objects":["a"]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	reports, whole := "reports/", ""
 	for _, tt := range []struct {
-		object, prefix, file string
-		want                 string
+		object string
+		prefix *string
+		file   string
+		want   invocation.Event
 	}{
-		{"", "", "", "{}"},
-		{"a\"b", "", "", `{"object":"a\"b"}`},
-		{"", "reports/", "", `{"prefix":"reports/"}`},
-		{"", "", file, `{"objects":["a"]}`},
-		{"", "", "-", `{"object":"from stdin"}`},
+		{"", nil, "", invocation.Event{}},
+		{"a\"b", nil, "", invocation.Event{Object: "a\"b"}},
+		{"", &reports, "", invocation.Event{Prefix: &reports}},
+		{"", &whole, "", invocation.Event{Prefix: &whole}},
+		{"", nil, file, invocation.Event{Objects: []invocation.Item{{Object: "a"}}}},
+		{"", nil, "-", invocation.Event{Object: "from stdin"}},
 	} {
-		if got, err := readEvent(strings.NewReader(`{"object":"from stdin"}`), tt.object, tt.prefix, tt.file); err != nil || string(got) != tt.want {
-			t.Errorf("%+v: %s, %v", tt, got, err)
+		if got, err := readEvent(strings.NewReader(`{"object":"from stdin"}`), tt.object, tt.prefix, tt.file); err != nil || !cmp.Equal(got, tt.want) {
+			t.Errorf("%+v: %+v, %v", tt, got, err)
 		}
 	}
 	for text, want := range map[string]string{
@@ -171,8 +178,8 @@ func TestReadEvent(t *testing.T) {
 		"no":                   "the event must be a JSON object, and is not JSON: no",
 		`{"prefx":"reports/"}`: "prefx: is not a field of an event",
 	} {
-		if got, err := readEvent(strings.NewReader(text), "", "", "-"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("the event %q is read as %s, %v", text, got, err)
+		if got, err := readEvent(strings.NewReader(text), "", nil, "-"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the event %q is read as %+v, %v", text, got, err)
 		}
 	}
 }

@@ -215,3 +215,12 @@ func (g *Google) ProjectPolicy(ctx context.Context) Answer[[]Binding] {
 	}
 	return askGoogle(ctx, g, "the policy of the project "+g.env.GoogleProject, all, err)
 }
+
+// CountObjects counts the objects of a Cloud Storage bucket with a prefix.
+func (g *Google) CountObjects(ctx context.Context, bucket, prefix string) (n int64, err error) {
+	err = g.Storage.Objects.List(bucket).Prefix(prefix).Fields("nextPageToken", "items(size)").Pages(ctx, func(page *storage.Objects) error {
+		n += int64(len(page.Items))
+		return nil
+	})
+	return n, err
+}

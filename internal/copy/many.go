@@ -320,18 +320,5 @@ func (m *many) conclude() {
 	default:
 		a.StatusCode = invocation.StatusDone
 	}
-	noun := "objects"
-	if a.Copied == 1 {
-		noun = "object"
-	}
-	a.Body = fmt.Sprintf("%d %s transferred, %d unchanged, %d failed", a.Copied, noun, a.Unchanged, a.Failed)
-	if a.Skipped > 0 {
-		a.Body += fmt.Sprintf(", %d skipped", a.Skipped)
-	}
-	if a.Interrupted > 0 {
-		a.Body += fmt.Sprintf(", %d interrupted", a.Interrupted)
-	}
-	if !a.Complete {
-		a.Body += "; there is more to do: see the cursor"
-	}
+	a.Body = a.Summary()
 }

@@ -1,5 +1,7 @@
 package invocation
 
+import "fmt"
+
 // Transferred is the body of the answer to a successful copy.
 const Transferred = "File transferred successfully"
 
@@ -60,6 +62,25 @@ type ManyResult struct {
 	Cursor      string         `json:"cursor,omitempty"` // for the next event, if the work is not complete
 	Error       string         `json:"error,omitempty"`  // from the listing
 	Objects     []ObjectResult `json:"objects"`
+}
+
+// Summary says in words what the counts say.
+func (r ManyResult) Summary() string {
+	noun := "objects"
+	if r.Copied == 1 {
+		noun = "object"
+	}
+	text := fmt.Sprintf("%d %s transferred, %d unchanged, %d failed", r.Copied, noun, r.Unchanged, r.Failed)
+	if r.Skipped > 0 {
+		text += fmt.Sprintf(", %d skipped", r.Skipped)
+	}
+	if r.Interrupted > 0 {
+		text += fmt.Sprintf(", %d interrupted", r.Interrupted)
+	}
+	if !r.Complete {
+		text += "; there is more to do: see the cursor"
+	}
+	return text
 }
 
 // ObjectResult is the outcome of one of many objects.

@@ -88,6 +88,16 @@ func (r *Reporter) Say(text string) {
 	r.said = text
 }
 
+// Milestone shows how far the running step has come. On a terminal it is like Say; in a
+// pipe it is a line.
+func (r *Reporter) Milestone(text string) {
+	if r.live || r.verbose {
+		r.Say(text)
+		return
+	}
+	r.Note("  %s", text)
+}
+
 // line returns a terminal's line for a running step, within its width.
 func (r *Reporter) line(name string, took time.Duration) string {
 	shown := fmt.Sprintf("… %s %s", name, seconds(took))
