@@ -27,6 +27,10 @@ const component = "gcs-to-s3"
 // predefined roles reference".
 const roleObjectViewer = "roles/storage.objectViewer"
 
+// roleServiceUser lets its members make requests that a project pays for: Cloud Storage
+// documentation, "Use Requester Pays".
+const roleServiceUser = "roles/serviceusage.serviceUsageConsumer"
+
 // Build is the whole program: the federation of env, its outputs as the stack's,
 // and, except in a preview, the credential configuration as the file that the
 // function's bundle takes, below root. existing is what Find found.
@@ -85,6 +89,9 @@ func arguments(env environment.Environment) *federation.Args {
 	}
 	if !env.DirectAccess {
 		args.ServiceAccount = pulumi.String(env.ServiceAccount)
+	}
+	if env.BillingProject != "" {
+		args.Grants = append(args.Grants, federation.Grant{On: federation.Project(pulumi.String(env.BillingProject)), Roles: pulumi.StringArray{pulumi.String(roleServiceUser)}})
 	}
 	places := map[string]int{env.AWSAccount: 0}
 	for _, role := range env.Trusted() {

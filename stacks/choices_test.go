@@ -63,7 +63,7 @@ func TestStacksWithEveryChoice(t *testing.T) {
 			"Sid": "Invoke", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": map[string]any{"Fn::GetAtt": []any{"Function76856677", "Arn"}},
 		}}}}},
 	})
-	function.ResourceCountIs(jsii.String("AWS::CloudWatch::Alarm"), jsii.Number(4))
+	function.ResourceCountIs(jsii.String("AWS::CloudWatch::Alarm"), jsii.Number(7))
 	function.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{
 		"AlarmName": "gcs-to-s3-duration", "Threshold": 240000, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
 		"AlarmActions": []any{"arn:aws:sns:ap-northeast-1:123456789012:alerts"},
@@ -89,8 +89,8 @@ func TestChoicesOneByOne(t *testing.T) {
 		{"deadLetterQueue=true", "AWS::Lambda::EventInvokeConfig", 0},
 		{"asyncRetries=0", "AWS::Lambda::EventInvokeConfig", 1},
 		{"asyncRetries=2", "AWS::Lambda::EventInvokeConfig", 0},
-		{"alarms=true", "AWS::CloudWatch::Alarm", 3},
-		{"alarms=true|deadLetterQueue=true", "AWS::CloudWatch::Alarm", 4},
+		{"alarms=true", "AWS::CloudWatch::Alarm", 6},
+		{"alarms=true|deadLetterQueue=true", "AWS::CloudWatch::Alarm", 7},
 	} {
 		t.Run(tt.settings+" "+tt.resource, func(t *testing.T) {
 			values := map[string]string{}

@@ -28,12 +28,15 @@ const alarmSeconds = 5 * 60
 
 // alarms adds the environment's alarms. A function that is not invoked raises none.
 func alarms(stack awscdk.Stack, env environment.Environment) {
-	function := dimension{"FunctionName", env.Function}
+	function, copies := dimension{"FunctionName", env.Function}, dimension{"Function", env.Function}
 	for _, a := range []alarm{
 		{"errors", "The function failed", "AWS/Lambda", "Errors", function, "Sum", "GreaterThanThreshold", 0},
 		{"throttles", "Invocations were throttled", "AWS/Lambda", "Throttles", function, "Sum", "GreaterThanThreshold", 0},
 		{"duration", "An invocation took 80% of the function's timeout or more", "AWS/Lambda", "Duration", function, "Maximum", "GreaterThanOrEqualToThreshold",
 			800 * float64(env.TimeoutSeconds)}, // 80%, in milliseconds
+		{"failed-objects", "Objects could not be copied", metrics, "Failures", copies, "Sum", "GreaterThanThreshold", 0},
+		{"unfinished", "An invocation ended before its work was done; a caller must continue from its cursor", metrics, "Unfinished", copies, "Sum", "GreaterThanThreshold", 0},
+		{"uploads-left", "Uploads to S3 could not be aborted; their parts are billed until they are", metrics, "UploadsLeft", copies, "Sum", "GreaterThanThreshold", 0},
 		{"dead-letters", "Events of failed invocations are in the dead-letter queue", "AWS/SQS", "ApproximateNumberOfMessagesVisible",
 			dimension{"QueueName", env.DeadLetters()}, "Maximum", "GreaterThanThreshold", 0},
 	} {
@@ -42,6 +45,9 @@ func alarms(stack awscdk.Stack, env environment.Environment) {
 		}
 	}
 }
+
+// metrics is the namespace of the function's own metrics, which its log has.
+const metrics = "gcs-to-s3"
 
 // alarm is an alarm on a metric: Lambda Developer Guide, "Types of metrics for
 // Lambda functions"; Amazon SQS Developer Guide, "Available CloudWatch metrics".

@@ -72,7 +72,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		destinationBucket: need(invocation.EnvDestinationBucket, redeploy),
 		prefix:            getenv(invocation.EnvDestinationPrefix),
 		kmsKey:            getenv(invocation.EnvKMSKey),
-		payer:             getenv(invocation.EnvPayer),
+		payer:             getenv(invocation.EnvBillingProject),
 		aws: awsSettings{
 			region:       need("AWS_REGION", "Lambda sets it"),
 			accessKeyID:  need("AWS_ACCESS_KEY_ID", "Lambda sets it from the function's role"),

@@ -21,6 +21,9 @@ func lookSourceBucket(ctx context.Context, e *examination) finding {
 	if e.Environment.DirectAccess && !uniform(bucket.Thing) {
 		return wrong("gcloud storage buckets update gs://"+name+" --uniform-bucket-level-access, or directAccess false", "gs://%s has no uniform bucket-level access, without which it takes no principals of a workload identity pool", name)
 	}
+	if pays := bucket.Thing.Billing != nil && bucket.Thing.Billing.RequesterPays; pays && e.Environment.BillingProject == "" {
+		return wrong("set billingProject in the environment's file to the project that is to pay", "gs://%s is a requester-pays bucket: it takes no request that names no project that pays", name)
+	}
 	return good("gs://%s in %s", name, bucket.Thing.Location)
 }
 
@@ -49,8 +52,7 @@ func lookDestinationBucket(ctx context.Context, e *examination) finding {
 	case bucket.Absent():
 		return wrong("aws s3 mb s3://"+name+" --region "+e.Environment.AWSRegion+", or set destinationBucket in the environment's file", "s3://%s does not exist", name)
 	case region != "" && region != e.Environment.AWSRegion:
-		return warn("a bucket in the function's region is cheaper and faster; the copy goes to the endpoint of "+e.Environment.AWSRegion+", which S3 answers with 301 for a bucket elsewhere",
-			"s3://%s is in %s, the function in %s", name, region, e.Environment.AWSRegion)
+		return wrong("set destinationBucket to a bucket in "+e.Environment.AWSRegion+", or awsRegion to "+region, "s3://%s is in %s, the function in %s: S3 refuses its writes with 301", name, region, e.Environment.AWSRegion)
 	case because(bucket.Err()).Reason == clouds.Denied:
 		return warn("ask its owner whether it is yours: aws s3api head-bucket --bucket "+name, "s3://%s exists, and you have no permission to read it", name)
 	case bucket.Err() != nil:

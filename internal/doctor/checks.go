@@ -47,7 +47,7 @@ func checks() []check {
 		{"policy-lifetime", "organization policy: token lifetime", "`iam.allowServiceAccountCredentialLifetimeExtension` names the service account, if tokens live longer than an hour", needGoogle, lookPolicyLifetime},
 
 		{"subject", "length of google.subject", "the session's ARN, made of the names of role and function, has at most 127 bytes", 0, lookSubject},
-		{"source-bucket", "source bucket", "it exists; with `directAccess` it has uniform bucket-level access", needGoogle, lookSourceBucket},
+		{"source-bucket", "source bucket", "it exists; with `directAccess` it has uniform bucket-level access; if its requesters pay, `billingProject` is set", needGoogle, lookSourceBucket},
 		{"object", "object", "the object that is copied if an event names none exists", needGoogle, lookObject},
 		{"destination-bucket", "destination bucket", "it exists, in the environment's region", needAWS, lookDestinationBucket},
 

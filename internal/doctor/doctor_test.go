@@ -323,9 +323,14 @@ func TestFindings(t *testing.T) {
 			s.options.Environment.Role, s.options.Environment.Function = strings.Repeat("r", 60), strings.Repeat("f", 40)
 		}, id: "subject", want: Error, seen: "140 of 127 bytes: 39 for the account, 60 for the role", hint: "shorten"},
 		{name: "no source bucket", spoil: func(_ *testing.T, s *stand) { s.options.Environment.SourceBucket = "no-such-bucket" }, id: "source-bucket", want: Error, seen: "does not exist", hint: "gcloud storage buckets create"},
+		{name: "a requester-pays bucket", spoil: func(t *testing.T, s *stand) { s.requesterPays(t) }, id: "source-bucket", want: Error, seen: "is a requester-pays bucket", hint: "set billingProject"},
+		{name: "a requester-pays bucket, paid for", spoil: func(t *testing.T, s *stand) {
+			s.requesterPays(t)
+			s.options.Environment.BillingProject = s.Env.GoogleProject
+		}, id: "source-bucket", want: OK, seen: "gs://"},
 		{name: "no object", spoil: func(_ *testing.T, s *stand) { s.options.Environment.Object = "missing" }, id: "object", want: Warning, seen: "does not exist"},
 		{name: "no destination bucket", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DestinationBucket = "no-such-bucket" }, id: "destination-bucket", want: Error, seen: "does not exist", hint: "aws s3 mb"},
-		{name: "a destination bucket elsewhere", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion = "eu-west-1" }, id: "destination-bucket", want: Warning, seen: "is in ap-northeast-1, the function in eu-west-1"},
+		{name: "a destination bucket elsewhere", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion = "eu-west-1" }, id: "destination-bucket", want: Error, seen: "is in ap-northeast-1, the function in eu-west-1"},
 
 		{name: "a role of others", spoil: func(t *testing.T, s *stand) {
 			if _, err := admin(s).TagRole(context.Background(), &iam.TagRoleInput{RoleName: &s.Env.Role, Tags: []iamtypes.Tag{{Key: aws.String(environment.TagEnvironment), Value: aws.String("other")}}}); err != nil {

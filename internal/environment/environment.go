@@ -93,6 +93,7 @@ type Environment struct {
 	DestinationPrefix string
 	KeyTemplate       string // see package objectkey
 	KMSKey            string // ARN; empty for the bucket's own encryption
+	BillingProject    string // the Google project that pays for requests; empty: the bucket's owner pays
 
 	Overwrite    string // one of invocation.Overwrites
 	SourceChange string // one of invocation.SourceChanges

@@ -26,5 +26,8 @@ func (e Environment) Variables() map[string]string {
 	if e.KMSKey != "" {
 		all[invocation.EnvKMSKey] = e.KMSKey
 	}
+	if e.BillingProject != "" {
+		all[invocation.EnvBillingProject] = e.BillingProject
+	}
 	return all
 }

@@ -96,6 +96,13 @@ func checkRegion(e *Environment) (string, string, bool) {
 
 func checkProject(e *Environment) (string, string, bool) { return names.Project(e.GoogleProject) }
 
+func checkBillingProject(e *Environment) (string, string, bool) {
+	if e.BillingProject == "" {
+		return "", "", true
+	}
+	return names.Project(e.BillingProject)
+}
+
 func checkSuffix(e *Environment) (string, string, bool) {
 	return "must be empty, or a hyphen and lower-case letters or digits, such as -pr7", "it is appended to names; start it with a hyphen", e.Suffix == "" || suffixPattern.MatchString(e.Suffix)
 }

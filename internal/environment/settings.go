@@ -64,6 +64,8 @@ func Settings() []Setting {
 			field: func(e *Environment) any { return &e.KeyTemplate }, check: checkTemplate},
 		{Key: "kmsKey", Meaning: "ARN of a KMS key in the region to encrypt copies with; without it, the bucket's default encryption applies",
 			field: func(e *Environment) any { return &e.KMSKey }, check: checkKMSKey},
+		{Key: "billingProject", Meaning: "Google Cloud project that pays for the function's requests, if the source bucket is a requester-pays bucket",
+			field: func(e *Environment) any { return &e.BillingProject }, check: checkBillingProject},
 
 		{Key: "overwrite", Default: invocation.OverwriteAlways, Meaning: "what to do if the destination exists: `always` replaces it; `if-absent` keeps it, and fails unless it is the same; `if-different` keeps it if size and CRC32C are the same",
 			field: func(e *Environment) any { return &e.Overwrite }, check: oneOf(func(e *Environment) string { return e.Overwrite }, invocation.Overwrites()...)},

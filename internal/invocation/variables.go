@@ -12,15 +12,15 @@ const (
 	EnvDestinationBucket = "DESTINATION_BUCKET" // on S3
 	EnvObject            = "OBJECT"             // copied if the event names none
 	EnvDestinationPrefix = "DESTINATION_PREFIX" // optional
+	EnvBillingProject    = "BILLING_PROJECT"    // pays for the requests to a requester-pays bucket; optional
 
 	EnvKeyTemplate = "KEY_TEMPLATE" // see package objectkey; optional
 	EnvKMSKey      = "KMS_KEY"      // ARN of the key that encrypts the copies; optional
 
-	EnvPayer        = "REQUESTER_PROJECT" // the Google project that pays for requests of a requester-pays bucket; optional
-	EnvOverwrite    = "OVERWRITE"         // one of Overwrites; optional
-	EnvSourceChange = "SOURCE_CHANGE"     // one of SourceChanges; optional
-	EnvConcurrency  = "CONCURRENCY"       // objects copied in parallel; optional
-	EnvStreams      = "STREAMS"           // ranges of one large object copied in parallel; optional
+	EnvOverwrite    = "OVERWRITE"     // one of Overwrites; optional
+	EnvSourceChange = "SOURCE_CHANGE" // one of SourceChanges; optional
+	EnvConcurrency  = "CONCURRENCY"   // objects copied in parallel; optional
+	EnvStreams      = "STREAMS"       // ranges of one large object copied in parallel; optional
 
 	// EnvStorageEndpoint is the custom API endpoint of Cloud Storage.
 	EnvStorageEndpoint = "STORAGE_ENDPOINT"

@@ -298,7 +298,8 @@ func (c *choices) watched(t *testing.T) {
 			t.Errorf("actions of %s (-want +got):\n%s", name, diff)
 		}
 	}
-	if diff := cmp.Diff(map[string]string{"gcs-to-s3-errors": "0", "gcs-to-s3-throttles": "0", "gcs-to-s3-duration": "48000", "gcs-to-s3-dead-letters": "0"}, got); diff != "" {
+	if diff := cmp.Diff(map[string]string{"gcs-to-s3-errors": "0", "gcs-to-s3-throttles": "0", "gcs-to-s3-duration": "48000", "gcs-to-s3-dead-letters": "0",
+		"gcs-to-s3-failed-objects": "0", "gcs-to-s3-unfinished": "0", "gcs-to-s3-uploads-left": "0"}, got); diff != "" {
 		t.Errorf("alarms (-want +got):\n%s", diff)
 	}
 }
