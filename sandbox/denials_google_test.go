@@ -378,6 +378,9 @@ func objects() []denial {
 		_, err := storageAs(t, c, &l, "").Objects.Insert(c.Names.SourceBucket, &gcs.Object{Name: "new.txt"}).Media(strings.NewReader("x")).Do()
 		return err
 	}
+	requestersPay := func(t *testing.T, c *sandboxtest.Clouds) {
+		c.Call(t, "PATCH", "/storage/v1/b/"+c.Names.SourceBucket, map[string]any{"billing": map[string]bool{"requesterPays": true}}, nil)
+	}
 	return []denial{
 		{section, "no grant", func(t *testing.T, c *sandboxtest.Clouds) error {
 			policy(t, c, map[string]any{})
@@ -440,6 +443,16 @@ func objects() []denial {
 			_, err := storageAs(t, c, nil, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
 			return err
 		}, 401, "required", "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).", storageErrors},
+		{section, "nobody who pays for a bucket whose requesters pay", func(t *testing.T, c *sandboxtest.Clouds) error {
+			requestersPay(t, c)
+			return get(t, c)
+		}, 400, "required", "Bucket is requester pays bucket but no user project provided.", "googleapis/google-cloud-python, issue 4674"},
+		{section, "a project to pay that the caller may not use", func(t *testing.T, c *sandboxtest.Clouds) error {
+			requestersPay(t, c)
+			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).UserProject(sandbox.Project).Do()
+			return err
+		}, 403, "forbidden", account + " does not have serviceusage.services.use access to the Google Cloud project. " +
+			"Permission 'serviceusage.services.use' denied on resource (or it may not exist).", "googleapis/google-cloud-ruby, issue 6456"},
 		{section, "the API is not enabled", func(t *testing.T, c *sandboxtest.Clouds) error {
 			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/services/storage.googleapis.com:disable", nil, nil)
 			return get(t, c)

@@ -14,7 +14,7 @@ var rolePermissions = spell(map[string]map[string]string{
 		"iam.workloadIdentityPoolProviders": "create delete get list undelete update",
 		"iam.workloadIdentityPools":         "create delete get getAttestationRules getIamPolicy list setAttestationRules setIamPolicy undelete update",
 		"orgpolicy.policy":                  "get set",
-		"resourcemanager.projects":          "get getIamPolicy setIamPolicy",
+		"resourcemanager.projects":          "createBillingAssignment get getIamPolicy setIamPolicy",
 		"serviceusage.services":             "disable enable get list use",
 		"storage.buckets":                   "create delete list",
 	},
@@ -35,6 +35,9 @@ var rolePermissions = spell(map[string]map[string]string{
 		"resourcemanager.projects":          "get getIamPolicy",
 		"serviceusage.services":             "get list",
 		"storage.buckets":                   "list",
+	},
+	"roles/billing.projectManager": {
+		"resourcemanager.projects": "createBillingAssignment",
 	},
 	"roles/browser": {
 		"resourcemanager.projects": "get getIamPolicy",

@@ -69,7 +69,7 @@ func (s *Storage) setPolicy(r *api.Request, args []string) (reply, error) {
 func (s *Storage) testPermissions(r *api.Request, args []string) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, err := s.find(args[0])
+	b, err := s.bucket(r, args[0])
 	if err != nil {
 		return reply{}, err
 	}

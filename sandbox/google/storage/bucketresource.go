@@ -19,6 +19,7 @@ type bucket struct {
 	storageClass     string
 	labels           map[string]string
 	publicPrevention string // inherited or enforced
+	requesterPays    bool
 	created, updated time.Time
 	metagen          int64
 	policy           policy.Timeline
@@ -95,7 +96,7 @@ func checkLabels(labels map[string]string) error {
 
 // unmodelledSettings are fields of a bucket that clients also send empty.
 var unmodelledSettings = []string{
-	"acl", "autoclass", "billing", "cors", "customPlacementConfig", "defaultEventBasedHold", "defaultObjectAcl", "encryption", "hierarchicalNamespace",
+	"acl", "autoclass", "cors", "customPlacementConfig", "defaultEventBasedHold", "defaultObjectAcl", "encryption", "hierarchicalNamespace",
 	"ipFilter", "lifecycle", "logging", "objectRetention", "retentionPolicy", "rpo", "versioning", "website",
 }
 
@@ -159,6 +160,10 @@ type bucketInput struct {
 		PublicAccessPrevention string `json:"publicAccessPrevention"`
 	} `json:"iamConfiguration"`
 
+	Billing *struct {
+		RequesterPays bool `json:"requesterPays"`
+	} `json:"billing"`
+
 	Kind, ID, SelfLink, Etag, ProjectNumber, LocationType  any
 	Metageneration, TimeCreated, Updated, SoftDeletePolicy any
 }
@@ -199,6 +204,9 @@ func (s *Storage) bucketJSON(b *bucket) map[string]any {
 	}
 	if len(b.labels) > 0 {
 		out["labels"] = b.labels
+	}
+	if b.requesterPays {
+		out["billing"] = map[string]any{"requesterPays": true}
 	}
 	return out
 }

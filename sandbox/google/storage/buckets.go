@@ -25,7 +25,7 @@ func (s *Storage) find(name string) (*bucket, error) {
 
 // open finds a bucket for a caller who has a permission on it.
 func (s *Storage) open(r *api.Request, name, permission string) (*bucket, error) {
-	b, err := s.find(name)
+	b, err := s.bucket(r, name)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +131,9 @@ func (b *bucket) change(in bucketInput) error {
 		return err
 	}
 	b.labels, b.storageClass = labels, class
+	if in.Billing != nil {
+		b.requesterPays = in.Billing.RequesterPays
+	}
 	if prevention != "" {
 		b.publicPrevention = prevention
 	}

@@ -57,6 +57,11 @@ func authorize(r *api.Request, permission, resource string, own ...api.Granter) 
 	if r.Allowed(permission, resource, own...) {
 		return nil
 	}
+	return denied(r, permission, resource)
+}
+
+// denied is the refusal of a permission on a resource.
+func denied(r *api.Request, permission, resource string) *fault {
 	kind := "bucket"
 	switch {
 	case strings.HasPrefix(permission, "storage.objects.") && permission != "storage.objects.list":

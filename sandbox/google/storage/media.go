@@ -32,7 +32,8 @@ func (s *Storage) media(r *api.Request, b *bucket, o *object, xml bool) *media {
 	if xml {
 		m.etag = o.md5Hex()
 	}
-	m.public = r.Decide(api.Principal{}, "storage.objects.get", b.objectResource(o.name), []api.Granter{b.grants()}).Allowed
+	everybody := r.Decide(api.Principal{}, "storage.objects.get", b.objectResource(o.name), []api.Granter{b.grants()})
+	m.public = everybody.Allowed && !b.requesterPays
 	return m
 }
 

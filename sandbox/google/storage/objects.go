@@ -93,7 +93,7 @@ func (s *Storage) objectJSON(b *bucket, o *object) map[string]any {
 // lookup finds an object for a caller with a permission on it. Only callers that may
 // list the bucket learn that it does not exist.
 func (s *Storage) lookup(r *api.Request, bucketName, name, permission, generation string) (*bucket, *object, error) {
-	b, err := s.find(bucketName)
+	b, err := s.bucket(r, bucketName)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/unmodelled"
 )
 
-// ofAll are query parameters of every method that change nothing here: there are
-// no ACLs to project, and no one to bill.
+// ofAll are query parameters of every method: projection changes nothing here, since
+// there are no ACLs, and userProject is read with the bucket.
 var ofAll = []string{"projection", "userProject"}
 
 // refused are prefixes of request headers that would change what a request

@@ -5,8 +5,8 @@
 //
 // Modelled: generations and preconditions, ranges, CRC32C and MD5, gzip-encoded
 // objects with decompressive transcoding, partial responses, uniform bucket-level
-// access, public access prevention. Not modelled: object versioning and soft
-// delete, ACLs, retention and holds, customer-supplied keys, rewriting and
+// access, public access prevention, requester pays. Not modelled: object versioning
+// and soft delete, ACLs, retention and holds, customer-supplied keys, rewriting and
 // composition, notifications, HMAC keys, signed URLs. A parameter, field or header
 // that needs one of these is refused by name.
 package storage
