@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -59,4 +62,66 @@ func S3Object(ctx context.Context, cfg aws.Config, bucket, key string, limit int
 		err = fmt.Errorf("reading %s: %w", what, err)
 	}
 	return askAWS(what, body, err)
+}
+
+// Upload is an incomplete upload in parts.
+type Upload struct {
+	Key       string
+	ID        string
+	Started   time.Time
+	Initiator string // ARN of who began it
+}
+
+// S3Uploads asks for the incomplete uploads of an S3 bucket whose keys have a prefix.
+func S3Uploads(ctx context.Context, cfg aws.Config, bucket, prefix string) Answer[[]Upload] {
+	var all []Upload
+	// Keys are asked for in an encoding, since XML has no form for some characters: Amazon
+	// S3 API Reference, "ListMultipartUploads".
+	pages := s3.NewListMultipartUploadsPaginator(s3.NewFromConfig(cfg), &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: &prefix, EncodingType: s3types.EncodingTypeUrl})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return listed(all, askAWS("the incomplete uploads of the bucket s3://"+bucket, all, err))
+		}
+		for _, u := range page.Uploads {
+			key, err := url.QueryUnescape(aws.ToString(u.Key))
+			if err != nil {
+				key = aws.ToString(u.Key)
+			}
+			upload := Upload{Key: key, ID: aws.ToString(u.UploadId), Started: aws.ToTime(u.Initiated)}
+			if u.Initiator != nil {
+				upload.Initiator = aws.ToString(u.Initiator.ID)
+			}
+			all = append(all, upload)
+		}
+	}
+	return found(all)
+}
+
+// AbortRule asks after how many days a lifecycle rule of an S3 bucket aborts incomplete
+// uploads of keys with a prefix; without such a rule it is absent.
+func AbortRule(ctx context.Context, cfg aws.Config, bucket, prefix string) Answer[int] {
+	out, err := s3.NewFromConfig(cfg).GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &bucket})
+	if err != nil {
+		return askAWS("the lifecycle rules of the bucket s3://"+bucket, 0, err)
+	}
+	days := 0
+	for _, rule := range out.Rules {
+		covered := aws.ToString(rule.Prefix) //nolint:staticcheck // older rules have it
+		if f := rule.Filter; f != nil {
+			if f.And != nil || f.Tag != nil || f.ObjectSizeGreaterThan != nil || f.ObjectSizeLessThan != nil {
+				continue // S3 allows no AbortIncompleteMultipartUpload with these
+			}
+			covered = aws.ToString(f.Prefix)
+		}
+		if abort := rule.AbortIncompleteMultipartUpload; rule.Status == s3types.ExpirationStatusEnabled && abort != nil && strings.HasPrefix(prefix, covered) {
+			if n := int(aws.ToInt32(abort.DaysAfterInitiation)); days == 0 || n < days {
+				days = n
+			}
+		}
+	}
+	if days == 0 {
+		return missing[int](nil)
+	}
+	return found(days)
 }

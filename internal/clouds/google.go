@@ -82,7 +82,11 @@ func OpenGoogle(ctx context.Context, env environment.Environment, getenv func(st
 	g.IAM, errs[0] = iam.NewService(ctx, at(unversioned(env.Google.IAM))...)
 	g.Projects, errs[1] = cloudresourcemanager.NewService(ctx, at(unversioned(env.Google.ResourceManager))...)
 	g.Services, errs[2] = serviceusage.NewService(ctx, at(unversioned(env.Google.ServiceUsage))...)
-	g.Storage, errs[3] = storage.NewService(ctx, at(env.Google.Storage)...)
+	forStorage := at(env.Google.Storage)
+	if env.BillingProject != "" { // pays for requests to a requester-pays bucket
+		forStorage = append(forStorage, option.WithQuotaProject(env.BillingProject))
+	}
+	g.Storage, errs[3] = storage.NewService(ctx, forStorage...)
 	g.OrgPolicies, errs[4] = orgpolicy.NewService(ctx, at(unversioned(env.Google.OrgPolicy))...)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("making Google's clients: %w", err)

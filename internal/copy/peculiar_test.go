@@ -3,6 +3,8 @@ package copy
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/md5"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -197,4 +199,49 @@ func (l *stand) allow(t *testing.T, bucket, region string) {
 	if _, err := client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: &policy}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Case C17: a bucket whose requesters pay.
+func TestRequesterPays(t *testing.T) {
+	l := newStand(t)
+	small, big := l.put(t, "many/small", 100), l.put(t, "many/big", 300_000)
+	l.patch(t, "many/small", map[string]any{"metadata": map[string]string{"my key": "x"}}) // by the JSON API, too
+	l.Call(t, "PATCH", "/storage/v1/b/"+l.Env.SourceBucket, map[string]any{"billing": map[string]any{"requesterPays": true}}, nil)
+	if _, err := copyOne(l.startSmall(t), invocation.Event{Object: "many/small"}); err == nil || !strings.Contains(err.Error(), "Cloud Storage answered 400 UserProjectMissing") {
+		t.Errorf("without a project that pays: %v", err)
+	}
+	l.env[invocation.EnvBillingProject] = l.Env.GoogleProject
+	if _, err := copyOne(l.startSmall(t), invocation.Event{Object: "many/small"}); err == nil || !strings.Contains(err.Error(), "serviceusage.services.use") {
+		t.Errorf("without the right to make the project pay: %v", err)
+	}
+	l.Bind(t, "/v1/projects/"+l.Env.GoogleProject, "roles/serviceusage.serviceUsageConsumer", "serviceAccount:"+l.Env.ServiceAccountEmail())
+	if got := copyMany(t, l.startSmall(t), t.Context(), event(t, `{"prefix":"many/"}`)); got.Copied != 2 {
+		t.Errorf("result %+v", got)
+	}
+	l.holds(t, "many/small", small)
+	l.holds(t, "many/big", big)
+}
+
+// Case C15: an object that a customer's own key encrypts cannot be looked at.
+func TestWhatCannotBeLookedAtIsDifferent(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	key := bytes.Repeat([]byte("k"), 32)
+	sum := md5.Sum(key)
+	client := s3.NewFromConfig(l.AWSConfig(l.AWS.Admin()))
+	theirs := func() {
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &l.Env.DestinationBucket, Key: aws.String("object"), Body: strings.NewReader("theirs"),
+			SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: aws.String(base64.StdEncoding.EncodeToString(key)), SSECustomerKeyMD5: aws.String(base64.StdEncoding.EncodeToString(sum[:]))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content := l.put(t, "object", 100)
+	theirs()
+	if _, err := copyOne(h, invocation.Event{Object: "object", Overwrite: "if-absent"}); err == nil || !strings.Contains(err.Error(), "the destination exists and may be different") {
+		t.Errorf("if absent: %v", err)
+	}
+	if got, err := copyOne(h, invocation.Event{Object: "object", Overwrite: "if-different"}); err != nil || got.Outcome != "copied" {
+		t.Errorf("if different: %+v, %v", got, err)
+	}
+	l.holds(t, "object", content)
 }

@@ -3,16 +3,23 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"net/http"
+	"time"
 
 	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 )
 
 func lookSourceBucket(ctx context.Context, e *examination) finding {
 	name := e.Environment.SourceBucket
 	bucket := e.Google.Bucket(ctx, name)
+	const payer = "set billingProject in the environment's file to the project that is to pay"
+	reply := because(bucket.Err()).Reply
 	switch {
+	case reply.Status == http.StatusBadRequest && reply.Code == "required": // Cloud Storage documentation, "Use Requester Pays"
+		return wrong(payer, "gs://%s is a requester-pays bucket: %s", name, reply)
 	case bucket.Absent():
 		return wrong("gcloud storage buckets create gs://"+name+" --project "+e.Environment.GoogleProject+", or set sourceBucket in the environment's file", "gs://%s does not exist", name)
 	case bucket.Err() != nil:
@@ -22,7 +29,7 @@ func lookSourceBucket(ctx context.Context, e *examination) finding {
 		return wrong("gcloud storage buckets update gs://"+name+" --uniform-bucket-level-access, or directAccess false", "gs://%s has no uniform bucket-level access, without which it takes no principals of a workload identity pool", name)
 	}
 	if pays := bucket.Thing.Billing != nil && bucket.Thing.Billing.RequesterPays; pays && e.Environment.BillingProject == "" {
-		return wrong("set billingProject in the environment's file to the project that is to pay", "gs://%s is a requester-pays bucket: it takes no request that names no project that pays", name)
+		return wrong(payer, "gs://%s is a requester-pays bucket: it takes no request that names no project that pays", name)
 	}
 	return good("gs://%s in %s", name, bucket.Thing.Location)
 }
@@ -59,4 +66,25 @@ func lookDestinationBucket(ctx context.Context, e *examination) finding {
 		return unseen(bucket.Err())
 	}
 	return good("s3://%s in %s", name, cmp.Or(region, "a region that S3 does not tell"))
+}
+
+// lookUploads looks for what aborts uploads that nobody continues, and for such uploads.
+func lookUploads(ctx context.Context, e *examination) finding {
+	bucket := e.Environment.DestinationBucket
+	own := inventory.Uploads(ctx, e.AWS, e.Environment)
+	old := len(inventory.Older(own.Thing, time.Now().Add(-inventory.UploadAge)))
+	rule := clouds.AbortRule(ctx, e.AWS, bucket, e.Environment.DestinationPrefix)
+	switch {
+	case own.Absent():
+		return skip("s3://%s does not exist", bucket)
+	case old > 0:
+		return warn("gcs-to-s3 uploads "+e.Environment.Name+" --abort", "%d uploads to s3://%s are incomplete for more than %v, and their parts are billed", old, bucket, inventory.UploadAge)
+	case own.Err() != nil:
+		return unseen(own.Err())
+	case rule.Absent():
+		return warn("add a rule with AbortIncompleteMultipartUpload, such as the one in docs/operations.md", "no lifecycle rule of s3://%s aborts incomplete uploads, which a function that is killed leaves behind", bucket)
+	case rule.Err() != nil:
+		return unseen(rule.Err())
+	}
+	return good("a lifecycle rule of s3://%s aborts incomplete uploads after %d days", bucket, rule.Thing)
 }

@@ -19,6 +19,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"google.golang.org/api/storage/v1"
@@ -135,6 +136,18 @@ func (s *stand) deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInput
 	write(t, s.Env.CredentialFile(s.options.Root), string(s.Configuration(t).JSON()))
 	s.makeStack(t, s.Env.RoleStack(), "CREATE_COMPLETE")
 	s.makeStack(t, s.Env.FunctionStack(), "CREATE_COMPLETE")
+	s.abortUploads(t, "")
+}
+
+// abortUploads lets a rule of the destination bucket abort the incomplete uploads of keys
+// with a prefix after a week.
+func (s *stand) abortUploads(t *testing.T, prefix string) {
+	t.Helper()
+	if _, err := s3.NewFromConfig(s.options.AWS).PutBucketLifecycleConfiguration(context.Background(), &s3.PutBucketLifecycleConfigurationInput{Bucket: &s.Env.DestinationBucket,
+		LifecycleConfiguration: &s3types.BucketLifecycleConfiguration{Rules: []s3types.LifecycleRule{{ID: aws.String("uploads"), Status: s3types.ExpirationStatusEnabled,
+			Filter: &s3types.LifecycleRuleFilter{Prefix: &prefix}, AbortIncompleteMultipartUpload: &s3types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(7)}}}}}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // makeStack makes a stack of one parameter; one that exists lets it fail.
@@ -330,6 +343,16 @@ func TestFindings(t *testing.T) {
 		}, id: "source-bucket", want: OK, seen: "gs://"},
 		{name: "no object", spoil: func(_ *testing.T, s *stand) { s.options.Environment.Object = "missing" }, id: "object", want: Warning, seen: "does not exist"},
 		{name: "no destination bucket", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DestinationBucket = "no-such-bucket" }, id: "destination-bucket", want: Error, seen: "does not exist", hint: "aws s3 mb"},
+		{name: "no rule for incomplete uploads", spoil: func(t *testing.T, s *stand) {
+			if _, err := s3.NewFromConfig(s.options.AWS).DeleteBucketLifecycle(context.Background(), &s3.DeleteBucketLifecycleInput{Bucket: &s.Env.DestinationBucket}); err != nil {
+				t.Fatal(err)
+			}
+		}, id: "uploads", want: Warning, seen: "no lifecycle rule of s3://s3-gcs-connect aborts incomplete uploads", hint: "AbortIncompleteMultipartUpload"},
+		{name: "a rule for other uploads", spoil: func(t *testing.T, s *stand) { s.abortUploads(t, "other/") }, id: "uploads", want: Warning, seen: "no lifecycle rule"},
+		{name: "a rule for the prefix's uploads", spoil: func(t *testing.T, s *stand) {
+			s.abortUploads(t, "incoming/")
+			s.options.Environment.DestinationPrefix = "incoming/2026/"
+		}, id: "uploads", want: OK, seen: "aborts incomplete uploads after 7 days"},
 		{name: "a destination bucket elsewhere", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion = "eu-west-1" }, id: "destination-bucket", want: Error, seen: "is in ap-northeast-1, the function in eu-west-1"},
 
 		{name: "a role of others", spoil: func(t *testing.T, s *stand) {
@@ -551,4 +574,10 @@ func TestTheTable(t *testing.T) {
 		}
 		seen[c.id] = true
 	}
+}
+
+// requesterPays makes the source bucket one whose requesters pay.
+func (s *stand) requesterPays(t *testing.T) {
+	t.Helper()
+	s.Call(t, "PATCH", "/storage/v1/b/"+s.Env.SourceBucket, map[string]any{"billing": map[string]any{"requesterPays": true}}, nil)
 }

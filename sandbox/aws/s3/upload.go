@@ -18,6 +18,7 @@ import (
 type upload struct {
 	id, bucket, key string
 	initiated       time.Time
+	initiator       ownerXML
 	headers         map[string]string
 	chosen          bool // the client chose an algorithm
 	checksum        blob.Algorithm
@@ -32,6 +33,17 @@ type part struct {
 	checksum checksum // by the upload's algorithm
 	sent     checksum // by the client's, where the upload has none chosen
 	modified time.Time
+}
+
+// initiator identifies the caller who begins an upload: a user, and as is known from S3's
+// answers also a role's session, by its ARN, and the account itself by its canonical id
+// (Amazon S3 API Reference, "Initiator").
+func (c *call) initiator() ownerXML {
+	if c.Caller.Type != api.User && c.Caller.Type != api.AssumedRole {
+		return c.s.canonicalID()
+	}
+	_, name, _ := strings.Cut(c.Caller.ARN, "/")
+	return ownerXML{ID: c.Caller.ARN, DisplayName: name}
 }
 
 // shown is the part's checksum in answers, if it has one there.
@@ -101,7 +113,7 @@ func (c *call) createMultipartUpload() error {
 	if err != nil {
 		return err
 	}
-	u := &upload{bucket: c.bucket, key: c.key, headers: headers, parts: map[int]*part{}, initiated: c.s.now()}
+	u := &upload{bucket: c.bucket, key: c.key, headers: headers, parts: map[int]*part{}, initiated: c.s.now(), initiator: c.initiator()}
 	if u.checksum, u.kind, u.chosen, err = c.checksumMode(); err != nil {
 		return err
 	}

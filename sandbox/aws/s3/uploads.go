@@ -59,7 +59,7 @@ func (c *call) listParts() error {
 	}
 	out.XMLNS, out.Bucket, out.Key, out.UploadID, out.StorageClass = namespaceXML, c.bucket, encode(c.key), u.id, standardClass
 	out.EncodingType = c.query.Get("encoding-type")
-	out.Initiator, out.Owner, out.PartNumberMarker, out.MaxParts = c.s.canonicalID(), c.s.canonicalID(), after, limit
+	out.Initiator, out.Owner, out.PartNumberMarker, out.MaxParts = u.initiator, c.s.canonicalID(), after, limit
 	out.Parts, out.IsTruncated, out.NextPartNumberMarker = partPage(all, after, limit)
 	if u.chosen {
 		out.ChecksumAlgorithm, out.ChecksumType = strings.ToUpper(string(u.checksum)), u.kind
@@ -134,7 +134,7 @@ func (c *call) listMultipartUploads() error {
 	out.NextKeyMarker, out.NextUploadIDMarker = encode(l.last.key), l.last.id
 	for _, i := range l.found {
 		u := c.s.uploads[i.id]
-		x := uploadXML{Key: encode(u.key), UploadID: u.id, Initiator: c.s.canonicalID(), Owner: c.s.canonicalID(), StorageClass: standardClass, Initiated: u.initiated.Format(timestampXML)}
+		x := uploadXML{Key: encode(u.key), UploadID: u.id, Initiator: u.initiator, Owner: c.s.canonicalID(), StorageClass: standardClass, Initiated: u.initiated.Format(timestampXML)}
 		if u.chosen {
 			x.ChecksumAlgorithm, x.ChecksumType = strings.ToUpper(string(u.checksum)), u.kind
 		}
