@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -59,7 +61,7 @@ func newStand(t *testing.T) *stand {
 	}
 	s.as(t, s.Google.AdminToken())
 	_, err := ssm.NewFromConfig(s.options.AWS).PutParameter(context.Background(), &ssm.PutParameterInput{
-		Name: aws.String(clouds.BootstrapVersion), Value: aws.String("33"), Type: ssmtypes.ParameterTypeString})
+		Name: aws.String(clouds.BootstrapVersion(clouds.DefaultQualifier)), Value: aws.String("33"), Type: ssmtypes.ParameterTypeString})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,17 +121,7 @@ func write(t *testing.T, file, content string) {
 // with stacks, the function and the credential configuration.
 func (s *stand) deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInput)) {
 	t.Helper()
-	mark := map[string]any{"description": "Made by a test " + s.Env.Mark().String()}
-	s.Call(t, "PATCH", s.PoolPath()+"?updateMask=description", mark, nil)
-	s.Call(t, "PATCH", s.providerPath()+"?updateMask=description", mark, nil)
-	s.Call(t, "PATCH", s.accountPath(), map[string]any{"serviceAccount": mark, "updateMask": "description"}, nil)
-	var tags []iamtypes.Tag
-	for key, value := range s.Env.Mark().Tags() {
-		tags = append(tags, iamtypes.Tag{Key: &key, Value: &value})
-	}
-	if _, err := iam.NewFromConfig(s.options.AWS).TagRole(context.Background(), &iam.TagRoleInput{RoleName: &s.Env.Role, Tags: tags}); err != nil {
-		t.Fatal(err)
-	}
+	s.Mark(t, s.Env.Mark())
 	// No check invokes the function, so that it may be any.
 	s.DeployBundle(t, s.bundle(t, string(s.Configuration(t).JSON())), changes...)
 	write(t, s.Env.CredentialFile(s.options.Root), string(s.Configuration(t).JSON()))
@@ -137,16 +129,28 @@ func (s *stand) deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInput
 	s.makeStack(t, s.Env.FunctionStack(), "CREATE_COMPLETE")
 }
 
-// makeStack makes a stack of one parameter; one that exists lets it fail.
+// makeStack makes a stack with the form of the environment's: of a role, which exists
+// already where the stack is to fail, or of a function.
 func (s *stand) makeStack(t *testing.T, name, want string) {
 	t.Helper()
-	parameter := name
+	role := name
 	if want != "CREATE_COMPLETE" {
-		parameter = clouds.BootstrapVersion
+		role = s.Env.Role // which exists
+	}
+	template := fmt.Sprintf(`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":%q,"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}}}}}`, role)
+	if name == s.Env.FunctionStack() {
+		key := "bundle.zip"
+		if _, err := s3.NewFromConfig(s.options.AWS).PutObject(context.Background(), &s3.PutObjectInput{Bucket: &s.Env.DestinationBucket, Key: &key, Body: bytes.NewReader(integration.Bundle(t, map[string][]byte{"bootstrap": []byte("#!")}))}); err != nil {
+			t.Fatal(err)
+		}
+		template = fmt.Sprintf(`{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":%q,"Role":%q,"Runtime":"provided.al2023","Handler":"bootstrap","Code":{"S3Bucket":%q,"S3Key":%q}}}}}`, name, s.Env.RoleARN(), s.Env.DestinationBucket, key)
 	}
 	client := cloudformation.NewFromConfig(s.options.AWS)
-	template := fmt.Sprintf(`{"Resources":{"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x","Name":%q}}}}`, parameter)
-	if _, err := client.CreateStack(context.Background(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}); err != nil {
+	var tags []cfntypes.Tag
+	for key, value := range s.Env.Mark().Tags() {
+		tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
+	}
+	if _, err := client.CreateStack(context.Background(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template, Tags: tags, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}}); err != nil {
 		t.Fatal(err)
 	}
 	wait := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
@@ -240,7 +244,7 @@ func TestFindings(t *testing.T) {
 		return map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": values}}}}}
 	}
 	foreign := func(t *testing.T, s *stand, path string) {
-		s.Call(t, "PATCH", path+"?updateMask=description", map[string]any{"description": "[gcs-to-s3 other owner=bob]"}, nil)
+		s.Call(t, "PATCH", path+"?updateMask=description", map[string]any{"description": "Admits AWS account 123456789012 [gcs-to-s3 other id=0123456789ab owner=bob]"}, nil)
 	}
 	admin := func(s *stand) *iam.Client { return iam.NewFromConfig(s.options.AWS) }
 	for _, tt := range []struct {
@@ -331,15 +335,15 @@ func TestFindings(t *testing.T) {
 			if _, err := admin(s).TagRole(context.Background(), &iam.TagRoleInput{RoleName: &s.Env.Role, Tags: []iamtypes.Tag{{Key: aws.String(environment.TagEnvironment), Value: aws.String("other")}}}); err != nil {
 				t.Fatal(err)
 			}
-		}, id: "role", want: Error, seen: "belongs to the environment [gcs-to-s3 other]", hint: "suffix"},
-		{name: "a role that was there before", bare: true, id: "role", want: Error, seen: "carries no mark of this environment"},
+		}, id: "role", want: Error, seen: "belongs to the environment other", hint: "suffix"},
+		{name: "a role that was there before", bare: true, id: "role", want: Error, seen: "carries no mark of an environment"},
 		{name: "a function of others", deploy: func(in *lambda.CreateFunctionInput) {
 			in.Tags = map[string]string{environment.TagEnvironment: "other"}
-		}, id: "function", want: Error, seen: "[gcs-to-s3 other]"},
-		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Warning, seen: "carries no mark", hint: "deploy the environment again"},
-		{name: "a service account that was there before", bare: true, id: "service-account", want: Error, seen: "carries no mark of this environment"},
+		}, id: "function", want: Error, seen: "belongs to the environment other"},
+		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Error, seen: "carries no mark", hint: "aws lambda tag-resource"},
+		{name: "a service account that was there before", bare: true, id: "service-account", want: Error, seen: "carries no mark of an environment"},
 		{name: "a disabled service account", spoil: func(t *testing.T, s *stand) { s.Call(t, "POST", s.accountPath()+":disable", nil, nil) }, id: "service-account", want: Error, seen: "is disabled", hint: "enable"},
-		{name: "a pool of others", spoil: func(t *testing.T, s *stand) { foreign(t, s, s.PoolPath()) }, id: "pool", want: Error, seen: "owner=bob"},
+		{name: "a pool of others", spoil: func(t *testing.T, s *stand) { foreign(t, s, s.PoolPath()) }, id: "pool", want: Error, seen: "belongs to the environment other, of bob"},
 		{name: "its own deleted pool", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath(), nil, nil) }, id: "pool", want: Warning, seen: "its id is free again at", hint: "pulumi up undeletes it"},
 		{name: "a deleted pool of others", spoil: func(t *testing.T, s *stand) {
 			foreign(t, s, s.PoolPath())
@@ -352,7 +356,7 @@ func TestFindings(t *testing.T) {
 		{name: "a deleted provider without a mark", bare: true, spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.providerPath(), nil, nil) }, id: "provider", want: Error, seen: "was not this environment's"},
 
 		{name: "no bootstrap", spoil: func(t *testing.T, s *stand) {
-			if _, err := ssm.NewFromConfig(s.options.AWS).DeleteParameter(context.Background(), &ssm.DeleteParameterInput{Name: aws.String(clouds.BootstrapVersion)}); err != nil {
+			if _, err := ssm.NewFromConfig(s.options.AWS).DeleteParameter(context.Background(), &ssm.DeleteParameterInput{Name: aws.String(clouds.BootstrapVersion(clouds.DefaultQualifier))}); err != nil {
 				t.Fatal(err)
 			}
 		}, id: "bootstrap", want: Error, seen: "not bootstrapped", hint: "npx cdk bootstrap aws://123456789012/ap-northeast-1"},
@@ -462,7 +466,7 @@ const s3role = "npx cdk deploy -c environment=test gcs-to-s3-test-role"
 func (s *stand) setBootstrap(t *testing.T, version string) {
 	t.Helper()
 	if _, err := ssm.NewFromConfig(s.options.AWS).PutParameter(context.Background(), &ssm.PutParameterInput{
-		Name: aws.String(clouds.BootstrapVersion), Value: &version, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)}); err != nil {
+		Name: aws.String(clouds.BootstrapVersion(clouds.DefaultQualifier)), Value: &version, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
 }

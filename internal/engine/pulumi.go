@@ -96,6 +96,13 @@ func (p Pulumi) Destroy(ctx context.Context, urns ...string) error {
 	return err
 }
 
+// Forget removes a resource from the stack's state, and leaves it in the cloud:
+// pulumi state delete.
+func (p Pulumi) Forget(ctx context.Context, urn string) error {
+	_, err := p.run(ctx, "state", "delete", urn, "--target-dependents", "--yes", "--stack", p.Env.Name, "--non-interactive", "--color=never")
+	return err
+}
+
 // Remove deletes the record of the empty stack; the environment's file stays:
 // pulumi stack rm.
 func (p Pulumi) Remove(ctx context.Context) error {
@@ -130,6 +137,18 @@ type Resource struct {
 	Type   string
 	ID     string
 	Custom bool // a cloud resource, not a component of the program
+
+	Inputs, Outputs map[string]any
+}
+
+// Text is an output or, without it, an input of the resource, if it is a string.
+func (r Resource) Text(key string) string {
+	for _, all := range []map[string]any{r.Outputs, r.Inputs} {
+		if text, ok := all[key].(string); ok {
+			return text
+		}
+	}
+	return ""
 }
 
 // Resources returns the resources in the stack's state: pulumi stack export.

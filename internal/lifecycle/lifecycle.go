@@ -13,6 +13,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
@@ -69,11 +70,25 @@ func (l Lifecycle) Up(ctx context.Context) ([]progress.Step, error) {
 }
 
 func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
-	return l.Env.Role + ", " + l.Env.Function, l.onStacks(ctx, l.CDK.Deploy)
+	items, err := inventory.Stacks(ctx, l.Clouds.AWS, l.Env)
+	if err != nil {
+		return "", err
+	}
+	for _, i := range inventory.Foreign(items) {
+		return "", fmt.Errorf("the stack %s is not the environment's: it %s; hint: give the environment another name", i.Name, i.Foreign)
+	}
+	return l.Env.Role + ", " + l.Env.Function, l.onStacks(ctx, l.CDK.Deploy, l.Env.RoleStack(), l.Env.FunctionStack())
 }
 
 func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	if err := l.Pulumi.Select(ctx); err != nil {
+		return "", err
+	}
+	before, err := l.Pulumi.Resources(ctx)
+	if err == nil {
+		err = inventory.CheckRecords(l.Env, before)
+	}
+	if err != nil {
 		return "", err
 	}
 	if err := l.unlocked(ctx, func() error { return l.Pulumi.Up(ctx) }); err != nil {
@@ -118,11 +133,10 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// onStacks runs a CDK command on both stacks once neither has an operation in
+// onStacks runs a CDK command on stacks once none has an operation in
 // progress. The CDK follows the order of their dependency: the function's stack
 // needs the role's.
-func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...string) error) error {
-	stacks := []string{l.Env.RoleStack(), l.Env.FunctionStack()}
+func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...string) error, stacks ...string) error {
 	for _, stack := range stacks {
 		if err := l.settled(ctx, stack); err != nil {
 			return err
