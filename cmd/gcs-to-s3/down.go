@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,7 @@ import (
 
 func newDown(getenv func(string) string) *cobra.Command {
 	var yes, asJSON, verbose bool
+	var unlockAfter time.Duration
 	cmd := &cobra.Command{
 		Use:   "down [NAME]",
 		Short: "Remove an environment from both clouds",
@@ -35,6 +37,7 @@ an error.`,
 			if err != nil {
 				return err
 			}
+			d.UnlockAfter = unlockAfter
 			if !yes && !interactive(cmd.InOrStdin()) {
 				return errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes, or run gcs-to-s3 status to see what would be removed")
 			}
@@ -64,6 +67,7 @@ an error.`,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done and what is left as JSON")
+	unlockFlag(cmd, &unlockAfter)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print the output of the commands that it runs")
 	return cmd
 }

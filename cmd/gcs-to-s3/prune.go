@@ -15,6 +15,7 @@ import (
 
 func newPrune(getenv func(string) string) *cobra.Command {
 	var yes, dry, asJSON bool
+	var unlockAfter time.Duration
 	cmd := &cobra.Command{
 		Use:   "prune [NAME]",
 		Short: "Remove expired environments",
@@ -65,7 +66,7 @@ region and project of that environment.`,
 				if !l.Any() {
 					continue
 				}
-				r, err := l.prepare(ctx, cmd, getenv)
+				r, err := l.prepare(ctx, cmd, getenv, unlockAfter)
 				if err != nil {
 					note(l, err)
 					continue
@@ -91,6 +92,7 @@ region and project of that environment.`,
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
+	unlockFlag(cmd, &unlockAfter)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what has expired")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done as JSON")
 	return cmd
@@ -111,12 +113,13 @@ type removal struct {
 }
 
 // prepare finds out what an expired environment has, and changes nothing.
-func (l listed) prepare(ctx context.Context, cmd *cobra.Command, getenv func(string) string) (removal, error) {
+func (l listed) prepare(ctx context.Context, cmd *cobra.Command, getenv func(string) string, unlockAfter time.Duration) (removal, error) {
 	if l.File {
 		d, err := openDeployment(ctx, cmd, []string{l.Environment}, getenv, false)
 		if err != nil {
 			return removal{}, err
 		}
+		d.UnlockAfter = unlockAfter
 		found, err := d.Survey(ctx)
 		return removal{l, found.Items, func(ctx context.Context) error {
 			_, _, err := d.takeDown(ctx, found)
@@ -133,6 +136,13 @@ func (l listed) prepare(ctx context.Context, cmd *cobra.Command, getenv func(str
 		_, err := p.Step("remove "+l.Environment+", whose file is lost", func() (string, error) {
 			return "", inventory.RemoveLost(ctx, both, items, func(i inventory.Item) { p.Say("removing the " + i.String()) })
 		})
+		if err == nil {
+			_, err = p.Step("remove the state of "+l.Environment, func() (string, error) {
+				env := l.place
+				env.Name = l.Environment
+				return forgetState(ctx, env, l.Mark, both, p, unlockAfter)
+			})
+		}
 		return err
 	}}, err
 }

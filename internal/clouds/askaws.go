@@ -191,6 +191,15 @@ func LogGroupTags(ctx context.Context, cfg aws.Config, group logtypes.LogGroup) 
 	return found(out.Tags)
 }
 
+// LogStreams asks whether a log group has any log stream.
+func LogStreams(ctx context.Context, cfg aws.Config, group string) Answer[bool] {
+	out, err := cloudwatchlogs.NewFromConfig(cfg).DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group, Limit: aws.Int32(1)})
+	if err != nil {
+		return askAWS("the log streams of "+group, false, err)
+	}
+	return found(len(out.LogStreams) > 0)
+}
+
 // QueueTags asks for the tags of a queue by its URL.
 func QueueTags(ctx context.Context, cfg aws.Config, url string) Answer[map[string]string] {
 	out, err := sqs.NewFromConfig(cfg).ListQueueTags(ctx, &sqs.ListQueueTagsInput{QueueUrl: &url})

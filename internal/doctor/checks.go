@@ -53,6 +53,9 @@ func checks() []check {
 
 		{"role", "role", "the name is free, or belongs to this environment", needAWS, lookRole},
 		{"function", "function", "the name is free, or belongs to this environment", needAWS, lookFunction},
+		{"log-group", "log group", "the name is free, or the log group can be taken over", needAWS, lookLogGroup},
+		{"queue", "dead-letter queue", "the name is free, or the queue belongs to the function's stack", needAWS, lookQueue},
+		{"schedule", "schedule", "the same for the schedule", needAWS, lookSchedule},
 		{"service-account", "service account", "the name is free, or belongs to this environment; it is not disabled", needGoogle, lookServiceAccount},
 		{"pool", "workload identity pool", "the id is free, or belongs to this environment, active or deleted; it is not disabled", needGoogle, lookPool},
 		{"provider", "provider", "the same for the provider", needGoogle, lookProvider},

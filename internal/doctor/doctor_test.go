@@ -17,10 +17,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"google.golang.org/api/storage/v1"
@@ -163,6 +167,36 @@ func (s *stand) makeStack(t *testing.T, name, want string) {
 		t.Fatal(err)
 	} else if got := string(out.Stacks[0].StackStatus); got != want {
 		t.Fatalf("the stack is in %s, want %s", got, want)
+	}
+}
+
+// makeLogs makes the function's log group, with a log stream if it is to have logs.
+func (s *stand) makeLogs(t *testing.T, tags map[string]string, full bool) {
+	t.Helper()
+	client := cloudwatchlogs.NewFromConfig(s.options.AWS)
+	name := s.Env.LogGroup()
+	if _, err := client.CreateLogGroup(context.Background(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &name, Tags: tags}); err != nil {
+		t.Fatal(err)
+	}
+	if !full {
+		return
+	}
+	if _, err := client.CreateLogStream(context.Background(), &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &name, LogStreamName: aws.String("2026")}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// review leaves the role's stack with a change set that is never executed.
+func (s *stand) review(t *testing.T) {
+	t.Helper()
+	var tags []cfntypes.Tag
+	for key, value := range s.Env.Mark().Tags() {
+		tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
+	}
+	_, err := cloudformation.NewFromConfig(s.options.AWS).CreateChangeSet(context.Background(), &cloudformation.CreateChangeSetInput{StackName: aws.String(s.Env.RoleStack()), ChangeSetName: aws.String("cdk-deploy-change-set"), ChangeSetType: "CREATE",
+		TemplateBody: aws.String(s.Template(t, "role")), Tags: tags, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -341,6 +375,44 @@ func TestFindings(t *testing.T) {
 			in.Tags = map[string]string{environment.TagEnvironment: "other"}
 		}, id: "function", want: Error, seen: "belongs to the environment other"},
 		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Error, seen: "carries no mark", hint: "aws lambda tag-resource"},
+		{name: "an empty log group that Lambda made", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, false) }, id: "log-group", want: OK, seen: "gcs-to-s3 up takes it over"},
+		{name: "a log group that was kept", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, s.Env.Mark().Tags(), true) }, id: "log-group", want: OK, seen: "gcs-to-s3 up takes it over"},
+		{name: "a log group with the logs of others", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, true) }, id: "log-group", want: Error, seen: "exists with logs, and carries no mark", hint: "aws logs tag-resource"},
+		{name: "a log group of others", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.makeLogs(t, map[string]string{environment.TagEnvironment: "other"}, false)
+		}, id: "log-group", want: Error, seen: "belongs to the environment other", hint: "choose another name"},
+		{name: "a queue of others", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.options.Environment.DeadLetterQueue = true
+			if _, err := sqs.NewFromConfig(s.options.AWS).CreateQueue(context.Background(), &sqs.CreateQueueInput{QueueName: aws.String(s.Env.DeadLetters())}); err != nil {
+				t.Fatal(err)
+			}
+		}, id: "queue", want: Error, seen: "gcs-to-s3-dead-letters exists, and is not part of the stack gcs-to-s3-test-function", hint: "choose another name"},
+		{name: "a schedule of others", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.options.Environment.Schedule = "rate(1 hour)"
+			trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"scheduler.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+			role, err := admin(s).CreateRole(context.Background(), &iam.CreateRoleInput{RoleName: aws.String("theirs"), AssumeRolePolicyDocument: &trust})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = scheduler.NewFromConfig(s.options.AWS).CreateSchedule(context.Background(), &scheduler.CreateScheduleInput{Name: &s.Env.Function, ScheduleExpression: aws.String("rate(1 hour)"),
+				Target:             &schedulertypes.Target{Arn: aws.String("arn:aws:lambda:ap-northeast-1:123456789012:function:theirs"), RoleArn: role.Role.Arn},
+				FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, id: "schedule", want: Error, seen: "it invokes arn:aws:lambda:ap-northeast-1:123456789012:function:theirs", hint: "choose another name"},
+		{name: "a stack of others", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.MakeStack(t, s.Env.RoleStack(), `{"Resources":{"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}}}`, environment.Mark{})
+		}, id: "stacks", want: Error, seen: "the stack gcs-to-s3-test-role does not have the form of the environment's: its template has P of the type AWS::SSM::Parameter", hint: "another name"},
+		{name: "a stack of which nothing was deployed", bare: true, spoil: func(t *testing.T, s *stand) { s.review(t) }, id: "role-stack", want: Warning, seen: "was never deployed and holds nothing", hint: "gcs-to-s3 down test"},
+		{name: "whose a stack is of which nothing was deployed", bare: true, spoil: func(t *testing.T, s *stand) { s.review(t) }, id: "stacks", want: OK, seen: "gcs-to-s3-test-role"},
+		{name: "another bootstrap", bare: true, spoil: func(t *testing.T, s *stand) {
+			write(t, filepath.Join(s.options.Root, "cdk.json"), `{"app": "true", "context": {"@aws-cdk/core:bootstrapQualifier": "ourteam"}}`)
+		}, id: "bootstrap", want: Error, seen: "there is no parameter /cdk-bootstrap/ourteam/version", hint: "which uses the qualifier ourteam of cdk.json"},
+		{name: "another bootstrap that is there", bare: true, spoil: func(t *testing.T, s *stand) {
+			write(t, filepath.Join(s.options.Root, "cdk.context.json"), `{"@aws-cdk/core:bootstrapQualifier": "ourteam"}`)
+			s.Bootstrap(t, "ourteam")
+		}, id: "bootstrap", want: OK, seen: "version 33"},
 		{name: "a service account that was there before", bare: true, id: "service-account", want: Error, seen: "carries no mark of an environment"},
 		{name: "a disabled service account", spoil: func(t *testing.T, s *stand) { s.Call(t, "POST", s.accountPath()+":disable", nil, nil) }, id: "service-account", want: Error, seen: "is disabled", hint: "enable"},
 		{name: "a pool of others", spoil: func(t *testing.T, s *stand) { foreign(t, s, s.PoolPath()) }, id: "pool", want: Error, seen: "belongs to the environment other, of bob"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 )
 
@@ -120,6 +121,50 @@ func (e *examination) pooled(name string, evidence ownership.Evidence, state, fr
 		return wrong(update+" --no-disabled", "%s is disabled", name)
 	}
 	return f
+}
+
+func lookLogGroup(ctx context.Context, e *examination) finding {
+	name := e.Environment.LogGroup()
+	existing, err := inventory.ExistingLogs(ctx, e.AWS, e.Environment)
+	switch {
+	case err != nil:
+		return unseen(err)
+	case existing == nil:
+		return good("the name %s is free, or the function's stack has it", name)
+	case existing.Foreign == "":
+		return good("%s exists, and gcs-to-s3 up takes it over", name)
+	case strings.HasPrefix(existing.Foreign, "belongs to"):
+		return wrong(other, "%s exists, and %s", name, existing.Foreign)
+	}
+	return wrong(other+"; or, if its logs are yours, let the environment have it: aws logs tag-resource --resource-arn "+existing.ARN+" --tags "+strings.ReplaceAll(e.tags("%s=%s"), " ", ",")+
+		"; or delete it: aws logs delete-log-group --log-group-name "+name, "%s exists with logs, and %s", name, existing.Foreign)
+}
+
+func lookQueue(ctx context.Context, e *examination) finding {
+	if !e.Environment.DeadLetterQueue {
+		return good("not needed: deadLetterQueue is off")
+	}
+	existing, err := inventory.ExistingQueue(ctx, e.AWS, e.Environment)
+	return e.outside(e.Environment.DeadLetters(), existing, err)
+}
+
+func lookSchedule(ctx context.Context, e *examination) finding {
+	if e.Environment.Schedule == "" {
+		return good("not needed: there is no schedule")
+	}
+	existing, err := inventory.ExistingSchedule(ctx, e.AWS, e.Environment)
+	return e.outside(e.Environment.Function, existing, err)
+}
+
+// outside judges something with a name that the function's stack needs.
+func (e *examination) outside(name string, existing *inventory.Existing, err error) finding {
+	switch {
+	case err != nil:
+		return unseen(err)
+	case existing != nil:
+		return wrong(other+", or delete it", "%s exists, and %s", name, existing.Foreign)
+	}
+	return good("the name %s is free, or the function's stack has it", name)
 }
 
 // lookStacks judges the names of both stacks.

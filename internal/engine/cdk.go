@@ -27,6 +27,13 @@ func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
 	return err
 }
 
+// Import deploys a stack, and imports what exists already of the resources that it would
+// create: cdk deploy --import-existing-resources STACK.
+func (c CDK) Import(ctx context.Context, stack string) error {
+	_, err := c.run(ctx, c.Root, []string{stack}, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively", "--import-existing-resources")
+	return err
+}
+
 // Destroy deletes stacks in the reverse order; they need not exist:
 // cdk destroy STACK….
 func (c CDK) Destroy(ctx context.Context, stacks ...string) error {

@@ -57,15 +57,16 @@ func (p Pulumi) Select(ctx context.Context) error {
 	return err
 }
 
-// Up applies the program to Google Cloud: pulumi up.
+// Up applies the program to Google Cloud, by what the cloud has and not by what the state
+// remembers: pulumi up --refresh.
 func (p Pulumi) Up(ctx context.Context) error {
-	_, err := p.run(ctx, p.of("up", "--yes", "--skip-preview", "--suppress-outputs")...)
+	_, err := p.run(ctx, p.of("up", "--refresh", "--yes", "--skip-preview", "--suppress-outputs")...)
 	return err
 }
 
-// Preview returns what Up would change, as text for people: pulumi preview.
+// Preview returns what Up would change, as text for people: pulumi preview --refresh.
 func (p Pulumi) Preview(ctx context.Context) (string, error) {
-	return p.run(ctx, p.of("preview", "--suppress-outputs")...)
+	return p.run(ctx, p.of("preview", "--refresh", "--suppress-outputs")...)
 }
 
 // Changes reports whether Up would change anything, after refreshing from the cloud.
@@ -107,6 +108,13 @@ func (p Pulumi) Forget(ctx context.Context, urn string) error {
 // pulumi stack rm.
 func (p Pulumi) Remove(ctx context.Context) error {
 	_, err := p.run(ctx, "stack", "rm", p.Env.Name, "--yes", "--non-interactive", "--color=never", "--preserve-config")
+	return err
+}
+
+// RemoveAll deletes the record of the stack with all its resources, which stay in the
+// cloud if they are there: pulumi stack rm --force.
+func (p Pulumi) RemoveAll(ctx context.Context) error {
+	_, err := p.run(ctx, "stack", "rm", p.Env.Name, "--force", "--yes", "--non-interactive", "--color=never", "--preserve-config")
 	return err
 }
 

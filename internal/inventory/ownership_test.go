@@ -289,7 +289,7 @@ func TestNothingForeignIsTouched(t *testing.T) {
 		{"schedule's role", "another environment's", func(w world) { w.tagRole(scheduleRole(w), w.another()) }, KindStack, "-function", holds, "schedule", ""},
 		{"schedule's role", "remade", func(w world) { w.remakeRole(scheduleRole(w)) }, KindStack, "-function", holds, "schedule", ""},
 		{"alarms", "another environment's stack", stack("", world.another), KindResource, "gcs-to-s3-errors", others, "stack gcs-to-s3-test-function", ""},
-		{"stack", "hand-made", stack(queueOnly, nil), KindStack, "-function", "its template has Invoices", "stack gcs-to-s3-test-function", ""},
+		{"stack", "hand-made", stack(queueOnly, nil), KindStack, "-function", "does not have the form of the environment's: its template has Invoices", "stack gcs-to-s3-test-function", ""},
 		{"stack", "ours in form, without a mark", stack("", nil), KindStack, "-function", unmarked, "stack gcs-to-s3-test-function", ""},
 		{"stack", "another environment's", stack("", world.another), KindStack, "-function", others, "stack gcs-to-s3-test-function", ""},
 		{"stack", "a same-named environment's", stack("", world.sameName), KindStack, "-function", folders, "stack gcs-to-s3-test-function", ""},
@@ -348,7 +348,9 @@ func TestNothingForeignIsTouched(t *testing.T) {
 					t.Fatal(err)
 				}
 				all[n] = items
-				i := slices.IndexFunc(items, func(i Item) bool { return i.Kind == tt.kind && (strings.HasPrefix(i.Name, tt.name) || strings.HasSuffix(i.Name, tt.name)) })
+				i := slices.IndexFunc(items, func(i Item) bool {
+					return i.Kind == tt.kind && (strings.HasPrefix(i.Name, tt.name) || strings.HasSuffix(i.Name, tt.name))
+				})
 				if i < 0 {
 					t.Fatalf("it is not listed in %v", shown(items))
 				}

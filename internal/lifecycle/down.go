@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
@@ -102,6 +103,22 @@ func (l Lifecycle) held(ctx context.Context) (held []engine.Resource, stack bool
 	}
 	held, err = l.Pulumi.Resources(ctx)
 	return held, true, err
+}
+
+// ForgetState removes Pulumi's stack of an environment that was taken down without it, if
+// there is one and it is not that of another environment of its name: otherwise the next
+// environment of the name would begin with a state that the clouds have outlived.
+func (l Lifecycle) ForgetState(ctx context.Context, mark environment.Mark) (string, error) {
+	held, stack, err := l.held(ctx)
+	if err != nil || !stack {
+		return "Pulumi has no stack " + l.Env.Name, err
+	}
+	for _, r := range held {
+		if of, ok := environment.FindMark(r.Text("description")); ok && !of.Same(mark) {
+			return "Pulumi's stack " + l.Env.Name + " is that of another environment", nil
+		}
+	}
+	return "Pulumi's stack " + l.Env.Name, l.unlocked(ctx, func() error { return l.Pulumi.RemoveAll(ctx) })
 }
 
 func isProvider(r engine.Resource) bool { return strings.HasPrefix(r.Type, "pulumi:providers:") }

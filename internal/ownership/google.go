@@ -36,7 +36,7 @@ func Pool(p *iam.WorkloadIdentityPool) Evidence { return described(p.Description
 func Provider(p *iam.WorkloadIdentityPoolProvider) Evidence {
 	e := described(p.Description, providerText)
 	if e.Form == "" && p.Aws == nil {
-		e.Form = "is not a provider for AWS"
+		e.Form = "it is not a provider for AWS"
 	}
 	return e
 }

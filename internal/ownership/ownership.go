@@ -61,7 +61,7 @@ func Decide(own environment.Mark, e Evidence) Verdict {
 	case e.Form != "" && e.Marked:
 		return foreign("carries the environment's mark, but %s", e.Form)
 	case e.Form != "":
-		return foreign("%s", e.Form)
+		return foreign("does not have the form of the environment's: %s", e.Form)
 	case e.Marked || e.Recorded || part && e.Bare:
 		if len(e.Holds) > 0 {
 			return foreign("holds what is not the environment's: %s", strings.Join(e.Holds, "; "))
