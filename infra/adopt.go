@@ -9,6 +9,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 )
 
 // Find looks for what exists in the project with the mark of env. That happens in two
@@ -46,7 +47,7 @@ func (f *finder) find() Existing {
 	var found Existing
 	if email := f.env.ServiceAccountEmail(); email != "" { // direct access needs none
 		account := f.google.AccountByEmail(f.ctx, email)
-		if f.see(account.Err()) && account.There() && f.ours("service account "+f.env.ServiceAccount, account.Thing.Description, "") {
+		if f.see(account.Err()) && account.There() && f.ours("service account "+f.env.ServiceAccount, ownership.Account(account.Thing), "") {
 			found.ServiceAccount = f.google.ServiceAccount()
 		}
 	}
@@ -55,7 +56,7 @@ func (f *finder) find() Existing {
 		return found
 	}
 	what, undelete := "workload identity pool "+f.env.Pool, f.google.IAM.Projects.Locations.WorkloadIdentityPools.Undelete
-	if !f.ours(what, pool.Thing.Description, pool.Thing.ExpireTime) || !f.back(what, pool.Thing.State, func() (*iam.Operation, error) {
+	if !f.ours(what, ownership.Pool(pool.Thing), pool.Thing.ExpireTime) || !f.back(what, pool.Thing.State, func() (*iam.Operation, error) {
 		return undelete(f.google.Pool(), &iam.UndeleteWorkloadIdentityPoolRequest{}).Context(f.ctx).Do()
 	}) {
 		return found
@@ -76,7 +77,7 @@ func (f *finder) find() Existing {
 func (f *finder) provider(name, id string) bool {
 	provider := f.google.ProviderByID(f.ctx, f.env.Pool, id)
 	undelete := f.google.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Undelete
-	return f.see(provider.Err()) && provider.There() && f.ours("provider "+id, provider.Thing.Description, provider.Thing.ExpireTime) &&
+	return f.see(provider.Err()) && provider.There() && f.ours("provider "+id, ownership.Provider(provider.Thing), provider.Thing.ExpireTime) &&
 		f.back("provider "+id, provider.Thing.State, func() (*iam.Operation, error) {
 			return undelete(name, &iam.UndeleteWorkloadIdentityPoolProviderRequest{}).Context(f.ctx).Do()
 		})
@@ -101,17 +102,17 @@ func (f *finder) see(err error) bool {
 	return err == nil
 }
 
-// ours reports whether a description has the environment's mark. A resource without it
-// can still be in Pulumi's state, if it was created by hand and imported.
-func (f *finder) ours(what, description, freed string) bool {
-	mark, ok := environment.FindMark(description)
-	if ok && mark.Environment == f.env.Name {
+// ours reports whether something is the environment's. What is not can still be in
+// Pulumi's state, if it was created by hand and imported.
+func (f *finder) ours(what string, evidence ownership.Evidence, freed string) bool {
+	verdict := ownership.Decide(f.env.Mark(), evidence)
+	if verdict.Ours() {
 		return true
 	}
 	if freed != "" {
-		f.say(fmt.Sprintf("the %s is deleted, and its name is taken until %s; its description does not say that it belonged to the environment %s, so it is not undeleted; hint: choose another name or suffix, or undelete it with gcloud and import it", what, freed, f.env.Name))
-	} else if ok {
-		f.say(fmt.Sprintf("the %s belongs to the environment %s", what, mark.Environment))
+		f.say(fmt.Sprintf("the %s is deleted, and its name is taken until %s; it %s, so it is not undeleted; hint: choose another name or suffix, or undelete it with gcloud and import it", what, freed, verdict.Why()))
+	} else if evidence.Marked {
+		f.say(fmt.Sprintf("the %s %s", what, verdict.Why()))
 	}
 	return false
 }

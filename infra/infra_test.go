@@ -12,10 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"google.golang.org/api/iam/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 )
 
 // cloud answers the engine's calls as Google does, and remembers them.
@@ -86,6 +88,7 @@ func build(t *testing.T, root string, preview bool, values map[string]string) *c
 
 const (
 	assumedRole = "arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role"
+	ownMark     = "[gcs-to-s3 dev id=4bf872cfd8c5]"
 	member      = "serviceAccount:gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"
 )
 
@@ -107,15 +110,15 @@ func TestBuildAsksForTheArticlesResources(t *testing.T) {
 		},
 		"gcp:serviceaccount/account:Account gcs-to-s3": {
 			"project": "demo-project", "accountId": "gcs-to-s3-service-account", "displayName": "GCS to S3",
-			"description": "Read by the AWS role gcs-to-s3-role [gcs-to-s3 dev]",
+			"description": "Read by the AWS role gcs-to-s3-role " + ownMark,
 		},
 		"gcp:iam/workloadIdentityPool:WorkloadIdentityPool gcs-to-s3": {
 			"project": "demo-project", "workloadIdentityPoolId": "aws-connect", "displayName": "aws-connect",
-			"description": "Admits AWS account 123456789012 [gcs-to-s3 dev]",
+			"description": "Admits AWS account 123456789012 " + ownMark,
 		},
 		"gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider gcs-to-s3": {
 			"project": "demo-project", "workloadIdentityPoolId": "aws-connect", "workloadIdentityPoolProviderId": "aws-connect",
-			"displayName": "aws-connect", "description": "Admits the role gcs-to-s3-role [gcs-to-s3 dev]",
+			"displayName": "aws-connect", "description": "Admits the role gcs-to-s3-role " + ownMark,
 			"aws":                map[string]any{"accountId": "123456789012"},
 			"attributeCondition": "attribute.aws_role == '" + assumedRole + "'",
 			"attributeMapping": map[string]any{
@@ -216,5 +219,39 @@ func TestPreviewWritesNothing(t *testing.T) {
 	build(t, root, true, nil)
 	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
 		t.Errorf("a preview left %v, %v", entries, err)
+	}
+}
+
+// TestDescriptionsHaveTheFormOfOurs: what the program writes is recognized as the
+// environment's, with one role and with several.
+func TestDescriptionsHaveTheFormOfOurs(t *testing.T) {
+	t.Parallel()
+	for _, trusted := range []string{"", "reader", "210987654321:theirs,210987654321:more,reader"} {
+		judged := 0
+		for key, inputs := range build(t, t.TempDir(), false, map[string]string{"trustedRoles": trusted}).resources {
+			description, _ := inputs["description"].(string)
+			var evidence ownership.Evidence
+			switch {
+			case strings.Contains(key, "PoolProvider "):
+				evidence = ownership.Provider(&iam.WorkloadIdentityPoolProvider{Description: description, Aws: &iam.Aws{}})
+			case strings.Contains(key, "Pool "):
+				evidence = ownership.Pool(&iam.WorkloadIdentityPool{Description: description})
+			case strings.Contains(key, "Account "):
+				evidence = ownership.Account(&iam.ServiceAccount{Description: description})
+			default:
+				continue
+			}
+			judged++
+			env, err := environment.Parse("dev", map[string]string{"awsAccount": "123456789012", "googleProject": "demo-project"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := ownership.Decide(env.Mark(), evidence); !v.Ours() {
+				t.Errorf("with trustedRoles %q, %s, described as %q, %s", trusted, key, description, v.Why())
+			}
+		}
+		if judged < 3 {
+			t.Errorf("only %d resources have descriptions", judged)
+		}
 	}
 }

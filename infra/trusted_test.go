@@ -58,7 +58,7 @@ func TestTrustedRoles(t *testing.T) {
 	}
 	provider := maps.Clone(plain["gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider gcs-to-s3"])
 	provider["workloadIdentityPoolProviderId"], provider["displayName"] = "aws-connect-210987654321", "aws-connect-210987654321"
-	provider["description"] = "Admits 2 roles, the first is theirs [gcs-to-s3 dev]"
+	provider["description"] = "Admits theirs and 1 more " + ownMark
 	provider["aws"] = map[string]any{"accountId": "210987654321"}
 	provider["attributeCondition"] = "attribute.aws_role == '" + theirRole + "' || attribute.aws_role == 'arn:aws:sts::210987654321:assumed-role/more'"
 	want := map[string]map[string]any{
@@ -74,10 +74,10 @@ func TestTrustedRoles(t *testing.T) {
 		want := maps.Clone(inputs)
 		switch {
 		case strings.Contains(key, "PoolProvider "):
-			want["description"] = "Admits 2 roles, the first is gcs-to-s3-role [gcs-to-s3 dev]"
+			want["description"] = "Admits gcs-to-s3-role and 1 more " + ownMark
 			want["attributeCondition"] = "attribute.aws_role == '" + own + "' || attribute.aws_role == 'arn:aws:sts::123456789012:assumed-role/reader'"
 		case strings.Contains(key, "Pool "):
-			want["description"] = "Admits AWS account 123456789012 and 1 more [gcs-to-s3 dev]"
+			want["description"] = "Admits AWS account 123456789012 and 1 more " + ownMark
 		}
 		if diff := cmp.Diff(want, got[key]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", key, diff)

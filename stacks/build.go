@@ -18,10 +18,16 @@ func Build(app awscdk.App, env environment.Environment, root string) error {
 	for key, value := range env.AWSTags() {
 		tags[key] = jsii.String(value)
 	}
+	// The bucket of a bootstrap is shared by all teams of the account: what is below the
+	// prefix is the environment's.
+	synthesizer := func() awscdk.IStackSynthesizer {
+		return awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: jsii.String(env.AssetPrefix())})
+	}
 	role := NewRoleStack(app, env.RoleStack(), &RoleStackProps{
 		StackProps: awscdk.StackProps{
 			Env:         target,
 			Tags:        &tags,
+			Synthesizer: synthesizer(),
 			Description: jsii.Sprintf("The IAM role %s, which Google Cloud trusts", env.Role),
 		},
 		Environment: env,
@@ -30,6 +36,7 @@ func Build(app awscdk.App, env environment.Environment, root string) error {
 		StackProps: awscdk.StackProps{
 			Env:         target,
 			Tags:        &tags,
+			Synthesizer: synthesizer(),
 			Description: jsii.Sprintf("The Lambda function %s, which copies from Cloud Storage to S3", env.Function),
 		},
 		Environment: env,

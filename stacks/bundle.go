@@ -3,6 +3,8 @@ package stacks
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -76,24 +78,55 @@ func account(n credential.Names) string {
 	return "service account " + n.ServiceAccount
 }
 
-// make builds the bundle and returns its folder.
-func (b bundle) make() (string, error) {
-	dir := filepath.Join(b.env.OutputDir(b.root), "bundle")
+// file is a file of the bundle. Lambda runs as another user than the one who owns the
+// files: AWS Lambda Developer Guide, "Deploy Go Lambda functions with .zip file archives".
+type file struct {
+	name string
+	mode fs.FileMode
+}
+
+func (b bundle) files() []file {
+	return []file{{"bootstrap", 0o755}, {b.env.CredentialFileName(), 0o644}}
+}
+
+// seal gives the files of the bundle their modes, whatever the umask is, and returns a
+// hash of names, modes and contents. The CDK's own leaves modes out, so that a bundle with
+// others would never be replaced.
+func (b bundle) seal(dir string) (string, error) {
+	h := sha256.New()
+	for _, f := range b.files() {
+		path := filepath.Join(dir, f.name)
+		if err := os.Chmod(path, f.mode); err != nil {
+			return "", fmt.Errorf("making bundle: %w", err)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("making bundle: %w", err)
+		}
+		fmt.Fprintf(h, "%s %o %x\n", f.name, f.mode, sha256.Sum256(content))
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// make builds the bundle and returns its folder and its hash.
+func (b bundle) make() (dir, hash string, err error) {
+	dir = filepath.Join(b.env.OutputDir(b.root), "bundle")
 	if err := os.RemoveAll(dir); err != nil {
-		return "", fmt.Errorf("making bundle: %w", err)
+		return "", "", fmt.Errorf("making bundle: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("making bundle: %w", err)
+		return "", "", fmt.Errorf("making bundle: %w", err)
 	}
 	data, err := os.ReadFile(b.env.CredentialFile(b.root))
 	if err != nil {
-		return "", fmt.Errorf("making bundle: %w", err)
+		return "", "", fmt.Errorf("making bundle: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, b.env.CredentialFileName()), data, 0o644); err != nil {
-		return "", fmt.Errorf("making bundle: %w", err)
+		return "", "", fmt.Errorf("making bundle: %w", err)
 	}
 	if err := toolchain.Function(b.root, b.env.Architecture.GOARCH()).Build(context.Background(), filepath.Join(dir, "bootstrap")); err != nil {
-		return "", fmt.Errorf("making bundle for %s: %w", b.env.Architecture, err)
+		return "", "", fmt.Errorf("making bundle for %s: %w", b.env.Architecture, err)
 	}
-	return dir, nil
+	hash, err = b.seal(dir)
+	return dir, hash, err
 }

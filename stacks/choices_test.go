@@ -49,7 +49,7 @@ func TestStacksWithEveryChoice(t *testing.T) {
 		for k, v := range *stack.Tags().TagValues() {
 			got[k] = *v
 		}
-		if diff := cmp.Diff(map[string]string{"team": "data", "cost-center": "42", "gcs-to-s3:environment": env.Name}, got); diff != "" {
+		if diff := cmp.Diff(map[string]string{"team": "data", "cost-center": "42", "gcs-to-s3:environment": env.Name, "gcs-to-s3:id": env.ID()}, got); diff != "" {
 			t.Errorf("tags of %s (-want +got):\n%s", *stack.StackName(), diff)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -29,12 +30,16 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 	bundle := bundle{env: env, root: props.Root}
 	// Commands that deploy nothing, such as destroy, need no bundle;
 	// any folder will do.
-	dir := bundle.source()
+	dir, options := bundle.source(), (*awss3assets.AssetOptions)(nil)
 	if *stack.BundlingRequired() {
 		if err := bundle.checkCredentials(); err != nil {
 			awscdk.Annotations_Of(stack).AddError(jsii.String(err.Error()))
-		} else if dir, err = bundle.make(); err != nil {
-			return nil, err
+		} else {
+			made, hash, err := bundle.make()
+			if err != nil {
+				return nil, err
+			}
+			dir, options = made, &awss3assets.AssetOptions{AssetHash: &hash}
 		}
 	}
 
@@ -57,7 +62,7 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture: architecture,
 		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(jsii.String(dir), nil),
+		Code:         awslambda.Code_FromAsset(jsii.String(dir), options),
 		Role: awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(env.RoleARN()), &awsiam.FromRoleArnOptions{
 			Mutable: jsii.Bool(false), // the role stack manages its permissions
 		}),

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -228,7 +230,7 @@ func TestBundleHoldsWhatLambdaNeeds(t *testing.T) {
 			env := newEnvironment(t, map[string]string{"architecture": arch})
 			leaveCredentials(t, env, nil)
 			b := bundle{env: env, root: root}
-			dir, err := b.make()
+			dir, hash, err := b.make()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -254,10 +256,15 @@ func TestBundleHoldsWhatLambdaNeeds(t *testing.T) {
 			if libs, err := binary.ImportedLibraries(); err != nil || len(libs) > 0 {
 				t.Errorf("bootstrap needs shared libraries %v, %v", libs, err)
 			}
-			info, err := os.Stat(filepath.Join(dir, "bootstrap"))
-			if err != nil || info.Mode().Perm()&0o111 == 0 {
-				t.Errorf("bootstrap has mode %v, %v; want it executable", info.Mode(), err)
+			modes := func() {
+				t.Helper()
+				for name, want := range map[string]fs.FileMode{"bootstrap": 0o755, "clientLibraryConfig-aws-connect.json": 0o644} {
+					if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != want {
+						t.Errorf("%s has the mode %v, %v; want %v", name, info.Mode(), err, want)
+					}
+				}
 			}
+			modes()
 			first, err := os.ReadFile(filepath.Join(dir, "bootstrap"))
 			if err != nil {
 				t.Fatal(err)
@@ -265,9 +272,14 @@ func TestBundleHoldsWhatLambdaNeeds(t *testing.T) {
 			if size := zipped(t, first); size > maxBundle {
 				t.Errorf("the bundle has %d bytes zipped, at most %d are wanted: each one is read at every cold start", size, maxBundle)
 			}
-			if _, err := b.make(); err != nil {
-				t.Fatal(err)
+			// The umask of whoever builds it changes neither the modes nor the hash.
+			before := syscall.Umask(0o077)
+			_, again, err := b.make()
+			syscall.Umask(before)
+			if err != nil || again != hash {
+				t.Errorf("with another umask the hash is %s, %v, not %s", again, err, hash)
 			}
+			modes()
 			second, err := os.ReadFile(filepath.Join(dir, "bootstrap"))
 			if err != nil || !bytes.Equal(first, second) {
 				t.Errorf("two builds differ, %v", err)

@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
@@ -44,10 +47,43 @@ func openDeployment(ctx context.Context, cmd *cobra.Command, args []string, gete
 	if _, err := tools.Get(ctx, p); err != nil {
 		return deployment{}, err
 	}
-	environ := append(os.Environ(), "PATH="+tools.Path(os.Getenv("PATH")), "PULUMI_SKIP_UPDATE_CHECK=true",
+	return deployment{lifecycle.New(root, env, tools.CDK, tools.Pulumi, environOf(tools), both, p)}, nil
+}
+
+// unlockFlag adds the flag that gets past locks of other machines.
+func unlockFlag(cmd *cobra.Command, age *time.Duration) {
+	cmd.Flags().DurationVar(age, "unlock-after", 0, "remove another machine's lock on Pulumi's state if it is at least this old, such as 2h")
+}
+
+// forgetState removes Pulumi's stack of an environment whose file is lost, if the
+// machine has a Pulumi command line.
+func forgetState(ctx context.Context, env environment.Environment, mark environment.Mark, both clouds.Pair, p *progress.Reporter, unlockAfter time.Duration) (string, error) {
+	const hint = "the state in Pulumi, if there is any, stays; pulumi stack rm %s --force removes it"
+	root, err := projectRoot()
+	if err != nil {
+		return "", err
+	}
+	chain, err := toolchain.New(root)
+	if err != nil {
+		return "", err
+	}
+	tools, err := chain.Deployment()
+	if err == nil {
+		_, err = os.Stat(tools.Pulumi)
+	}
+	if err != nil {
+		return fmt.Sprintf("there is no Pulumi command line: "+hint, env.Name), nil
+	}
+	l := lifecycle.New(root, env, tools.CDK, tools.Pulumi, environOf(tools), both, p)
+	l.UnlockAfter = unlockAfter
+	return l.ForgetState(ctx, mark)
+}
+
+// environOf is the environment of the engines' commands.
+func environOf(tools toolchain.Set) []string {
+	return append(os.Environ(), "PATH="+tools.Path(os.Getenv("PATH")), "PULUMI_SKIP_UPDATE_CHECK=true",
 		// Node.js versions on which the CDK works but whose end of life has come.
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22", "NODE_NO_WARNINGS=1")
-	return deployment{lifecycle.New(root, env, tools.CDK, tools.Pulumi, environ, both, p)}, nil
 }
 
 // openClouds opens both clouds' clients for an environment.

@@ -26,7 +26,8 @@ func newList(getenv func(string) string) *cobra.Command {
 		Long: `Lists every environment that has resources in either cloud, by the marks on those
 resources: environments of other people, and those whose file or state is lost, are
 listed, too. It searches the accounts, regions and projects that the environment files
-of this project name; with NAME, only those of that environment.`,
+of this project name; with NAME, only those of that environment. What carries a mark but
+is not an environment's is listed apart, with the reason.`,
 		Example: `  gcs-to-s3 list
   gcs-to-s3 list prod --json`,
 		Args: cobra.MaximumNArgs(1),
@@ -54,6 +55,13 @@ type listed struct {
 	File    bool   `json:"file"` // this project has its file
 
 	place environment.Environment // some environment of the same account, region and project
+	mine  environment.Environment // of the file, if there is one
+}
+
+// expired reports whether the environment has expired, by what both clouds say of it and
+// by its file, if there is one: the later moment counts.
+func (l listed) expired(now time.Time) bool {
+	return l.Standing() && l.Expired(now) && (!l.File || l.mine.Mark().Expired(now))
 }
 
 // everywhere lists the environments of every place that an environment file names,
@@ -93,7 +101,7 @@ func everywhere(ctx context.Context, args []string, getenv func(string) string) 
 		errs = append(errs, err)
 		for _, f := range found {
 			mine, ok := envs[f.Environment]
-			all = append(all, listed{f, at[0], at[1], at[2], ok && at == [3]string{mine.AWSAccount, mine.AWSRegion, mine.GoogleProject}, place})
+			all = append(all, listed{f, at[0], at[1], at[2], ok && mine.Mark().Same(f.Mark), place, mine})
 		}
 	}
 	return all, errors.Join(errs...)
@@ -118,6 +126,8 @@ func environmentFiles(root string) (map[string]environment.Environment, error) {
 }
 
 func printList(w io.Writer, all []listed, now time.Time) {
+	all, others := own(all)
+	defer func() { _ = inventory.Write(w, others) }() // best effort
 	if len(all) == 0 {
 		fmt.Fprintln(w, "No environments found.")
 		return
@@ -128,6 +138,17 @@ func printList(w io.Writer, all []listed, now time.Time) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Environment, cmp.Or(l.Owner, "-"), age(l.Created, now), expiry(l.Mark, now), map[bool]string{true: "yes", false: "no"}[l.File], l.On("AWS"), l.On("Google"))
 	}
 	_ = table.Flush() // best effort
+}
+
+// own takes what only carries the mark of an environment out of the list.
+func own(all []listed) (own []listed, others []inventory.Item) {
+	for _, l := range all {
+		if l.Any() {
+			own = append(own, l)
+		}
+		others = append(others, inventory.Foreign(l.Items)...)
+	}
+	return own, others
 }
 
 // age is a duration in its largest unit.

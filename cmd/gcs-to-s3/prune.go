@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,13 +15,17 @@ import (
 
 func newPrune(getenv func(string) string) *cobra.Command {
 	var yes, dry, asJSON bool
+	var unlockAfter time.Duration
 	cmd := &cobra.Command{
 		Use:   "prune [NAME]",
 		Short: "Remove expired environments",
-		Long: `Removes every environment that gcs-to-s3 list shows as expired. If this project has
-its file, it is removed as by gcs-to-s3 down; if the file is lost, CloudFormation deletes
-the stacks, and Google's side is removed through its APIs. With NAME, it searches only
-the account, region and project of that environment.`,
+		Long: `Removes every environment that gcs-to-s3 list shows as expired, after showing all that
+it would remove. If this project has its file, it is removed as by gcs-to-s3 down, and the
+file must say that it has expired, too; if the file is lost, CloudFormation deletes the
+stacks, Google's side is removed through its APIs, and the stack in Pulumi's state is
+removed if it can be reached. A mark alone is not enough: names and content must be those
+of an environment, and both clouds must agree. With NAME, it searches only the account,
+region and project of that environment.`,
 		Example: `  gcs-to-s3 prune --dry-run
   gcs-to-s3 prune --yes`,
 		Args: cobra.MaximumNArgs(1),
@@ -30,38 +36,20 @@ the account, region and project of that environment.`,
 				return err // what cannot be seen cannot be taken for expired
 			}
 			now := time.Now()
-			expired := []listed{}
-			for _, l := range all {
-				if l.Expired(now) && l.Standing() {
-					expired = append(expired, l)
+			expired := slices.DeleteFunc(all, func(l listed) bool { return !l.expired(now) && l.Any() })
+			if dry || !slices.ContainsFunc(expired, listed.Any) {
+				if own, _ := own(expired); asJSON {
+					return writeJSON(cmd.OutOrStdout(), append([]listed{}, own...))
 				}
-			}
-			if dry || len(expired) == 0 {
-				if asJSON {
-					return writeJSON(cmd.OutOrStdout(), expired)
-				}
-				if len(expired) == 0 {
-					fmt.Fprintln(cmd.OutOrStdout(), "No environment has expired.")
-					return nil
-				}
-				printList(cmd.OutOrStdout(), expired, now)
+				printExpired(cmd.OutOrStdout(), expired, now)
 				return nil
 			}
-			if !yes {
-				if !interactive(cmd.InOrStdin()) {
-					return errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes, or --dry-run to see what has expired")
-				}
-				printList(cmd.ErrOrStderr(), expired, now)
-				agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), "Remove them?")
-				if err != nil || !agreed {
-					fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was changed.")
-					return err
-				}
+			if !yes && !interactive(cmd.InOrStdin()) {
+				return errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes, or --dry-run to see what has expired")
 			}
 			results := []pruned{}
 			var errs []error
-			for _, l := range expired {
-				err := l.prune(ctx, cmd, getenv)
+			note := func(l listed, err error) {
 				result := pruned{l.Environment, err == nil, ""}
 				if err != nil {
 					result.Error = err.Error()
@@ -71,6 +59,32 @@ the account, region and project of that environment.`,
 				}
 				results = append(results, result)
 			}
+			_, others := own(expired)
+			_ = inventory.Write(cmd.ErrOrStderr(), others) // the question would fail, too
+			var removals []removal
+			for _, l := range expired {
+				if !l.Any() {
+					continue
+				}
+				r, err := l.prepare(ctx, cmd, getenv, unlockAfter)
+				if err != nil {
+					note(l, err)
+					continue
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "The environment %s, %s, has:\n", l.Environment, expiry(l.Mark, now))
+				_ = inventory.Write(cmd.ErrOrStderr(), r.items)
+				removals = append(removals, r)
+			}
+			if len(removals) > 0 && !yes {
+				agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), "Remove all of this?")
+				if err != nil || !agreed {
+					fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was changed.")
+					return err
+				}
+			}
+			for _, r := range removals {
+				note(r.listed, r.remove(ctx))
+			}
 			if asJSON {
 				errs = append(errs, writeJSON(cmd.OutOrStdout(), results))
 			}
@@ -78,6 +92,7 @@ the account, region and project of that environment.`,
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
+	unlockFlag(cmd, &unlockAfter)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what has expired")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done as JSON")
 	return cmd
@@ -90,22 +105,59 @@ type pruned struct {
 	Error       string `json:"error,omitempty"`
 }
 
-func (l listed) prune(ctx context.Context, cmd *cobra.Command, getenv func(string) string) error {
+// removal is what is removed of an expired environment, and how.
+type removal struct {
+	listed
+	items  []inventory.Item
+	remove func(context.Context) error
+}
+
+// prepare finds out what an expired environment has, and changes nothing.
+func (l listed) prepare(ctx context.Context, cmd *cobra.Command, getenv func(string) string, unlockAfter time.Duration) (removal, error) {
 	if l.File {
 		d, err := openDeployment(ctx, cmd, []string{l.Environment}, getenv, false)
 		if err != nil {
-			return err
+			return removal{}, err
 		}
-		_, _, err = d.takeDown(ctx)
-		return err
+		d.UnlockAfter = unlockAfter
+		found, err := d.Survey(ctx)
+		return removal{l, found.Items, func(ctx context.Context) error {
+			_, _, err := d.takeDown(ctx, found)
+			return err
+		}}, err
 	}
 	both, err := openClouds(ctx, l.place, getenv)
 	if err != nil {
-		return err
+		return removal{}, err
 	}
+	items, err := inventory.Lost(ctx, both, l.place, l.Found)
 	p := reporter(cmd.ErrOrStderr(), getenv)
-	_, err = p.Step("remove "+l.Environment+", whose file is lost", func() (string, error) {
-		return "", inventory.RemoveLost(ctx, both, l.place, l.Found, func(i inventory.Item) { p.Say("removing the " + i.String()) })
-	})
-	return err
+	return removal{l, items, func(ctx context.Context) error {
+		_, err := p.Step("remove "+l.Environment+", whose file is lost", func() (string, error) {
+			return "", inventory.RemoveLost(ctx, both, items, func(i inventory.Item) { p.Say("removing the " + i.String()) })
+		})
+		if err == nil {
+			_, err = p.Step("remove the state of "+l.Environment, func() (string, error) {
+				env := l.place
+				env.Name = l.Environment
+				return forgetState(ctx, env, l.Mark, both, p, unlockAfter)
+			})
+		}
+		return err
+	}}, err
+}
+
+// printExpired prints expired environments with all that is known of them.
+func printExpired(w io.Writer, expired []listed, now time.Time) {
+	all, others := own(expired)
+	if len(all) == 0 {
+		fmt.Fprintln(w, "No environment has expired.")
+	} else {
+		printList(w, all, now)
+	}
+	for _, l := range all {
+		fmt.Fprintf(w, "%s:\n", l.Environment)
+		_ = inventory.Write(w, inventory.Left(l.Items)) // best effort
+	}
+	_ = inventory.Write(w, others)
 }

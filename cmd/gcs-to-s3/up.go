@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -19,6 +20,7 @@ import (
 
 func newUp(getenv func(string) string) *cobra.Command {
 	var yes, plan, asJSON, verbose, local, noDoctor, noVerify bool
+	var unlockAfter time.Duration
 	cmd := &cobra.Command{
 		Use:   "up [NAME]",
 		Short: "Deploy an environment in both clouds",
@@ -40,6 +42,7 @@ verify does. You can interrupt it and run it again: it continues where it stoppe
 			if err != nil {
 				return err
 			}
+			d.UnlockAfter = unlockAfter
 			if !noDoctor {
 				if err := d.examine(ctx, cmd.ErrOrStderr()); err != nil {
 					return err
@@ -76,6 +79,7 @@ verify does. You can interrupt it and run it again: it continues where it stoppe
 	cmd.Flags().BoolVar(&noDoctor, "no-doctor", false, "skip the checks of doctor")
 	cmd.Flags().BoolVar(&noVerify, "no-verify", false, "do not copy a test object afterwards")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the steps as JSON")
+	unlockFlag(cmd, &unlockAfter)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print the output of the commands that it runs")
 	cmd.Flags().BoolVar(&local, "sandbox", false, "deploy to local clouds, which run until Ctrl-C, with NAME's settings except for account, region, project and endpoints")
 	cmd.MarkFlagsMutuallyExclusive("yes", "plan")

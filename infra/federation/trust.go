@@ -52,5 +52,5 @@ func (t trust) admits() string {
 	if len(t.roles) == 1 {
 		return "Admits the role " + t.roles[0]
 	}
-	return fmt.Sprintf("Admits %d roles, the first is %s", len(t.roles), t.roles[0])
+	return fmt.Sprintf("Admits %s and %d more", t.roles[0], len(t.roles)-1)
 }

@@ -70,6 +70,15 @@ func listed[T any](all []T, end Answer[[]T]) Answer[[]T] {
 	return end
 }
 
+// Then is the answer about a part of a thing: there if the thing is.
+func Then[T, P any](a Answer[T], part func(T) P) Answer[P] {
+	out := Answer[P]{state: a.state, unseen: a.unseen, refusal: a.refusal}
+	if a.There() {
+		out.Thing = part(a.Thing)
+	}
+	return out
+}
+
 // Reason is why something cannot be seen.
 type Reason int
 

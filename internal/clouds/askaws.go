@@ -3,6 +3,7 @@ package clouds
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -12,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
@@ -87,6 +90,50 @@ func StackTemplate(ctx context.Context, cfg aws.Config, stack string) Answer[str
 	return found(aws.ToString(out.TemplateBody))
 }
 
+// ChangeSets asks for the tags of the change sets of a stack, by their names. A stack
+// that was never deployed has its tags only there: AWS CloudFormation API reference,
+// "DescribeChangeSet".
+func ChangeSets(ctx context.Context, cfg aws.Config, stack string) Answer[map[string]map[string]string] {
+	what, client := "the change sets of the stack "+stack, cloudformation.NewFromConfig(cfg)
+	all := map[string]map[string]string{}
+	pages := cloudformation.NewListChangeSetsPaginator(client, &cloudformation.ListChangeSetsInput{StackName: &stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return askAWS[map[string]map[string]string](what, nil, err)
+		}
+		for _, summary := range page.Summaries {
+			set, err := client.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: summary.ChangeSetId})
+			if err != nil {
+				return askAWS[map[string]map[string]string](what, nil, err)
+			}
+			all[aws.ToString(summary.ChangeSetName)] = StackTags(set.Tags)
+		}
+	}
+	return found(all)
+}
+
+// StackTags are tags of CloudFormation by their keys.
+func StackTags(tags []cfntypes.Tag) map[string]string {
+	out := map[string]string{}
+	for _, tag := range tags {
+		out[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return out
+}
+
+// TagsOfRole are the tags of a role by their keys.
+func TagsOfRole(role *iamtypes.Role) map[string]string {
+	out := map[string]string{}
+	for _, tag := range role.Tags {
+		out[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return out
+}
+
+// TagsOfFunction are the tags of a function by their keys.
+func TagsOfFunction(function *lambda.GetFunctionOutput) map[string]string { return function.Tags }
+
 // Role asks for an IAM role by its name.
 func Role(ctx context.Context, cfg aws.Config, name string) Answer[*iamtypes.Role] {
 	out, err := iam.NewFromConfig(cfg).GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
@@ -132,6 +179,52 @@ func LogGroup(ctx context.Context, cfg aws.Config, name string) Answer[logtypes.
 		}
 	}
 	return missing[logtypes.LogGroup](errors.New("there is no log group " + name))
+}
+
+// LogGroupTags asks for the tags of a log group.
+func LogGroupTags(ctx context.Context, cfg aws.Config, group logtypes.LogGroup) Answer[map[string]string] {
+	arn := strings.TrimSuffix(aws.ToString(group.Arn), ":*") // as ListTagsForResource takes it
+	out, err := cloudwatchlogs.NewFromConfig(cfg).ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: &arn})
+	if err != nil {
+		return askAWS[map[string]string]("the tags of the log group "+aws.ToString(group.LogGroupName), nil, err)
+	}
+	return found(out.Tags)
+}
+
+// LogStreams asks whether a log group has any log stream.
+func LogStreams(ctx context.Context, cfg aws.Config, group string) Answer[bool] {
+	out, err := cloudwatchlogs.NewFromConfig(cfg).DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group, Limit: aws.Int32(1)})
+	if err != nil {
+		return askAWS("the log streams of "+group, false, err)
+	}
+	return found(len(out.LogStreams) > 0)
+}
+
+// QueueTags asks for the tags of a queue by its URL.
+func QueueTags(ctx context.Context, cfg aws.Config, url string) Answer[map[string]string] {
+	out, err := sqs.NewFromConfig(cfg).ListQueueTags(ctx, &sqs.ListQueueTagsInput{QueueUrl: &url})
+	if err != nil {
+		return askAWS[map[string]string]("the queue "+url, nil, err)
+	}
+	return found(out.Tags)
+}
+
+// QueueURL asks for the URL of a queue of the account by its name.
+func QueueURL(ctx context.Context, cfg aws.Config, name string) Answer[string] {
+	out, err := sqs.NewFromConfig(cfg).GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
+	if err != nil {
+		return askAWS("the queue "+name, "", err)
+	}
+	return found(aws.ToString(out.QueueUrl))
+}
+
+// Schedule asks for the target of a schedule, as an ARN.
+func Schedule(ctx context.Context, cfg aws.Config, name string) Answer[string] {
+	out, err := scheduler.NewFromConfig(cfg).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &name})
+	if err != nil {
+		return askAWS("the schedule "+name, "", err)
+	}
+	return found(aws.ToString(out.Target.Arn))
 }
 
 // Parameter asks for the value of a parameter of Systems Manager.

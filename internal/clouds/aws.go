@@ -45,15 +45,15 @@ func CheckAccount(ctx context.Context, cfg aws.Config, env environment.Environme
 	return nil
 }
 
-// qualifier is in the names of what a CDK bootstrap makes: AWS CDK Developer
-// Guide, "Customize AWS CDK bootstrapping".
-const qualifier = "hnb659fds"
+// DefaultQualifier is in the names of what a CDK bootstrap makes, unless the CDK is told
+// another: AWS CDK Developer Guide, "Customize AWS CDK bootstrapping".
+const DefaultQualifier = "hnb659fds"
 
-// BootstrapVersion is the parameter that holds the version of the bootstrap: AWS
-// CDK Developer Guide, "AWS CDK bootstrapping".
-const BootstrapVersion = "/cdk-bootstrap/" + qualifier + "/version"
+// BootstrapVersion is the parameter that holds the version of a bootstrap: AWS CDK
+// Developer Guide, "AWS CDK bootstrapping".
+func BootstrapVersion(qualifier string) string { return "/cdk-bootstrap/" + qualifier + "/version" }
 
-// AssetBucket is where the CDK puts templates and bundles.
-func AssetBucket(env environment.Environment) string {
+// AssetBucket is where the CDK puts the templates and bundles of an environment.
+func AssetBucket(env environment.Environment, qualifier string) string {
 	return fmt.Sprintf("cdk-%s-assets-%s-%s", qualifier, env.AWSAccount, env.AWSRegion)
 }

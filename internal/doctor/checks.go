@@ -54,10 +54,14 @@ func checks() []check {
 
 		{"role", "role", "the name is free, or belongs to this environment", needAWS, lookRole},
 		{"function", "function", "the name is free, or belongs to this environment", needAWS, lookFunction},
+		{"log-group", "log group", "the name is free, or the log group can be taken over", needAWS, lookLogGroup},
+		{"queue", "dead-letter queue", "the name is free, or the queue belongs to the function's stack", needAWS, lookQueue},
+		{"schedule", "schedule", "the same for the schedule", needAWS, lookSchedule},
 		{"service-account", "service account", "the name is free, or belongs to this environment; it is not disabled", needGoogle, lookServiceAccount},
 		{"pool", "workload identity pool", "the id is free, or belongs to this environment, active or deleted; it is not disabled", needGoogle, lookPool},
 		{"provider", "provider", "the same for the provider", needGoogle, lookProvider},
 
+		{"stacks", "names of the stacks", "the names are free, or the stacks belong to this environment", needAWS, lookStacks},
 		{"bootstrap", "CDK bootstrap", "the account's region is bootstrapped for the CDK, by a recent enough version", needAWS, lookBootstrap},
 		{"role-stack", "stack of the role", "no operation is in progress, and it is not stuck in a failed state", needAWS, lookRoleStack},
 		{"function-stack", "stack of the function", "the same for the function's stack", needAWS, lookFunctionStack},
@@ -125,9 +129,10 @@ func (e *examination) make(ctx context.Context, c check) finding {
 	return c.look(ctx, e)
 }
 
-// undeployed is the finding about something that is absent, or cannot be seen.
+// undeployed is the finding about something that is absent, or deleted, or cannot be
+// seen.
 func undeployed[T any](answer clouds.Answer[T]) finding {
-	if answer.Absent() {
+	if answer.Absent() || answer.There() {
 		return notDeployed()
 	}
 	return unseen(answer.Err())

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,11 +16,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"google.golang.org/api/storage/v1"
@@ -60,7 +66,7 @@ func newStand(t *testing.T) *stand {
 	}
 	s.as(t, s.Google.AdminToken())
 	_, err := ssm.NewFromConfig(s.options.AWS).PutParameter(context.Background(), &ssm.PutParameterInput{
-		Name: aws.String(clouds.BootstrapVersion), Value: aws.String("33"), Type: ssmtypes.ParameterTypeString})
+		Name: aws.String(clouds.BootstrapVersion(clouds.DefaultQualifier)), Value: aws.String("33"), Type: ssmtypes.ParameterTypeString})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,17 +126,7 @@ func write(t *testing.T, file, content string) {
 // with stacks, the function and the credential configuration.
 func (s *stand) deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInput)) {
 	t.Helper()
-	mark := map[string]any{"description": "Made by a test " + s.Env.Mark().String()}
-	s.Call(t, "PATCH", s.PoolPath()+"?updateMask=description", mark, nil)
-	s.Call(t, "PATCH", s.providerPath()+"?updateMask=description", mark, nil)
-	s.Call(t, "PATCH", s.accountPath(), map[string]any{"serviceAccount": mark, "updateMask": "description"}, nil)
-	var tags []iamtypes.Tag
-	for key, value := range s.Env.Mark().Tags() {
-		tags = append(tags, iamtypes.Tag{Key: &key, Value: &value})
-	}
-	if _, err := iam.NewFromConfig(s.options.AWS).TagRole(context.Background(), &iam.TagRoleInput{RoleName: &s.Env.Role, Tags: tags}); err != nil {
-		t.Fatal(err)
-	}
+	s.Mark(t, s.Env.Mark())
 	// No check invokes the function, so that it may be any.
 	s.DeployBundle(t, s.bundle(t, string(s.Configuration(t).JSON())), changes...)
 	write(t, s.Env.CredentialFile(s.options.Root), string(s.Configuration(t).JSON()))
@@ -150,16 +146,28 @@ func (s *stand) abortUploads(t *testing.T, prefix string) {
 	}
 }
 
-// makeStack makes a stack of one parameter; one that exists lets it fail.
+// makeStack makes a stack with the form of the environment's: of a role, which exists
+// already where the stack is to fail, or of a function.
 func (s *stand) makeStack(t *testing.T, name, want string) {
 	t.Helper()
-	parameter := name
+	role := name
 	if want != "CREATE_COMPLETE" {
-		parameter = clouds.BootstrapVersion
+		role = s.Env.Role // which exists
+	}
+	template := fmt.Sprintf(`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":%q,"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}}}}}`, role)
+	if name == s.Env.FunctionStack() {
+		key := "bundle.zip"
+		if _, err := s3.NewFromConfig(s.options.AWS).PutObject(context.Background(), &s3.PutObjectInput{Bucket: &s.Env.DestinationBucket, Key: &key, Body: bytes.NewReader(integration.Bundle(t, map[string][]byte{"bootstrap": []byte("#!")}))}); err != nil {
+			t.Fatal(err)
+		}
+		template = fmt.Sprintf(`{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":%q,"Role":%q,"Runtime":"provided.al2023","Handler":"bootstrap","Code":{"S3Bucket":%q,"S3Key":%q}}}}}`, name, s.Env.RoleARN(), s.Env.DestinationBucket, key)
 	}
 	client := cloudformation.NewFromConfig(s.options.AWS)
-	template := fmt.Sprintf(`{"Resources":{"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x","Name":%q}}}}`, parameter)
-	if _, err := client.CreateStack(context.Background(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}); err != nil {
+	var tags []cfntypes.Tag
+	for key, value := range s.Env.Mark().Tags() {
+		tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
+	}
+	if _, err := client.CreateStack(context.Background(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template, Tags: tags, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}}); err != nil {
 		t.Fatal(err)
 	}
 	wait := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
@@ -172,6 +180,36 @@ func (s *stand) makeStack(t *testing.T, name, want string) {
 		t.Fatal(err)
 	} else if got := string(out.Stacks[0].StackStatus); got != want {
 		t.Fatalf("the stack is in %s, want %s", got, want)
+	}
+}
+
+// makeLogs makes the function's log group, with a log stream if it is to have logs.
+func (s *stand) makeLogs(t *testing.T, tags map[string]string, full bool) {
+	t.Helper()
+	client := cloudwatchlogs.NewFromConfig(s.options.AWS)
+	name := s.Env.LogGroup()
+	if _, err := client.CreateLogGroup(context.Background(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &name, Tags: tags}); err != nil {
+		t.Fatal(err)
+	}
+	if !full {
+		return
+	}
+	if _, err := client.CreateLogStream(context.Background(), &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &name, LogStreamName: aws.String("2026")}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// review leaves the role's stack with a change set that is never executed.
+func (s *stand) review(t *testing.T) {
+	t.Helper()
+	var tags []cfntypes.Tag
+	for key, value := range s.Env.Mark().Tags() {
+		tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
+	}
+	_, err := cloudformation.NewFromConfig(s.options.AWS).CreateChangeSet(context.Background(), &cloudformation.CreateChangeSetInput{StackName: aws.String(s.Env.RoleStack()), ChangeSetName: aws.String("cdk-deploy-change-set"), ChangeSetType: "CREATE",
+		TemplateBody: aws.String(s.Template(t, "role")), Tags: tags, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -253,7 +291,7 @@ func TestFindings(t *testing.T) {
 		return map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": values}}}}}
 	}
 	foreign := func(t *testing.T, s *stand, path string) {
-		s.Call(t, "PATCH", path+"?updateMask=description", map[string]any{"description": "[gcs-to-s3 other owner=bob]"}, nil)
+		s.Call(t, "PATCH", path+"?updateMask=description", map[string]any{"description": "Admits AWS account 123456789012 [gcs-to-s3 other id=0123456789ab owner=bob]"}, nil)
 	}
 	admin := func(s *stand) *iam.Client { return iam.NewFromConfig(s.options.AWS) }
 	for _, tt := range []struct {
@@ -359,15 +397,53 @@ func TestFindings(t *testing.T) {
 			if _, err := admin(s).TagRole(context.Background(), &iam.TagRoleInput{RoleName: &s.Env.Role, Tags: []iamtypes.Tag{{Key: aws.String(environment.TagEnvironment), Value: aws.String("other")}}}); err != nil {
 				t.Fatal(err)
 			}
-		}, id: "role", want: Error, seen: "belongs to the environment [gcs-to-s3 other]", hint: "suffix"},
-		{name: "a role that was there before", bare: true, id: "role", want: Error, seen: "carries no mark of this environment"},
+		}, id: "role", want: Error, seen: "belongs to the environment other", hint: "suffix"},
+		{name: "a role that was there before", bare: true, id: "role", want: Error, seen: "carries no mark of an environment"},
 		{name: "a function of others", deploy: func(in *lambda.CreateFunctionInput) {
 			in.Tags = map[string]string{environment.TagEnvironment: "other"}
-		}, id: "function", want: Error, seen: "[gcs-to-s3 other]"},
-		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Warning, seen: "carries no mark", hint: "deploy the environment again"},
-		{name: "a service account that was there before", bare: true, id: "service-account", want: Error, seen: "carries no mark of this environment"},
+		}, id: "function", want: Error, seen: "belongs to the environment other"},
+		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Error, seen: "carries no mark", hint: "aws lambda tag-resource"},
+		{name: "an empty log group that Lambda made", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, false) }, id: "log-group", want: OK, seen: "gcs-to-s3 up takes it over"},
+		{name: "a log group that was kept", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, s.Env.Mark().Tags(), true) }, id: "log-group", want: OK, seen: "gcs-to-s3 up takes it over"},
+		{name: "a log group with the logs of others", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, true) }, id: "log-group", want: Error, seen: "exists with logs, and carries no mark", hint: "aws logs tag-resource"},
+		{name: "a log group of others", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.makeLogs(t, map[string]string{environment.TagEnvironment: "other"}, false)
+		}, id: "log-group", want: Error, seen: "belongs to the environment other", hint: "choose another name"},
+		{name: "a queue of others", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.options.Environment.DeadLetterQueue = true
+			if _, err := sqs.NewFromConfig(s.options.AWS).CreateQueue(context.Background(), &sqs.CreateQueueInput{QueueName: aws.String(s.Env.DeadLetters())}); err != nil {
+				t.Fatal(err)
+			}
+		}, id: "queue", want: Error, seen: "gcs-to-s3-dead-letters exists, and is not part of the stack gcs-to-s3-test-function", hint: "choose another name"},
+		{name: "a schedule of others", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.options.Environment.Schedule = "rate(1 hour)"
+			trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"scheduler.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+			role, err := admin(s).CreateRole(context.Background(), &iam.CreateRoleInput{RoleName: aws.String("theirs"), AssumeRolePolicyDocument: &trust})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = scheduler.NewFromConfig(s.options.AWS).CreateSchedule(context.Background(), &scheduler.CreateScheduleInput{Name: &s.Env.Function, ScheduleExpression: aws.String("rate(1 hour)"),
+				Target:             &schedulertypes.Target{Arn: aws.String("arn:aws:lambda:ap-northeast-1:123456789012:function:theirs"), RoleArn: role.Role.Arn},
+				FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, id: "schedule", want: Error, seen: "it invokes arn:aws:lambda:ap-northeast-1:123456789012:function:theirs", hint: "choose another name"},
+		{name: "a stack of others", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.MakeStack(t, s.Env.RoleStack(), `{"Resources":{"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}}}`, environment.Mark{})
+		}, id: "stacks", want: Error, seen: "the stack gcs-to-s3-test-role does not have the form of the environment's: its template has P of the type AWS::SSM::Parameter", hint: "another name"},
+		{name: "a stack of which nothing was deployed", bare: true, spoil: func(t *testing.T, s *stand) { s.review(t) }, id: "role-stack", want: Warning, seen: "was never deployed and holds nothing", hint: "gcs-to-s3 down test"},
+		{name: "whose a stack is of which nothing was deployed", bare: true, spoil: func(t *testing.T, s *stand) { s.review(t) }, id: "stacks", want: OK, seen: "gcs-to-s3-test-role"},
+		{name: "another bootstrap", bare: true, spoil: func(t *testing.T, s *stand) {
+			write(t, filepath.Join(s.options.Root, "cdk.json"), `{"app": "true", "context": {"@aws-cdk/core:bootstrapQualifier": "ourteam"}}`)
+		}, id: "bootstrap", want: Error, seen: "there is no parameter /cdk-bootstrap/ourteam/version", hint: "which uses the qualifier ourteam of cdk.json"},
+		{name: "another bootstrap that is there", bare: true, spoil: func(t *testing.T, s *stand) {
+			write(t, filepath.Join(s.options.Root, "cdk.context.json"), `{"@aws-cdk/core:bootstrapQualifier": "ourteam"}`)
+			s.Bootstrap(t, "ourteam")
+		}, id: "bootstrap", want: OK, seen: "version 33"},
+		{name: "a service account that was there before", bare: true, id: "service-account", want: Error, seen: "carries no mark of an environment"},
 		{name: "a disabled service account", spoil: func(t *testing.T, s *stand) { s.Call(t, "POST", s.accountPath()+":disable", nil, nil) }, id: "service-account", want: Error, seen: "is disabled", hint: "enable"},
-		{name: "a pool of others", spoil: func(t *testing.T, s *stand) { foreign(t, s, s.PoolPath()) }, id: "pool", want: Error, seen: "owner=bob"},
+		{name: "a pool of others", spoil: func(t *testing.T, s *stand) { foreign(t, s, s.PoolPath()) }, id: "pool", want: Error, seen: "belongs to the environment other, of bob"},
 		{name: "its own deleted pool", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath(), nil, nil) }, id: "pool", want: Warning, seen: "its id is free again at", hint: "pulumi up undeletes it"},
 		{name: "a deleted pool of others", spoil: func(t *testing.T, s *stand) {
 			foreign(t, s, s.PoolPath())
@@ -380,7 +456,7 @@ func TestFindings(t *testing.T) {
 		{name: "a deleted provider without a mark", bare: true, spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.providerPath(), nil, nil) }, id: "provider", want: Error, seen: "was not this environment's"},
 
 		{name: "no bootstrap", spoil: func(t *testing.T, s *stand) {
-			if _, err := ssm.NewFromConfig(s.options.AWS).DeleteParameter(context.Background(), &ssm.DeleteParameterInput{Name: aws.String(clouds.BootstrapVersion)}); err != nil {
+			if _, err := ssm.NewFromConfig(s.options.AWS).DeleteParameter(context.Background(), &ssm.DeleteParameterInput{Name: aws.String(clouds.BootstrapVersion(clouds.DefaultQualifier))}); err != nil {
 				t.Fatal(err)
 			}
 		}, id: "bootstrap", want: Error, seen: "not bootstrapped", hint: "npx cdk bootstrap aws://123456789012/ap-northeast-1"},
@@ -490,7 +566,7 @@ const s3role = "npx cdk deploy -c environment=test gcs-to-s3-test-role"
 func (s *stand) setBootstrap(t *testing.T, version string) {
 	t.Helper()
 	if _, err := ssm.NewFromConfig(s.options.AWS).PutParameter(context.Background(), &ssm.PutParameterInput{
-		Name: aws.String(clouds.BootstrapVersion), Value: &version, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)}); err != nil {
+		Name: aws.String(clouds.BootstrapVersion(clouds.DefaultQualifier)), Value: &version, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
 }

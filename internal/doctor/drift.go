@@ -85,8 +85,8 @@ func (e *examination) judge(v diagnosis.Verdict) finding {
 }
 
 func lookTrust(ctx context.Context, e *examination) finding {
-	if provider := e.provider(ctx); !provider.There() {
-		return undeployed(provider)
+	if !e.federated(ctx) {
+		return undeployed(e.provider(ctx))
 	}
 	return e.judge(e.rights(ctx).Provider(ctx))
 }
@@ -99,16 +99,16 @@ func lookBinding(ctx context.Context, e *examination) finding {
 	if account.Err() != nil {
 		return unseen(account.Err())
 	}
-	if provider := e.provider(ctx); account.Absent() && !provider.There() { // never deployed; with a provider it was deleted
-		return undeployed(provider)
+	if account.Absent() && !e.federated(ctx) { // never deployed, or taken down; with a provider it was deleted
+		return undeployed(e.provider(ctx))
 	}
 	return e.judge(e.rights(ctx).Binding(ctx))
 }
 
 func lookViewer(ctx context.Context, e *examination) finding {
 	if e.Environment.DirectAccess {
-		if provider := e.provider(ctx); !provider.There() {
-			return undeployed(provider)
+		if !e.federated(ctx) {
+			return undeployed(e.provider(ctx))
 		}
 	} else if account := e.account(ctx); !account.There() {
 		return undeployed(account)

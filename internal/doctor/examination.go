@@ -15,6 +15,7 @@ import (
 	"google.golang.org/api/serviceusage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 )
 
 // fact is something that several checks need, and that a cloud is asked for once.
@@ -35,11 +36,19 @@ type bundle struct {
 	err     error
 }
 
+// stacks are the stacks of the environment's names, with whose they are.
+type stacks struct {
+	once  sync.Once
+	items []inventory.Item
+	err   error
+}
+
 // examination is one run, with what it has found out.
 type examination struct {
 	Options
 
 	bundle bundle
+	own    stacks
 	facts  struct {
 		identity fact[*sts.GetCallerIdentityOutput]
 		role     fact[*iamtypes.Role]
@@ -81,6 +90,11 @@ func (e *examination) function(ctx context.Context) clouds.Answer[*lambda.GetFun
 
 func (e *examination) stack(ctx context.Context, name string) clouds.Answer[cfntypes.Stack] {
 	return e.facts.stacks[name].get(func() clouds.Answer[cfntypes.Stack] { return clouds.Stack(ctx, e.AWS, name) })
+}
+
+func (e *examination) stacks(ctx context.Context) *stacks {
+	e.own.once.Do(func() { e.own.items, e.own.err = inventory.Stacks(ctx, e.AWS, e.Environment) })
+	return &e.own
 }
 
 func (e *examination) project(ctx context.Context) clouds.Answer[*cloudresourcemanager.Project] {
@@ -130,5 +144,16 @@ func (e *examination) account(ctx context.Context) clouds.Answer[*googleiam.Serv
 	})
 }
 
-// federated reports whether the federation is deployed, as far as a check can see.
-func (e *examination) federated(ctx context.Context) bool { return e.provider(ctx).There() }
+// federated reports whether the federation is deployed, as far as a check can see. A
+// deleted provider is all that gcs-to-s3 down leaves; next to a function or a service
+// account it is a provider that somebody deleted.
+func (e *examination) federated(ctx context.Context) bool {
+	provider := e.provider(ctx)
+	switch {
+	case !provider.There():
+		return false
+	case provider.Thing.State != clouds.Deleted:
+		return true
+	}
+	return !e.Environment.DirectAccess && e.account(ctx).There() || e.identity(ctx).There() && e.function(ctx).There()
+}

@@ -2,27 +2,40 @@ package doctor
 
 import (
 	"context"
-	"os"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 )
 
 // other is what to do about a name that is taken.
 const other = "choose another name, or a suffix, in the environment's file"
 
-// owned judges a resource that exists, by its mark. made reports whether this
-// environment has created something of its kind, so that one without a mark is older.
-func (e *examination) owned(name string, mark environment.Mark, marked, made bool) finding {
+// owned judges what exists under a name of the environment. mark is the command that
+// puts the environment's mark on it, for somebody whose own it is.
+func (e *examination) owned(name, mark string, evidence ownership.Evidence) finding {
+	v := ownership.Decide(e.Environment.Mark(), evidence)
 	switch {
-	case marked && mark.Environment == e.Environment.Name:
+	case v.Ours():
 		return good("%s", name)
-	case marked:
-		return wrong(other, "%s belongs to the environment %s", name, mark)
-	case made:
-		return warn("deploy the environment again, which adds the mark", "%s carries no mark of an environment", name)
+	case evidence.Marked:
+		return wrong(other, "%s %s", name, v.Why())
 	}
-	return wrong(other+"; or, if it is yours, import it", "%s exists, and carries no mark of this environment", name)
+	return wrong(other+"; or, if it is yours and it is to become the environment's, mark it: "+mark, "%s exists, and %s", name, v.Why())
+}
+
+// tags is the mark as the AWS command line takes tags.
+func (e *examination) tags(format string) string {
+	var out []string
+	tags := e.Environment.Mark().Tags()
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		out = append(out, fmt.Sprintf(format, key, tags[key]))
+	}
+	return strings.Join(out, " ")
 }
 
 func lookRole(ctx context.Context, e *examination) finding {
@@ -33,12 +46,7 @@ func lookRole(ctx context.Context, e *examination) finding {
 	case role.Err() != nil:
 		return unseen(role.Err())
 	}
-	tags := map[string]string{}
-	for _, t := range role.Thing.Tags {
-		tags[*t.Key] = *t.Value
-	}
-	mark, marked := environment.MarkOf(tags)
-	return e.owned(e.Environment.RoleARN(), mark, marked, e.stack(ctx, e.Environment.RoleStack()).There())
+	return e.owned(e.Environment.RoleARN(), "aws iam tag-role --role-name "+e.Environment.Role+" --tags "+e.tags("Key=%s,Value=%s"), ownership.Tags(clouds.TagsOfRole(role.Thing)))
 }
 
 func lookFunction(ctx context.Context, e *examination) finding {
@@ -49,14 +57,8 @@ func lookFunction(ctx context.Context, e *examination) finding {
 	case function.Err() != nil:
 		return unseen(function.Err())
 	}
-	mark, marked := environment.MarkOf(function.Thing.Tags)
-	return e.owned(*function.Thing.Configuration.FunctionArn, mark, marked, e.stack(ctx, e.Environment.FunctionStack()).There())
-}
-
-// federatedHere reports whether `pulumi up` has written its file here.
-func (e *examination) federatedHere() bool {
-	_, err := os.Stat(e.Environment.CredentialFile(e.Root))
-	return err == nil
+	arn := *function.Thing.Configuration.FunctionArn
+	return e.owned(arn, "aws lambda tag-resource --resource "+arn+" --tags "+strings.ReplaceAll(e.tags("%s=%s"), " ", ","), ownership.Tags(clouds.TagsOfFunction(function.Thing)))
 }
 
 func lookServiceAccount(ctx context.Context, e *examination) finding {
@@ -71,8 +73,8 @@ func lookServiceAccount(ctx context.Context, e *examination) finding {
 		return unseen(answer.Err())
 	}
 	account := answer.Thing
-	mark, marked := environment.FindMark(account.Description)
-	f := e.owned(account.Email, mark, marked, e.federatedHere())
+	mark := fmt.Sprintf("gcloud iam service-accounts update %s --project %s --description %q", account.Email, e.Environment.GoogleProject, "Read by the AWS role "+e.Environment.Role+" "+e.Environment.Mark().String())
+	f := e.owned(account.Email, mark, ownership.Account(account))
 	if account.Disabled && f.status != Error {
 		return wrong("gcloud iam service-accounts enable "+account.Email+" --project "+e.Environment.GoogleProject, "%s is disabled", account.Email)
 	}
@@ -88,8 +90,8 @@ func lookPool(ctx context.Context, e *examination) finding {
 		return unseen(answer.Err())
 	}
 	pool := answer.Thing
-	return e.pooled(pool.Name, pool.Description, pool.State, pool.ExpireTime, pool.Disabled,
-		"gcloud iam workload-identity-pools update "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject+" --no-disabled")
+	return e.pooled(pool.Name, ownership.Pool(pool), pool.State, pool.ExpireTime, pool.Disabled, "Admits AWS account "+e.Environment.AWSAccount,
+		"gcloud iam workload-identity-pools update "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject)
 }
 
 func lookProvider(ctx context.Context, e *examination) finding {
@@ -101,22 +103,100 @@ func lookProvider(ctx context.Context, e *examination) finding {
 		return unseen(answer.Err())
 	}
 	provider := answer.Thing
-	return e.pooled(provider.Name, provider.Description, provider.State, provider.ExpireTime, provider.Disabled,
-		"gcloud iam workload-identity-pools providers update-aws "+e.Environment.Provider+" --workload-identity-pool "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject+" --no-disabled")
+	return e.pooled(provider.Name, ownership.Provider(provider), provider.State, provider.ExpireTime, provider.Disabled, "Admits the role "+e.Environment.Role,
+		"gcloud iam workload-identity-pools providers update-aws "+e.Environment.Provider+" --workload-identity-pool "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject)
 }
 
-// pooled judges a pool or a provider. A deleted one keeps its id for 30 days.
-func (e *examination) pooled(name, description, state, freed string, disabled bool, enable string) finding {
-	mark, marked := environment.FindMark(description)
+// pooled judges a pool or a provider. A deleted one keeps its id for 30 days. update is
+// the command that changes it, and text describes it.
+func (e *examination) pooled(name string, evidence ownership.Evidence, state, freed string, disabled bool, text, update string) finding {
 	if state == clouds.Deleted {
-		if marked && mark.Environment == e.Environment.Name {
+		if ownership.Decide(e.Environment.Mark(), evidence).Ours() {
 			return warn("pulumi up undeletes it and takes it over", "%s is deleted; its id is free again at %s", name, freed)
 		}
 		return wrong(other+"; or, if it is yours, undelete it with gcloud and import it", "%s is deleted, was not this environment's, and keeps its id until %s", name, freed)
 	}
-	f := e.owned(name, mark, marked, e.federatedHere())
+	f := e.owned(name, fmt.Sprintf("%s --description %q", update, text+" "+e.Environment.Mark().String()), evidence)
 	if disabled && f.status != Error {
-		return wrong(enable, "%s is disabled", name)
+		return wrong(update+" --no-disabled", "%s is disabled", name)
 	}
 	return f
+}
+
+func lookLogGroup(ctx context.Context, e *examination) finding {
+	name := e.Environment.LogGroup()
+	existing, err := inventory.ExistingLogs(ctx, e.AWS, e.Environment)
+	switch {
+	case err != nil:
+		return unseen(err)
+	case existing == nil:
+		return good("the name %s is free, or the function's stack has it", name)
+	case existing.Foreign == "":
+		return good("%s exists, and gcs-to-s3 up takes it over", name)
+	case strings.HasPrefix(existing.Foreign, "belongs to"):
+		return wrong(other, "%s exists, and %s", name, existing.Foreign)
+	}
+	return wrong(other+"; or, if its logs are yours, let the environment have it: aws logs tag-resource --resource-arn "+existing.ARN+" --tags "+strings.ReplaceAll(e.tags("%s=%s"), " ", ",")+
+		"; or delete it: aws logs delete-log-group --log-group-name "+name, "%s exists with logs, and %s", name, existing.Foreign)
+}
+
+func lookQueue(ctx context.Context, e *examination) finding {
+	if !e.Environment.DeadLetterQueue {
+		return good("not needed: deadLetterQueue is off")
+	}
+	existing, err := inventory.ExistingQueue(ctx, e.AWS, e.Environment)
+	return e.outside(e.Environment.DeadLetters(), existing, err)
+}
+
+func lookSchedule(ctx context.Context, e *examination) finding {
+	if e.Environment.Schedule == "" {
+		return good("not needed: there is no schedule")
+	}
+	existing, err := inventory.ExistingSchedule(ctx, e.AWS, e.Environment)
+	return e.outside(e.Environment.Function, existing, err)
+}
+
+// outside judges something with a name that the function's stack needs.
+func (e *examination) outside(name string, existing *inventory.Existing, err error) finding {
+	switch {
+	case err != nil:
+		return unseen(err)
+	case existing != nil:
+		return wrong(other+", or delete it", "%s exists, and %s", name, existing.Foreign)
+	}
+	return good("the name %s is free, or the function's stack has it", name)
+}
+
+// lookStacks judges the names of both stacks.
+func lookStacks(ctx context.Context, e *examination) finding {
+	var seen []string
+	for _, name := range []string{e.Environment.RoleStack(), e.Environment.FunctionStack()} {
+		stack := e.stack(ctx, name)
+		switch {
+		case stack.Absent():
+			seen = append(seen, "the name "+name+" is free")
+			continue
+		case stack.Err() != nil:
+			return unseen(stack.Err())
+		}
+		if f := e.ownStack(ctx, name); f.status != OK {
+			return f
+		}
+		seen = append(seen, name)
+	}
+	return good("%s", strings.Join(seen, ", "))
+}
+
+// ownStack judges whose a stack is.
+func (e *examination) ownStack(ctx context.Context, name string) finding {
+	stacks := e.stacks(ctx)
+	if stacks.err != nil {
+		return unseen(stacks.err)
+	}
+	for _, i := range stacks.items {
+		if i.Name == name && i.Foreign != "" {
+			return wrong("give the environment another name", "the stack %s %s", name, i.Foreign)
+		}
+	}
+	return good("%s", name)
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 )
 
 // minBootstrap is the oldest bootstrap that the modern synthesizer works with: the
@@ -34,10 +36,15 @@ func (e *examination) newestBootstrap() int {
 
 func lookBootstrap(ctx context.Context, e *examination) finding {
 	run := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", e.Environment.AWSAccount, e.Environment.AWSRegion)
-	parameter := clouds.Parameter(ctx, e.AWS, clouds.BootstrapVersion)
+	qualifier, file := engine.Qualifier(e.Root)
+	if qualifier != "" {
+		run += ", which uses the qualifier " + qualifier + " of " + filepath.Base(file)
+	}
+	name := clouds.BootstrapVersion(cmp.Or(qualifier, clouds.DefaultQualifier))
+	parameter := clouds.Parameter(ctx, e.AWS, name)
 	switch {
 	case parameter.Absent():
-		return wrong(run, "the account's region is not bootstrapped: there is no parameter %s", clouds.BootstrapVersion)
+		return wrong(run, "the account's region is not bootstrapped: there is no parameter %s; with another qualifier, the CDK needs it in cdk.json: @aws-cdk/core:bootstrapQualifier", name)
 	case parameter.Err() != nil:
 		return unseen(parameter.Err())
 	}
@@ -46,7 +53,7 @@ func lookBootstrap(ctx context.Context, e *examination) finding {
 	newest := e.newestBootstrap()
 	switch {
 	case err != nil:
-		return wrong(run, "the parameter %s is %q, which is not a version", clouds.BootstrapVersion, text)
+		return wrong(run, "the parameter %s is %q, which is not a version", name, text)
 	case have < minBootstrap:
 		return wrong(run, "version %d; the CDK needs %d or newer", have, minBootstrap)
 	case have < newest:
@@ -69,6 +76,9 @@ func (e *examination) stacked(ctx context.Context, name string) finding {
 	if !stack.There() {
 		return undeployed(stack)
 	}
+	if f := e.ownStack(ctx, name); f.status == Error {
+		return skip("it is not the environment's")
+	}
 	status, why := string(stack.Thing.StackStatus), ""
 	if reason := aws.ToString(stack.Thing.StackStatusReason); reason != "" {
 		why = ": " + reason
@@ -79,6 +89,8 @@ func (e *examination) stacked(ctx context.Context, name string) finding {
 		return wrong("gcs-to-s3 down "+e.Environment.Name+" removes it; the events say why: aws cloudformation describe-stack-events --stack-name "+name, "%s is in %s, so it can only be deleted%s", name, status, why)
 	case status == "UPDATE_ROLLBACK_FAILED":
 		return wrong("aws cloudformation continue-update-rollback --stack-name "+name, "%s is in %s%s", name, status, why)
+	case status == "REVIEW_IN_PROGRESS":
+		return warn("gcs-to-s3 up deploys it; gcs-to-s3 down "+e.Environment.Name+" removes it", "%s was never deployed and holds nothing: its change set was not executed%s", name, why)
 	case strings.HasSuffix(status, "_FAILED"):
 		return wrong("aws cloudformation describe-stack-events --stack-name "+name+" says why", "%s is in %s%s", name, status, why)
 	case strings.HasSuffix(status, "_IN_PROGRESS"):

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -22,6 +24,13 @@ type CDK struct {
 // Deploy deploys stacks in order of their dependencies: cdk deploy STACK….
 func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
 	_, err := c.run(ctx, c.Root, stacks, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively")
+	return err
+}
+
+// Import deploys a stack, and imports what exists already of the resources that it would
+// create: cdk deploy --import-existing-resources STACK.
+func (c CDK) Import(ctx context.Context, stack string) error {
+	_, err := c.run(ctx, c.Root, []string{stack}, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively", "--import-existing-resources")
 	return err
 }
 
@@ -58,6 +67,36 @@ func (c CDK) Changes(ctx context.Context, stack string) (bool, error) {
 func (c CDK) Bootstrap(ctx context.Context, dir string) error {
 	_, err := c.run(ctx, dir, []string{"aws://" + c.Env.AWSAccount + "/" + c.Env.AWSRegion}, "bootstrap")
 	return err
+}
+
+// qualifierKey is where the CDK keeps the qualifier of the bootstrap that it uses: AWS CDK
+// Developer Guide, "Customize AWS CDK bootstrapping".
+const qualifierKey = "@aws-cdk/core:bootstrapQualifier"
+
+// Qualifier is the qualifier of the bootstrap that the CDK uses for a project, and the
+// file that says so; both are empty where nothing does. The files are asked in the CDK's
+// order: AWS CDK Developer Guide, "Context values and the AWS CDK".
+func Qualifier(root string) (qualifier, file string) {
+	files := []string{filepath.Join(root, "cdk.json"), filepath.Join(root, "cdk.context.json")}
+	if home, err := os.UserHomeDir(); err == nil {
+		files = append(files, filepath.Join(home, ".cdk.json"))
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		var content struct{ Context map[string]any }
+		if filepath.Base(file) == "cdk.context.json" {
+			err = json.Unmarshal(data, &content.Context)
+		} else {
+			err = json.Unmarshal(data, &content)
+		}
+		if text, ok := content.Context[qualifierKey].(string); err == nil && ok && text != "" {
+			return text, file
+		}
+	}
+	return "", ""
 }
 
 // run runs the command args on the stacks or account in about.

@@ -25,7 +25,7 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("the state is locked: %s@%s (process %d) has been changing it since %s", e.Lock.User, e.Lock.Host, e.Lock.PID, e.Lock.Since.Format(time.DateTime))
+	return fmt.Sprintf("the state is locked: %s@%s (process %d) has been changing it since %s, for %s", e.Lock.User, e.Lock.Host, e.Lock.PID, e.Lock.Since.Format(time.DateTime), e.Lock.Age())
 }
 
 func (e *LockedError) Unwrap() error { return e.Err }
@@ -46,6 +46,9 @@ func Locked(err error) (*LockedError, bool) {
 	}
 	return &LockedError{Lock{found[1], found[2], pid, since}, err}, true
 }
+
+// Age is how old the lock is, in whole minutes.
+func (l Lock) Age() time.Duration { return time.Since(l.Since).Truncate(time.Minute) }
 
 // Abandoned reports whether the holder was a process on this machine that has ended.
 func (l Lock) Abandoned() bool {

@@ -57,15 +57,16 @@ func (p Pulumi) Select(ctx context.Context) error {
 	return err
 }
 
-// Up applies the program to Google Cloud: pulumi up.
+// Up applies the program to Google Cloud, by what the cloud has and not by what the state
+// remembers: pulumi up --refresh.
 func (p Pulumi) Up(ctx context.Context) error {
-	_, err := p.run(ctx, p.of("up", "--yes", "--skip-preview", "--suppress-outputs")...)
+	_, err := p.run(ctx, p.of("up", "--refresh", "--yes", "--skip-preview", "--suppress-outputs")...)
 	return err
 }
 
-// Preview returns what Up would change, as text for people: pulumi preview.
+// Preview returns what Up would change, as text for people: pulumi preview --refresh.
 func (p Pulumi) Preview(ctx context.Context) (string, error) {
-	return p.run(ctx, p.of("preview", "--suppress-outputs")...)
+	return p.run(ctx, p.of("preview", "--refresh", "--suppress-outputs")...)
 }
 
 // Changes reports whether Up would change anything, after refreshing from the cloud.
@@ -96,10 +97,24 @@ func (p Pulumi) Destroy(ctx context.Context, urns ...string) error {
 	return err
 }
 
+// Forget removes a resource from the stack's state, and leaves it in the cloud:
+// pulumi state delete.
+func (p Pulumi) Forget(ctx context.Context, urn string) error {
+	_, err := p.run(ctx, "state", "delete", urn, "--target-dependents", "--yes", "--stack", p.Env.Name, "--non-interactive", "--color=never")
+	return err
+}
+
 // Remove deletes the record of the empty stack; the environment's file stays:
 // pulumi stack rm.
 func (p Pulumi) Remove(ctx context.Context) error {
 	_, err := p.run(ctx, "stack", "rm", p.Env.Name, "--yes", "--non-interactive", "--color=never", "--preserve-config")
+	return err
+}
+
+// RemoveAll deletes the record of the stack with all its resources, which stay in the
+// cloud if they are there: pulumi stack rm --force.
+func (p Pulumi) RemoveAll(ctx context.Context) error {
+	_, err := p.run(ctx, "stack", "rm", p.Env.Name, "--force", "--yes", "--non-interactive", "--color=never", "--preserve-config")
 	return err
 }
 
@@ -130,6 +145,18 @@ type Resource struct {
 	Type   string
 	ID     string
 	Custom bool // a cloud resource, not a component of the program
+
+	Inputs, Outputs map[string]any
+}
+
+// Text is an output or, without it, an input of the resource, if it is a string.
+func (r Resource) Text(key string) string {
+	for _, all := range []map[string]any{r.Outputs, r.Inputs} {
+		if text, ok := all[key].(string); ok {
+			return text
+		}
+	}
+	return ""
 }
 
 // Resources returns the resources in the stack's state: pulumi stack export.

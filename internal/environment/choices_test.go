@@ -65,8 +65,8 @@ func TestChoices(t *testing.T) {
 		{"permissionsBoundary=arn:aws:iam::999999999999:policy/boundary", "permissionsBoundary", "must be a policy of awsAccount"},
 
 		{"tags=team=data, cost-center = 42,部署=営業", "", ""},
-		{"tags=" + manyTags(47), "", ""},
-		{"tags=" + manyTags(48), "tags", "a resource can have 50"},
+		{"tags=" + manyTags(46), "", ""},
+		{"tags=" + manyTags(47), "tags", "a resource can have 50"},
 		{"tags=team", "tags", `"team" is not KEY=VALUE`},
 		{"tags=team=data,", "tags", `"" is not KEY=VALUE`},
 		{"tags=AWS:team=data", "tags", "reserved by AWS"},
@@ -184,7 +184,7 @@ func TestTagsStandBesideTheMark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"team": "data", "path": "a=b", TagEnvironment: "dev", TagOwner: "alice"}
+	want := map[string]string{"team": "data", "path": "a=b", TagEnvironment: "dev", TagID: env.ID(), TagOwner: "alice"}
 	if diff := cmp.Diff(want, env.AWSTags()); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}

@@ -190,12 +190,20 @@ func (e Environment) DeadLettersARN() string {
 }
 
 // LogGroup returns the name of the function's log group.
-func (e Environment) LogGroup() string { return "/aws/lambda/" + e.Function }
+func (e Environment) LogGroup() string { return LogGroupOf(e.Function) }
+
+// LogGroupOf returns the name of the log group of a function: AWS Lambda Developer
+// Guide, "Sending Lambda function logs to CloudWatch Logs".
+func LogGroupOf(function string) string { return "/aws/lambda/" + function }
 
 // RoleStack and FunctionStack return the names of the CDK's stacks, which stay
 // the same when names inside them change.
 func (e Environment) RoleStack() string     { return "gcs-to-s3-" + e.Name + "-role" }
 func (e Environment) FunctionStack() string { return "gcs-to-s3-" + e.Name + "-function" }
+
+// AssetPrefix returns how the keys of the environment's templates and bundles begin in
+// the CDK's bucket, where every team of the account has its own.
+func (e Environment) AssetPrefix() string { return Namespace + "/" + e.Name + "/" }
 
 // CredentialFileName returns the name of the credential configuration inside the
 // function's bundle, the same that Google's console gives the download.

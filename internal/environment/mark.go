@@ -1,6 +1,8 @@
 package environment
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
@@ -10,15 +12,34 @@ import (
 // Mark identifies the environment, owner and expiry of a resource. AWS keeps it
 // in tags; Google's service accounts and pools have no labels, so there it is in
 // the description.
+//
+// A name does not identify an environment: another project folder can have one of the
+// same name. Environment and ID together do.
 type Mark struct {
 	Environment string
+	ID          string    // tells environments of one name apart
 	Owner       string    // empty for no one in particular
 	Expires     time.Time // zero for never
 }
 
+// idLength is the number of hexadecimal digits of an ID.
+const idLength = 12
+
+// ID identifies the environment among those of its name: it stands for account, region,
+// project and suffix. It depends on the environment's file alone, so that any machine
+// with the repository recognizes what another one deployed.
+func (e Environment) ID() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{e.AWSAccount, e.AWSRegion, e.GoogleProject, e.Suffix}, "/")))
+	return hex.EncodeToString(sum[:])[:idLength]
+}
+
+// Same reports whether two marks are of one environment.
+func (m Mark) Same(other Mark) bool { return m.Environment == other.Environment && m.ID == other.ID }
+
 // The keys of the tags.
 const (
 	TagEnvironment = "gcs-to-s3:environment"
+	TagID          = "gcs-to-s3:id"
 	TagOwner       = "gcs-to-s3:owner"
 	TagExpires     = "gcs-to-s3:expires"
 )
@@ -26,12 +47,15 @@ const (
 // Mark returns the mark of the environment's resources.
 func (e Environment) Mark() Mark {
 	expires, _ := parseExpiry(e.Expires) // already checked
-	return Mark{e.Name, e.Owner, expires}
+	return Mark{e.Name, e.ID(), e.Owner, expires}
 }
 
 // Tags returns the mark as AWS tags.
 func (m Mark) Tags() map[string]string {
 	tags := map[string]string{TagEnvironment: m.Environment}
+	if m.ID != "" {
+		tags[TagID] = m.ID
+	}
 	if m.Owner != "" {
 		tags[TagOwner] = m.Owner
 	}
@@ -44,13 +68,16 @@ func (m Mark) Tags() map[string]string {
 // MarkOf reads a mark from tags.
 func MarkOf(tags map[string]string) (Mark, bool) {
 	expires, err := parseExpiry(tags[TagExpires])
-	return Mark{tags[TagEnvironment], tags[TagOwner], expires}, err == nil && tags[TagEnvironment] != ""
+	return Mark{tags[TagEnvironment], tags[TagID], tags[TagOwner], expires}, err == nil && tags[TagEnvironment] != ""
 }
 
 // String returns the mark as written in a description: [gcs-to-s3 pr-7
-// owner=alice expires=2026-12-01T00:00:00Z].
+// id=0123456789ab owner=alice expires=2026-12-01T00:00:00Z].
 func (m Mark) String() string {
 	s := "[" + Namespace + " " + m.Environment
+	if m.ID != "" {
+		s += " id=" + m.ID
+	}
 	if m.Owner != "" {
 		s += " owner=" + m.Owner
 	}
@@ -60,7 +87,7 @@ func (m Mark) String() string {
 	return s + "]"
 }
 
-var markPattern = regexp.MustCompile(`\[` + Namespace + ` ([a-z0-9-]+)(?: owner=([^] ]+))?(?: expires=([^] ]+))?\]`)
+var markPattern = regexp.MustCompile(`\[` + Namespace + ` ([a-z0-9-]+)(?: id=([0-9a-f]+))?(?: owner=([^] ]+))?(?: expires=([^] ]+))?\]`)
 
 // FindMark reads a mark from a description.
 func FindMark(description string) (Mark, bool) {
@@ -68,8 +95,8 @@ func FindMark(description string) (Mark, bool) {
 	if found == nil {
 		return Mark{}, false
 	}
-	expires, err := parseExpiry(found[3])
-	return Mark{found[1], found[2], expires}, err == nil
+	expires, err := parseExpiry(found[4])
+	return Mark{found[1], found[2], found[3], expires}, err == nil
 }
 
 // Expired reports whether the environment has expired.

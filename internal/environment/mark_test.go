@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +15,11 @@ func TestMarks(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]Mark{
-		"[gcs-to-s3 dev]":                                           {Environment: "dev"},
-		"[gcs-to-s3 pr-7 owner=a@b.c]":                              {Environment: "pr-7", Owner: "a@b.c"},
-		"[gcs-to-s3 pr-7 expires=2026-12-01T12:00:00Z]":             {Environment: "pr-7", Expires: noon},
-		"[gcs-to-s3 pr-7 owner=alice expires=2026-12-01T12:00:00Z]": {Environment: "pr-7", Owner: "alice", Expires: noon},
+		"[gcs-to-s3 dev]":                               {Environment: "dev"},
+		"[gcs-to-s3 dev id=0123456789ab]":               {Environment: "dev", ID: "0123456789ab"},
+		"[gcs-to-s3 pr-7 owner=a@b.c]":                  {Environment: "pr-7", Owner: "a@b.c"},
+		"[gcs-to-s3 pr-7 expires=2026-12-01T12:00:00Z]": {Environment: "pr-7", Expires: noon},
+		"[gcs-to-s3 pr-7 id=0123456789ab owner=alice expires=2026-12-01T12:00:00Z]": {Environment: "pr-7", ID: "0123456789ab", Owner: "alice", Expires: noon},
 	} {
 		if want.String() != text {
 			t.Errorf("%+v is %s, want %s", want, want, text)
@@ -71,9 +73,9 @@ func TestExpires(t *testing.T) {
 // infra puts before one.
 func TestMarksFitIntoDescriptions(t *testing.T) {
 	t.Parallel()
-	mark := Mark{strings.Repeat("e", maxName), strings.Repeat("o", maxOwner), time.Date(2026, 12, 31, 18, 0, 0, 0, time.FixedZone("", 9*3600))}
+	mark := Mark{strings.Repeat("e", maxName), strings.Repeat("0", idLength), strings.Repeat("o", maxOwner), time.Date(2026, 12, 31, 18, 0, 0, 0, time.FixedZone("", 9*3600))}
 	const description = 256 // IAM API reference, "projects.serviceAccounts" and "projects.locations.workloadIdentityPools"
-	longest := "Admits 100 roles, the first is " + strings.Repeat("r", names.MaxRole) + " " + mark.String()
+	longest := "Read by the AWS role " + strings.Repeat("r", names.MaxRole) + " " + mark.String()
 	if len(longest) > description {
 		t.Errorf("%q has %d characters, more than %d", longest, len(longest), description)
 	}
@@ -82,5 +84,38 @@ func TestMarksFitIntoDescriptions(t *testing.T) {
 	}
 	if CheckName(mark.Environment) != nil || CheckName(mark.Environment+"e") == nil {
 		t.Error("another length than the longest is the limit of a name")
+	}
+}
+
+// TestID: environments of one name in different places, or with different suffixes, are
+// told apart; one file is one environment wherever it is read.
+func TestID(t *testing.T) {
+	t.Parallel()
+	settings := map[string]string{"awsAccount": "123456789012", "awsRegion": "eu-west-1", "googleProject": "my-project", "suffix": "-a"}
+	id := func(change, value string) string {
+		t.Helper()
+		changed := maps.Clone(settings)
+		if change != "" {
+			changed[change] = value
+		}
+		env, err := Parse("dev", changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return env.Mark().ID
+	}
+	own := id("", "")
+	for change, value := range map[string]string{"awsAccount": "210987654321", "awsRegion": "us-east-1", "googleProject": "other-project", "suffix": "-b"} {
+		if id(change, value) == own {
+			t.Errorf("another %s has the same ID", change)
+		}
+	}
+	for change, value := range map[string]string{"role": "renamed", "owner": "alice", "expires": "2026-12-31"} {
+		if id(change, value) != own {
+			t.Errorf("another %s has another ID", change)
+		}
+	}
+	if a, b := (Mark{Environment: "dev", ID: own}), (Mark{Environment: "dev", ID: own, Owner: "alice"}); !a.Same(b) || a.Same(Mark{Environment: "dev"}) || a.Same(Mark{Environment: "prod", ID: own}) {
+		t.Error("name and ID do not decide whose a mark is")
 	}
 }

@@ -19,7 +19,7 @@ const (
 var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 // markTags is the maximum number of tags in a mark.
-const markTags = 3
+const markTags = 4
 
 // AWSTags returns all tags of the environment's resources on AWS: its mark, and
 // the tags in its settings.

@@ -7,6 +7,9 @@ package integration
 import (
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
@@ -38,6 +41,24 @@ func New(t *testing.T, opts sandbox.Options) *Clouds {
 		t.Fatal(err)
 	}
 	return &Clouds{c, env}
+}
+
+// Mark marks the resources as those of an environment, with the descriptions and the
+// tags that a deployment gives them.
+func (c *Clouds) Mark(t *testing.T, mark environment.Mark) {
+	t.Helper()
+	describe := func(text string) map[string]any { return map[string]any{"description": text + " " + mark.String()} }
+	account := map[string]any{"serviceAccount": describe("Read by the AWS role " + c.Env.Role), "updateMask": "description"}
+	c.Call(t, "PATCH", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), account, nil)
+	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", describe("Admits AWS account "+c.Env.AWSAccount), nil)
+	c.Call(t, "PATCH", c.PoolPath()+"/providers/"+c.Env.Provider+"?updateMask=description", describe("Admits the role "+c.Env.Role), nil)
+	var tags []types.Tag
+	for key, value := range mark.Tags() {
+		tags = append(tags, types.Tag{Key: &key, Value: &value})
+	}
+	if _, err := iam.NewFromConfig(c.AWSConfig(c.AWS.Admin())).TagRole(t.Context(), &iam.TagRoleInput{RoleName: &c.Env.Role, Tags: tags}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // CredentialNames returns the names in the environment's credential configuration.

@@ -14,9 +14,10 @@ import (
 func TestOfDirectAccess(t *testing.T) {
 	t.Parallel()
 	c := integration.New(t, sandbox.Options{})
+	c.Mark(t, c.Env.Mark())
 	c.Call(t, "DELETE", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), nil, nil)
 	c.Env.DirectAccess, c.Env.TrustedRoles = true, "210987654321:theirs,reader"
-	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321", map[string]any{"aws": map[string]any{"accountId": "210987654321"}}, nil)
+	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321", map[string]any{"description": "Admits the role theirs " + c.Env.Mark().String(), "aws": map[string]any{"accountId": "210987654321"}}, nil)
 	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet(c.Env.AssumedRole()))
 	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet("arn:aws:sts::210987654321:assumed-role/theirs"))
 	from := len(c.Journal.Entries())
@@ -25,8 +26,8 @@ func TestOfDirectAccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"binding attribute.aws_role/arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role: granted",
-		"binding attribute.aws_role/arn:aws:sts::210987654321:assumed-role/theirs: granted",
+		"binding " + c.PrincipalSet(c.Env.AssumedRole()) + ": granted",
+		"binding " + c.PrincipalSet("arn:aws:sts::210987654321:assumed-role/theirs") + ": granted",
 		"provider aws-connect/aws-connect: ACTIVE",
 		"provider aws-connect/aws-connect-210987654321: ACTIVE",
 		"workload identity pool aws-connect: ACTIVE",

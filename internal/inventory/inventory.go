@@ -1,8 +1,12 @@
 // Package inventory lists what exists of an environment in both clouds: before and
 // after a tear-down, for a status, and for a list of all environments, including those
-// whose files and state are lost. The clouds' own answers count, not an engine's state. What cannot be seen is listed as unknown and is an error: it
-// is never taken for absent. It removes only what no engine can: what the state of a
-// lost engine held, and grants that outlived what they were made to.
+// whose files and state are lost. The clouds' own answers count; an engine's state only
+// says what to ask for, and whose it is. What cannot be seen is listed as unknown and is
+// an error: it is never taken for absent. What has the environment's names but is not the
+// environment's, by package ownership, is listed with the reason, and never removed.
+//
+// It removes only what no engine can: what the state of a lost engine held, and grants
+// that outlived what they were made to.
 package inventory
 
 import (
@@ -10,13 +14,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
@@ -42,13 +46,20 @@ type Item struct {
 	Cloud   string    `json:"cloud"` // AWS or Google
 	Kind    string    `json:"kind"`
 	Name    string    `json:"name"`
-	State   string    `json:"state"`            // as the cloud calls it, or Unknown
-	Detail  string    `json:"detail,omitempty"` // for people
+	State   string    `json:"state"`             // as the cloud calls it, or Unknown
+	Detail  string    `json:"detail,omitempty"`  // for people
+	Foreign string    `json:"foreign,omitempty"` // why it is not the environment's; empty if it is
 	Created time.Time `json:"created,omitzero"`
 	Freed   time.Time `json:"freed,omitzero"` // of a deleted item: when its name is free again
 
-	asset   asset
-	binding binding
+	URNs      []string `json:"-"` // of its records in Pulumi's state
+	Protected bool     `json:"-"` // of a stack: it has termination protection
+	Kept      bool     `json:"-"` // the environment's settings say that it outlives the environment
+
+	unmarked bool     // it carries no mark at all
+	holds    []string // what would go with it and is not the environment's
+	asset    asset
+	binding  binding
 }
 
 // Deleted reports whether an item is only a name that Google still reserves.
@@ -60,28 +71,53 @@ func (i Item) OfStack() bool {
 }
 
 func (i Item) String() string {
-	s := fmt.Sprintf("%s %s %s", i.Cloud, i.Kind, i.short())
+	s := fmt.Sprintf("%s %s %s", i.Cloud, i.Kind, i.Name)
 	if i.Detail != "" {
 		s += " (" + i.Detail + ")"
 	}
 	return s
 }
 
-// Of lists what exists of an environment, in the order in which it is taken
-// down: bindings, function, federation, role. The error says what cannot be seen,
-// which is also listed, as items whose state is Unknown.
-func Of(ctx context.Context, c clouds.Pair, env environment.Environment) ([]Item, error) {
-	var s survey
-	s.ofGoogle(ctx, c.Google, env)
-	s.ofAWS(ctx, c.AWS, env)
-	slices.SortStableFunc(s.items, func(a, b Item) int { return rank(a, env) - rank(b, env) })
-	return s.items, clouds.Join(s.errs...)
+// key identifies an item among those of both clouds.
+func (i Item) key() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(i.Name, "deleted:"), "?uid=")
+	return strings.Join([]string{i.Cloud, i.Kind, name, i.binding.kind, i.binding.on, i.binding.role}, "\n")
 }
+
+// Of lists what exists of an environment, in the order in which it is taken
+// down: bindings, function, federation, role. recorded are the resources in the state of
+// its Pulumi stack, where that is known. The error says what cannot be seen, which is
+// also listed, as items whose state is Unknown.
+func Of(ctx context.Context, c clouds.Pair, env environment.Environment, recorded ...engine.Resource) ([]Item, error) {
+	r := records(recorded)
+	s := survey{env: env, own: env.Mark(), records: r, wanted: wanted{
+		roles: []string{env.Role}, functions: []string{env.Function},
+		accounts: r.names(typeAccount, env.ServiceAccountEmail()), // direct access needs none
+		pools:    r.names(typePool, env.Pool),
+		buckets:  r.buckets(env.SourceBucket),
+	}}
+	return s.all(ctx, c)
+}
+
+// wanted are the names of what both clouds are asked for.
+type wanted struct{ roles, functions, accounts, pools, buckets []string }
 
 // survey is what both clouds say of an environment.
 type survey struct {
+	env     environment.Environment
+	own     environment.Mark
+	wanted  wanted
+	records records
+
 	items []Item
 	errs  []error
+}
+
+func (s *survey) all(ctx context.Context, c clouds.Pair) ([]Item, error) {
+	s.ofGoogle(ctx, c.Google)
+	s.ofAWS(ctx, c.AWS)
+	slices.SortStableFunc(s.items, func(a, b Item) int { return rank(a, s.env) - rank(b, s.env) })
+	return s.items, clouds.Join(s.errs...)
 }
 
 func (s *survey) add(items ...Item) { s.items = append(s.items, items...) }
@@ -118,44 +154,66 @@ func rank(i Item, env environment.Environment) int {
 	return 1
 }
 
-// Left are the items that are more than names which Google still reserves. What cannot
-// be seen may be left.
+// Left are the environment's items that are more than names which Google still reserves.
+// What cannot be seen may be left.
 func Left(items []Item) []Item {
-	return slices.DeleteFunc(slices.Clone(items), Item.Deleted)
+	return slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return i.Deleted() || i.Foreign != "" })
 }
 
-// Write writes items as a table for people, with long names shortened.
+// Doomed are the environment's items that a tear-down removes.
+func Doomed(items []Item) []Item {
+	return slices.DeleteFunc(Left(items), func(i Item) bool { return i.Kept })
+}
+
+// Remaining are the items of which the user was shown before that they are removed. A grant
+// whose service account has been deleted since then is the same grant. A log group goes
+// with its function: the function's last lines may have made it again, without a mark.
+func Remaining(items, before []Item) []Item {
+	doomed := map[string]bool{}
+	for _, i := range Doomed(before) {
+		doomed[i.key()] = true
+	}
+	var out []Item
+	for _, i := range items {
+		if !doomed[i.key()] {
+			continue
+		}
+		if i.Kind == KindLogGroup && i.unmarked {
+			i.Foreign = ""
+		}
+		out = append(out, i)
+	}
+	return Doomed(out)
+}
+
+// Foreign are the items that only have the environment's names.
+func Foreign(items []Item) []Item {
+	return slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return i.Foreign == "" })
+}
+
+// Write writes items as a table for people, with their whole names. What is not the
+// environment's comes last, with the reason.
 func Write(w io.Writer, items []Item) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, i := range items {
+		if i.Foreign != "" {
+			continue
+		}
 		detail := i.Detail
 		if i.Deleted() {
 			detail = "its name is free again on " + i.Freed.UTC().Format("2006-01-02 15:04 MST")
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", i.Cloud, i.Kind, i.short(), i.State, detail)
+		if detail != "" {
+			detail = "  (" + detail + ")"
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s%s\n", i.Cloud, i.Kind, i.State, i.Name, detail)
+	}
+	others := Foreign(items)
+	if len(others) > 0 {
+		fmt.Fprintf(table, "Not this environment's, and left alone:\n")
+	}
+	for _, i := range others {
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s  (%s)\n", i.Cloud, i.Kind, i.State, i.Name, i.Foreign)
 	}
 	return table.Flush()
-}
-
-// hashShown is how many characters of a hash are shown.
-const hashShown = 12
-
-// short is the name without the parts that the environment makes obvious.
-func (i Item) short() string {
-	switch i.Kind {
-	case KindBinding:
-		if _, principal, ok := strings.Cut(i.Name, "/workloadIdentityPools/"); ok {
-			_, principal, _ = strings.Cut(principal, "/")
-			return principal
-		}
-		member, _, _ := strings.Cut(i.Name, "?uid=")
-		return strings.TrimSuffix(member, ".iam.gserviceaccount.com")
-	case KindServiceAccount:
-		return strings.TrimSuffix(i.Name, ".iam.gserviceaccount.com")
-	case KindAsset:
-		if hash, kind, ok := strings.Cut(path.Base(i.Name), "."); ok && len(hash) > hashShown {
-			return hash[:hashShown] + "…." + kind
-		}
-	}
-	return i.Name
 }

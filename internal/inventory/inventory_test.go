@@ -4,24 +4,21 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // clients are the administrators' clients of both local clouds.
@@ -41,7 +38,11 @@ func clients(t *testing.T, s *sandbox.Sandbox, env environment.Environment) clou
 func shown(items []Item) []string {
 	out := []string{}
 	for _, i := range items {
-		out = append(out, i.Kind+" "+i.short()+": "+i.State)
+		line := i.Kind + " " + i.Name + ": " + i.State
+		if i.Foreign != "" {
+			line += ", not its own"
+		}
+		out = append(out, line)
 	}
 	return out
 }
@@ -49,17 +50,19 @@ func shown(items []Item) []string {
 func TestOf(t *testing.T) {
 	t.Parallel()
 	c := integration.New(t, sandbox.Options{})
+	c.Mark(t, c.Env.Mark())
 	both := clients(t, c.Sandbox, c.Env)
+	var state []engine.Resource // of Pulumi
 	items := func() []Item {
 		t.Helper()
-		items, err := Of(t.Context(), both, c.Env)
+		items, err := Of(t.Context(), both, c.Env, state...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return items
 	}
-	role := "attribute.aws_role/arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role"
-	account := "gcs-to-s3-service-account@demo-project"
+	role := c.PrincipalSet(c.Env.AssumedRole())
+	account := c.Env.ServiceAccountEmail()
 	want := []string{
 		"binding " + role + ": granted",
 		"binding serviceAccount:" + account + ": granted",
@@ -71,17 +74,19 @@ func TestOf(t *testing.T) {
 	if diff := cmp.Diff(want, shown(items())); diff != "" {
 		t.Errorf("all (-want +got):\n%s", diff)
 	}
+	state = recorded(t, c)
 
 	// Grants of others on the same resources are theirs.
 	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", "user:someone@example.com")
-	c.Bind(t, "/v1/projects/"+c.Env.GoogleProject, "roles/storage.objectViewer", "serviceAccount:"+c.Env.ServiceAccountEmail())
+	c.Bind(t, "/v1/projects/"+c.Env.GoogleProject, "roles/storage.objectViewer", "serviceAccount:"+account)
 	// The account goes and leaves its grants dangling; the pool is disabled.
-	c.Call(t, "DELETE", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), nil, nil)
+	c.Call(t, "DELETE", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+account, nil, nil)
 	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=disabled", map[string]any{"disabled": true}, nil)
 	c.Call(t, "DELETE", c.PoolPath()+"/providers/"+c.Env.Provider, nil, nil)
+	uid := state[0].Text("uniqueId")
 	want = []string{
-		"binding deleted:serviceAccount:" + account + ": dangling",
-		"binding deleted:serviceAccount:" + account + ": dangling",
+		"binding deleted:serviceAccount:" + account + "?uid=" + uid + ": dangling",
+		"binding deleted:serviceAccount:" + account + "?uid=" + uid + ": dangling",
 		"provider aws-connect/aws-connect: DELETED",
 		"workload identity pool aws-connect: DISABLED",
 		"role gcs-to-s3-role: exists",
@@ -122,23 +127,25 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestOthersAreLeftAlone: a mark of another environment counts more than a name.
-func TestOthersAreLeftAlone(t *testing.T) {
-	t.Parallel()
-	c := integration.New(t, sandbox.Options{})
-	both := clients(t, c.Sandbox, c.Env)
-	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "[gcs-to-s3 other]"}, nil)
-	if _, err := iam.NewFromConfig(both.AWS).TagRole(t.Context(), &iam.TagRoleInput{RoleName: &c.Env.Role, Tags: []iamtypes.Tag{{Key: aws.String(environment.TagEnvironment), Value: aws.String("other")}}}); err != nil {
-		t.Fatal(err)
+// recorded are the resources as Pulumi's state has them, the service account first.
+func recorded(t *testing.T, c *integration.Clouds) []engine.Resource {
+	t.Helper()
+	var account struct{ UniqueID string }
+	c.Call(t, "GET", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), nil, &account)
+	project, email := "projects/"+c.Env.GoogleProject, c.Env.ServiceAccountEmail()
+	pool := strings.TrimPrefix(c.PoolPath(), "/v1/")
+	of := func(kind, id string, inputs map[string]any) engine.Resource {
+		inputs["project"] = c.Env.GoogleProject
+		return engine.Resource{URN: "urn:" + kind, Type: kind, ID: id, Custom: true, Inputs: inputs}
 	}
-	items, err := Of(t.Context(), both, c.Env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, i := range items {
-		if i.Kind == KindPool || i.Kind == KindProvider || i.Kind == KindRole {
-			t.Errorf("it lists another environment's %s", i)
-		}
+	r := of(typeAccount, project+"/serviceAccounts/"+email, map[string]any{"description": "Read by the AWS role " + c.Env.Role + " " + c.Env.Mark().String()})
+	r.Outputs = map[string]any{"email": email, "uniqueId": account.UniqueID}
+	return []engine.Resource{
+		r,
+		of(typePool, pool, map[string]any{"description": "Admits AWS account " + c.Env.AWSAccount + " " + c.Env.Mark().String()}),
+		of(typeProvider, pool+"/providers/"+c.Env.Provider, map[string]any{"description": "Admits the role " + c.Env.Role + " " + c.Env.Mark().String()}),
+		of(typeOnAccount, "1", map[string]any{"serviceAccountId": project + "/serviceAccounts/" + email, "role": "roles/iam.workloadIdentityUser", "member": c.PrincipalSet(c.Env.AssumedRole())}),
+		of(typeOnBucket, "2", map[string]any{"bucket": c.Env.SourceBucket, "role": "roles/storage.objectViewer", "member": "serviceAccount:" + email}),
 	}
 }
 
@@ -162,37 +169,15 @@ func TestOfNothing(t *testing.T) {
 	}
 }
 
-// stack creates a stack of an environment, or one without a mark.
-func stack(t *testing.T, both clouds.Pair, name string, mark environment.Mark) {
-	t.Helper()
-	var tags []cfntypes.Tag
-	if mark.Environment != "" {
-		for key, value := range mark.Tags() {
-			tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
-		}
-	}
-	client := cloudformation.NewFromConfig(both.AWS)
-	body := `{"Resources":{"Parameter":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}}}`
-	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, Tags: tags, TemplateBody: &body}); err != nil {
-		t.Fatal(err)
-	}
-	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = time.Millisecond })
-	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestAll finds environments by their marks, and removes one whose file is lost.
 func TestAll(t *testing.T) {
 	t.Parallel()
 	c := integration.New(t, sandbox.Options{})
 	both := clients(t, c.Sandbox, c.Env)
-	mark := environment.Mark{Environment: "pr-7", Owner: "alice", Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
-	stack(t, both, "gcs-to-s3-pr-7-role", mark)
-	stack(t, both, "gcs-to-s3-pr-7-function", mark)
-	stack(t, both, "others", environment.Mark{})
-	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "x " + mark.String()}, nil)
-	c.Call(t, "PATCH", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), map[string]any{"serviceAccount": map[string]any{"description": mark.String()}, "updateMask": "description"}, nil)
+	c.Env.Name, c.Env.Owner, c.Env.Expires = "pr-7", "alice", "2026-12-01"
+	mark := c.Env.Mark()
+	c.DeployStacks(t, mark)
+	c.MakeStack(t, "others", `{"Resources":{"Parameter":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}}}`, environment.Mark{})
 
 	all, err := All(t.Context(), both, c.Env)
 	if err != nil || len(all) != 1 {
@@ -208,11 +193,15 @@ func TestAll(t *testing.T) {
 	if on := got.On("AWS"); !strings.Contains(on, "role CREATE_COMPLETE") || !strings.Contains(on, "function CREATE_COMPLETE") {
 		t.Errorf("on AWS: %s", on)
 	}
-	var order []string
-	if err := RemoveLost(t.Context(), both, c.Env, got, func(i Item) { order = append(order, i.Kind) }); err != nil {
+	items, err := Lost(t.Context(), both, c.Env, got)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{KindBinding, KindBinding, KindStack, KindProvider, KindPool, KindServiceAccount, KindStack}, order); diff != "" {
+	var order []string
+	if err := RemoveLost(t.Context(), both, items, func(i Item) { order = append(order, i.Kind) }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{KindBinding, KindBinding, KindStack, KindProvider, KindPool, KindAsset, KindLogGroup, KindServiceAccount, KindStack}, order); diff != "" {
 		t.Errorf("the order of removals (-want +got):\n%s", diff)
 	}
 	if all, err = All(t.Context(), both, c.Env); err != nil || len(all) != 1 || all[0].Standing() || all[0].On("AWS") != "nothing" {
@@ -221,68 +210,78 @@ func TestAll(t *testing.T) {
 }
 
 // TestAssets finds the files of the present deployment and of earlier ones, and no
-// others.
+// others; it reads no template of other teams, and finds the bucket of a bootstrap with
+// a qualifier of its own.
 func TestAssets(t *testing.T) {
 	t.Parallel()
-	c := integration.New(t, sandbox.Options{})
-	both := clients(t, c.Sandbox, c.Env)
-	template := func(role, value string) string {
-		return `{"Resources":{"Role":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"` + role + `","Description":"` + value + `","AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}}}}}`
-	}
-	name, present := c.Env.RoleStack(), template("made", "now")
-	stacks := cloudformation.NewFromConfig(both.AWS)
-	if _, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &present, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}}); err != nil {
-		t.Fatal(err)
-	}
-	waiter := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = time.Millisecond })
-	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	stack := clouds.Stack(t.Context(), both.AWS, name)
-	if !stack.There() {
-		t.Fatal(stack.Err())
-	}
-	assets := func() []string {
-		t.Helper()
-		var found survey
-		found.assetsOf(t.Context(), both.AWS, found.readAssets(t.Context(), both.AWS, c.Env, []cfntypes.Stack{stack.Thing}), stack.Thing)
-		if len(found.errs) > 0 {
-			t.Fatal(found.errs)
-		}
-		keys := []string{}
-		for _, i := range found.items {
-			keys = append(keys, i.asset.key)
-		}
-		return keys
-	}
-	if got := assets(); len(got) > 0 {
-		t.Errorf("without a bucket there are %v", got)
-	}
-	bucket := "cdk-hnb659fds-assets-" + sandbox.Account + "-" + sandbox.Region
-	store := s3.NewFromConfig(both.AWS)
-	if _, err := store.CreateBucket(t.Context(), sandboxtest.Bucket(bucket)); err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256([]byte(present))
-	current := hex.EncodeToString(sum[:]) + ".json"
-	for key, body := range map[string]string{
-		current:         present,
-		"earlier.json":  template("made", "before"),
-		"others.json":   template("other", "now"),
-		"nothing.json":  `{"Resources":{}}`,
-		"broken.json":   `{`,
-		"function.json": `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"made","Code":{"S3Key":"bundle.zip"}}}}}`,
-		"bundle.zip":    "zip",
-	} {
-		if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(body)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values([]string{current, "earlier.json"})), assets()); diff != "" {
-		t.Errorf("assets (-want +got):\n%s", diff)
-	}
-	read, err := readTemplate([]byte(`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":{"Ref":"X"}}},"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"made","Code":{"S3Key":"bundle.zip"}}}}}`))
-	if err != nil || read.made != "AWS::Lambda::Function made" || len(read.bundles) != 1 || read.bundles[0] != "bundle.zip" {
-		t.Errorf("readTemplate() = %+v, %v", read, err)
+	for _, qualifier := range []string{clouds.DefaultQualifier, "ourteam"} {
+		t.Run(qualifier, func(t *testing.T) {
+			t.Parallel()
+			c := integration.New(t, sandbox.Options{})
+			c.DeployStacksWith(t, c.Env.Mark(), qualifier)
+			both := clients(t, c.Sandbox, c.Env)
+			bucket, prefix := clouds.AssetBucket(c.Env, qualifier), c.Env.AssetPrefix()
+			role := func(name, description string) string {
+				return `{"Resources":{"Role":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"` + name + `","Description":"` + description + `"}}}}`
+			}
+			present := strings.ReplaceAll(c.Template(t, "role"), clouds.DefaultQualifier, qualifier)
+			sum := sha256.Sum256([]byte(present))
+			current := prefix + hex.EncodeToString(sum[:]) + ".json"
+			store := s3.NewFromConfig(both.AWS)
+			put := func(key, body string) {
+				t.Helper()
+				if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(body)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			function := func(name, key string) string {
+				return `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"` + name + `","Code":{"S3Key":"` + key + `"}}}}}`
+			}
+			for key, body := range map[string]string{
+				current:                    present,
+				prefix + "earlier.json":    role(c.Env.Role, "before"),
+				prefix + "function.json":   function(c.Env.Function, prefix+"earlier.zip"),
+				prefix + "earlier.zip":     "zip",
+				prefix + "others.json":     role("other", "now"),
+				prefix + "nothing.json":    `{"Resources":{}}`,
+				prefix + "broken.json":     `{`,
+				prefix + "unlike.json":     `{"Resources":{"Q":{"Type":"AWS::SNS::Topic"},"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"` + c.Env.Function + `","Code":{"S3Key":"` + prefix + `theirs.zip"}}}}}`,
+				prefix + "theirs.zip":      "zip",
+				"gcs-to-s3/another/t.json": role(c.Env.Role, "of another environment"),
+				"root.json":                function(c.Env.Function, "root.zip"),
+				"root.zip":                 "zip",
+			} {
+				put(key, body)
+			}
+			for n := range 50 {
+				put(fmt.Sprintf("team-%d.json", n), role("theirs", "now"))
+			}
+			from := len(c.Journal.Entries())
+			items, err := Of(t.Context(), both, c.Env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var keys []string
+			for _, i := range items {
+				if i.Kind == KindAsset {
+					keys = append(keys, i.asset.key)
+				}
+			}
+			slices.Sort(keys)
+			bundle := regexp.MustCompile(`"S3Key": "([^"]+)"`).FindStringSubmatch(c.Template(t, "function"))[1]
+			want := slices.Sorted(slices.Values([]string{current, bundle, prefix + "earlier.json", prefix + "function.json", prefix + "earlier.zip"}))
+			if diff := cmp.Diff(want, keys); diff != "" {
+				t.Errorf("assets (-want +got):\n%s", diff)
+			}
+			read := 0
+			for _, e := range c.Journal.Entries()[from:] {
+				if e.Operation == "GetObject" {
+					read++
+				}
+			}
+			if read > 16 { // its own templates, for each of both stacks
+				t.Errorf("it reads %d objects", read)
+			}
+		})
 	}
 }

@@ -38,6 +38,9 @@ func remove(ctx context.Context, c clouds.Pair, i Item) error {
 	if i.State == Unknown {
 		return errors.New("it cannot be seen: " + i.Detail)
 	}
+	if i.Foreign != "" {
+		return errors.New("it is not the environment's: it " + i.Foreign)
+	}
 	switch i.Kind {
 	case KindStack:
 		client := cloudformation.NewFromConfig(c.AWS)

@@ -19,6 +19,7 @@ const iamOff = "the API iam.googleapis.com is disabled in the project demo-proje
 func TestAPIDisabledAfterwards(t *testing.T) {
 	t.Parallel()
 	c := integration.New(t, sandbox.Options{})
+	c.Mark(t, c.Env.Mark())
 	both := clients(t, c.Sandbox, c.Env)
 	if items, err := Of(t.Context(), both, c.Env); err != nil || len(items) != 6 {
 		t.Fatalf("before: %v, %v", items, err)
@@ -27,9 +28,9 @@ func TestAPIDisabledAfterwards(t *testing.T) {
 
 	items, err := Of(t.Context(), both, c.Env)
 	want := []string{
-		"binding on the service account gcs-to-s3-service-account@demo-project: unknown",
-		"binding serviceAccount:gcs-to-s3-service-account@demo-project: granted", // on the bucket, which Cloud Storage tells
-		"service account gcs-to-s3-service-account@demo-project: unknown",
+		"binding on the service account gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com: unknown",
+		"binding serviceAccount:gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com: granted", // on the bucket, which Cloud Storage tells
+		"service account gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com: unknown",
 		"provider aws-connect/aws-connect: unknown",
 		"workload identity pool aws-connect: unknown",
 		"role gcs-to-s3-role: exists",
@@ -68,7 +69,8 @@ func TestAllWithAPIDisabled(t *testing.T) {
 	t.Parallel()
 	c := integration.New(t, sandbox.Options{})
 	both := clients(t, c.Sandbox, c.Env)
-	stack(t, both, "gcs-to-s3-pr-7-role", environment.Mark{Environment: "pr-7"})
+	c.Env.Name = "pr-7"
+	c.DeployStacks(t, c.Env.Mark())
 	c.Call(t, "POST", "/v1/projects/"+c.Env.GoogleProject+"/services/iam.googleapis.com:disable", map[string]any{}, nil)
 	all, err := All(t.Context(), both, c.Env)
 	const cannot = "cannot see the service accounts of demo-project, the workload identity pools of demo-project: " + iamOff
@@ -78,10 +80,10 @@ func TestAllWithAPIDisabled(t *testing.T) {
 	if on := all[0].On("Google"); on != "service account unknown, pool unknown" {
 		t.Errorf("on Google: %s", on)
 	}
-	if on := all[0].On("AWS"); on != "role CREATE_COMPLETE" {
+	if on := all[0].On("AWS"); on != "function CREATE_COMPLETE, role CREATE_COMPLETE" {
 		t.Errorf("on AWS: %s", on)
 	}
-	if err := RemoveLost(t.Context(), both, c.Env, all[0], func(Item) {}); err == nil || !strings.Contains(err.Error(), iamOff) {
+	if _, err := Lost(t.Context(), both, c.Env, all[0]); err == nil || !strings.Contains(err.Error(), iamOff) {
 		t.Errorf("RemoveLost() = %v", err)
 	}
 }
@@ -140,6 +142,7 @@ func TestWrongKey(t *testing.T) {
 func TestAccountGone(t *testing.T) {
 	t.Parallel()
 	c := integration.New(t, sandbox.Options{})
+	c.Mark(t, c.Env.Mark())
 	both := clients(t, c.Sandbox, c.Env)
 	items, err := Of(t.Context(), both, c.Env)
 	if err != nil {

@@ -39,6 +39,8 @@ var hints = []struct {
 		"a Pulumi plugin is missing: run pulumi plugin install resource gcp 7.38.0; pulumi-language-go is part of Pulumi's installation"},
 	{regexp.MustCompile(`PULUMI_ACCESS_TOKEN|pulumi login`),
 		"Pulumi.yaml or PULUMI_BACKEND_URL says where the state is; pulumi whoami -v shows it"},
+	{regexp.MustCompile(`EarlyValidation::ResourceExistenceCheck`),
+		"a name that a stack needs is taken: gcs-to-s3 doctor NAME says by what; nothing was deployed"},
 	{regexp.MustCompile(`_FAILED state and can not be updated`),
 		"CloudFormation cannot update the stack from this state; the console shows which resource caused it; gcs-to-s3 down NAME removes the stack"},
 }
@@ -47,7 +49,11 @@ var hints = []struct {
 func hint(err error, env environment.Environment) string {
 	var locked *engine.LockedError
 	if errors.As(err, &locked) {
-		return fmt.Sprintf("wait until it has finished; if it is not running any more, run pulumi cancel --stack %s", env.Name)
+		hint := fmt.Sprintf("wait until it has finished; if it is not running any more, run pulumi cancel --stack %s", env.Name)
+		if !locked.Lock.Here() {
+			hint += ", or pass --unlock-after with an age that no operation reaches, such as 2h"
+		}
+		return hint
 	}
 	text := err.Error() + engine.Printed(err)
 	for _, h := range hints {

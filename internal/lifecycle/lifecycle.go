@@ -13,10 +13,11 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 )
 
-// Lifecycle manages one environment.
+// Lifecycle manages one environment. The zero values of the options are the careful ones.
 type Lifecycle struct {
 	Root     string // of the project
 	Env      environment.Environment
@@ -24,6 +25,11 @@ type Lifecycle struct {
 	Pulumi   engine.Pulumi
 	Clouds   clouds.Pair
 	Progress *progress.Reporter
+
+	// UnlockAfter is the age from which a lock on Pulumi's state that a process on another
+	// machine holds is taken for abandoned; 0 is never. Whoever sets it knows that no
+	// operation lasts as long.
+	UnlockAfter time.Duration
 }
 
 // New returns a lifecycle whose engines use the given executables and variables,
@@ -69,11 +75,40 @@ func (l Lifecycle) Up(ctx context.Context) ([]progress.Step, error) {
 }
 
 func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
-	return l.Env.Role + ", " + l.Env.Function, l.onStacks(ctx, l.CDK.Deploy)
+	items, err := inventory.Stacks(ctx, l.Clouds.AWS, l.Env)
+	if err != nil {
+		return "", err
+	}
+	for _, i := range inventory.Foreign(items) {
+		return "", fmt.Errorf("the stack %s is not the environment's: it %s; hint: give the environment another name", i.Name, i.Foreign)
+	}
+	done, deploy := l.Env.Role+", "+l.Env.Function, l.CDK.Deploy
+	imports, err := l.takeOverLogs(ctx)
+	if err != nil {
+		return "", err
+	}
+	if imports {
+		// Only the function's stack imports, so that no role is taken over.
+		deploy = func(ctx context.Context, stacks ...string) error {
+			if err := l.CDK.Deploy(ctx, l.Env.RoleStack()); err != nil {
+				return err
+			}
+			return l.CDK.Import(ctx, l.Env.FunctionStack())
+		}
+		done += ", and its existing log group"
+	}
+	return done, l.onStacks(ctx, deploy, l.Env.RoleStack(), l.Env.FunctionStack())
 }
 
 func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	if err := l.Pulumi.Select(ctx); err != nil {
+		return "", err
+	}
+	before, err := l.Pulumi.Resources(ctx)
+	if err == nil {
+		err = inventory.CheckRecords(l.Env, before)
+	}
+	if err != nil {
 		return "", err
 	}
 	if err := l.unlocked(ctx, func() error { return l.Pulumi.Up(ctx) }); err != nil {
@@ -95,7 +130,8 @@ func custom(held []engine.Resource) []engine.Resource {
 }
 
 // unlocked runs do, which uses Pulumi's state. It removes a lock left by a process of
-// this machine that has ended; any other lock is an error that names its holder.
+// this machine that has ended, and one of another machine that is older than UnlockAfter;
+// any other lock is an error that names its holder.
 func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 	err := do()
 	locked, ok := engine.Locked(err)
@@ -108,21 +144,24 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 			return err
 		}
 	}
-	if !locked.Lock.Abandoned() {
+	switch lock := locked.Lock; {
+	case lock.Abandoned():
+		l.Progress.Say(fmt.Sprintf("removing the lock of process %d, which has ended", lock.PID))
+	case !lock.Here() && l.UnlockAfter > 0 && lock.Age() >= l.UnlockAfter:
+		l.Progress.Say(fmt.Sprintf("removing the lock of %s@%s, which is %s old", lock.User, lock.Host, lock.Age()))
+	default:
 		return locked
 	}
-	l.Progress.Say(fmt.Sprintf("removing the lock of process %d, which has ended", locked.Lock.PID))
 	if err := l.Pulumi.Cancel(ctx); err != nil {
 		return err
 	}
 	return do()
 }
 
-// onStacks runs a CDK command on both stacks once neither has an operation in
+// onStacks runs a CDK command on stacks once none has an operation in
 // progress. The CDK follows the order of their dependency: the function's stack
 // needs the role's.
-func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...string) error) error {
-	stacks := []string{l.Env.RoleStack(), l.Env.FunctionStack()}
+func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...string) error, stacks ...string) error {
 	for _, stack := range stacks {
 		if err := l.settled(ctx, stack); err != nil {
 			return err

@@ -322,7 +322,7 @@ func (c *choices) marked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"team": "data", "cost-center": "42", environment.TagEnvironment: c.env.Name}, function.Tags); diff != "" {
+	if diff := cmp.Diff(map[string]string{"team": "data", "cost-center": "42", environment.TagEnvironment: c.env.Name, environment.TagID: c.env.ID()}, function.Tags); diff != "" {
 		t.Errorf("the function's tags (-want +got):\n%s", diff)
 	}
 	client := iam.NewFromConfig(c.admin)

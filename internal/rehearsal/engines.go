@@ -8,7 +8,6 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
@@ -72,7 +71,7 @@ func (s *Stand) down(ctx context.Context) ([]progress.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := inventory.Of(ctx, l.Clouds, s.Env)
+	found, err := l.Survey(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -73,6 +73,14 @@ func (s *Server) createChangeSet(r *api.Request, in *createChangeSetInput) (any,
 	if planErr != nil && !missingExport(planErr) {
 		return nil, asValidation(planErr)
 	}
+	conflict, err := s.validateUnlocked(r, in, src, changes)
+	if err != nil {
+		return nil, err
+	}
+	st = s.find(in.StackName)
+	if err := s.checkChangeSet(st, in); err != nil { // and again
+		return nil, err
+	}
 	if st == nil {
 		st = s.newStack(in.StackName)
 		s.setStatus(st, "REVIEW_IN_PROGRESS", "User Initiated", in.ClientToken)
@@ -85,6 +93,8 @@ func (s *Server) createChangeSet(r *api.Request, in *createChangeSetInput) (any,
 	}
 	settled := st.status == "REVIEW_IN_PROGRESS" || strings.HasSuffix(st.status, "_FAILED")
 	switch {
+	case conflict != "":
+		cs.status, cs.executionStatus, cs.reason = "FAILED", "UNAVAILABLE", conflict
 	case planErr != nil:
 		cs.status, cs.executionStatus, cs.reason = "FAILED", "UNAVAILABLE", planErr.Error()
 	case len(changes) == 0 && !outputsChange && !settled && sameSettings(st.source, src):
@@ -92,6 +102,21 @@ func (s *Server) createChangeSet(r *api.Request, in *createChangeSetInput) (any,
 	}
 	st.changeSets = append(slices.DeleteFunc(st.changeSets, func(old *changeSet) bool { return old.name == cs.name }), cs)
 	return createChangeSetAnswer{Id: cs.id, StackId: st.id}, nil
+}
+
+// validateUnlocked lets go of Server.mu while services are asked.
+func (s *Server) validateUnlocked(r *api.Request, in *createChangeSetInput, src source, changes []change) (string, error) {
+	roleARN := in.RoleARN
+	if st := s.find(in.StackName); st != nil && roleARN == "" {
+		roleARN = st.roleARN
+	}
+	clients, err := s.clients(r, roleARN)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return s.validate(r.Context(), clients, src, changes, in.ImportExistingResources)
 }
 
 func (in *createChangeSetInput) kind() string {
@@ -204,11 +229,17 @@ func (s *Server) executeChangeSet(r *api.Request, in *executeChangeSetInput) (an
 	if st.status == "REVIEW_IN_PROGRESS" {
 		st.source = cs.source
 		s.setStatus(st, "CREATE_IN_PROGRESS", "User Initiated", in.ClientRequestToken)
-		s.start(r, st, clients, in.ClientRequestToken, func(o *operation) { o.runCreate(cs.onFailure) })
+		s.start(r, st, clients, in.ClientRequestToken, func(o *operation) {
+			o.adopts = cs.imports()
+			o.runCreate(cs.onFailure)
+		})
 		return struct{}{}, nil
 	}
 	s.beginUpdate(st, cs.source, in.ClientRequestToken)
-	s.start(r, st, clients, in.ClientRequestToken, (*operation).runUpdate)
+	s.start(r, st, clients, in.ClientRequestToken, func(o *operation) {
+		o.adopts = cs.imports()
+		o.runUpdate()
+	})
 	return struct{}{}, nil
 }
 

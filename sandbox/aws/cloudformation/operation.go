@@ -25,7 +25,8 @@ type operation struct {
 	token   string // the caller's ClientRequestToken, on every event
 	eval    *template.Evaluation
 	imports map[string]bool
-	failed  []string // logical ids, for the stack's status reason
+	adopts  map[string]string // physical ids of existing resources to import, by logical ids
+	failed  []string          // logical ids, for the stack's status reason
 }
 
 // start runs work in the background. Server.mu must be held.
@@ -175,6 +176,9 @@ func (o *operation) step(id string) error {
 	wanted := &stackResource{
 		logicalID: id, typeName: declared.Type, properties: properties, metadata: declared.Metadata, needs: o.eval.Dependencies(id),
 		deletionPolicy: declared.DeletionPolicy, updateReplacePolicy: declared.UpdateReplacePolicy,
+	}
+	if id, ok := o.adopts[id]; ok {
+		return o.adopt(kind, wanted, id)
 	}
 	if current == nil || current.physicalID == "" {
 		return o.create(kind, wanted)

@@ -199,6 +199,9 @@ func (o *operation) deleteAll(retain []string, rollback bool) {
 // keeps reports whether the resource's DeletionPolicy leaves it where it is.
 // rollback is the deletion of what the operation itself has created.
 func (o *operation) keeps(r *stackResource, rollback bool) bool {
+	if rollback && r.imported {
+		return true // it was there before
+	}
 	switch r.deletionPolicy {
 	case "Retain":
 		return !rollback || !o.st.retainExceptOnCreate

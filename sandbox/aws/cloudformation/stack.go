@@ -62,6 +62,7 @@ type stackResource struct {
 	metadata                            any
 	needs                               []string // logical ids it must outlive
 	deletionPolicy, updateReplacePolicy string
+	imported                            bool // by the operation that runs
 }
 
 func (r *stackResource) clone() *stackResource {
@@ -151,6 +152,7 @@ func (s *Server) newStack(name string) *stack {
 func (st *stack) remember() {
 	kept := make(map[string]*stackResource, len(st.resources))
 	for id, r := range st.resources {
+		r.imported = false
 		kept[id] = r.clone()
 	}
 	st.stable = &snapshot{source: st.source, outputs: slices.Clone(st.outputs), imports: maps.Clone(st.imports), resources: kept}

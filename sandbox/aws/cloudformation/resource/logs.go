@@ -16,8 +16,10 @@ type logGroup struct {
 	Tags            tags
 }
 
+const logGroupType = "AWS::Logs::LogGroup"
+
 func logsTypes() []Type {
-	return []Type{newType("AWS::Logs::LogGroup", []string{"Arn"}, handler[logGroup]{create: createLogGroup, update: updateLogGroup, delete: deleteLogGroup})}
+	return []Type{newType(logGroupType, []string{"Arn"}, handler[logGroup]{create: createLogGroup, update: updateLogGroup, delete: deleteLogGroup})}
 }
 
 func createLogGroup(ctx context.Context, c *Call, p logGroup) (Instance, error) {

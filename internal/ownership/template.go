@@ -1,0 +1,142 @@
+package ownership
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The resource types of CloudFormation that the stacks of an environment have.
+const (
+	TypeRole     = "AWS::IAM::Role"
+	TypeFunction = "AWS::Lambda::Function"
+	TypeLogGroup = "AWS::Logs::LogGroup"
+	TypeQueue    = "AWS::SQS::Queue"
+	TypeSchedule = "AWS::Scheduler::Schedule"
+	TypeMetadata = "AWS::CDK::Metadata"
+)
+
+// types are all of them, by the kind of the stack.
+var types = map[Stack][]string{
+	RoleStack:     {TypeRole, TypeMetadata},
+	FunctionStack: {TypeRole, TypeFunction, TypeLogGroup, TypeQueue, TypeSchedule, TypeMetadata, "AWS::CloudWatch::Alarm", "AWS::Lambda::EventInvokeConfig"},
+}
+
+// Stack is one of the two stacks of an environment.
+type Stack string
+
+const (
+	RoleStack     Stack = "role"
+	FunctionStack Stack = "function"
+)
+
+// stackPrefix begins the names of the stacks.
+const stackPrefix = "gcs-to-s3-"
+
+// StackOf takes the name of a stack apart: gcs-to-s3-NAME-role or gcs-to-s3-NAME-function.
+func StackOf(name string) (stack Stack, env string, ok bool) {
+	middle, ok := strings.CutPrefix(name, stackPrefix)
+	if !ok {
+		return "", "", false
+	}
+	for _, stack := range []Stack{RoleStack, FunctionStack} {
+		if env, ok := strings.CutSuffix(middle, "-"+string(stack)); ok && env != "" {
+			return stack, env, true
+		}
+	}
+	return "", "", false
+}
+
+// Template is what a CloudFormation template says of itself.
+type Template struct {
+	Makes     string   // the one resource that it is about, by its type and name; empty if its form is not ours
+	Name      string   // of that resource
+	Bundles   []string // the keys of the bundles of its functions in the CDK's bucket
+	Qualifier string   // of the CDK's bootstrap; empty if it names none
+	KeepsLogs bool     // its log group outlives it
+	Sum       string   // SHA-256, after which the CDK names its file
+
+	form string
+}
+
+// Form says how a stack of this name and template differs from those of an environment;
+// it is empty if it does not.
+func (t Template) Form(name, env string) string {
+	stack, of, ok := StackOf(name)
+	if !ok || of != env {
+		return "its name is not that of a stack of the environment " + env
+	}
+	if t.form != "" {
+		return t.form
+	}
+	if want := map[Stack]string{RoleStack: TypeRole, FunctionStack: TypeFunction}[stack]; !strings.HasPrefix(t.Makes, want+" ") {
+		return "its template is not that of the environment's " + string(stack)
+	}
+	return ""
+}
+
+// ReadTemplate reads a template.
+func ReadTemplate(body []byte) (Template, error) {
+	var found struct {
+		Parameters struct {
+			BootstrapVersion struct{ Default string }
+		}
+		Resources map[string]struct {
+			Type           string
+			DeletionPolicy string
+			Properties     map[string]json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(body, &found); err != nil {
+		return Template{}, err
+	}
+	text := func(raw json.RawMessage) (s string) {
+		_ = json.Unmarshal(raw, &s) // a computed value is no name of ours
+		return s
+	}
+	sum := sha256.Sum256(body)
+	t := Template{Sum: hex.EncodeToString(sum[:])}
+	if parts := strings.Split(found.Parameters.BootstrapVersion.Default, "/"); len(parts) == 4 && parts[1] == "cdk-bootstrap" {
+		t.Qualifier = parts[2]
+	}
+	stack, made := RoleStack, map[string]string{}
+	for _, resource := range found.Resources {
+		if resource.Type == TypeFunction {
+			stack = FunctionStack
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(found.Resources)) {
+		resource := found.Resources[id]
+		if !slices.Contains(types[stack], resource.Type) {
+			t.form = fmt.Sprintf("its template has %s of the type %s, which no environment has", id, resource.Type)
+			return t, nil
+		}
+		switch resource.Type {
+		case TypeLogGroup:
+			t.KeepsLogs = resource.DeletionPolicy == "Retain"
+		case TypeFunction:
+			made[text(resource.Properties["FunctionName"])] = TypeFunction
+			var code struct{ S3Key json.RawMessage }
+			if json.Unmarshal(resource.Properties["Code"], &code) == nil && text(code.S3Key) != "" {
+				t.Bundles = append(t.Bundles, text(code.S3Key))
+			}
+		case TypeRole:
+			if stack == RoleStack {
+				made[text(resource.Properties["RoleName"])] = TypeRole
+			}
+		}
+	}
+	delete(made, "")
+	if len(made) != 1 {
+		t.form = "its template does not make one role or one function with a name"
+		return t, nil
+	}
+	for name, kind := range made {
+		t.Name, t.Makes = name, kind+" "+name
+	}
+	return t, nil
+}
