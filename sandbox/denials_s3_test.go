@@ -1,12 +1,14 @@
 package sandbox_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -42,6 +44,26 @@ func lock(t *testing.T, c *sandboxtest.Clouds) {
 			ObjectLockEnabled: types.ObjectLockEnabledEnabled, Rule: &types.ObjectLockRule{DefaultRetention: &day},
 		},
 	}))
+}
+
+// encrypt sets the default encryption of the destination bucket.
+func encrypt(t *testing.T, c *sandboxtest.Clouds, rule types.ServerSideEncryptionRule) {
+	t.Helper()
+	must[*s3.PutBucketEncryptionOutput](t)(s3.NewFromConfig(admin(c)).PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{
+		Bucket:                            &c.Names.DestinationBucket,
+		ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{Rules: []types.ServerSideEncryptionRule{rule}},
+	}))
+}
+
+// putWithKey writes an object under a key of the customer's.
+func putWithKey(t *testing.T, c *sandboxtest.Clouds) error {
+	t.Helper()
+	key := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
+	_, err := s3.NewFromConfig(admin(c)).PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), Body: strings.NewReader("x"),
+		SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: &key,
+	})
+	return err
 }
 
 func s3Denials() []denial {
@@ -188,6 +210,29 @@ func s3Denials() []denial {
 			})
 			return err
 		}, 403, "AccessDenied", "Access Denied because object protected by object lock.", "versity/versitygw, issue 1330"),
+		row("writing to a bucket of a key without the right to it", func(t *testing.T, c *sandboxtest.Clouds) error {
+			made := must[*kms.CreateKeyOutput](t)(kms.NewFromConfig(admin(c)).CreateKey(t.Context(), &kms.CreateKeyInput{}))
+			encrypt(t, c, types.ServerSideEncryptionRule{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
+				SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: made.KeyMetadata.Arn,
+			}})
+			return putObject(t, as(t, c, allowing("s3:*", "*")), c.Names.DestinationBucket, "k")
+		}, 403, "AccessDenied", noIdentity("kms:GenerateDataKey", "arn:aws:kms:"+sandbox.Region+":"+sandbox.Account+":key/…"),
+			"Using server-side encryption with AWS KMS keys (SSE-KMS) (Amazon S3 User Guide)"),
+		row("a key of the customer's for a new bucket", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return putWithKey(t, c)
+		}, 403, "AccessDenied", "User: "+arnPrefix+`user/sandbox-admin is not authorized to perform: s3:PutObject on resource: "`+bucket+`/k" `+
+			"because this bucket has blocked upload requests that specify Server Side Encryption with Customer provided keys (SSE-C). "+
+			"Please specify a different server-side encryption type",
+			"Troubleshoot access denied (403 Forbidden) errors in Amazon S3 (Amazon S3 User Guide)"),
+		row("reading without the customer's key", func(t *testing.T, c *sandboxtest.Clouds) error {
+			none := &types.BlockedEncryptionTypes{EncryptionType: []types.EncryptionType{types.EncryptionTypeNone}}
+			encrypt(t, c, types.ServerSideEncryptionRule{BlockedEncryptionTypes: none})
+			if err := putWithKey(t, c); err != nil {
+				t.Fatal(err)
+			}
+			return getObject(t, admin(c), c.Names.DestinationBucket, "k")
+		}, 400, "InvalidRequest", "The object was stored using a form of Server Side Encryption. The correct parameters must be provided "+
+			"to retrieve the object.", "boto/boto3, issue 1482"),
 		row("versions suspended where objects are retained", func(t *testing.T, c *sandboxtest.Clouds) error {
 			lock(t, c)
 			status := &types.VersioningConfiguration{Status: types.BucketVersioningStatusSuspended}

@@ -100,7 +100,7 @@ func (c *call) conditionKeys() map[string][]string {
 		keys["s3:VersionId"] = []string{v}
 	}
 	for _, h := range []string{
-		"x-amz-acl", "x-amz-server-side-encryption",
+		"x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-algorithm",
 		"x-amz-server-side-encryption-aws-kms-key-id", "x-amz-storage-class", "x-amz-content-sha256", "x-amz-object-ownership",
 	} {
 		if v := c.Header.Get(h); v != "" {

@@ -23,6 +23,7 @@ type bucket struct {
 	versioning string                            // "", Enabled or Suspended
 	lifecycle  []lifecycleRule                   // of config["lifecycle"]
 	lock       lock                              // of config["object-lock"]
+	encryption encryption                        // of config["encryption"]
 
 	keys     []string             // sorted; every key with a version
 	versions map[string][]*object // newest last

@@ -33,6 +33,13 @@ func (c *call) completeMultipartUpload() error {
 	if err != nil {
 		return err
 	}
+	// The key is needed for checksums alone: CompleteMultipartUpload (Amazon S3 API
+	// Reference).
+	if _, sum, err := c.sentKey(); err != nil || sum != "" || u.chosen {
+		if err := c.unlockUpload(u.headers); err != nil {
+			return err
+		}
+	}
 	// S3 reads the encrypted parts to put them together.
 	if err := c.decrypt(u.headers); err != nil {
 		return err
@@ -69,7 +76,9 @@ func (c *call) completeMultipartUpload() error {
 	if err := c.commit(o, w, u); err != nil {
 		return err
 	}
-	showEncryption(c.w.Header(), u.headers)
+	if u.headers[customerKeyMD5] == "" { // of customers' keys, the answer says nothing
+		showEncryption(c.w.Header(), u.headers)
+	}
 	return c.xml(struct {
 		XMLName      xml.Name `xml:"CompleteMultipartUploadResult"`
 		XMLNS        string   `xml:"xmlns,attr"`

@@ -26,7 +26,7 @@ type setting struct {
 func settings() []setting {
 	absent := func(code, message string) *api.Error { return api.Errorf(http.StatusNotFound, code, "%s", message) }
 	return []setting{
-		{query: "encryption", name: "BucketEncryption", get: "s3:GetEncryptionConfiguration", put: "s3:PutEncryptionConfiguration", deletes: true, byDefault: encryptionXML, check: checkEncryption},
+		{query: "encryption", name: "BucketEncryption", get: "s3:GetEncryptionConfiguration", put: "s3:PutEncryptionConfiguration", deletes: true, byDefault: encryption{}.xml, check: checkEncryption},
 		{query: "versioning", name: "BucketVersioning", get: "s3:GetBucketVersioning", put: "s3:PutBucketVersioning",
 			byDefault: func() []byte { return versioningXML("") }, check: checkVersioning},
 		{query: "policy", name: "BucketPolicy", get: "s3:GetBucketPolicy", put: "s3:PutBucketPolicy", deletes: true, status: http.StatusNoContent,
@@ -148,6 +148,9 @@ func (s setting) handleDelete(c *call) error {
 	switch s.query {
 	case "policy":
 		c.s.settle(b, nil)
+	case "encryption": // what is blocked stays so, as believed
+		b.encryption = encryption{customers: b.encryption.customers}
+		b.config[s.query] = b.encryption.xml()
 	case "lifecycle":
 		b.lifecycle = nil
 	}
@@ -161,31 +164,6 @@ func read(body []byte, v any) error {
 		return malformedXML()
 	}
 	return nil
-}
-
-func encryptionXML() []byte {
-	return []byte(`<ServerSideEncryptionConfiguration xmlns="` + namespaceXML + `"><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>` + defaultEncrypt +
-		`</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>`)
-}
-
-func checkEncryption(_ *call, body []byte) (func(*bucket), error) {
-	var in struct {
-		XMLName xml.Name `xml:"ServerSideEncryptionConfiguration"`
-		Rules   []struct {
-			Algorithm string `xml:"ApplyServerSideEncryptionByDefault>SSEAlgorithm"`
-		} `xml:"Rule"`
-	}
-	if err := read(body, &in); err != nil {
-		return nil, err
-	}
-	if len(in.Rules) != 1 {
-		return nil, malformedXML()
-	}
-	switch in.Rules[0].Algorithm {
-	case defaultEncrypt, "aws:kms", "aws:kms:dsse":
-		return nil, nil
-	}
-	return nil, malformedXML()
 }
 
 func versioningXML(status string) []byte {

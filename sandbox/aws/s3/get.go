@@ -49,7 +49,7 @@ func (c *call) find(action string) (*object, *blob.Blob, error) {
 	}
 	switch {
 	case shared != nil:
-		if err := c.decrypt(o.headers); err != nil {
+		if err := c.readable(o); err != nil {
 			shared.Release()
 			return nil, nil, err
 		}
@@ -68,6 +68,22 @@ func (c *call) find(action string) (*object, *blob.Blob, error) {
 		return nil, nil, err
 	}
 	return nil, nil, noSuchKey()
+}
+
+// readable checks that the caller has the key of an object. One of KMS is not needed
+// for what a HEAD tells, but for the checksum: HeadObject (Amazon S3 API Reference).
+func (c *call) readable(o *object) error {
+	if err := c.unlock(o.headers); err != nil {
+		return err
+	}
+	if c.Method == http.MethodHead && !c.wantsChecksum() {
+		return nil
+	}
+	return c.decrypt(o.headers)
+}
+
+func (c *call) wantsChecksum() bool {
+	return strings.EqualFold(c.Header.Get("x-amz-checksum-mode"), "ENABLED")
 }
 
 func (c *call) getObject() error {
@@ -105,7 +121,7 @@ func (c *call) getObject() error {
 	if status == http.StatusPartialContent {
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", offset, offset+length-1, content.Size))
 	}
-	if strings.EqualFold(c.Header.Get("x-amz-checksum-mode"), "ENABLED") && length == content.Size {
+	if c.wantsChecksum() && length == content.Size {
 		o.checksum.header(h)
 	}
 	if c.query.Has("partNumber") && len(o.parts) > 0 {

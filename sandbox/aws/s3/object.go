@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"encoding/hex"
 	"maps"
 	"net/http"
 	"slices"
@@ -140,85 +139,4 @@ func (c *call) objectHeaders() (map[string]string, error) {
 		return nil, notImplemented("Header", "x-amz-storage-class")
 	}
 	return h, nil
-}
-
-const encryptionHeader = "x-amz-server-side-encryption"
-
-// encryption reads the labels of encryption; without any, new objects are
-// encrypted with S3's own keys.
-func (c *call) encryption() (map[string]string, error) {
-	out := map[string]string{encryptionHeader: defaultEncrypt}
-	switch v := c.Header.Get(encryptionHeader); v {
-	case "", defaultEncrypt:
-	case "aws:kms":
-		out[encryptionHeader] = v
-	default:
-		return nil, invalidArgument(encryptionHeader, v, "The encryption method specified is not supported")
-	}
-	for name := range c.Header {
-		name = strings.ToLower(name)
-		if !strings.HasPrefix(name, encryptionHeader+"-") {
-			continue
-		}
-		switch strings.TrimPrefix(name, encryptionHeader+"-") {
-		case "aws-kms-key-id", "bucket-key-enabled":
-			if out[encryptionHeader] != "aws:kms" {
-				return nil, invalidArgument(encryptionHeader, c.Header.Get(encryptionHeader), "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms")
-			}
-			out[name] = c.Header.Get(name)
-		default:
-			return nil, notImplemented("Header", name) // customer keys and encryption contexts
-		}
-	}
-	if id := out[keyHeader]; id != "" {
-		arn, err := c.useKey("GenerateDataKey", id)
-		if err != nil {
-			return nil, err
-		}
-		out[keyHeader] = arn
-	}
-	return out, nil
-}
-
-const keyHeader = encryptionHeader + "-aws-kms-key-id"
-
-// useKey has KMS decide whether the caller may use a key for the call's object.
-func (c *call) useKey(action, id string) (arn string, err error) {
-	if c.s.UseKey == nil {
-		return "", notImplemented("Header", keyHeader)
-	}
-	if c.Region != c.s.Region { // where KMS has no keys
-		return "", api.Errorf(http.StatusBadRequest, "KMS.NotFoundException", "Invalid arn %s", c.s.Region)
-	}
-	return c.s.UseKey(c.Request, action, id, "s3", map[string]string{"aws:s3:arn": objectARN(c.bucket, c.key)})
-}
-
-// decrypt checks that the caller may use the key with which something is
-// encrypted, by its labels. Keys of S3's own, and that of the account, need
-// no right beyond reading.
-func (c *call) decrypt(labels map[string]string) error {
-	id := labels[keyHeader]
-	if id == "" {
-		return nil
-	}
-	_, err := c.useKey("Decrypt", id)
-	return err
-}
-
-// etag is an object's entity tag: of what is encrypted with a key of KMS it is not
-// the sum of the bytes ("Object", Amazon S3 API Reference).
-func (c *call) etag(labels map[string]string, sum []byte) string {
-	if labels[encryptionHeader] == "aws:kms" {
-		sum = c.s.Bytes(len(sum))
-	}
-	return hex.EncodeToString(sum)
-}
-
-// showEncryption answers with the labels of encryption.
-func showEncryption(h http.Header, labels map[string]string) {
-	for name, value := range labels {
-		if strings.HasPrefix(name, encryptionHeader) {
-			h.Set(name, value)
-		}
-	}
 }

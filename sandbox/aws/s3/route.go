@@ -65,6 +65,7 @@ func objectHeaders() []string {
 func table() []route {
 	responses := []string{"response-content-type", "response-content-language", "response-expires", "response-cache-control", "response-content-disposition", "response-content-encoding"}
 	reading := append([]string{"versionId", "partNumber"}, responses...)
+	customers := []string{encryptionHeader + "-customer-*"}
 	routes := []route{
 		{operation: "ListBuckets", method: "GET", query: []string{"max-buckets", "prefix", "continuation-token", "bucket-region"}, handle: (*call).listBuckets},
 
@@ -73,11 +74,11 @@ func table() []route {
 		{operation: "ListMultipartUploads", method: "GET", level: bucketLevel, selectors: []string{"uploads"}, query: []string{"prefix", "delimiter", "max-uploads", "key-marker", "upload-id-marker", "encoding-type"}, handle: (*call).listMultipartUploads},
 		{operation: "DeleteObjects", method: "POST", level: bucketLevel, selectors: []string{"delete"}, headers: []string{"x-amz-bypass-governance-retention"}, handle: (*call).deleteObjects},
 
-		{operation: "UploadPart", method: "PUT", level: objectLevel, selectors: []string{"partNumber", "uploadId"}, handle: (*call).uploadPart},
+		{operation: "UploadPart", method: "PUT", level: objectLevel, selectors: []string{"partNumber", "uploadId"}, headers: customers, handle: (*call).uploadPart},
 		{operation: "CreateMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploads"}, headers: objectHeaders(), handle: (*call).createMultipartUpload},
-		{operation: "CompleteMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploadId"}, headers: []string{"x-amz-checksum-type", "x-amz-mp-object-size"}, handle: (*call).completeMultipartUpload},
+		{operation: "CompleteMultipartUpload", method: "POST", level: objectLevel, selectors: []string{"uploadId"}, headers: append([]string{"x-amz-checksum-type", "x-amz-mp-object-size"}, customers...), handle: (*call).completeMultipartUpload},
 		{operation: "AbortMultipartUpload", method: "DELETE", level: objectLevel, selectors: []string{"uploadId"}, handle: (*call).abortMultipartUpload},
-		{operation: "ListParts", method: "GET", level: objectLevel, selectors: []string{"uploadId"}, query: []string{"max-parts", "part-number-marker", "encoding-type"}, handle: (*call).listParts},
+		{operation: "ListParts", method: "GET", level: objectLevel, selectors: []string{"uploadId"}, query: []string{"max-parts", "part-number-marker", "encoding-type"}, headers: customers, handle: (*call).listParts},
 	}
 	routes = append(routes, configRoutes()...)
 	return append(routes, []route{
@@ -87,8 +88,8 @@ func table() []route {
 		{operation: "HeadBucket", method: "HEAD", level: bucketLevel, handle: (*call).headBucket},
 		{operation: "DeleteBucket", method: "DELETE", level: bucketLevel, handle: (*call).deleteBucket},
 		{operation: "PutObject", method: "PUT", level: objectLevel, headers: objectHeaders(), handle: (*call).putObject},
-		{operation: "GetObject", method: "GET", level: objectLevel, query: reading, handle: (*call).getObject},
-		{operation: "HeadObject", method: "HEAD", level: objectLevel, query: reading, handle: (*call).getObject},
+		{operation: "GetObject", method: "GET", level: objectLevel, query: reading, headers: customers, handle: (*call).getObject},
+		{operation: "HeadObject", method: "HEAD", level: objectLevel, query: reading, headers: customers, handle: (*call).getObject},
 		{operation: "DeleteObject", method: "DELETE", level: objectLevel, query: []string{"versionId"}, headers: []string{"x-amz-bypass-governance-retention"}, handle: (*call).deleteObject},
 	}...)
 }

@@ -4,15 +4,15 @@
 // that arrives is checked against every digest that came with it.
 //
 // Of lifecycle rules those that abort incomplete uploads have effect; other rules,
-// encryption settings, tags and ownership controls of buckets are kept and given
-// back, and do nothing. Not modelled: CORS, server access logging, copies, uploads
-// by browsers' forms, Signature Version 2, ACLs (buckets enforce the owner, as new
-// ones do), object tags, retention and legal holds of single objects, replication,
-// inventory, notifications, website hosting, storage classes other than STANDARD,
-// requester pays, access points and S3 Select. Parameters and headers for them are
-// refused by name. Writing and reading with a key of KMS needs the right to use it;
-// nothing is really encrypted, the account's own key aws/s3 is a label, and so is a
-// bucket's default encryption.
+// tags and ownership controls of buckets are kept and given back, and do nothing. Not
+// modelled: CORS, server access logging, copies, uploads by browsers' forms, Signature
+// Version 2, ACLs (buckets enforce the owner, as new ones do), object tags, retention
+// and legal holds of single objects, replication, inventory, notifications, website
+// hosting, storage classes other than STANDARD, requester pays, access points and S3
+// Select. Parameters and headers for them are refused by name. Writing and reading
+// with a key of KMS needs the right to use it, also where the key is the bucket's
+// default; objects under a key of the customer's are read with it alone. Nothing is
+// really encrypted, and the account's own key aws/s3 is a label.
 package s3
 
 import (

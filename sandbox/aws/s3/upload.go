@@ -181,6 +181,9 @@ func (c *call) uploadPart() error {
 	if err != nil {
 		return err
 	}
+	if err := c.unlockUpload(u.headers); err != nil {
+		return err
+	}
 	e, err := c.expected()
 	if err != nil {
 		return err

@@ -29,6 +29,9 @@ func (c *call) listParts() error {
 	c.s.mu.RLock()
 	defer c.s.mu.RUnlock()
 	u, err := c.upload()
+	if err == nil && u.chosen {
+		err = c.unlockUpload(u.headers)
+	}
 	if err != nil {
 		return err
 	}
