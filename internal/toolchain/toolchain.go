@@ -8,9 +8,11 @@ package toolchain
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,20 +62,52 @@ func (t Toolchain) CDK() (path string, tool Tool) {
 		Name:  "install the CDK command line from npm",
 		Ready: t.installed(),
 		Get: func(ctx context.Context) error {
+			unlock, err := lock(ctx, filepath.Join(t.Root, "package-lock.json"))
+			if err != nil {
+				return err
+			}
+			defer unlock()
+			if t.installed() {
+				return nil // another program installed it in the meantime
+			}
 			return t.run(ctx, t.Root, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
 		},
 	}
 }
 
 // installed reports whether npm has installed what package-lock.json lists: npm
-// keeps its own record of that.
+// keeps a record of the same form. Times do not tell: a checkout changes them.
 func (t Toolchain) installed() bool {
-	lock, err := os.Stat(filepath.Join(t.Root, "package-lock.json"))
+	listed, err := packages(filepath.Join(t.Root, "package-lock.json"))
 	if err != nil {
 		return false
 	}
-	record, err := os.Stat(filepath.Join(t.Root, "node_modules", ".package-lock.json"))
-	return err == nil && !record.ModTime().Before(lock.ModTime())
+	installed, err := packages(filepath.Join(t.Root, "node_modules", ".package-lock.json"))
+	return err == nil && maps.Equal(listed, installed)
+}
+
+// packages returns the hashes of the packages in a lock file, by folder.
+func packages(file string) (map[string]string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var lock struct {
+		Packages map[string]struct {
+			Integrity string
+			Optional  bool // npm may leave it out on this platform
+		}
+	}
+	if err := json.Unmarshal(data, &lock); err != nil {
+		return nil, err
+	}
+	hashes := map[string]string{}
+	for folder, p := range lock.Packages {
+		if folder != "" && !p.Optional { // "" is the project itself
+			hashes[folder] = p.Integrity
+		}
+	}
+	return hashes, nil
 }
 
 // Pulumi returns a folder with the Pulumi command line in bin.
