@@ -62,7 +62,11 @@ func (l Lifecycle) destroyBindings(ctx context.Context) (string, error) {
 }
 
 func (l Lifecycle) destroyStacks(ctx context.Context) (string, error) {
-	return "", l.onStacks(ctx, l.CDK.Destroy)
+	stacks, err := l.settledStacks(ctx)
+	if err != nil || len(stacks) == 0 {
+		return "CloudFormation has no stack of " + l.Env.Name, err
+	}
+	return strings.Join(stacks, ", "), l.CDK.Destroy(ctx, stacks...)
 }
 
 func (l Lifecycle) destroyFederation(ctx context.Context) (string, error) {

@@ -69,7 +69,11 @@ func (l Lifecycle) Up(ctx context.Context) ([]progress.Step, error) {
 }
 
 func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
-	return l.Env.Role + ", " + l.Env.Function, l.onStacks(ctx, l.CDK.Deploy)
+	if _, err := l.settledStacks(ctx); err != nil {
+		return "", err
+	}
+	// The CDK follows the order of their dependency: the function's stack needs the role's.
+	return l.Env.Role + ", " + l.Env.Function, l.CDK.Deploy(ctx, l.Env.RoleStack(), l.Env.FunctionStack())
 }
 
 func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
@@ -116,19 +120,6 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 		return err
 	}
 	return do()
-}
-
-// onStacks runs a CDK command on both stacks once neither has an operation in
-// progress. The CDK follows the order of their dependency: the function's stack
-// needs the role's.
-func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...string) error) error {
-	stacks := []string{l.Env.RoleStack(), l.Env.FunctionStack()}
-	for _, stack := range stacks {
-		if err := l.settled(ctx, stack); err != nil {
-			return err
-		}
-	}
-	return do(ctx, stacks...)
 }
 
 // ending is how long a killed process may take to disappear.
