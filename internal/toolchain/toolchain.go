@@ -160,15 +160,19 @@ func (s Set) Path(path string) string {
 	return strings.Join([]string{filepath.Dir(s.Pulumi), filepath.Dir(s.GoHost), filepath.Dir(s.CDK), path}, string(os.PathListSeparator))
 }
 
-// Get gets the missing tools, each as a step.
-func (s Set) Get(ctx context.Context, p *progress.Reporter) ([]progress.Step, error) {
-	var stages [][]progress.Act
+// Get gets the missing tools, each as a step, at the same time: one downloads while
+// another compiles. If any is missing, the acts alongside are performed with them.
+func (s Set) Get(ctx context.Context, p *progress.Reporter, alongside ...progress.Act) ([]progress.Step, error) {
+	var acts []progress.Act
 	for _, tool := range s.Tools {
 		if !tool.Ready {
-			stages = append(stages, []progress.Act{{Name: tool.Name, Run: func(ctx context.Context) (string, error) { return "", tool.Get(ctx) }}})
+			acts = append(acts, progress.Act{Name: tool.Name, Run: func(ctx context.Context) (string, error) { return "", tool.Get(ctx) }})
 		}
 	}
-	return p.Perform(ctx, stages...)
+	if len(acts) == 0 {
+		return nil, nil
+	}
+	return p.Perform(ctx, append(acts, alongside...))
 }
 
 // Deployment returns the tools for the real clouds: the machine's Pulumi command
@@ -245,14 +249,15 @@ func (t Toolchain) key(files ...string) (string, error) {
 }
 
 // build returns a tool that `go build` makes in tools/. It appears in one piece or not
-// at all, and if several programs need it at the same time, only one builds it.
+// at all. Only one tool is built at a time: they have most of their packages in
+// common, and several programs may need the same one.
 func (t Toolchain) build(name, path string, args ...string) Tool {
 	_, err := os.Stat(path)
 	return Tool{Name: name, Ready: err == nil, Get: func(ctx context.Context) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		unlock, err := lock(ctx, path+".lock")
+		unlock, err := lock(ctx, filepath.Join(t.Cache, "build.lock"))
 		if err != nil {
 			return err
 		}
