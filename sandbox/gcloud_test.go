@@ -13,13 +13,15 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/internal/preload"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // gcloud is one user of the command, with a configuration of its own.
 type gcloud struct {
-	t   *testing.T
-	env []string
+	t      *testing.T
+	env    []string
+	loaded *preload.Program // nil makes each command a program of its own
 }
 
 // offline lets a client's requests to the world end on this machine.
@@ -38,7 +40,14 @@ func newGcloud(t *testing.T, c *sandboxtest.Clouds, env ...string) gcloud {
 		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api+"="+c.GoogleURL+"/")
 	}
 	env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE="+c.GoogleURL+"/storage/v1/")
-	return gcloud{t, append(withoutClouds(), env...)}
+	return gcloud{t: t, env: append(withoutClouds(), env...)}
+}
+
+// load loads gcloud once for all commands that follow.
+func (g gcloud) load() gcloud {
+	g.t.Helper()
+	g.loaded = preload.Gcloud(g.t, g.env, ".")
+	return g
 }
 
 // withoutClouds is this process's environment without settings of any cloud.
@@ -67,6 +76,13 @@ func (g gcloud) run(args ...string) (string, error) {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(g.t.Context(), patience)
 	defer cancel()
+	if g.loaded != nil {
+		out, problem, err := g.loaded.Run(ctx, args...)
+		if err != nil {
+			return problem, err
+		}
+		return out, nil
+	}
 	cmd := exec.CommandContext(ctx, "gcloud", args...)
 	cmd.Env, cmd.WaitDelay = g.env, time.Second
 	var out, problem bytes.Buffer
@@ -138,7 +154,7 @@ func TestGcloud(t *testing.T) {
 
 	t.Run("service accounts", func(t *testing.T) {
 		t.Parallel()
-		g := newGcloud(t, c, administrator(t, c))
+		g := newGcloud(t, c, administrator(t, c)).load()
 		var account struct{ Email, DisplayName, UniqueID string }
 		g.must(nil, "iam service-accounts create my-account", "--display-name=My account")
 		g.must(&account, "iam service-accounts describe "+email)
@@ -182,7 +198,7 @@ func TestGcloud(t *testing.T) {
 	})
 	t.Run("pools", func(t *testing.T) {
 		t.Parallel()
-		g := newGcloud(t, c, administrator(t, c))
+		g := newGcloud(t, c, administrator(t, c)).load()
 		const pools, of = "iam workload-identity-pools ", " --location=global --workload-identity-pool=my-pool"
 		type resource struct {
 			Name, State, Description, AttributeCondition string
@@ -234,7 +250,7 @@ func TestGcloud(t *testing.T) {
 	})
 	t.Run("services", func(t *testing.T) {
 		t.Parallel()
-		g := newGcloud(t, c, administrator(t, c))
+		g := newGcloud(t, c, administrator(t, c)).load()
 		g.must(nil, "services enable pubsub.googleapis.com run.googleapis.com")
 		var list []struct{ Config struct{ Name string } }
 		g.must(&list, "services list --enabled")
@@ -249,7 +265,7 @@ func TestGcloud(t *testing.T) {
 	})
 	t.Run("storage", func(t *testing.T) {
 		t.Parallel()
-		g := newGcloud(t, c, administrator(t, c))
+		g := newGcloud(t, c, administrator(t, c)).load()
 		g.must(nil, "storage buckets create gs://my-bucket --location=asia-northeast1 --uniform-bucket-level-access")
 		var b struct{ Location, Name string }
 		g.must(&b, "storage buckets describe gs://my-bucket")

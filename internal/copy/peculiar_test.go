@@ -229,6 +229,12 @@ func TestWhatCannotBeLookedAtIsDifferent(t *testing.T) {
 	key := bytes.Repeat([]byte("k"), 32)
 	sum := md5.Sum(key)
 	client := s3.NewFromConfig(l.AWSConfig(l.AWS.Admin()))
+	// New buckets block such writes: Amazon S3 User Guide, "Using server-side encryption with customer-provided keys".
+	if _, err := client.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: &l.Env.DestinationBucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAes256},
+			BlockedEncryptionTypes: &types.BlockedEncryptionTypes{EncryptionType: []types.EncryptionType{types.EncryptionTypeNone}}}}}}); err != nil {
+		t.Fatal(err)
+	}
 	theirs := func() {
 		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &l.Env.DestinationBucket, Key: aws.String("object"), Body: strings.NewReader("theirs"),
 			SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: aws.String(base64.StdEncoding.EncodeToString(key)), SSECustomerKeyMD5: aws.String(base64.StdEncoding.EncodeToString(sum[:]))}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -21,10 +22,18 @@ type CDK struct {
 	Each    func(line string) // called with every line of output; may be nil
 }
 
-// Deploy deploys stacks in order of their dependencies: cdk deploy STACK….
+// Deploy deploys stacks in order of their dependencies: cdk deploy STACK…. It keeps
+// the cloud assembly for Destroy.
 func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
-	_, err := c.run(ctx, c.Root, stacks, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively")
-	return err
+	return c.within(func(assembly string) error {
+		if _, err := c.runIn(ctx, c.Root, assembly, c.app(), stacks, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively"); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(c.deployed()); err != nil {
+			return err
+		}
+		return os.Rename(assembly, c.deployed())
+	})
 }
 
 // Import deploys a stack, and imports what exists already of the resources that it would
@@ -35,11 +44,40 @@ func (c CDK) Import(ctx context.Context, stack string) error {
 }
 
 // Destroy deletes stacks in the reverse order; they need not exist:
-// cdk destroy STACK….
+// cdk destroy STACK…. If they are in the cloud assembly of the last deployment, the
+// app does not run: cdk destroy --app ASSEMBLY STACK….
 func (c CDK) Destroy(ctx context.Context, stacks ...string) error {
-	_, err := c.run(ctx, c.Root, stacks, "destroy", "--force", "--exclusively")
-	return err
+	app := c.app()
+	if c.assembled(stacks) {
+		app = []string{"--app", c.deployed()}
+	}
+	return c.within(func(assembly string) error {
+		_, err := c.runIn(ctx, c.Root, assembly, app, stacks, "destroy", "--force", "--exclusively")
+		return err
+	})
 }
+
+// deployed returns the folder with the cloud assembly of the last deployment.
+func (c CDK) deployed() string { return filepath.Join(c.Env.OutputDir(c.Root), "deployed") }
+
+// assembled reports whether the last deployment's cloud assembly has the stacks, in the
+// environment's account and region: AWS CDK, "Cloud Assembly Schema".
+func (c CDK) assembled(stacks []string) bool {
+	data, err := os.ReadFile(filepath.Join(c.deployed(), "manifest.json"))
+	var manifest struct {
+		Artifacts map[string]struct{ Type, Environment string }
+	}
+	if err != nil || json.Unmarshal(data, &manifest) != nil {
+		return false
+	}
+	return !slices.ContainsFunc(stacks, func(stack string) bool {
+		a := manifest.Artifacts[stack]
+		return a.Type != "aws:cloudformation:stack" || a.Environment != c.target()
+	})
+}
+
+// target returns the account and region as the CDK spells them.
+func (c CDK) target() string { return "aws://" + c.Env.AWSAccount + "/" + c.Env.AWSRegion }
 
 // Diff returns what deploying stacks would change, as text for
 // people: cdk diff STACK….
@@ -65,7 +103,7 @@ func (c CDK) Changes(ctx context.Context, stack string) (bool, error) {
 // Bootstrap prepares an account's region for the CDK: cdk bootstrap. It runs in a
 // folder without cdk.json, so no app is run; none is needed.
 func (c CDK) Bootstrap(ctx context.Context, dir string) error {
-	_, err := c.run(ctx, dir, []string{"aws://" + c.Env.AWSAccount + "/" + c.Env.AWSRegion}, "bootstrap")
+	_, err := c.run(ctx, dir, []string{c.target()}, "bootstrap")
 	return err
 }
 
@@ -99,19 +137,35 @@ func Qualifier(root string) (qualifier, file string) {
 	return "", ""
 }
 
+// app returns the arguments for the app of cdk.json, for this environment.
+func (c CDK) app() []string { return []string{"-c", "environment=" + c.Env.Name} }
+
 // run runs the command args on the stacks or account in about.
-func (c CDK) run(ctx context.Context, dir string, about []string, args ...string) (string, error) {
-	shown := append([]string{"npx cdk", args[0], "-c environment=" + c.Env.Name}, about...)
-	// Each run has its own folder: the CDK locks it, and respects the lock even
-	// of a process that has ended but has not been reaped by its parent.
+func (c CDK) run(ctx context.Context, dir string, about []string, args ...string) (out string, err error) {
+	err = c.within(func(assembly string) error {
+		out, err = c.runIn(ctx, dir, assembly, c.app(), about, args...)
+		return err
+	})
+	return out, err
+}
+
+// within calls do with a new folder for a cloud assembly. Each run has its own: the CDK
+// locks it, and respects the lock even of a process that has ended but has not been
+// reaped by its parent.
+func (c CDK) within(do func(assembly string) error) error {
 	if err := os.MkdirAll(c.Env.OutputDir(c.Root), 0o755); err != nil {
-		return "", err
+		return err
 	}
 	assembly, err := os.MkdirTemp(c.Env.OutputDir(c.Root), "cdk.out-")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.RemoveAll(assembly)
-	args = append(append(args, about...), "--context", "environment="+c.Env.Name, "--output", assembly, "--no-color", "--ci", "--no-notices")
+	return do(assembly)
+}
+
+func (c CDK) runIn(ctx context.Context, dir, assembly string, app, about []string, args ...string) (string, error) {
+	shown := slices.Concat([]string{"npx cdk", args[0]}, app, about)
+	args = slices.Concat(args, about, app, []string{"--output", assembly, "--no-color", "--ci", "--no-notices"})
 	return command{strings.Join(shown, " "), c.Path, args, dir, c.Environ, c.Each, cdkMessage}.run(ctx)
 }

@@ -82,6 +82,66 @@ func TestCommandEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// TestDestroyTakesTheDeployedAssembly: what was deployed is destroyed without running
+// the app again, unless the deployment was another environment's or is incomplete.
+func TestDestroyTakesTheDeployedAssembly(t *testing.T) {
+	t.Parallel()
+	const fake = `echo "$@" >>"$0.log"
+while [ "$1" != --output ]; do shift; done
+printf '{"artifacts":{"role":{"type":"aws:cloudformation:stack","environment":"aws://123456789012/eu-west-1"},"function":{"type":"aws:cloudformation:stack","environment":"aws://123456789012/eu-west-1"},"function.assets":{"type":"cdk:asset-manifest"}}}' >"$2/manifest.json"
+`
+	const account, region = "123456789012", "eu-west-1"
+	for name, tt := range map[string]struct {
+		deploy, destroy []string
+		now             environment.Environment
+		reuses          bool
+	}{
+		"both":            {[]string{"role", "function"}, []string{"role", "function"}, environment.Environment{AWSAccount: account, AWSRegion: region}, true},
+		"one of them":     {[]string{"role", "function"}, []string{"function"}, environment.Environment{AWSAccount: account, AWSRegion: region}, true},
+		"never deployed":  {nil, []string{"role"}, environment.Environment{AWSAccount: account, AWSRegion: region}, false},
+		"another stack":   {[]string{"role"}, []string{"role", "queue"}, environment.Environment{AWSAccount: account, AWSRegion: region}, false},
+		"no stack":        {[]string{"role"}, []string{"function.assets"}, environment.Environment{AWSAccount: account, AWSRegion: region}, false},
+		"another account": {[]string{"role"}, []string{"role"}, environment.Environment{AWSAccount: "999999999999", AWSRegion: region}, false},
+		"another region":  {[]string{"role"}, []string{"role"}, environment.Environment{AWSAccount: account, AWSRegion: "eu-west-2"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var shown []string
+			tt.now.Name = "pr-7"
+			c := CDK{Path: tool(t, fake), Root: t.TempDir(), Env: tt.now, Environ: os.Environ(), Each: func(line string) { shown = append(shown, line) }}
+			if tt.deploy != nil {
+				if err := c.Deploy(t.Context(), tt.deploy...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.Destroy(t.Context(), tt.destroy...); err != nil {
+				t.Fatal(err)
+			}
+			log, err := os.ReadFile(c.Path + ".log")
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls := strings.Split(strings.TrimSpace(string(log)), "\n")
+			app := "-c environment=pr-7"
+			if tt.reuses {
+				app = "--app " + filepath.Join(c.Root, "out", "pr-7", "deployed")
+			}
+			stacks := strings.Join(tt.destroy, " ")
+			if got, want := calls[len(calls)-1], "destroy --force --exclusively "+stacks+" "+app+" --output "; !strings.HasPrefix(got, want) {
+				t.Errorf("cdk got %q, want %q", got, want)
+			}
+			if got, want := shown[len(shown)-1], "$ npx cdk destroy "+app+" "+stacks; got != want {
+				t.Errorf("the command is shown as %q, want %q", got, want)
+			}
+			// Of each run, only the deployed assembly is left.
+			left, err := filepath.Glob(filepath.Join(c.Env.OutputDir(c.Root), "*"))
+			if err != nil || len(left) != min(1, len(tt.deploy)) {
+				t.Errorf("the runs left %v, %v", left, err)
+			}
+		})
+	}
+}
+
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	host, err := os.Hostname()

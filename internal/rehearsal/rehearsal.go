@@ -170,7 +170,7 @@ func (r Rehearsal) tools(ctx context.Context, chain toolchain.Toolchain, summary
 	if set.StandIn {
 		summary.Plugin = "this repository's stand-in for " + toolchain.GCPVersion
 	}
-	steps, err := set.Get(ctx, r.Progress)
+	steps, err := set.Get(ctx, r.Progress, progress.Act{Name: "compile the CDK app and the function", Run: chain.AWSPrograms})
 	summary.Steps = append(summary.Steps, steps...)
 	return set, err
 }

@@ -58,7 +58,20 @@ func (p Program) run(ctx context.Context, command string, args ...string) error 
 // Programs compiles the CDK app, the Pulumi program and the function, so that the
 // engines need neither compile nor fetch anything.
 func (t Toolchain) Programs(ctx context.Context) (detail string, err error) {
-	programs := []Program{{dir: filepath.Join(t.Root, "cmd", "stacks")}, {dir: filepath.Join(t.Root, "cmd", "infra")}, Function(t.Root, runtime.GOARCH)}
+	return t.compile(ctx, t.program("stacks"), t.program("infra"), Function(t.Root, runtime.GOARCH))
+}
+
+// AWSPrograms compiles those of the programs that have hardly a package in common with
+// the tools, so it can do so while they are built.
+func (t Toolchain) AWSPrograms(ctx context.Context) (detail string, err error) {
+	return t.compile(ctx, t.program("stacks"), Function(t.Root, runtime.GOARCH))
+}
+
+func (t Toolchain) program(name string) Program {
+	return Program{dir: filepath.Join(t.Root, "cmd", name)}
+}
+
+func (t Toolchain) compile(ctx context.Context, programs ...Program) (detail string, err error) {
 	var names []string
 	for _, p := range programs {
 		if err := p.warm(ctx); err != nil {

@@ -8,9 +8,11 @@ package toolchain
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,20 +62,52 @@ func (t Toolchain) CDK() (path string, tool Tool) {
 		Name:  "install the CDK command line from npm",
 		Ready: t.installed(),
 		Get: func(ctx context.Context) error {
+			unlock, err := lock(ctx, filepath.Join(t.Root, "package-lock.json"))
+			if err != nil {
+				return err
+			}
+			defer unlock()
+			if t.installed() {
+				return nil // another program installed it in the meantime
+			}
 			return t.run(ctx, t.Root, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
 		},
 	}
 }
 
 // installed reports whether npm has installed what package-lock.json lists: npm
-// keeps its own record of that.
+// keeps a record of the same form. Times do not tell: a checkout changes them.
 func (t Toolchain) installed() bool {
-	lock, err := os.Stat(filepath.Join(t.Root, "package-lock.json"))
+	listed, err := packages(filepath.Join(t.Root, "package-lock.json"))
 	if err != nil {
 		return false
 	}
-	record, err := os.Stat(filepath.Join(t.Root, "node_modules", ".package-lock.json"))
-	return err == nil && !record.ModTime().Before(lock.ModTime())
+	installed, err := packages(filepath.Join(t.Root, "node_modules", ".package-lock.json"))
+	return err == nil && maps.Equal(listed, installed)
+}
+
+// packages returns the hashes of the packages in a lock file, by folder.
+func packages(file string) (map[string]string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var lock struct {
+		Packages map[string]struct {
+			Integrity string
+			Optional  bool // npm may leave it out on this platform
+		}
+	}
+	if err := json.Unmarshal(data, &lock); err != nil {
+		return nil, err
+	}
+	hashes := map[string]string{}
+	for folder, p := range lock.Packages {
+		if folder != "" && !p.Optional { // "" is the project itself
+			hashes[folder] = p.Integrity
+		}
+	}
+	return hashes, nil
 }
 
 // Pulumi returns a folder with the Pulumi command line in bin.
@@ -126,15 +160,19 @@ func (s Set) Path(path string) string {
 	return strings.Join([]string{filepath.Dir(s.Pulumi), filepath.Dir(s.GoHost), filepath.Dir(s.CDK), path}, string(os.PathListSeparator))
 }
 
-// Get gets the missing tools, each as a step.
-func (s Set) Get(ctx context.Context, p *progress.Reporter) ([]progress.Step, error) {
-	var stages [][]progress.Act
+// Get gets the missing tools, each as a step, at the same time: one downloads while
+// another compiles. If any is missing, the acts alongside are performed with them.
+func (s Set) Get(ctx context.Context, p *progress.Reporter, alongside ...progress.Act) ([]progress.Step, error) {
+	var acts []progress.Act
 	for _, tool := range s.Tools {
 		if !tool.Ready {
-			stages = append(stages, []progress.Act{{Name: tool.Name, Run: func(ctx context.Context) (string, error) { return "", tool.Get(ctx) }}})
+			acts = append(acts, progress.Act{Name: tool.Name, Run: func(ctx context.Context) (string, error) { return "", tool.Get(ctx) }})
 		}
 	}
-	return p.Perform(ctx, stages...)
+	if len(acts) == 0 {
+		return nil, nil
+	}
+	return p.Perform(ctx, append(acts, alongside...))
 }
 
 // Deployment returns the tools for the real clouds: the machine's Pulumi command
@@ -211,14 +249,15 @@ func (t Toolchain) key(files ...string) (string, error) {
 }
 
 // build returns a tool that `go build` makes in tools/. It appears in one piece or not
-// at all, and if several programs need it at the same time, only one builds it.
+// at all. Only one tool is built at a time: they have most of their packages in
+// common, and several programs may need the same one.
 func (t Toolchain) build(name, path string, args ...string) Tool {
 	_, err := os.Stat(path)
 	return Tool{Name: name, Ready: err == nil, Get: func(ctx context.Context) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		unlock, err := lock(ctx, path+".lock")
+		unlock, err := lock(ctx, filepath.Join(t.Cache, "build.lock"))
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/internal/preload"
 )
 
 // tool is a foreign program that uses the cloud as its administrator.
@@ -22,7 +23,7 @@ type tool struct {
 	t   *testing.T
 	dir string // where it runs and its files are
 	env []string
-	cli *loaded // of the AWS CLI; nil runs it as a program
+	cli *preload.Program // the AWS CLI; nil makes each of its commands a program of its own
 }
 
 // newTool points a program at the cloud, and away from every other. It skips
@@ -51,7 +52,7 @@ func newTool(t *testing.T, s *awstest.Server, program string) tool {
 	}
 	c := tool{t: t, dir: dir, env: env}
 	if program == "aws" {
-		c.cli = load(t)
+		c.cli = preload.AWS(t, env, dir)
 	}
 	return c
 }
@@ -62,11 +63,11 @@ const patience = 2 * time.Minute
 // command runs a program to its end.
 func (c tool) command(program string, args ...string) (stdout, stderr string, err error) {
 	c.t.Helper()
-	if program == "aws" && c.cli != nil {
-		return c.cli.run(c, args)
-	}
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
+	if program == "aws" && c.cli != nil {
+		return c.cli.Run(ctx, args...)
+	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env, cmd.Dir, cmd.WaitDelay = c.env, c.dir, time.Second
 	var out, problem bytes.Buffer
