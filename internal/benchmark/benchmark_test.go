@@ -172,6 +172,58 @@ func median(usages []usage) usage {
 	return u
 }
 
+var (
+	gib     = flag.Int64("gib", 8, "size of BenchmarkInvocations' object, in GiB")
+	seconds = flag.Int("invocation", 3, "timeout of BenchmarkInvocations' invocations, in seconds")
+)
+
+// BenchmarkInvocations copies an object that takes several invocations.
+func BenchmarkInvocations(b *testing.B) {
+	bootstrap := *given
+	if bootstrap == "" {
+		bootstrap = build(b, "../..", "./function")
+	}
+	for range b.N {
+		r, err := Open(b.TempDir())
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer r.Close()
+		env, err := r.Environ(b.TempDir())
+		if err != nil {
+			b.Fatal(err)
+		}
+		l, err := startLambda(bootstrap, append(env, strings.Fields(*set)...))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer l.Close()
+		if _, err := l.Invoke(b.Context(), "{}"); err != nil {
+			b.Fatal(err)
+		}
+		size := *gib << 30
+		name := Object("large", 0, size)
+		l.timeout = time.Duration(*seconds) * time.Second
+		var invocations int
+		u := measure(b, l.process.Process.Pid, func() (err error) {
+			invocations, err = l.Invoke(b.Context(), sent(invocation.Event{Object: name}))
+			return err
+		})
+		n, wrong := r.Sink.Received()
+		if n < size || wrong > 0 || invocations < 2 {
+			b.Fatalf("%d invocations; the sink received %d bytes of %d, %d parts wrong", invocations, n, size, wrong)
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(float64(invocations), "invocations")
+		b.ReportMetric(u.wall.Seconds(), "wall-s")
+		b.ReportMetric(u.cpu.Seconds(), "cpu-s")
+		b.ReportMetric(float64(u.peak)/(1<<20), "MiB")
+		b.ReportMetric(float64(n-size)/float64(size)*100, "%-sent-again")
+		table = append(table, fmt.Sprintf("| %d GiB, %d invocations of %d s | function | %.3g s | %.3g s | %.1f MiB | sent again: | %.2f %% |\n",
+			*gib, invocations, *seconds, u.wall.Seconds(), u.cpu.Seconds(), float64(u.peak)/(1<<20), float64(n-size)/float64(size)*100))
+	}
+}
+
 // BenchmarkStart measures the time from a process's start to its first request to
 // the runtime API, for the function and for a program that does nothing else.
 func BenchmarkStart(b *testing.B) {
@@ -242,12 +294,12 @@ func runFunction(b *testing.B, r *Range, bootstrap string, j job) usage {
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
-	if err := l.Invoke(ctx, "{}"); err != nil { // gets the token and opens connections
+	if _, err := l.Invoke(ctx, "{}"); err != nil { // gets the token and opens connections
 		b.Fatal(err)
 	}
 	return measure(b, l.process.Process.Pid, func() error {
 		for _, event := range j.events {
-			if err := l.Invoke(ctx, event); err != nil {
+			if _, err := l.Invoke(ctx, event); err != nil {
 				return err
 			}
 		}

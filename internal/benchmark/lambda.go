@@ -29,6 +29,7 @@ type Lambda struct {
 	server  *http.Server
 	process *exec.Cmd
 	started time.Time
+	timeout time.Duration // of an invocation
 }
 
 type result struct {
@@ -38,7 +39,7 @@ type result struct {
 
 // startLambda starts a bootstrap with the given environment.
 func startLambda(bootstrap string, env []string) (*Lambda, error) {
-	l := &Lambda{events: make(chan string), answers: make(chan result), asked: make(chan time.Time, 1)}
+	l := &Lambda{events: make(chan string), answers: make(chan result), asked: make(chan time.Time, 1), timeout: 15 * time.Minute}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func startLambda(bootstrap string, env []string) (*Lambda, error) {
 			case event := <-l.events:
 				number++
 				w.Header().Set("Lambda-Runtime-Aws-Request-Id", strconv.Itoa(number))
-				w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(15*time.Minute).UnixMilli(), 10))
+				w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(l.timeout).UnixMilli(), 10))
 				w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:benchmark")
 				_, _ = io.WriteString(w, event)
 			case <-r.Context().Done():
@@ -95,22 +96,38 @@ func (r *Range) Environ(dir string) ([]string, error) {
 	}, nil
 }
 
-// Invoke makes the function handle an event.
-func (l *Lambda) Invoke(ctx context.Context, event string) error {
-	select {
-	case l.events <- event:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case r := <-l.answers:
-		var answer invocation.ManyResult // or that of one object or of a peer, which are not partial
-		if r.failed || json.Unmarshal([]byte(r.body), &answer) != nil || answer.StatusCode == http.StatusMultiStatus {
-			return fmt.Errorf("the function answered %s", r.body[:min(len(r.body), 2000)])
+// Invoke makes the function handle an event, in as many invocations as it takes, and
+// returns how many these were.
+func (l *Lambda) Invoke(ctx context.Context, event string) (invocations int, err error) {
+	for {
+		select {
+		case l.events <- event:
+		case <-ctx.Done():
+			return invocations, ctx.Err()
 		}
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		invocations++
+		select {
+		case r := <-l.answers:
+			var answer invocation.ManyResult // or that of one object or of a peer, which have the same fields
+			if r.failed || json.Unmarshal([]byte(r.body), &answer) != nil || answer.StatusCode == invocation.StatusFailed {
+				return invocations, fmt.Errorf("the function answered %s", r.body[:min(len(r.body), 2000)])
+			}
+			if answer.Cursor == "" {
+				return invocations, nil
+			}
+			var e invocation.Event
+			if err := json.Unmarshal([]byte(event), &e); err != nil {
+				return invocations, err
+			}
+			e.Cursor = answer.Cursor
+			again, err := json.Marshal(e)
+			if err != nil {
+				return invocations, err
+			}
+			event = string(again)
+		case <-ctx.Done():
+			return invocations, ctx.Err()
+		}
 	}
 }
 
