@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -19,6 +20,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
+
+var largeMiB = flag.Int("large-mib", 190, "size of the object that TestInvokeFollowsTheCursor copies in several invocations, in MiB")
 
 // invoke runs the command and returns its answer, what it shows, and its exit code.
 func invoke(ctx context.Context, t *testing.T, args ...string) (got invocation.ManyResult, payload, shown string, code int, err error) {
@@ -80,11 +83,12 @@ func TestInvokeFollowsTheCursor(t *testing.T) {
 		t.Errorf("the whole bucket: exit code %d, %v, answer %+v, shown %q", code, err, got, shown)
 	}
 
-	put("large", 190<<20)
+	largeSize := *largeMiB << 20
+	put("large", largeSize)
 	c.Fail(large)
 	_, payload, shown, code, err := invoke(t.Context(), t, c.Env.Name, "--object", "large")
 	var one invocation.Result
-	if code != 0 || json.Unmarshal([]byte(payload), &one) != nil || !one.Complete || one.Bytes != 190<<20 || !strings.Contains(shown, " of 199 MB, ") || !strings.Contains(shown, " left") {
+	if code != 0 || json.Unmarshal([]byte(payload), &one) != nil || !one.Complete || one.Bytes != int64(largeSize) || !strings.Contains(shown, " of "+size(int64(largeSize))+", ") || !strings.Contains(shown, " left") {
 		t.Errorf("a large object: exit code %d, %v, answer %s, shown %q", code, err, payload, shown)
 	}
 

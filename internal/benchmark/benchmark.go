@@ -34,6 +34,7 @@ type Range struct {
 
 	Sink *Sink
 
+	origin  *origin
 	servers []*http.Server
 }
 
@@ -43,10 +44,9 @@ func Open(dir string) (*Range, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a certificate: %w", err)
 	}
-	r := &Range{Certificates: file, Sink: &Sink{}}
-	origin := &origin{}
-	if r.OriginURL, err = r.serve(origin, certificate); err == nil {
-		origin.url = r.OriginURL
+	r := &Range{Certificates: file, Sink: &Sink{}, origin: &origin{}}
+	if r.OriginURL, err = r.serve(r.origin, certificate); err == nil {
+		r.origin.url = r.OriginURL
 		r.SinkURL, err = r.serve(r.Sink, certificate)
 	}
 	return r, err
@@ -62,6 +62,10 @@ func (r *Range) serve(h http.Handler, certificate tls.Certificate) (string, erro
 	go server.ServeTLS(l, "", "") //nolint:errcheck // it returns after Close
 	return "https://" + l.Addr().String(), nil
 }
+
+// Prepare computes the sum of objects of a size, which the origin otherwise does when it is
+// first asked for one.
+func (r *Range) Prepare(size int64) { r.origin.sum(size) }
 
 // Close stops both.
 func (r *Range) Close() {

@@ -203,6 +203,7 @@ func BenchmarkInvocations(b *testing.B) {
 		}
 		size := *gib << 30
 		name := Object("large", 0, size)
+		r.Prepare(size)
 		l.timeout = time.Duration(*seconds) * time.Second
 		var invocations int
 		u := measure(b, l.process.Process.Pid, func() (err error) {

@@ -8,14 +8,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
@@ -64,9 +67,11 @@ type worker struct {
 
 	uploading sync.Mutex                  // held from an upload until its generation is known
 	contents  map[string]map[int64][]byte // of each object, by generation
-	stored    map[string][sha256.Size]byte
-	counts    struct{ copied, inParts, failed, faults, replaced int }
+	orphans   map[string]bool             // keys whose uploads a killed invocation may have left
+	counts    counts
 }
+
+type counts struct{ copied, inParts, failed, unknown, continued, killed, faults, refused, replaced int }
 
 var sizes = []int{0, 1, 33, 1 << 10, 30_000, 64 << 10, 64<<10 + 1, 100_000, 300_000}
 
@@ -122,6 +127,11 @@ func (w *worker) choose(t *testing.T, service string, req *http.Request) *faults
 	w.counts.faults++
 	at := func() *int64 { return faults.At(w.chance.Int64N(40_000)) }
 	f := &faults.Fault{}
+	if service == "aws/s3" && (req.Method == http.MethodPut || req.Method == http.MethodPost) && w.chance.IntN(40) == 0 {
+		w.counts.refused++
+		w.mu.Unlock()
+		return &faults.Fault{Refuse: &faults.Refusal{Status: 403, Code: "AccessDenied"}}
+	}
 	switch w.chance.IntN(10) {
 	case 0, 1:
 		f.Refuse = &faults.Refusal{Status: []int{408, 429, 500, 502, 503, 504}[w.chance.IntN(6)], RetryAfter: time.Duration(w.chance.IntN(2)) * time.Second}
@@ -171,81 +181,194 @@ func (w *worker) choose(t *testing.T, service string, req *http.Request) *faults
 	return f
 }
 
-// copies makes n copies and checks what is stored after each.
+// copies makes n copies, each of one object or of all of the worker's, in as many
+// invocations as it takes, and checks every answer.
 func (w *worker) copies(t *testing.T, n int) {
 	for i := range n {
 		w.mu.Lock()
-		item := invocation.Item{Object: w.object(w.chance.IntN(len(sizes)))}
-		event := invocation.Event{
+		name := w.object(w.chance.IntN(len(sizes)))
+		e := invocation.Event{
+			Object:       name,
 			Overwrite:    invocation.Overwrites()[w.chance.IntN(3)],
 			SourceChange: invocation.SourceChanges()[w.chance.IntN(2)],
 		}
+		if w.chance.IntN(8) == 0 {
+			prefix := w.name + "/"
+			e.Object, e.Prefix, e.Results = "", &prefix, invocation.ResultsChoices()[w.chance.IntN(2)]
+		}
 		fresh, size := w.chance.IntN(3) == 0, sizes[w.chance.IntN(len(sizes))]
-		hurried, patience := w.chance.IntN(20) == 0, time.Duration(w.chance.IntN(10_000))*time.Microsecond
 		w.mu.Unlock()
 		if fresh { // so that there is something to copy
-			w.upload(t, item.Object, size)
+			w.upload(t, name, size)
 		}
-		tr := w.run.h.plan(event, item, time.Now())
-		tr.tidying = func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		for invocations := 1; ; invocations++ {
+			w.mu.Lock()
+			// A deadline comes in the middle of some, and some are killed: nobody gets their answer.
+			hurried, killed, after := w.chance.IntN(8) == 0, w.chance.IntN(40) == 0, time.Duration(w.chance.IntN(20_000))*time.Microsecond
+			w.mu.Unlock()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			switch {
+			case killed:
+				time.AfterFunc(after, func() { cancel(context.Canceled) })
+				w.kills(e)
+			case hurried:
+				time.AfterFunc(after, func() { cancel(errDeadline) })
+			}
+			before := w.look(t)
+			got, err := w.run.h.Handle(ctx, e)
+			cancel(nil)
+			if killed {
+				break
+			}
+			cursor := w.check(t, fmt.Sprintf("%s, copy %d, invocation %d of %+v", w.name, i, invocations, e), before, got, err)
+			if e.Cursor = cursor; cursor == "" {
+				break
+			}
+			w.count(func(c *counts) { c.continued++ })
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		if hurried { // the deadline is near
-			ctx, cancel = context.WithTimeoutCause(ctx, patience, errDeadline)
-		}
-		done, err := tr.run(ctx)
-		cancel()
-		w.check(t, i, item.Object, done, err, tr)
 	}
 }
 
-// check compares what is stored with what was stored before and what should be.
-func (w *worker) check(t *testing.T, i int, name string, done copied, err error, tr *transfer) {
-	var failed *TransferError
-	if err != nil && !errors.As(err, &failed) {
-		t.Errorf("%s, copy %d of %s: %v is no *TransferError", w.name, i, name, err)
+// kills remembers the keys whose uploads a killed invocation may leave behind.
+func (w *worker) kills(e invocation.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counts.killed++
+	for i := range sizes {
+		if e.Object == "" || e.Object == w.object(i) {
+			w.orphans[w.object(i)] = true
+		}
 	}
-	if tr.warning != nil {
-		t.Errorf("%s, copy %d of %s: left something behind: %v", w.name, i, name, tr.warning)
-	}
-	var sum [sha256.Size]byte
-	before, existed := w.stored[name]
-	body, exists := w.run.AWS.S3().Read(w.run.Env.DestinationBucket, name)
-	if exists {
+}
+
+func (w *worker) count(add func(*counts)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	add(&w.counts)
+}
+
+// look returns the sums of what is stored of the worker's objects.
+func (w *worker) look(t *testing.T) map[string][sha256.Size]byte {
+	stored := map[string][sha256.Size]byte{}
+	for i := range sizes {
+		body, exists := w.run.AWS.S3().Read(w.run.Env.DestinationBucket, w.object(i))
+		if !exists {
+			continue
+		}
 		data, err := io.ReadAll(body)
 		body.Close()
 		if err != nil {
 			t.Fatal(err)
 		}
-		sum = sha256.Sum256(data)
-		w.stored[name] = sum
+		stored[w.object(i)] = sha256.Sum256(data)
+	}
+	return stored
+}
+
+// check holds an answer against what is stored and what was stored before, and returns its
+// cursor.
+func (w *worker) check(t *testing.T, what string, before map[string][sha256.Size]byte, got any, err error) (cursor string) {
+	after := w.look(t)
+	changed := map[string]bool{}
+	for i := range sizes {
+		old, was := before[w.object(i)]
+		now, is := after[w.object(i)]
+		changed[w.object(i)] = was != is || old != now
 	}
 	w.uploading.Lock()
 	defer w.uploading.Unlock()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err == nil {
-		w.counts.copied++
-		if done.outcome == invocation.OutcomeCopied && done.size > w.run.h.large.threshold {
-			w.counts.inParts++
-		}
-		content, known := w.contents[name][done.generation]
-		if !exists || !known || sum != sha256.Sum256(content) {
-			t.Errorf("%s, copy %d of %s succeeded with generation %d (known: %v), but something else is stored (there: %v)", w.name, i, name, done.generation, known, exists)
-		}
-		return
+	wrong := func(format string, args ...any) {
+		t.Errorf("%s: %s\nanswer %+v, %v", what, fmt.Sprintf(format, args...), got, err)
 	}
-	w.counts.failed++
-	if exists == existed && sum == before {
-		return // untouched
+	holds := func(name string, generation int64) bool {
+		content, known := w.contents[name][generation]
+		sum, exists := after[name]
+		return known && exists && sum == sha256.Sum256(content)
 	}
-	for _, content := range w.contents[name] {
-		if exists && sum == sha256.Sum256(content) {
-			return // the write succeeded after all, but could no longer be confirmed
+	one := func(o invocation.ObjectResult) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch o.Outcome {
+		case invocation.OutcomeCopied, invocation.OutcomeUnchanged:
+			w.counts.copied++
+			if o.Outcome == invocation.OutcomeCopied && o.Bytes > w.run.h.large.threshold {
+				w.counts.inParts++
+			}
+			if !holds(o.Object, o.Generation) {
+				wrong("%s is %s at generation %d, and something else is stored", o.Object, o.Outcome, o.Generation)
+			}
+			if o.Outcome == invocation.OutcomeUnchanged && changed[o.Object] {
+				wrong("%s is unchanged, and was written", o.Object)
+			}
+		case invocation.OutcomeFailed, invocation.OutcomeInterrupted:
+			if o.Outcome == invocation.OutcomeFailed {
+				w.counts.failed++
+			}
+			unknown := strings.Contains(o.Error, "the answer to a write was lost")
+			if changed[o.Object] && !unknown {
+				wrong("%s is %s, and was written: %s", o.Object, o.Outcome, o.Error)
+			}
+			if unknown {
+				w.counts.unknown++
+			}
+			for _, consequence := range []string{"finished", "context canceled", "EOF; "} {
+				if strings.Contains(o.Error, consequence) {
+					wrong("%s: the error is a consequence, not the cause: %s", o.Object, o.Error)
+				}
+			}
+		default:
+			wrong("%s has the outcome %q", o.Object, o.Outcome)
 		}
 	}
-	t.Errorf("%s, copy %d of %s failed and left something wrong: %v", w.name, i, name, err)
+	var failed *TransferError
+	switch r := got.(type) {
+	case invocation.ManyResult:
+		if err != nil {
+			break
+		}
+		listed := 0
+		for _, o := range r.Objects {
+			listed++
+			one(o)
+		}
+		told := r.Copied + r.Unchanged + r.Skipped + r.Failed + r.Interrupted
+		if r.Complete != (r.Cursor == "") || r.StatusCode == invocation.StatusDone && (!r.Complete || r.Failed > 0) || r.Complete && r.Interrupted > 0 || listed > told {
+			wrong("the answer contradicts itself")
+		}
+		for name := range changed {
+			if changed[name] && told == 0 {
+				wrong("%s was written, and the answer counts nothing", name)
+			}
+		}
+		return r.Cursor
+	case invocation.Result:
+		if err != nil {
+			break
+		}
+		o := invocation.ObjectResult{Object: strings.TrimPrefix(r.Source, "gs://"+w.run.Env.SourceBucket+"/"), Outcome: r.Outcome, Bytes: r.Bytes, Generation: r.Generation}
+		if r.Outcome == invocation.OutcomeInterrupted && holds(o.Object, r.Generation) {
+			o.Error = "the answer to a write was lost" // the answer has no room for it
+		}
+		one(o)
+		if r.Complete != (r.Cursor == "") || r.Complete != (r.StatusCode == invocation.StatusDone) || r.Reached > r.Bytes {
+			wrong("the answer contradicts itself")
+		}
+		return r.Cursor
+	}
+	if !errors.As(err, &failed) {
+		wrong("the error is no *TransferError")
+		return ""
+	}
+	if operations := []string{"reading", "verifying", "writing"}; !slices.Contains(operations, failed.Operation) || failed.Attempts < 1 {
+		wrong("operation %s, %d attempts", failed.Operation, failed.Attempts)
+	}
+	if strings.Contains(failed.Err.Error(), "S3 answered 403") && failed.Operation != "writing" {
+		wrong("S3's refusal is of %s", failed.Operation)
+	}
+	if name := strings.TrimPrefix(failed.Source, "gs://"+w.run.Env.SourceBucket+"/"); slices.Contains(slices.Collect(maps.Keys(changed)), name) {
+		one(invocation.ObjectResult{Object: name, Outcome: invocation.OutcomeFailed, Error: failed.Err.Error()})
+	}
+	return ""
 }
 
 // TestFaultedCopies makes many copies with frequent faults: no object may be
@@ -265,7 +388,7 @@ func TestFaultedCopies(t *testing.T) {
 	r := &run{stand: l, h: h}
 	const workers = 8
 	for i := range workers {
-		w := &worker{run: r, name: fmt.Sprintf("worker-%d", i), chance: rand.New(rand.NewPCG(seed, uint64(i))), inARow: map[string]int{}, contents: map[string]map[int64][]byte{}, stored: map[string][sha256.Size]byte{}}
+		w := &worker{run: r, name: fmt.Sprintf("worker-%d", i), chance: rand.New(rand.NewPCG(seed, uint64(i))), inARow: map[string]int{}, contents: map[string]map[int64][]byte{}, orphans: map[string]bool{}}
 		for n, size := range sizes {
 			w.upload(t, w.object(n), size)
 		}
@@ -281,22 +404,41 @@ func TestFaultedCopies(t *testing.T) {
 	wg.Wait()
 	l.FailAs(nil)
 
-	if left := l.AWS.S3().Uploads(l.Env.DestinationBucket); len(left) > 0 {
-		t.Errorf("%d uploads are left behind", len(left))
-	}
+	l.findOrphans(t, r.workers)
 	h.closeIdle()
 	http.DefaultClient.CloseIdleConnections() // the test's own
 	if stacks := leaked(before); stacks != "" {
 		t.Errorf("goroutines are left:\n%s", stacks)
 	}
-	sum := r.workers[0].counts
-	for _, w := range r.workers[1:] {
-		sum.copied, sum.inParts, sum.failed, sum.faults, sum.replaced = sum.copied+w.counts.copied, sum.inParts+w.counts.inParts, sum.failed+w.counts.failed, sum.faults+w.counts.faults, sum.replaced+w.counts.replaced
+	var sum counts
+	for _, w := range r.workers {
+		c := w.counts
+		sum = counts{sum.copied + c.copied, sum.inParts + c.inParts, sum.failed + c.failed, sum.unknown + c.unknown, sum.continued + c.continued, sum.killed + c.killed, sum.faults + c.faults, sum.refused + c.refused, sum.replaced + c.replaced}
 	}
-	t.Logf("%d copies: %d succeeded, %d of them in parts, %d failed; %d faults, and %d changes of a source while it was read", sum.copied+sum.failed, sum.copied, sum.inParts, sum.failed, sum.faults, sum.replaced)
-	if sum.copied < *faultedCopies/2 || sum.inParts < *faultedCopies/20 || sum.faults < *faultedCopies/2 {
-		t.Error("that is too few copies or too few faults to prove anything")
+	t.Logf("%+v", sum)
+	if sum.copied < *faultedCopies/2 || sum.inParts < *faultedCopies/20 || sum.faults < *faultedCopies/2 || sum.continued == 0 || sum.killed == 0 || sum.refused == 0 {
+		t.Error("that is too little to prove anything")
 	}
+}
+
+// findOrphans finds uploads as the product does: only killed invocations leave some, and
+// all of them are of the function's role.
+func (l *stand) findOrphans(t *testing.T, workers []*worker) {
+	t.Helper()
+	allowed := map[string]bool{}
+	for _, w := range workers {
+		maps.Copy(allowed, w.orphans)
+	}
+	found := inventory.Uploads(t.Context(), l.AWSConfig(l.AWS.Admin()), l.Env)
+	for _, u := range found.Thing {
+		if !allowed[u.Key] {
+			t.Errorf("the upload %s of %s is left behind", u.ID, u.Key)
+		}
+	}
+	if all := l.AWS.S3().Uploads(l.Env.DestinationBucket); found.Err() != nil || len(all) != len(found.Thing) {
+		t.Errorf("the product finds %d of %d uploads, %v", len(found.Thing), len(all), found.Err())
+	}
+	t.Logf("%d uploads of killed invocations are found", len(found.Thing))
 }
 
 // goroutines returns the stacks of all goroutines, by number.

@@ -132,16 +132,21 @@ func (e *ExistsError) Error() string {
 	return "the destination exists and is different (" + e.Found + "); overwriting it is not allowed"
 }
 
-// UnknownError reports that it is not known what a failed copy left at the destination:
-// the answer to a write was lost, and looking at the destination failed.
+// UnknownError reports that it is not known what a failed copy leaves at the destination:
+// the answer to a write was lost, and looking at the destination failed or did not show
+// the object, which S3 may still be writing.
 type UnknownError struct {
 	Generation int64 // that may be at the destination
-	Looking    error // why that is not known
+	Looking    error // why looking failed, or nil
 	Err        error // why the copy failed
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("%v; the answer to a write was lost, so generation %d may be at the destination or not, and looking at it failed: %v", e.Err, e.Generation, e.Looking)
+	text := fmt.Sprintf("%v; the answer to a write was lost: generation %d ", e.Err, e.Generation)
+	if e.Looking == nil {
+		return text + "was not at the destination right after it, and may still arrive"
+	}
+	return text + fmt.Sprintf("may be at the destination or not, and looking at it failed: %v", e.Looking)
 }
 
 func (e *UnknownError) Unwrap() error { return e.Err }
@@ -254,16 +259,24 @@ func (t *transfer) settle(ctx context.Context, failure error) (copied, error) {
 	}
 	ctx, cancel := t.tidying(ctx)
 	defer cancel()
-	found, err := t.find(ctx)
-	if err != nil {
-		return copied{}, &UnknownError{t.doubt.generation, err, failure}
+	for looks := range 3 {
+		found, err := t.find(ctx)
+		if err != nil {
+			return copied{}, &UnknownError{t.doubt.generation, err, failure}
+		}
+		if found.is(t.doubt) && found.generation == t.doubt.generation {
+			t.kept = nil
+			return t.doubt.copied(invocation.OutcomeCopied), nil
+		}
+		if t.to.patience.pause(ctx, arrival<<looks) != nil {
+			break
+		}
 	}
-	if !found.is(t.doubt) || found.generation != t.doubt.generation {
-		return copied{}, failure
-	}
-	t.kept = nil
-	return t.doubt.copied(invocation.OutcomeCopied), nil
+	return copied{}, &UnknownError{t.doubt.generation, nil, failure}
 }
+
+// arrival is the first wait for a write whose answer was lost.
+const arrival = 50 * time.Millisecond
 
 // restarts reports whether a failed copy may succeed if it starts over.
 func (t *transfer) restarts(err error) bool {
