@@ -155,6 +155,19 @@ func s3Denials() []denial {
 		}, 403, "AccessDenied", noIdentity("s3:ListBucket", `"`+bucket+`"`), "GetObject (Amazon S3 API Reference), for the status; "+accessDenied),
 		row("a bucket that is not there", func(t *testing.T, c *sandboxtest.Clouds) error { return getObject(t, as(t, c), "none-such", "k") },
 			404, "NoSuchBucket", "The specified bucket does not exist", s3Errors),
+		row("custom metadata of more than 2 KB", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := s3.NewFromConfig(admin(c)).PutObject(t.Context(), &s3.PutObjectInput{
+				Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), Metadata: map[string]string{"a": strings.Repeat("a", 2<<10)},
+			})
+			return err
+		}, 400, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size", "qld-gov-au/ckanext-s3filestore, issue 132"),
+		row("headers of more than 8 KB", func(t *testing.T, c *sandboxtest.Clouds) error {
+			_, err := s3.NewFromConfig(admin(c)).PutObject(t.Context(), &s3.PutObjectInput{
+				Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), CacheControl: aws.String(strings.Repeat("a", 8<<10)),
+			})
+			return err
+		}, 400, "RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.",
+			"Working with object metadata (Amazon S3 User Guide), for the limit; the words are believed"),
 		row("a bucket of another region", func(t *testing.T, c *sandboxtest.Clouds) error {
 			cfg := admin(c)
 			cfg.Region = "eu-west-1"

@@ -240,12 +240,12 @@ func TestDirectAccessIsTheRoles(t *testing.T) {
 	c := sandboxtest.New(t, sandbox.Options{})
 	c.BindBucket(t, c.Names.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet(c.Names.AssumedRole()))
 	l := &login{alone: true, creds: c.Session(t, c.Names.Role)}
-	from := len(c.Journal.Entries())
+	from := c.Journal.Position()
 	if _, err := storageAs(t, c, l, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Download(); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, e := range c.Journal.Entries()[from:] {
+	for _, e := range c.Journal.Since(from) {
 		got = append(got, e.Cloud+" "+e.Service+" as "+e.Principal)
 	}
 	federated := "principal://iam.googleapis.com/projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/aws-connect/subject/" + c.Names.Subject()

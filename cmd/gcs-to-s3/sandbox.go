@@ -196,7 +196,7 @@ go run ./cmd/gcs-to-s3 down, or pulumi destroy && cdk destroy --all.
 	fmt.Fprintln(w, "\nPress Ctrl-C here to stop the local clouds and remove their files.")
 	if audit {
 		fmt.Fprintln(w, "Every request to the local clouds:")
-		defer s.Sandbox.Journal.Follow(func(e journal.Entry) { _ = e.Write(w) })()
+		defer s.Sandbox.Journal.Follow(0, func(e journal.Entry) { _ = e.Write(w) })()
 	}
 	<-ctx.Done()
 	return errReleased

@@ -20,7 +20,7 @@ func TestOfDirectAccess(t *testing.T) {
 	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321", map[string]any{"description": "Admits the role theirs " + c.Env.Mark().String(), "aws": map[string]any{"accountId": "210987654321"}}, nil)
 	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet(c.Env.AssumedRole()))
 	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet("arn:aws:sts::210987654321:assumed-role/theirs"))
-	from := len(c.Journal.Entries())
+	from := c.Journal.Position()
 	items, err := Of(t.Context(), clients(t, c.Sandbox, c.Env), c.Env)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestOfDirectAccess(t *testing.T) {
 	if diff := cmp.Diff(want, shown(items)); diff != "" {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
-	for _, e := range c.Journal.Entries()[from:] {
+	for _, e := range c.Journal.Since(from) {
 		if e.Cloud == "google" && e.Status >= 400 {
 			t.Errorf("%s was answered %d %s", e.Operation, e.Status, e.Code)
 		}

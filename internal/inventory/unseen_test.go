@@ -149,7 +149,7 @@ func TestAccountGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Call(t, "DELETE", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), nil, nil)
-	from := len(c.Journal.Entries())
+	from := c.Journal.Position()
 	if answer := both.Google.AccountByEmail(t.Context(), c.Env.ServiceAccountEmail()); !answer.Absent() {
 		t.Errorf("the account is there %v, %v", answer.There(), answer.Err())
 	}
@@ -165,7 +165,7 @@ func TestAccountGone(t *testing.T) {
 	if removed != 2 {
 		t.Errorf("%d items of the account were there: %v", removed, shown(items))
 	}
-	for _, e := range c.Journal.Entries()[from:] {
+	for _, e := range c.Journal.Since(from) {
 		if e.Status == 403 {
 			t.Errorf("%s was answered %d %s", e.Operation, e.Status, e.Code)
 		}

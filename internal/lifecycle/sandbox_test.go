@@ -290,10 +290,9 @@ func (p project) kill(t *testing.T, at moment, args ...string) {
 		t.Fatalf("gcs-to-s3 %s ended before it came to %q: %v\n%s", strings.Join(args, " "), at.step, err, printed.String())
 	}
 	asked := make(chan struct{}, 1)
-	from := len(p.Sandbox.Journal.Entries())
-	seen, these := 0, 0
-	stop := p.Sandbox.Journal.Follow(func(e journal.Entry) {
-		if seen++; seen <= from || at.asks != "" && e.Operation != at.asks {
+	these := 0
+	stop := p.Sandbox.Journal.Follow(p.Sandbox.Journal.Position(), func(e journal.Entry) {
+		if at.asks != "" && e.Operation != at.asks {
 			return
 		}
 		if these++; these == at.nth {
@@ -314,9 +313,9 @@ func (p project) kill(t *testing.T, at moment, args ...string) {
 func (p project) killEverywhere(t *testing.T, env environment.Environment) {
 	for _, verb := range []string{"up", "down"} {
 		p.prepare(t, verb, env)
-		from := len(p.Sandbox.Journal.Entries())
+		from := p.Sandbox.Journal.Position()
 		p.must(t, verb, env.Name, "--yes")
-		changes := len(changing(p.Sandbox.Journal.Entries()[from:]))
+		changes := len(changing(p.Sandbox.Journal.Since(from)))
 		t.Logf("%s makes %d requests that change something", verb, changes)
 		for n := 1; n <= changes; n++ {
 			p.prepare(t, verb, env)
@@ -364,9 +363,9 @@ func (p project) killAt(t *testing.T, n int, args ...string) (what string) {
 	t.Helper()
 	cmd := p.command(args...)
 	reached := make(chan string, 1)
-	from, seen, changed := len(p.Sandbox.Journal.Entries()), 0, 0
-	stop := p.Sandbox.Journal.Follow(func(e journal.Entry) {
-		if seen++; seen <= from || len(changing([]journal.Entry{e})) == 0 {
+	changed := 0
+	stop := p.Sandbox.Journal.Follow(p.Sandbox.Journal.Position(), func(e journal.Entry) {
+		if len(changing([]journal.Entry{e})) == 0 {
 			return
 		}
 		if changed++; changed == n {

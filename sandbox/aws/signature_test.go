@@ -286,12 +286,12 @@ func TestJournalTellsWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	s := awstest.Start(t)
 	c := awstest.Session(t, s, "reader", `{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow","Action":"ssm:GetParameter","Resource":"*"}]}`, time.Hour)
-	before := len(s.Journal.Entries())
+	before := s.Journal.Position()
 	call := protocols(c)["ssm"]
 	if status, _ := s.Do(t, call); status != http.StatusBadRequest {
 		t.Errorf("got %d, want 400", status)
 	}
-	entries := s.Journal.Entries()[before:]
+	entries := s.Journal.Since(before)
 	if len(entries) != 1 {
 		t.Fatalf("got %d entries, want 1", len(entries))
 	}

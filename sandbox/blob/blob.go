@@ -1,6 +1,6 @@
 // Package blob stores the contents of objects for the local clouds: streams go
-// to files, small ones stay in memory, and their checksums are computed on the
-// way. Contents are immutable, so copies and concatenations share what is
+// to files, small ones stay in memory as long as there is room for them, and their
+// checksums are computed on the way. Contents are immutable, so copies and concatenations share what is
 // stored and only count it. No object is ever held in memory as a whole.
 //
 // It is a scratch store: nothing survives the process, and nothing is synced.
@@ -16,8 +16,11 @@ import (
 	"sync/atomic"
 )
 
-// memoryLimit is the size up to which contents stay in memory.
-const memoryLimit = 64 << 10
+// Contents stay in memory up to a size, and up to a size of them all.
+const (
+	memoryLimit = 64 << 10
+	memoryRoom  = 64 << 20
+)
 
 const copyBuffer = 256 << 10
 
@@ -25,6 +28,8 @@ const copyBuffer = 256 << 10
 type Store struct {
 	dir     string
 	buffers sync.Pool
+	room    int64        // memoryRoom, but in tests
+	held    atomic.Int64 // of it, by contents in memory
 }
 
 // Open makes a store in a new directory below dir, which is made if it does not
@@ -39,7 +44,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the object store: %w", err)
 	}
-	s := &Store{dir: own}
+	s := &Store{dir: own, room: memoryRoom}
 	s.buffers.New = func() any { b := make([]byte, copyBuffer); return &b }
 	return s, nil
 }
@@ -65,13 +70,29 @@ type segment struct {
 type content struct {
 	uses   atomic.Int64
 	memory []byte
-	path   string // of the file, when they are not in memory
+	held   *atomic.Int64 // what the store holds in memory
+	path   string        // of the file, when they are not in memory
 }
 
 func (c *content) release() {
-	if c.uses.Add(-1) == 0 && c.path != "" {
+	switch {
+	case c.uses.Add(-1) != 0:
+	case c.path != "":
 		_ = os.Remove(c.path) // Close removes what could not be removed now
+	default:
+		c.held.Add(-int64(len(c.memory)))
 	}
+}
+
+// hold keeps contents in memory, if there is room.
+func (s *Store) hold(contents []byte) (c *content, ok bool) {
+	if size := int64(len(contents)); size > memoryLimit || s.held.Add(size) > s.room {
+		if size <= memoryLimit {
+			s.held.Add(-size)
+		}
+		return nil, false
+	}
+	return &content{memory: bytes.Clone(contents), held: &s.held}, true // without the room to grow of a buffer
 }
 
 // Put stores what r holds and computes the checksums asked for. On an error of
@@ -83,9 +104,9 @@ func (s *Store) Put(r io.Reader, algorithms ...Algorithm) (*Blob, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &content{memory: head}
+	c, ok := s.hold(head)
 	size := int64(len(head))
-	if len(head) > memoryLimit {
+	if !ok {
 		if c, size, err = s.file(head, in); err != nil {
 			return nil, err
 		}

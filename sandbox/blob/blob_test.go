@@ -124,6 +124,47 @@ func TestConcatCombinesCRCs(t *testing.T) {
 	}
 }
 
+// What memory has no room for goes to files, and what is released makes room.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.room = 100
+	put := func(size int) *Blob {
+		t.Helper()
+		b, err := s.Put(bytes.NewReader(pattern(size)), CRC32C)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := b.Bytes(); err != nil || !bytes.Equal(got, pattern(size)) || !bytes.Equal(b.Sums[CRC32C], sum(CRC32C, got)) {
+			t.Errorf("%d bytes: got %d back (%v)", size, len(got), err)
+		}
+		return b
+	}
+	check := func(held int64, files int) {
+		t.Helper()
+		have, err := os.ReadDir(s.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.held.Load() != held || len(have) != files {
+			t.Errorf("%d bytes in memory and %d files, want %d and %d", s.held.Load(), len(have), held, files)
+		}
+	}
+	first, second, third := put(60), put(60), put(40)
+	check(100, 1)
+	shared := first.Share()
+	first.Release()
+	check(100, 1)
+	shared.Release()
+	check(40, 1)
+	fourth := put(60)
+	check(100, 1)
+	for _, b := range []*Blob{second, third, fourth} {
+		b.Release()
+	}
+	check(0, 0)
+}
+
 func TestPutOfFailingReaderLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func TestFollow(t *testing.T) {
 	var j Journal
 	j.Record(Entry{RequestID: "1"})
 	var seen []string
-	stop := j.Follow(func(e Entry) { seen = append(seen, e.RequestID) })
+	stop := j.Follow(0, func(e Entry) { seen = append(seen, e.RequestID) })
 	j.Record(Entry{RequestID: "2"})
 	j.Record(Entry{RequestID: "3"})
 	stop()
@@ -59,6 +60,52 @@ func TestFollow(t *testing.T) {
 	}
 	(*Journal)(nil).Record(Entry{})
 	if (*Journal)(nil).Entries() != nil {
+		t.Error("no journal has entries")
+	}
+}
+
+// Of many entries the newest are kept, and positions stay what they were.
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	j := Journal{Limit: 3}
+	ids := func(entries []Entry) string {
+		var out []string
+		for _, e := range entries {
+			out = append(out, e.RequestID)
+		}
+		return strings.Join(out, " ")
+	}
+	for n := range 20 {
+		if j.Position() != n {
+			t.Errorf("position %d, want %d", j.Position(), n)
+		}
+		j.Record(Entry{RequestID: strconv.Itoa(n)})
+		want := make([]string, 0, 3)
+		for kept := max(0, n-2); kept <= n; kept++ {
+			want = append(want, strconv.Itoa(kept))
+		}
+		if got := ids(j.Entries()); got != strings.Join(want, " ") {
+			t.Errorf("after %d: kept %s, want %s", n, got, want)
+		}
+		if got := ids(j.Since(n)); got != strconv.Itoa(n) {
+			t.Errorf("since %d: got %s", n, got)
+		}
+		if got := j.Since(n + 1); len(got) != 0 {
+			t.Errorf("since %d, which is to come: got %s", n+1, ids(got))
+		}
+	}
+	if len(j.entries) > 6 || j.dropped+len(j.entries) != 20 {
+		t.Errorf("%d entries are in memory, and %d were dropped", len(j.entries), j.dropped)
+	}
+	var followed []Entry
+	j.Follow(18, func(e Entry) { followed = append(followed, e) })()
+	if got := ids(followed); got != "18 19" {
+		t.Errorf("followed from 18: got %s", got)
+	}
+	if got := ids(j.Since(0)); got != "17 18 19" {
+		t.Errorf("since the beginning: got %s", got)
+	}
+	if (*Journal)(nil).Position() != 0 || (*Journal)(nil).Since(0) != nil {
 		t.Error("no journal has entries")
 	}
 }

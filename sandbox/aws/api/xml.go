@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"encoding/xml"
+	"fmt"
 	"net/http"
+	"strings"
 )
 
 // XML is REST with XML, as S3 speaks it: method, path and query name the operation,
@@ -47,20 +50,16 @@ func (p XML) writeError(w http.ResponseWriter, r *Request, err error) {
 		write(w, r, e.Status, "application/xml", nil)
 		return
 	}
-	type member struct {
-		XMLName xml.Name
-		Value   string `xml:",chardata"`
-	}
 	document := struct {
 		XMLName xml.Name `xml:"Error"`
 		Code    string
-		Message string
+		Message Text
 		Members []member
 		Request string `xml:"RequestId"`
 		Host    string `xml:"HostId"`
-	}{Code: e.Code, Message: e.Message, Request: r.ID, Host: r.ID}
+	}{Code: e.Code, Message: Text(e.Message), Request: r.ID, Host: r.ID}
 	for _, k := range sortedKeys(e.Members) {
-		document.Members = append(document.Members, member{XMLName: xml.Name{Local: k}, Value: e.Members[k]})
+		document.Members = append(document.Members, member{k, Text(e.Members[k])})
 	}
 	body, err := xml.Marshal(document)
 	if err != nil {
@@ -68,3 +67,44 @@ func (p XML) writeError(w http.ResponseWriter, r *Request, err error) {
 	}
 	write(w, r, e.Status, "application/xml", append([]byte(xml.Header), body...))
 }
+
+// member is a further member of an error.
+type member struct {
+	name  string
+	value Text
+}
+
+// MarshalXML writes the member under its name.
+func (m member) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
+	return e.EncodeElement(m.value, xml.StartElement{Name: xml.Name{Local: m.name}})
+}
+
+// Text is text in a document of S3's, which writes characters that XML 1.0 does not
+// have as references, &#x7; for example: boto/botocore, issue 3496.
+type Text string
+
+// MarshalXML writes the text as an element.
+func (t Text) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	return e.EncodeElement(struct {
+		Inner string `xml:",innerxml"`
+	}{t.escaped()}, start)
+}
+
+func (t Text) escaped() string {
+	var out bytes.Buffer
+	rest := string(t)
+	for {
+		at := strings.IndexFunc(rest, unwritable)
+		if at < 0 {
+			break
+		}
+		_ = xml.EscapeText(&out, []byte(rest[:at])) // a bytes.Buffer does not fail
+		fmt.Fprintf(&out, "&#x%x;", rest[at])
+		rest = rest[at+1:]
+	}
+	_ = xml.EscapeText(&out, []byte(rest))
+	return out.String()
+}
+
+// unwritable reports whether XML 1.0 does not have a control character.
+func unwritable(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }

@@ -82,14 +82,14 @@ func (c *call) completeMultipartUpload() error {
 	return c.xml(struct {
 		XMLName      xml.Name `xml:"CompleteMultipartUploadResult"`
 		XMLNS        string   `xml:"xmlns,attr"`
-		Location     string
+		Location     api.Text
 		Bucket       string
-		Key          string
+		Key          api.Text
 		ETag         string
 		ChecksumType string `xml:",omitempty"`
 		checksumXML
 	}{
-		XMLNS: namespaceXML, Location: "http://" + c.Host + c.URL.EscapedPath(), Bucket: c.bucket, Key: c.key,
+		XMLNS: namespaceXML, Location: api.Text("http://" + c.Host + c.URL.EscapedPath()), Bucket: c.bucket, Key: api.Text(c.key),
 		ETag: quote(o.etag), ChecksumType: o.checksum.kind, checksumXML: o.checksum.xml(),
 	})
 }

@@ -73,14 +73,14 @@ func (c *call) deleteObject() error {
 }
 
 type deletedXML struct {
-	Key                   string
+	Key                   api.Text
 	VersionID             string `xml:"VersionId,omitempty"`
 	DeleteMarker          bool   `xml:",omitempty"`
 	DeleteMarkerVersionID string `xml:"DeleteMarkerVersionId,omitempty"`
 }
 
 type deleteErrorXML struct {
-	Key       string
+	Key       api.Text
 	VersionID string `xml:"VersionId,omitempty"`
 	Code      string
 	Message   string
@@ -128,13 +128,13 @@ func (c *call) deleteObjects() error {
 		d, err := c.deleteOne(o.Key, o.VersionID)
 		if err != nil {
 			e := api.AsError(err)
-			out.Errors = append(out.Errors, deleteErrorXML{o.Key, o.VersionID, e.Code, e.Message})
+			out.Errors = append(out.Errors, deleteErrorXML{api.Text(o.Key), o.VersionID, e.Code, e.Message})
 			continue
 		}
 		if in.Quiet {
 			continue
 		}
-		x := deletedXML{Key: o.Key, VersionID: o.VersionID, DeleteMarker: d.marker}
+		x := deletedXML{Key: api.Text(o.Key), VersionID: o.VersionID, DeleteMarker: d.marker}
 		if d.marker {
 			x.DeleteMarkerVersionID = d.version
 		}

@@ -56,7 +56,7 @@ func (c *call) find(action string) (*object, *blob.Blob, error) {
 		return o, shared, nil
 	case o != nil && id != "":
 		h.Set("x-amz-delete-marker", "true")
-		return nil, nil, api.Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+		return nil, nil, methodNotAllowed()
 	case id != "":
 		e := api.Errorf(http.StatusNotFound, "NoSuchVersion", "The specified version does not exist.")
 		e.Members = map[string]string{"Key": c.key, "VersionId": id}
@@ -105,7 +105,7 @@ func (c *call) getObject() error {
 	for name, value := range o.headers {
 		// Not h.Set: clients take the rest of x-amz-meta- as it is written, and S3
 		// writes it in lower case.
-		h[name] = []string{value}
+		h[name] = []string{shown(name, value)}
 	}
 	c.showRetention(o)
 	for q := range c.query {

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
 // listing is one page of keys; ListObjects, ListObjectsV2, ListObjectVersions
@@ -85,9 +87,9 @@ func (b *bucket) objects(from string) iter.Seq[item] {
 	}
 }
 
-type prefixXML struct{ Prefix string }
+type prefixXML struct{ Prefix api.Text }
 
-func (l *listing) commonPrefixes(encode func(string) string) (out []prefixXML) {
+func (l *listing) commonPrefixes(encode func(string) api.Text) (out []prefixXML) {
 	for _, p := range l.prefixes {
 		out = append(out, prefixXML{encode(p)})
 	}
@@ -95,7 +97,7 @@ func (l *listing) commonPrefixes(encode func(string) string) (out []prefixXML) {
 }
 
 type contentXML struct {
-	Key               string
+	Key               api.Text
 	LastModified      string
 	ETag              string
 	ChecksumAlgorithm string `xml:",omitempty"`
@@ -106,7 +108,7 @@ type contentXML struct {
 }
 
 // listParameters reads what all listings have in common.
-func (c *call) listParameters(limitName string, most int) (l listing, encode func(string) string, err error) {
+func (c *call) listParameters(limitName string, most int) (l listing, encode func(string) api.Text, err error) {
 	l = listing{prefix: c.query.Get("prefix"), delimiter: c.query.Get("delimiter")}
 	if encode, err = c.encoding(); err != nil {
 		return l, nil, err
@@ -116,18 +118,18 @@ func (c *call) listParameters(limitName string, most int) (l listing, encode fun
 }
 
 // encoding is how the caller wants keys to be written.
-func (c *call) encoding() (encode func(string) string, err error) {
+func (c *call) encoding() (encode func(string) api.Text, err error) {
 	switch v := c.query.Get("encoding-type"); v {
 	case "":
-		return func(s string) string { return s }, nil
+		return func(s string) api.Text { return api.Text(s) }, nil
 	case "url":
-		return func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%2F", "/") }, nil
+		return func(s string) api.Text { return api.Text(strings.ReplaceAll(url.QueryEscape(s), "%2F", "/")) }, nil
 	default:
 		return nil, invalidArgument("encoding-type", v, "Invalid Encoding Method specified in Request")
 	}
 }
 
-func (c *call) contents(b *bucket, found []item, encode func(string) string, owner bool) []contentXML {
+func (c *call) contents(b *bucket, found []item, encode func(string) api.Text, owner bool) []contentXML {
 	var out []contentXML
 	for _, i := range found {
 		o := b.live(i.key)
@@ -167,14 +169,14 @@ func (c *call) listObjectsV2() error {
 		XMLName               xml.Name `xml:"ListBucketResult"`
 		XMLNS                 string   `xml:"xmlns,attr"`
 		Name                  string
-		Prefix                string
-		StartAfter            string `xml:",omitempty"`
-		ContinuationToken     string `xml:",omitempty"`
-		NextContinuationToken string `xml:",omitempty"`
+		Prefix                api.Text
+		StartAfter            api.Text `xml:",omitempty"`
+		ContinuationToken     string   `xml:",omitempty"`
+		NextContinuationToken string   `xml:",omitempty"`
 		KeyCount              int
 		MaxKeys               int
-		Delimiter             string `xml:",omitempty"`
-		EncodingType          string `xml:",omitempty"`
+		Delimiter             api.Text `xml:",omitempty"`
+		EncodingType          string   `xml:",omitempty"`
 		IsTruncated           bool
 		Contents              []contentXML
 		CommonPrefixes        []prefixXML
@@ -211,12 +213,12 @@ func (c *call) listObjects() error {
 		XMLName        xml.Name `xml:"ListBucketResult"`
 		XMLNS          string   `xml:"xmlns,attr"`
 		Name           string
-		Prefix         string
-		Marker         string
-		NextMarker     string `xml:",omitempty"`
+		Prefix         api.Text
+		Marker         api.Text
+		NextMarker     api.Text `xml:",omitempty"`
 		MaxKeys        int
-		Delimiter      string `xml:",omitempty"`
-		EncodingType   string `xml:",omitempty"`
+		Delimiter      api.Text `xml:",omitempty"`
+		EncodingType   string   `xml:",omitempty"`
 		IsTruncated    bool
 		Contents       []contentXML
 		CommonPrefixes []prefixXML

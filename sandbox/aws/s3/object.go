@@ -4,8 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
@@ -24,18 +22,6 @@ type object struct {
 	blob         *blob.Blob
 	parts        []partXML // of a multipart upload
 	retention    retention
-}
-
-const metadataPrefix = "x-amz-meta-"
-
-func (o *object) metadata() map[string]string {
-	out := map[string]string{}
-	for k, v := range o.headers {
-		if name, ok := strings.CutPrefix(k, metadataPrefix); ok {
-			out[name] = v
-		}
-	}
-	return out
 }
 
 // current is the newest version of a key, which may be a delete marker; nil
@@ -113,17 +99,11 @@ func (c *call) objectHeaders() (map[string]string, error) {
 	if h["Content-Type"] == "" {
 		h["Content-Type"] = "binary/octet-stream"
 	}
-	size := 0
-	for name, values := range c.Header {
-		if name = strings.ToLower(name); strings.HasPrefix(name, metadataPrefix) {
-			h[name] = strings.Join(values, ",")
-			size += len(name) - len(metadataPrefix) + len(h[name])
-		}
+	if h["Content-Encoding"] = withoutChunked(c.Header.Values("Content-Encoding")); h["Content-Encoding"] == "" {
+		delete(h, "Content-Encoding")
 	}
-	if size > maxMetadata {
-		e := api.Errorf(http.StatusBadRequest, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
-		e.Members = map[string]string{"Size": strconv.Itoa(size), "MaxSizeAllowed": strconv.Itoa(maxMetadata)}
-		return nil, e
+	if err := c.userMetadata(h); err != nil {
+		return nil, err
 	}
 	encryption, err := c.encryption()
 	if err != nil {

@@ -100,7 +100,7 @@ func (s *S3) Service() api.Service {
 	for _, route := range routes {
 		operations[route.operation] = func(r *api.Request) (any, error) {
 			c := s.call(r, route)
-			err := cmp.Or(c.here(), c.known(), c.owner())
+			err := cmp.Or(c.checkHeader(), c.here(), c.known(), c.owner())
 			if err == nil {
 				err = route.handle(c)
 			}
@@ -112,16 +112,23 @@ func (s *S3) Service() api.Service {
 	}
 	find := func(r *api.Request) (string, error) {
 		c := s.call(r, route{})
+		if c.key == "soap" && hostBucket(c.Host) != "" { // the address of another API; the answer is believed
+			return "", c.explain(methodNotAllowed())
+		}
 		at := slices.IndexFunc(routes, c.matches)
 		if at < 0 && c.Method == http.MethodPost && c.key == "" {
 			return "PostObject", nil // an upload by a browser's form
 		}
 		if at < 0 {
-			return "", c.explain(api.Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."))
+			return "", c.explain(methodNotAllowed())
 		}
 		return routes[at].operation, nil
 	}
 	return api.Service{Protocol: api.XML{Find: find}, Operations: operations}
+}
+
+func methodNotAllowed() *api.Error {
+	return api.Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
 }
 
 func (s *S3) call(r *api.Request, route route) *call {

@@ -33,7 +33,6 @@ const (
 	minPartSize    = 5 << 20
 	maxParts       = 10_000
 	maxKeyLength   = 1024
-	maxMetadata    = 2 << 10
 	maxListKeys    = 1000
 	maxDeleteKeys  = 1000
 	maxPolicySize  = 20 << 10

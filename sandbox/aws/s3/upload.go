@@ -135,9 +135,9 @@ func (c *call) createMultipartUpload() error {
 		XMLName  xml.Name `xml:"InitiateMultipartUploadResult"`
 		XMLNS    string   `xml:"xmlns,attr"`
 		Bucket   string
-		Key      string
+		Key      api.Text
 		UploadID string `xml:"UploadId"`
-	}{XMLNS: namespaceXML, Bucket: c.bucket, Key: c.key, UploadID: u.id})
+	}{XMLNS: namespaceXML, Bucket: c.bucket, Key: api.Text(c.key), UploadID: u.id})
 }
 
 // findUpload finds the call's upload.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
 func (c *call) listParts() error {
@@ -46,7 +48,7 @@ func (c *call) listParts() error {
 		XMLName              xml.Name `xml:"ListPartsResult"`
 		XMLNS                string   `xml:"xmlns,attr"`
 		Bucket               string
-		Key                  string
+		Key                  api.Text
 		EncodingType         string `xml:",omitempty"`
 		UploadID             string `xml:"UploadId"`
 		Initiator            ownerXML
@@ -100,7 +102,7 @@ func (c *call) listMultipartUploads() error {
 		l.after.id = c.query.Get("upload-id-marker")
 	}
 	type uploadXML struct {
-		Key               string
+		Key               api.Text
 		UploadID          string `xml:"UploadId"`
 		Initiator         ownerXML
 		Owner             ownerXML
@@ -113,13 +115,13 @@ func (c *call) listMultipartUploads() error {
 		XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
 		XMLNS              string   `xml:"xmlns,attr"`
 		Bucket             string
-		KeyMarker          string
-		UploadIDMarker     string `xml:"UploadIdMarker"`
-		NextKeyMarker      string // of the last entry, also where no page follows
-		NextUploadIDMarker string `xml:"NextUploadIdMarker"`
-		Prefix             string `xml:",omitempty"`
-		Delimiter          string `xml:",omitempty"`
-		EncodingType       string `xml:",omitempty"`
+		KeyMarker          api.Text
+		UploadIDMarker     string   `xml:"UploadIdMarker"`
+		NextKeyMarker      api.Text // of the last entry, also where no page follows
+		NextUploadIDMarker string   `xml:"NextUploadIdMarker"`
+		Prefix             api.Text `xml:",omitempty"`
+		Delimiter          api.Text `xml:",omitempty"`
+		EncodingType       string   `xml:",omitempty"`
 		MaxUploads         int
 		IsTruncated        bool
 		Uploads            []uploadXML `xml:"Upload"`

@@ -4,11 +4,13 @@ import (
 	"encoding/xml"
 	"iter"
 	"slices"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
 type versionXML struct {
 	XMLName      xml.Name // Version or DeleteMarker
-	Key          string
+	Key          api.Text
 	VersionID    string `xml:"VersionId"`
 	IsLatest     bool
 	LastModified string
@@ -49,14 +51,14 @@ func (c *call) listObjectVersions() error {
 		XMLName             xml.Name `xml:"ListVersionsResult"`
 		XMLNS               string   `xml:"xmlns,attr"`
 		Name                string
-		Prefix              string
-		KeyMarker           string
-		VersionIDMarker     string `xml:"VersionIdMarker"`
-		NextKeyMarker       string `xml:",omitempty"`
-		NextVersionIDMarker string `xml:"NextVersionIdMarker,omitempty"`
+		Prefix              api.Text
+		KeyMarker           api.Text
+		VersionIDMarker     string   `xml:"VersionIdMarker"`
+		NextKeyMarker       api.Text `xml:",omitempty"`
+		NextVersionIDMarker string   `xml:"NextVersionIdMarker,omitempty"`
 		MaxKeys             int
-		Delimiter           string `xml:",omitempty"`
-		EncodingType        string `xml:",omitempty"`
+		Delimiter           api.Text `xml:",omitempty"`
+		EncodingType        string   `xml:",omitempty"`
 		IsTruncated         bool
 		Versions            []versionXML
 		CommonPrefixes      []prefixXML

@@ -16,7 +16,11 @@ func canonicalRequest(r *http.Request, sig *signature, payload string) string {
 	var b strings.Builder
 	b.WriteString(r.Method + "\n" + canonicalPath(r, sig) + "\n" + canonicalQuery(r.URL.RawQuery) + "\n")
 	for _, h := range sig.signedHeaders {
-		b.WriteString(h + ":" + headerValue(r, h) + "\n")
+		value := headerValue(r, h)
+		if sig.service == "s3" {
+			value = latin1(value)
+		}
+		b.WriteString(h + ":" + value + "\n")
 	}
 	b.WriteString("\n" + strings.Join(sig.signedHeaders, ";") + "\n" + payload)
 	return b.String()
@@ -36,6 +40,20 @@ func headerValue(r *http.Request, name string) string {
 		values[i] = trimmed(v)
 	}
 	return strings.Join(values, ",")
+}
+
+// latin1 reads bytes as S3 reads those of headers, one character each, so that a
+// client that signs UTF-8 as it sends it has signed something else. Believed, after
+// fog/fog, issues 2942 and 3344.
+func latin1(value string) string {
+	if !strings.ContainsFunc(value, func(r rune) bool { return r > '~' }) {
+		return value
+	}
+	runes := make([]rune, len(value))
+	for i := range len(value) {
+		runes[i] = rune(value[i])
+	}
+	return string(runes)
 }
 
 // trimmed makes one space of several, and none at the ends. Only spaces count:

@@ -92,7 +92,8 @@ func signedRequest(t *testing.T, method, path, query, value, body string, s3, in
 func FuzzSigned(f *testing.F) {
 	f.Add("GET", "bucket/key", "list-type=2&prefix=a b", "plain", "", true, false, uint16(0), byte(1))
 	f.Add("PUT", "bucket/ü %2F+//x", "a=b&a=a&c", " two  words ", "body", true, true, uint16(3), byte(32))
-	f.Add("PUT", "bucket/key", "", "a\u3000b\u00a0c  d\te", "x", true, false, uint16(2), byte(0)) // only spaces are collapsed
+	f.Add("PUT", "bucket/key", "", "a\u3000b\u00a0c  d\te", "x", false, false, uint16(2), byte(0)) // only spaces are collapsed
+	f.Add("PUT", "bucket/key", "", "\u00e4", "x", true, false, uint16(0), byte(0))
 	f.Add("POST", "2015-03-31/functions/f:1/invocations", "Qualifier=$LATEST", "~-._", "{}", false, false, uint16(7), byte(255))
 	f.Add("POST", "", "Action=GetCallerIdentity&Version=2011-06-15", "", "", false, true, uint16(1), byte(2))
 	f.Fuzz(func(t *testing.T, method, path, query, value, body string, s3, inQuery bool, at uint16, with byte) {
@@ -130,7 +131,14 @@ func FuzzSigned(f *testing.F) {
 		if r == nil {
 			t.Skip("it cannot be sent")
 		}
-		if err := accepts(r); err != nil {
+		err := accepts(r)
+		if s3 && latin1(value) != value { // S3 reads another text than the SDK signs
+			if err == nil {
+				t.Errorf("accepted though %q was signed as UTF-8", value)
+			}
+			return
+		}
+		if err != nil {
 			t.Fatalf("%s %s: %v", method, r.RequestURI, err)
 		}
 		changed := func(text string) (string, bool) {

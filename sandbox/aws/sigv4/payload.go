@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
@@ -81,27 +80,10 @@ func wrapBody(r *api.Request, sig *signature, payload string, signingKey []byte)
 		}
 		r.Body = newChunked(r, sig, signingKey, payload, length)
 		r.ContentLength = length
-		stripAWSChunked(r.Header)
 		return nil
 	}
 	r.Body = &hashedBody{body: r.Body, hash: sha256.New(), want: payload}
 	return nil
-}
-
-// stripAWSChunked leaves in Content-Encoding what the object itself has.
-func stripAWSChunked(h http.Header) {
-	var rest []string
-	for _, v := range h.Values("Content-Encoding") {
-		for _, e := range strings.Split(v, ",") {
-			if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "aws-chunked") {
-				rest = append(rest, e)
-			}
-		}
-	}
-	h.Del("Content-Encoding")
-	if len(rest) > 0 {
-		h.Set("Content-Encoding", strings.Join(rest, ","))
-	}
 }
 
 // hashedBody checks x-amz-content-sha256 at its end.

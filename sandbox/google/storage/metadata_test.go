@@ -154,3 +154,20 @@ func TestDefaultCacheControl(t *testing.T) {
 	s.Must(t, "PATCH", "/storage/v1/b/"+bucket, map[string]any{"iamConfiguration": map[string]any{"publicAccessPrevention": "enforced"}})
 	check("/"+bucket+"/o", "private, max-age=0")
 }
+
+// Custom metadata has at most 8 KiB: Cloud Storage documentation, "Quotas and limits".
+func TestCustomMetadataSize(t *testing.T) {
+	t.Parallel()
+	s := withBucket(t)
+	mustUpload(t, s, "o", "content")
+	for size, want := range map[int]int{8 << 10: 200, 8<<10 + 1: 400} {
+		metadata := map[string]any{"one": strings.Repeat("ä", 2<<10), "two": strings.Repeat("a", size-4<<10-len("onetwo"))}
+		patched := s.Admin(t, "PATCH", objectPath("o"), map[string]any{"metadata": metadata})
+		begun := s.Admin(t, "POST", "/upload/storage/v1/b/"+bucket+"/o?uploadType=resumable&name=p", map[string]any{"metadata": metadata})
+		for what, a := range map[string]googletest.Answer{"a patch": patched, "an upload": begun} {
+			if a.Status != want {
+				t.Errorf("%s of %d bytes is answered %d: %s", what, size, a.Status, a.Body)
+			}
+		}
+	}
+}

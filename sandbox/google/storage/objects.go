@@ -41,6 +41,22 @@ func (m *metadata) fields() map[string]*string {
 	}
 }
 
+// maxCustom is the most that custom metadata has, names and values together, in bytes:
+// Cloud Storage documentation, "Quotas and limits", objects.
+const maxCustom = 8 << 10
+
+// check refuses custom metadata that is too large; the words are believed.
+func (m *metadata) check() error {
+	size := 0
+	for name, value := range m.Metadata {
+		size += len(name) + len(value)
+	}
+	if size > maxCustom {
+		return invalid("The custom metadata has " + strconv.Itoa(size) + " bytes. It must have at most " + strconv.Itoa(maxCustom) + ".")
+	}
+	return nil
+}
+
 func (o *object) crc32c() string {
 	return base64.StdEncoding.EncodeToString(o.content.Sums[blob.CRC32C])
 }
@@ -197,6 +213,9 @@ func (s *Storage) patchObject(r *api.Request, args []string) (reply, error) {
 		return reply{}, err
 	}
 	changed, err := o.patched(changes)
+	if err == nil {
+		err = changed.check()
+	}
 	if err != nil {
 		return reply{}, err
 	}

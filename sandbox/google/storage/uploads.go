@@ -125,6 +125,9 @@ func (s *Storage) check(r *api.Request, t target) (*bucket, error) {
 	if len(name) > maxObjectName || !utf8.ValidString(name) || strings.ContainsAny(name, "\r\n") || name == "." || name == ".." || strings.HasPrefix(name, ".well-known/acme-challenge/") {
 		return nil, invalid("Invalid object name: " + strconv.Quote(name))
 	}
+	if err := t.resource.check(); err != nil {
+		return nil, err
+	}
 	b, err := s.bucket(r, t.bucket)
 	if err != nil {
 		return nil, err
