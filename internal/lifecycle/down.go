@@ -18,9 +18,14 @@ import (
 // had when the user was asked for confirmation; it includes the files that only
 // the stacks' templates name.
 func (l Lifecycle) Down(ctx context.Context, found []inventory.Item) ([]progress.Step, error) {
+	var rest federation
 	steps, err := l.Progress.Perform(ctx,
-		[]progress.Act{l.act("pulumi destroy: the bindings", l.destroyBindings)},
-		[]progress.Act{l.act("cdk destroy: the function and the role", l.destroyStacks), l.act("pulumi destroy: the federation", l.destroyFederation)},
+		[]progress.Act{l.act("pulumi destroy: the bindings", func(ctx context.Context) (detail string, err error) {
+			rest, detail, err = l.destroyBindings(ctx)
+			return detail, err
+		})},
+		[]progress.Act{l.act("cdk destroy: the function and the role", l.destroyStacks),
+			l.act("pulumi destroy: the federation", func(ctx context.Context) (string, error) { return l.destroyFederation(ctx, rest) })},
 		[]progress.Act{l.act("remove leftovers that neither engine tracks", func(ctx context.Context) (string, error) { return l.sweep(ctx, found) })},
 	)
 	if err == nil {
@@ -29,13 +34,10 @@ func (l Lifecycle) Down(ctx context.Context, found []inventory.Item) ([]progress
 	return steps, err
 }
 
-// held returns the cloud resources in Pulumi's state; without a stack there are none.
-func (l Lifecycle) held(ctx context.Context) (held []engine.Resource, stack bool, err error) {
-	if stack, err = l.Pulumi.Exists(ctx); err != nil || !stack {
-		return nil, stack, err
-	}
-	held, err = l.Pulumi.Resources(ctx)
-	return held, true, err
+// federation is what Pulumi's state has of the environment without the bindings.
+type federation struct {
+	stack     bool // without one there are no resources
+	resources int  // of the cloud
 }
 
 func isProvider(r engine.Resource) bool { return strings.HasPrefix(r.Type, "pulumi:providers:") }
@@ -44,21 +46,27 @@ func isProvider(r engine.Resource) bool { return strings.HasPrefix(r.Type, "pulu
 // gcp:serviceaccount/iAMMember:IAMMember.
 func isBinding(r engine.Resource) bool { return strings.HasSuffix(r.Type, "IAMMember") }
 
-func (l Lifecycle) destroyBindings(ctx context.Context) (string, error) {
-	held, _, err := l.held(ctx)
+func (l Lifecycle) destroyBindings(ctx context.Context) (rest federation, detail string, err error) {
+	const none = "none in Pulumi's state"
+	if rest.stack, err = l.Pulumi.Exists(ctx); err != nil || !rest.stack {
+		return rest, none, err
+	}
+	held, err := l.Pulumi.Resources(ctx)
 	if err != nil {
-		return "", err
+		return rest, "", err
 	}
 	var urns []string
-	for _, r := range held {
+	for _, r := range custom(held) {
 		if isBinding(r) {
 			urns = append(urns, r.URN)
+		} else {
+			rest.resources++
 		}
 	}
 	if len(urns) == 0 {
-		return "none in Pulumi's state", nil
+		return rest, none, nil
 	}
-	return fmt.Sprintf("%d bindings", len(urns)), l.unlocked(ctx, func() error { return l.Pulumi.Destroy(ctx, urns...) })
+	return rest, fmt.Sprintf("%d bindings", len(urns)), l.unlocked(ctx, func() error { return l.Pulumi.Destroy(ctx, urns...) })
 }
 
 func (l Lifecycle) destroyStacks(ctx context.Context) (string, error) {
@@ -69,18 +77,14 @@ func (l Lifecycle) destroyStacks(ctx context.Context) (string, error) {
 	return strings.Join(stacks, ", "), l.CDK.Destroy(ctx, stacks...)
 }
 
-func (l Lifecycle) destroyFederation(ctx context.Context) (string, error) {
-	held, stack, err := l.held(ctx)
-	if err != nil {
-		return "", err
-	}
-	if !stack {
+func (l Lifecycle) destroyFederation(ctx context.Context, rest federation) (string, error) {
+	if !rest.stack {
 		return "Pulumi has no stack " + l.Env.Name, nil
 	}
 	if err := l.unlocked(ctx, func() error { return l.Pulumi.Destroy(ctx) }); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d resources", len(custom(held))), l.Pulumi.Remove(ctx)
+	return fmt.Sprintf("%d resources", rest.resources), l.Pulumi.Remove(ctx)
 }
 
 // sweep removes the environment's leftovers after both engines are done: files in
