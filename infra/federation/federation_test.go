@@ -184,7 +184,11 @@ func TestGrants(t *testing.T) {
 	}
 	got := map[string]map[string]any{}
 	var apis []string
+	plugins := map[string]bool{}
 	for key, r := range c.resources {
+		if strings.HasPrefix(key, "gcp:") {
+			plugins[r.plugin] = true
+		}
 		if api, ok := r.inputs["service"].(string); ok {
 			apis = append(apis, strings.TrimSuffix(api, ".googleapis.com"))
 		}
@@ -195,6 +199,9 @@ func TestGrants(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("grants to the service account (-want +got):\n%s", diff)
+	}
+	if len(plugins) != 1 || plugins[""] {
+		t.Errorf("the resources ask for the plugin versions %v, want one", plugins)
 	}
 	for _, api := range []string{"iam", "sts", "iamcredentials", "cloudresourcemanager", "storage", "bigquery", "pubsub", "secretmanager"} {
 		if !strings.Contains(" "+strings.Join(apis, " ")+" ", " "+api+" ") {

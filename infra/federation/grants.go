@@ -7,11 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/bigquery"
-	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/projects"
-	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/pubsub"
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/serviceaccount"
-	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/storage"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
@@ -209,43 +205,43 @@ func (b *builder) grant(suffix string, member pulumi.StringOutput) error {
 	return nil
 }
 
+// policies are the Pulumi resources that add one member to a role in the policy of a
+// resource, which is their property key. They have one form, so they are registered by
+// their tokens: compiling their packages of the SDK takes as long as half of the program.
+var policies = map[kind]struct{ token, key string }{
+	onProject:      {"gcp:projects/iAMMember:IAMMember", "project"},
+	onBucket:       {"gcp:storage/bucketIAMMember:BucketIAMMember", "bucket"},
+	onDataset:      {"gcp:bigquery/datasetIamMember:DatasetIamMember", "datasetId"},
+	onTopic:        {"gcp:pubsub/topicIAMMember:TopicIAMMember", "topic"},
+	onSubscription: {"gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember", "subscription"},
+}
+
+// sdkVersion is that of the SDK, whose packages ask for the plugin of the same version.
+const sdkVersion = "7.38.0"
+
 // member adds a member to a role in the policy of a resource.
 func (b *builder) member(name string, g grant, member pulumi.StringOutput) (pulumi.IDOutput, error) {
 	project := b.plan.project
 	if g.on.project != nil {
 		project = g.on.project.ToStringOutput()
 	}
-	switch on := g.on.name.ToStringOutput(); g.on.kind {
-	case onProject:
-		return id(projects.NewIAMMember(b.ctx, name, &projects.IAMMemberArgs{
-			Project: on, Role: g.role, Member: member,
-		}, b.inside))
-	case onBucket:
-		return id(storage.NewBucketIAMMember(b.ctx, name, &storage.BucketIAMMemberArgs{
-			Bucket: on, Role: g.role, Member: member,
-		}, b.inside))
-	case onDataset:
-		return id(bigquery.NewDatasetIamMember(b.ctx, name, &bigquery.DatasetIamMemberArgs{
-			Project: project, DatasetId: on, Role: g.role, Member: member.ApplyT(datasetMember).(pulumi.StringOutput),
-		}, b.inside))
-	case onTopic:
-		return id(pubsub.NewTopicIAMMember(b.ctx, name, &pubsub.TopicIAMMemberArgs{
-			Project: project, Topic: on, Role: g.role, Member: member,
-		}, b.inside))
-	case onSubscription:
-		return id(pubsub.NewSubscriptionIAMMember(b.ctx, name, &pubsub.SubscriptionIAMMemberArgs{
-			Project: project, Subscription: on, Role: g.role, Member: member,
-		}, b.inside))
+	of, ok := policies[g.on.kind]
+	if !ok {
+		return pulumi.IDOutput{}, errors.New("the grant is on nothing")
 	}
-	return pulumi.IDOutput{}, errors.New("the grant is on nothing")
-}
-
-// id is the id of a resource that was registered, or the error.
-func id[R pulumi.CustomResource](resource R, err error) (pulumi.IDOutput, error) {
-	if err != nil {
+	inputs := pulumi.Map{of.key: g.on.name, "role": g.role, "member": member}
+	switch g.on.kind {
+	case onDataset:
+		inputs["member"] = member.ApplyT(datasetMember).(pulumi.StringOutput)
+		fallthrough
+	case onTopic, onSubscription:
+		inputs["project"] = project
+	}
+	var made pulumi.CustomResourceState
+	if err := b.ctx.RegisterResource(of.token, name, inputs, &made, b.inside, pulumi.Version(sdkVersion)); err != nil {
 		return pulumi.IDOutput{}, err
 	}
-	return resource.ID(), nil
+	return made.ID(), nil
 }
 
 // datasetMember is how the access list of a dataset names a federated identity:

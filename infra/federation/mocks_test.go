@@ -23,6 +23,7 @@ const (
 type registered struct {
 	inputs map[string]any
 	parent string // URN
+	plugin string // its version
 }
 
 // cloud answers the engine's calls as Google does, and remembers them.
@@ -37,7 +38,7 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 	if c.resources == nil {
 		c.resources = map[string]registered{}
 	}
-	c.resources[args.TypeToken+" "+args.Name] = registered{args.Inputs.Mappable(), args.RegisterRPC.GetParent()}
+	c.resources[args.TypeToken+" "+args.Name] = registered{args.Inputs.Mappable(), args.RegisterRPC.GetParent(), args.RegisterRPC.GetVersion()}
 	out := args.Inputs.Copy()
 	text := func(key resource.PropertyKey) string { return args.Inputs[key].StringValue() }
 	set := func(key resource.PropertyKey, value string) { out[key] = resource.NewProperty(value) }

@@ -66,7 +66,8 @@ func open(t *testing.T) project {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
 	binary := filepath.Join(t.TempDir(), "gcs-to-s3")
-	if out, err := exec.Command("go", "build", "-o", binary, root+"/cmd/gcs-to-s3").CombinedOutput(); err != nil {
+	// Unlike "go build", "go run" keeps the linked executable in the build cache.
+	if out, err := exec.Command("go", "run", "-exec", "cp", root+"/cmd/gcs-to-s3", binary).CombinedOutput(); err != nil {
 		t.Fatalf("building the command line: %v\n%s", err, out)
 	}
 	return project{s, root, binary}

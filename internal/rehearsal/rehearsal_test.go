@@ -95,9 +95,11 @@ func TestRehearsal(t *testing.T) {
 // useDeployed runs the command line's own commands on the deployment.
 func useDeployed(ctx context.Context, t *testing.T, s *Stand) {
 	t.Helper()
-	run := func(args ...string) (string, error) {
-		return s.command(ctx, "go", append([]string{"run", "./cmd/gcs-to-s3"}, args...)...)
+	binary := filepath.Join(t.TempDir(), "gcs-to-s3")
+	if out, err := s.command(ctx, "go", "run", "-exec", "cp", "./cmd/gcs-to-s3", binary); err != nil {
+		t.Fatalf("building the command line: %v\n%s", err, out)
 	}
+	run := func(args ...string) (string, error) { return s.command(ctx, binary, args...) }
 	out, err := run("invoke", s.Env.Name, "--json")
 	var invoked struct {
 		Payload invocation.Result
