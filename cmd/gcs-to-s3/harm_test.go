@@ -287,8 +287,20 @@ func TestPruneNeedsBothClouds(t *testing.T) {
 		t.Errorf("prune --dry-run: %v\n%s", err, out)
 	}
 	c.Call(t, "PATCH", c.PoolPath()+"/providers/"+c.Env.Provider+"?updateMask=attributeCondition", map[string]any{"attributeCondition": "attribute.aws_role == '" + c.Env.AssumedRole() + "'"}, nil)
+	// Pulumi has a state of it, which goes with it.
+	dir := t.TempDir()
+	state := fmt.Sprintf(`{"deployment":{"resources":[{"urn":"urn:pool","type":"gcp:iam/workloadIdentityPool:WorkloadIdentityPool","id":"x","custom":true,"inputs":{"project":"demo-project","description":"Admits AWS account 123456789012 %s"}}]}}`, mark)
+	for file, text := range map[string]string{"pulumi": fmt.Sprintf(pulumi, dir, name), "pulumi-language-go": "#!/bin/sh\n", "state.json": state} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if out, err := execute("prune", "--yes"); err != nil || !strings.Contains(out, "pr-7 is gone.") {
 		t.Errorf("where both agree: %v\n%s", err, out)
+	}
+	if log, err := os.ReadFile(filepath.Join(dir, "log")); err != nil || !strings.HasPrefix(string(log), "pulumi stack rm pr-7 --force") {
+		t.Errorf("Pulumi was told %q, %v", log, err)
 	}
 	if out, err := execute("prune", "--yes"); err != nil || out != "No environment has expired.\n" {
 		t.Errorf("a second time: %v\n%s", err, out)

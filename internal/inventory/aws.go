@@ -64,6 +64,8 @@ func Stacks(ctx context.Context, cfg aws.Config, env environment.Environment) ([
 		}
 		if evidence, _, seen := s.stackEvidence(ctx, cfg, stack.Thing); seen {
 			item := stackItem(stack.Thing)
+			verdict := ownership.Decide(s.own, evidence)
+			_, evidence.Holds = s.contents(ctx, cfg, name, &verdict)
 			s.judge(&item, evidence)
 			s.add(item)
 		}
@@ -98,20 +100,10 @@ func (s *survey) stack(ctx context.Context, cfg aws.Config, stack cfntypes.Stack
 	}
 	verdict := ownership.Decide(s.own, evidence)
 	part := parts{verdict: verdict}
-	resources := clouds.StackResources(ctx, cfg, name)
-	if s.unknown("AWS", KindResource, "of "+name, resources.Err()) {
-		return part
-	}
+	part.resources, evidence.Holds = s.contents(ctx, cfg, name, &verdict)
 	var further []Item
-	for _, r := range resources.Thing { // none if the stack went meanwhile
-		if r.ResourceStatus == cfntypes.ResourceStatusDeleteComplete || aws.ToString(r.PhysicalResourceId) == "" {
-			continue
-		}
-		part.resources = append(part.resources, r)
+	for _, r := range part.resources {
 		kind := aws.ToString(r.ResourceType)
-		if v := s.member(ctx, cfg, r, &verdict); v != nil && !v.Ours() {
-			evidence.Holds = append(evidence.Holds, kind+" "+aws.ToString(r.PhysicalResourceId)+" "+v.Why())
-		}
 		if !slices.Contains(apart, kind) && (kind != ownership.TypeRole || name != s.env.RoleStack()) {
 			further = append(further, Item{Cloud: "AWS", Kind: KindResource, Name: aws.ToString(r.PhysicalResourceId), State: string(r.ResourceStatus), Detail: kind, Foreign: verdict.Why()})
 		}
@@ -123,6 +115,26 @@ func (s *survey) stack(ctx context.Context, cfg aws.Config, stack cfntypes.Stack
 	}
 	s.add(further...)
 	return part
+}
+
+// contents are the resources of a stack, without those that are gone, and what of them
+// somebody else made again under its name.
+func (s *survey) contents(ctx context.Context, cfg aws.Config, name string, stack *ownership.Verdict) (all []cfntypes.StackResourceSummary, foreign []string) {
+	resources := clouds.StackResources(ctx, cfg, name)
+	s.unknown("AWS", KindResource, "of "+name, resources.Err())
+	for _, r := range resources.Thing { // none if the stack went meanwhile
+		if r.ResourceStatus == cfntypes.ResourceStatusDeleteComplete || aws.ToString(r.PhysicalResourceId) == "" {
+			continue
+		}
+		all = append(all, r)
+		if r.ResourceStatus == cfntypes.ResourceStatusCreateFailed {
+			continue // its name was taken: CloudFormation does not delete what it did not create
+		}
+		if v := s.member(ctx, cfg, r, stack); v != nil && !v.Ours() {
+			foreign = append(foreign, aws.ToString(r.ResourceType)+" "+aws.ToString(r.PhysicalResourceId)+" "+v.Why())
+		}
+	}
+	return all, foreign
 }
 
 func stackItem(stack cfntypes.Stack) Item {

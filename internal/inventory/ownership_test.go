@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -231,6 +232,21 @@ func TestNothingForeignIsTouched(t *testing.T) {
 			w.MakeStack(t, w.Env.FunctionStack(), template, mark)
 		}
 	}
+	// review leaves the function's stack with a change set that is never executed.
+	review := func(m func(world) environment.Mark) func(world) {
+		return func(w world) {
+			w.deleteStack(w.Env.FunctionStack())
+			in := &cloudformation.CreateChangeSetInput{StackName: aws.String(w.Env.FunctionStack()), ChangeSetName: aws.String("prepared"), ChangeSetType: "CREATE", TemplateBody: aws.String(w.Template(t, "function")),
+				Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityIam}}
+			if m != nil {
+				for key, value := range m(w).Tags() {
+					in.Tags = append(in.Tags, cfntypes.Tag{Key: &key, Value: &value})
+				}
+			}
+			_, err := cloudformation.NewFromConfig(w.both.AWS).CreateChangeSet(t.Context(), in)
+			w.must(err)
+		}
+	}
 	const queueOnly = `{"Resources":{"Invoices":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"gcs-to-s3-dead-letters"}}}}`
 
 	for _, tt := range []struct {
@@ -295,12 +311,25 @@ func TestNothingForeignIsTouched(t *testing.T) {
 		{"stack", "a same-named environment's", stack("", world.sameName), KindStack, "-function", folders, "stack gcs-to-s3-test-function", ""},
 		{"stack", "a forged mark", stack(queueOnly, own), KindStack, "-function", forged, "queue", ""},
 		{"CDK assets", "of another environment's stack", stack("", world.another), KindStack, "-function", others, "stack gcs-to-s3-test-function", ""},
-		{"stack in review", "somebody else's change set", func(w world) {
-			w.deleteStack(w.Env.FunctionStack())
-			_, err := cloudformation.NewFromConfig(w.both.AWS).CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
-				StackName: aws.String(w.Env.FunctionStack()), ChangeSetName: aws.String("theirs"), ChangeSetType: "CREATE", TemplateBody: aws.String(queueOnly)})
+		{"stack in review", "somebody else's change set", review(nil), KindStack, "-function", unmarked, "stack gcs-to-s3-test-function", ""},
+		{"stack in review", "a same-named environment's change set", review(world.sameName), KindStack, "-function", folders, "stack gcs-to-s3-test-function", ""},
+		{"stack in review", "ours", review(own), KindStack, "-function", "", "", ""},
+		{"stack in review", "no change set", func(w world) {
+			review(nil)(w)
+			_, err := cloudformation.NewFromConfig(w.both.AWS).DeleteChangeSet(t.Context(), &cloudformation.DeleteChangeSetInput{StackName: aws.String(w.Env.FunctionStack()), ChangeSetName: aws.String("prepared")})
 			w.must(err)
-		}, KindStack, "-function", unmarked, "stack gcs-to-s3-test-function", ""},
+		}, KindStack, "-function", "", "", ""},
+		{"role in the way of its stack", "hand-made", func(w world) {
+			w.deleteStack(w.Env.RoleStack())
+			w.MakeRole(t, w.Env.Role, "")
+			var tags []cfntypes.Tag
+			for key, value := range w.Env.Mark().Tags() {
+				tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
+			}
+			_, err := cloudformation.NewFromConfig(w.both.AWS).CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String(w.Env.RoleStack()), TemplateBody: aws.String(w.Template(t, "role")),
+				Tags: tags, OnFailure: cfntypes.OnFailureDoNothing, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+			w.must(err)
+		}, KindStack, "-role", "", "role", ""},
 
 		{"service account", "another environment's", describe(account, "Read by the AWS role gcs-to-s3-role", world.another), KindServiceAccount, "gcs", others, "service account", ""},
 		{"service account", "a same-named environment's", describe(account, "Read by the AWS role gcs-to-s3-role", world.sameName), KindServiceAccount, "gcs", folders, "service account", ""},

@@ -104,11 +104,7 @@ func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	if err := l.Pulumi.Select(ctx); err != nil {
 		return "", err
 	}
-	before, err := l.Pulumi.Resources(ctx)
-	if err == nil {
-		err = inventory.CheckRecords(l.Env, before)
-	}
-	if err != nil {
+	if err := l.checkRecords(ctx); err != nil {
 		return "", err
 	}
 	if err := l.unlocked(ctx, func() error { return l.Pulumi.Up(ctx) }); err != nil {
@@ -116,6 +112,25 @@ func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	}
 	held, err := l.Pulumi.Resources(ctx)
 	return fmt.Sprintf("%d resources", len(custom(held))), err
+}
+
+// checkRecords checks that what Pulumi's state has is the environment's: an update would
+// change what somebody else made again under the same name.
+func (l Lifecycle) checkRecords(ctx context.Context) error {
+	held, err := l.Pulumi.Resources(ctx)
+	if err == nil {
+		err = inventory.CheckRecords(l.Env, held)
+	}
+	if err != nil || len(custom(held)) == 0 {
+		return err
+	}
+	items, _ := inventory.Of(ctx, l.Clouds, l.Env, held...) // what cannot be seen is in the update's own error
+	for _, i := range inventory.Foreign(items) {
+		if len(i.URNs) > 0 {
+			return fmt.Errorf("the %s %s, which Pulumi's state records, is not the environment's: it %s; hint: gcs-to-s3 doctor %s says what to do", i.Kind, i.Name, i.Foreign, l.Env.Name)
+		}
+	}
+	return nil
 }
 
 // custom returns the cloud resources, without Pulumi's own.
