@@ -270,6 +270,43 @@ func TestNothingDeployed(t *testing.T) {
 	}
 }
 
+// TestAfterDown: what is deployed is skipped where gcs-to-s3 down has left nothing but the
+// names that Google keeps; a provider that somebody deleted while the rest stands is an
+// error.
+func TestAfterDown(t *testing.T) {
+	s := newStand(t)
+	s.deploy(t)
+	s.Call(t, "DELETE", s.providerPath(), nil, nil)
+	if got := s.run(t).Get("trust"); got.Status != Error || !strings.Contains(got.Seen, "the provider aws-connect is deleted") {
+		t.Errorf("with a deleted provider: %+v", got)
+	}
+	s.Call(t, "DELETE", s.PoolPath(), nil, nil)
+	s.Call(t, "DELETE", s.accountPath(), nil, nil)
+	for _, name := range []string{s.Env.RoleStack(), s.Env.FunctionStack()} {
+		if _, err := cloudformation.NewFromConfig(s.options.AWS).DeleteStack(context.Background(), &cloudformation.DeleteStackInput{StackName: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := lambda.NewFromConfig(s.options.AWS).DeleteFunction(context.Background(), &lambda.DeleteFunctionInput{FunctionName: &s.Env.Function}); err != nil {
+		t.Fatal(err)
+	}
+	s.DeleteRole(t)
+	if err := os.Remove(s.Env.CredentialFile(s.options.Root)); err != nil {
+		t.Fatal(err)
+	}
+	report := s.run(t)
+	for _, c := range report.Checks {
+		if c.Status == Error {
+			t.Errorf("%s: %s; hint: %s", c.ID, c.Seen, c.Hint)
+		}
+	}
+	for _, id := range []string{"trust", "binding", "viewer", "writer", "bundle", "configuration"} {
+		if got := report.Get(id); got.Status != Skipped {
+			t.Errorf("%s: %s: %s", id, got.Status, got.Seen)
+		}
+	}
+}
+
 // TestFindings spoils one thing after the other, and looks at the check that must
 // find it.
 func TestFindings(t *testing.T) {

@@ -194,7 +194,7 @@ func (q grants) item(s *survey, b binding) (Item, bool) {
 		deleted, dangling := strings.CutPrefix(b.member, "deleted:serviceAccount:"+account.name+"?uid=")
 		switch {
 		case dangling:
-			item.State = "dangling"
+			item.State = Dangling
 			// Whose a deleted account was is known by its id alone.
 			evidence.Recorded = slices.Contains(append(s.records.uniqueIDs(account.name), account.uniqueID), deleted)
 			if !evidence.Recorded {

@@ -104,7 +104,7 @@ func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	if err := l.Pulumi.Select(ctx); err != nil {
 		return "", err
 	}
-	if err := l.checkRecords(ctx); err != nil {
+	if err := l.tidyRecords(ctx); err != nil {
 		return "", err
 	}
 	if err := l.unlocked(ctx, func() error { return l.Pulumi.Up(ctx) }); err != nil {
@@ -114,9 +114,11 @@ func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d resources", len(custom(held))), err
 }
 
-// checkRecords checks that what Pulumi's state has is the environment's: an update would
-// change what somebody else made again under the same name.
-func (l Lifecycle) checkRecords(ctx context.Context) error {
+// tidyRecords checks that what Pulumi's state has is the environment's: an update would
+// change what somebody else made again under the same name. It removes grants to a
+// service account of the state that has been deleted: when the update has replaced the
+// account, nothing knows any more whose they are.
+func (l Lifecycle) tidyRecords(ctx context.Context) error {
 	held, err := l.Pulumi.Resources(ctx)
 	if err == nil {
 		err = inventory.CheckRecords(l.Env, held)
@@ -128,6 +130,15 @@ func (l Lifecycle) checkRecords(ctx context.Context) error {
 	for _, i := range inventory.Foreign(items) {
 		if len(i.URNs) > 0 {
 			return fmt.Errorf("the %s %s, which Pulumi's state records, is not the environment's: it %s; hint: gcs-to-s3 doctor %s says what to do", i.Kind, i.Name, i.Foreign, l.Env.Name)
+		}
+	}
+	for _, i := range inventory.Doomed(items) {
+		if i.State != inventory.Dangling {
+			continue
+		}
+		l.Progress.Say("removing the " + i.String())
+		if err := inventory.Remove(ctx, l.Clouds, i); err != nil {
+			return err
 		}
 	}
 	return nil
