@@ -477,7 +477,7 @@ func TestFindings(t *testing.T) {
 			if err := os.Remove(s.Env.CredentialFile(s.options.Root)); err != nil {
 				t.Fatal(err)
 			}
-		}, id: "configuration", want: Warning, seen: "although the federation is deployed", hint: "pulumi up --stack test"},
+		}, id: "configuration", want: Warning, seen: "although the federation is deployed", hint: "pulumi up --refresh --stack test"},
 		{name: "a broken configuration here", spoil: func(t *testing.T, s *stand) { write(t, s.Env.CredentialFile(s.options.Root), "{}") }, id: "configuration", want: Error, seen: "must be"},
 		{name: "a configuration of another project", spoil: func(t *testing.T, s *stand) {
 			write(t, s.Env.CredentialFile(s.options.Root), strings.ReplaceAll(string(s.Configuration(t).JSON()), sandbox.ProjectNumber, "111"))
@@ -485,7 +485,7 @@ func TestFindings(t *testing.T) {
 		{name: "a configuration with another lifetime", spoil: func(_ *testing.T, s *stand) { s.options.Environment.TokenLifetimeSeconds = 600 }, id: "configuration", want: Error, seen: "the lifetime 0, not 600"},
 		{name: "a bundle of another environment", spoil: func(t *testing.T, s *stand) {
 			s.redeploy(t, strings.ReplaceAll(string(s.Configuration(t).JSON()), s.Env.ServiceAccount, "somebody-else"))
-		}, id: "bundle", want: Error, seen: "the service account somebody-else@", hint: "pulumi up --stack test && npx cdk deploy"},
+		}, id: "bundle", want: Error, seen: "the service account somebody-else@", hint: "gcs-to-s3 up test"},
 		{name: "a bundle with another layout", spoil: func(t *testing.T, s *stand) {
 			s.redeploy(t, strings.Replace(string(s.Configuration(t).JSON()), "{\n", "{\n\n", 1))
 		}, id: "bundle", want: Error, seen: "it differs from the local"},
@@ -494,11 +494,11 @@ func TestFindings(t *testing.T) {
 			s.FailAs(faults.Rules(faults.Rule{Path: "/awslambda-code/*", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 503}}}))
 		}, id: "bundle", want: Error, seen: "fetching the bundle: 503"},
 		{name: "other variables", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["SOURCE_BUCKET"] = "elsewhere" },
-			id: "function-settings", want: Error, seen: `SOURCE_BUCKET is "elsewhere", not "s3-gcs-connect"`, hint: "npx cdk deploy"},
+			id: "function-settings", want: Error, seen: `SOURCE_BUCKET is "elsewhere", not "s3-gcs-connect"`, hint: "gcs-to-s3 up test"},
 		{name: "another template of keys", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["KEY_TEMPLATE"] = "{name}" },
-			id: "function-settings", want: Error, seen: `KEY_TEMPLATE is "{name}", not "{object}"`, hint: "npx cdk deploy"},
+			id: "function-settings", want: Error, seen: `KEY_TEMPLATE is "{name}", not "{object}"`, hint: "gcs-to-s3 up test"},
 		{name: "a key that the environment does not name", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["KMS_KEY"] = "arn:x" },
-			id: "function-settings", want: Error, seen: `KMS_KEY is "arn:x", not ""`, hint: "npx cdk deploy"},
+			id: "function-settings", want: Error, seen: `KMS_KEY is "arn:x", not ""`, hint: "gcs-to-s3 up test"},
 		{name: "a configuration with a service account, for direct access", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "configuration", want: Error, seen: "the service account gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com, not none"},
 		{name: "a bundle without a service account", spoil: func(t *testing.T, s *stand) {
 			names := s.CredentialNames()
@@ -508,7 +508,7 @@ func TestFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.redeploy(t, string(c.JSON()))
-		}, id: "bundle", want: Error, seen: "the service account none, not gcs-to-s3-service-account@", hint: "pulumi up --stack test && npx cdk deploy"},
+		}, id: "bundle", want: Error, seen: "the service account none, not gcs-to-s3-service-account@", hint: "gcs-to-s3 up test"},
 		{name: "direct access, which takes no service account", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "service-account", want: OK, seen: "the role reads as itself"},
 		{name: "direct access, which takes fewer APIs", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "google-apis", want: OK, seen: "4 of 4 enabled"},
 		{name: "another timeout", deploy: func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(3) }, id: "function-settings", want: Error, seen: "timeout is 3, not 300"},
@@ -570,7 +570,7 @@ func TestFindings(t *testing.T) {
 }
 
 // s3role mends the role.
-const s3role = "npx cdk deploy -c environment=test gcs-to-s3-test-role"
+const s3role = "gcs-to-s3 up test"
 
 func (s *stand) setBootstrap(t *testing.T, version string) {
 	t.Helper()

@@ -21,16 +21,22 @@ type CDK struct {
 	Each    func(line string) // called with every line of output; may be nil
 }
 
-// Deploy deploys stacks in order of their dependencies: cdk deploy STACK….
-func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
-	_, err := c.run(ctx, c.Root, stacks, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively")
-	return err
-}
+// Mode is how stacks are deployed: an option of cdk deploy.
+type Mode string
 
-// Import deploys a stack, and imports what exists already of the resources that it would
-// create: cdk deploy --import-existing-resources STACK.
-func (c CDK) Import(ctx context.Context, stack string) error {
-	_, err := c.run(ctx, c.Root, []string{stack}, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively", "--import-existing-resources")
+const (
+	Plain  Mode = ""
+	Import Mode = "--import-existing-resources" // import what exists already of the resources that a stack would create
+	Revert Mode = "--revert-drift"              // go by what the resources are, and not by what the stack remembers
+)
+
+// Deploy deploys stacks in order of their dependencies: cdk deploy STACK….
+func (c CDK) Deploy(ctx context.Context, mode Mode, stacks ...string) error {
+	args := []string{"deploy", "--require-approval", "never", "--progress", "events", "--exclusively"}
+	if mode != Plain {
+		args = append(args, string(mode))
+	}
+	_, err := c.run(ctx, c.Root, stacks, args...)
 	return err
 }
 

@@ -154,7 +154,10 @@ func (l Lifecycle) destroyStacks(ctx context.Context, s Survey) (string, error) 
 	if len(stacks) == 0 {
 		return "no stack in AWS", nil
 	}
-	return strings.Join(stacks, ", "), l.onStacks(ctx, l.CDK.Destroy, stacks...)
+	if err := l.settled(ctx, stacks...); err != nil {
+		return "", err
+	}
+	return strings.Join(stacks, ", "), l.CDK.Destroy(ctx, stacks...)
 }
 
 func (l Lifecycle) destroyFederation(ctx context.Context) (string, error) {

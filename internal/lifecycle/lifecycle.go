@@ -74,32 +74,6 @@ func (l Lifecycle) Up(ctx context.Context) ([]progress.Step, error) {
 	)
 }
 
-func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
-	items, err := inventory.Stacks(ctx, l.Clouds.AWS, l.Env)
-	if err != nil {
-		return "", err
-	}
-	for _, i := range inventory.Foreign(items) {
-		return "", fmt.Errorf("the stack %s is not the environment's: it %s; hint: give the environment another name", i.Name, i.Foreign)
-	}
-	done, deploy := l.Env.Role+", "+l.Env.Function, l.CDK.Deploy
-	imports, err := l.takeOverLogs(ctx)
-	if err != nil {
-		return "", err
-	}
-	if imports {
-		// Only the function's stack imports, so that no role is taken over.
-		deploy = func(ctx context.Context, stacks ...string) error {
-			if err := l.CDK.Deploy(ctx, l.Env.RoleStack()); err != nil {
-				return err
-			}
-			return l.CDK.Import(ctx, l.Env.FunctionStack())
-		}
-		done += ", and its existing log group"
-	}
-	return done, l.onStacks(ctx, deploy, l.Env.RoleStack(), l.Env.FunctionStack())
-}
-
 func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	if err := l.Pulumi.Select(ctx); err != nil {
 		return "", err
@@ -182,18 +156,6 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 		return err
 	}
 	return do()
-}
-
-// onStacks runs a CDK command on stacks once none has an operation in
-// progress. The CDK follows the order of their dependency: the function's stack
-// needs the role's.
-func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...string) error, stacks ...string) error {
-	for _, stack := range stacks {
-		if err := l.settled(ctx, stack); err != nil {
-			return err
-		}
-	}
-	return do(ctx, stacks...)
 }
 
 // ending is how long a killed process may take to disappear.

@@ -19,6 +19,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/api/iam/v1"
@@ -458,6 +461,7 @@ func testComingBack(t *testing.T, p project) {
 	p.must(t, "up", env.Name, "--yes")
 	p.is(t, env, standing(env))
 	p.copies(t, env)
+	p.must(t, "doctor", env.Name)
 	shown := p.shows(t, "down", env.Name, "--yes")
 	for _, item := range standing(env) {
 		words := strings.Fields(item) // cloud, kind, name and state
@@ -497,10 +501,28 @@ func testComingBack(t *testing.T, p project) {
 	p.must(t, "down", env.Name, "--yes")
 }
 
-// spoil removes and changes things outside of both engines: the binding and the service
-// account are gone, and the provider admits another role.
+// spoil removes and changes things outside of both engines: the service account and its
+// grants are gone, the provider admits another role, the role is gone, and the function
+// has other settings.
 func (p project) spoil(t *testing.T, env environment.Environment) {
 	t.Helper()
+	admin := p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin())
+	roles := awsiam.NewFromConfig(admin)
+	policies, err := roles.ListRolePolicies(t.Context(), &awsiam.ListRolePoliciesInput{RoleName: &env.Role})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range policies.PolicyNames {
+		if _, err := roles.DeleteRolePolicy(t.Context(), &awsiam.DeleteRolePolicyInput{RoleName: &env.Role, PolicyName: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := roles.DeleteRole(t.Context(), &awsiam.DeleteRoleInput{RoleName: &env.Role}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lambda.NewFromConfig(admin).UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: &env.Function, MemorySize: aws.Int32(192), Environment: &types.Environment{}}); err != nil {
+		t.Fatal(err)
+	}
 	both, err := p.Clouds(t.Context(), env)
 	if err != nil {
 		t.Fatal(err)
