@@ -192,6 +192,38 @@ func TestDownOfWhatWasMadeAgain(t *testing.T) {
 	c.Call(t, "GET", path, nil, nil)
 }
 
+// TestDownRemovesOnlyWhatItHasShown: what appears after the question stays, and is said to
+// be left.
+func TestDownRemovesOnlyWhatItHasShown(t *testing.T) {
+	c := integration.New(t, sandbox.Options{})
+	c.Mark(t, c.Env.Mark())
+	inProject(t, c)
+	d := open(t, c.Env.Name, "")
+	found, err := d.Survey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown strings.Builder
+	d.show(&shown, found.Items)
+	member := c.PrincipalSet("arn:aws:sts::123456789012:assumed-role/late")
+	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", member)
+	_, left, err := d.takeDown(t.Context(), found)
+	if err == nil || !strings.Contains(err.Error(), member) || strings.Contains(shown.String(), member) {
+		t.Errorf("down: %v, after it has shown\n%s", err, shown.String())
+	}
+	for _, i := range found.Items {
+		if i.Kind == inventory.KindRole {
+			continue // it is only deleted with its stack, and has none
+		}
+		if !strings.Contains(shown.String(), i.Name) {
+			t.Errorf("it does not show %s by its whole name:\n%s", i, shown.String())
+		}
+	}
+	if !slices.ContainsFunc(left, func(i inventory.Item) bool { return i.Name == member && i.State == "granted" }) {
+		t.Errorf("left are %v", left)
+	}
+}
+
 // TestDownOfAProtectedStack: termination protection is looked at before anything is
 // changed.
 func TestDownOfAProtectedStack(t *testing.T) {
