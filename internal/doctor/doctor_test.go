@@ -141,13 +141,22 @@ func (s *stand) makeStack(t *testing.T, name, want string) {
 	if want != "CREATE_COMPLETE" {
 		role = s.Env.Role // which exists
 	}
-	template := fmt.Sprintf(`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":%q,"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}}}}}`, role)
+	template := fmt.Sprintf(
+		`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":%q,"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}}}}}`,
+		role,
+	)
 	if name == s.Env.FunctionStack() {
 		key := "bundle.zip"
 		if _, err := s3.NewFromConfig(s.options.AWS).PutObject(context.Background(), &s3.PutObjectInput{Bucket: &s.Env.DestinationBucket, Key: &key, Body: bytes.NewReader(integration.Bundle(t, map[string][]byte{"bootstrap": []byte("#!")}))}); err != nil {
 			t.Fatal(err)
 		}
-		template = fmt.Sprintf(`{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":%q,"Role":%q,"Runtime":"provided.al2023","Handler":"bootstrap","Code":{"S3Bucket":%q,"S3Key":%q}}}}}`, name, s.Env.RoleARN(), s.Env.DestinationBucket, key)
+		template = fmt.Sprintf(
+			`{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":%q,"Role":%q,"Runtime":"provided.al2023","Handler":"bootstrap","Code":{"S3Bucket":%q,"S3Key":%q}}}}}`,
+			name,
+			s.Env.RoleARN(),
+			s.Env.DestinationBucket,
+			key,
+		)
 	}
 	client := cloudformation.NewFromConfig(s.options.AWS)
 	var tags []cfntypes.Tag
@@ -193,8 +202,10 @@ func (s *stand) review(t *testing.T) {
 	for key, value := range s.Env.Mark().Tags() {
 		tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
 	}
-	_, err := cloudformation.NewFromConfig(s.options.AWS).CreateChangeSet(context.Background(), &cloudformation.CreateChangeSetInput{StackName: aws.String(s.Env.RoleStack()), ChangeSetName: aws.String("cdk-deploy-change-set"), ChangeSetType: "CREATE",
-		TemplateBody: aws.String(s.Template(t, "role")), Tags: tags, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+	_, err := cloudformation.NewFromConfig(s.options.AWS).
+		CreateChangeSet(context.Background(), &cloudformation.CreateChangeSetInput{StackName: aws.String(s.Env.RoleStack()), ChangeSetName: aws.String("cdk-deploy-change-set"), ChangeSetType: "CREATE",
+			TemplateBody: aws.String(s.Template(t, "role")),
+			Tags:         tags, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +326,13 @@ func TestFindings(t *testing.T) {
 		return map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": values}}}}}
 	}
 	foreign := func(t *testing.T, s *stand, path string) {
-		s.Call(t, "PATCH", path+"?updateMask=description", map[string]any{"description": "Admits AWS account 123456789012 [gcs-to-s3 other id=0123456789ab owner=bob]"}, nil)
+		s.Call(
+			t,
+			"PATCH",
+			path+"?updateMask=description",
+			map[string]any{"description": "Admits AWS account 123456789012 [gcs-to-s3 other id=0123456789ab owner=bob]"},
+			nil,
+		)
 	}
 	admin := func(s *stand) *iam.Client { return iam.NewFromConfig(s.options.AWS) }
 	for _, tt := range []struct {

@@ -105,7 +105,17 @@ func (s *survey) stack(ctx context.Context, cfg aws.Config, stack cfntypes.Stack
 	for _, r := range part.resources {
 		kind := aws.ToString(r.ResourceType)
 		if !slices.Contains(apart, kind) && (kind != ownership.TypeRole || name != s.env.RoleStack()) {
-			further = append(further, Item{Cloud: "AWS", Kind: KindResource, Name: aws.ToString(r.PhysicalResourceId), State: string(r.ResourceStatus), Detail: kind, Foreign: verdict.Why()})
+			further = append(
+				further,
+				Item{
+					Cloud:   "AWS",
+					Kind:    KindResource,
+					Name:    aws.ToString(r.PhysicalResourceId),
+					State:   string(r.ResourceStatus),
+					Detail:  kind,
+					Foreign: verdict.Why(),
+				},
+			)
 		}
 	}
 	s.judge(&item, evidence)
@@ -119,7 +129,12 @@ func (s *survey) stack(ctx context.Context, cfg aws.Config, stack cfntypes.Stack
 
 // contents are the resources of a stack, without those that are gone, and what of them
 // somebody else made again under its name.
-func (s *survey) contents(ctx context.Context, cfg aws.Config, name string, stack *ownership.Verdict) (all []cfntypes.StackResourceSummary, foreign []string) {
+func (s *survey) contents(
+	ctx context.Context,
+	cfg aws.Config,
+	name string,
+	stack *ownership.Verdict,
+) (all []cfntypes.StackResourceSummary, foreign []string) {
 	resources := clouds.StackResources(ctx, cfg, name)
 	s.unknown("AWS", KindResource, "of "+name, resources.Err())
 	for _, r := range resources.Thing { // none if the stack went meanwhile
@@ -138,7 +153,14 @@ func (s *survey) contents(ctx context.Context, cfg aws.Config, name string, stac
 }
 
 func stackItem(stack cfntypes.Stack) Item {
-	item := Item{Cloud: "AWS", Kind: KindStack, Name: aws.ToString(stack.StackName), State: string(stack.StackStatus), Created: aws.ToTime(stack.CreationTime), Protected: aws.ToBool(stack.EnableTerminationProtection)}
+	item := Item{
+		Cloud:     "AWS",
+		Kind:      KindStack,
+		Name:      aws.ToString(stack.StackName),
+		State:     string(stack.StackStatus),
+		Created:   aws.ToTime(stack.CreationTime),
+		Protected: aws.ToBool(stack.EnableTerminationProtection),
+	}
 	if item.Protected {
 		item.Detail = "with termination protection"
 	}
@@ -147,7 +169,11 @@ func stackItem(stack cfntypes.Stack) Item {
 
 // stackEvidence is what is known of a stack; seen is false if its template or its change
 // sets cannot be seen, which is noted.
-func (s *survey) stackEvidence(ctx context.Context, cfg aws.Config, stack cfntypes.Stack) (e ownership.Evidence, t ownership.Template, seen bool) {
+func (s *survey) stackEvidence(
+	ctx context.Context,
+	cfg aws.Config,
+	stack cfntypes.Stack,
+) (e ownership.Evidence, t ownership.Template, seen bool) {
 	name := aws.ToString(stack.StackName)
 	if stack.StackStatus == cfntypes.StackStatusReviewInProgress {
 		sets := clouds.ChangeSets(ctx, cfg, name)
@@ -281,7 +307,8 @@ func (s *survey) logGroup(ctx context.Context, cfg aws.Config, name string, part
 	evidence.Bare, evidence.Part = true, part
 	if item.unmarked = !evidence.Marked; evidence.Marked && part == nil && s.judge(&item, evidence).Ours() {
 		// Whoever wanted to keep it may have changed the settings since then.
-		item.Kept, item.Detail = true, "its function is gone; gcs-to-s3 up takes it over, aws logs delete-log-group --log-group-name "+name+" deletes it"
+		item.Kept = true
+		item.Detail = "its function is gone; gcs-to-s3 up takes it over, aws logs delete-log-group --log-group-name " + name + " deletes it"
 	}
 	s.judge(&item, evidence)
 	s.add(item)

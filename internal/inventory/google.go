@@ -211,7 +211,10 @@ func (q grants) item(s *survey, b binding) (Item, bool) {
 		return item, true
 	}
 	for _, pool := range q.pools {
-		if strings.Contains(b.member, fmt.Sprintf("://iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/", q.number, pool.name)) {
+		if strings.Contains(
+			b.member,
+			fmt.Sprintf("://iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/", q.number, pool.name),
+		) {
 			evidence.Part = pool.verdict
 			s.judgeOf(pool, &item, evidence)
 			return item, true

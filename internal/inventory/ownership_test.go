@@ -194,7 +194,8 @@ func TestNothingForeignIsTouched(t *testing.T) {
 	further := func(w world) string { return w.providerPath("further") }
 	tagQueue := func(m func(world) environment.Mark) func(world) {
 		return func(w world) {
-			_, err := sqs.NewFromConfig(w.both.AWS).TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: aws.String(w.physical("AWS::SQS::Queue")), Tags: m(w).Tags()})
+			_, err := sqs.NewFromConfig(w.both.AWS).
+				TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: aws.String(w.physical("AWS::SQS::Queue")), Tags: m(w).Tags()})
 			w.must(err)
 		}
 	}
@@ -202,7 +203,8 @@ func TestNothingForeignIsTouched(t *testing.T) {
 		return func(w world) {
 			out, err := lambda.NewFromConfig(w.both.AWS).GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: &w.Env.Function})
 			w.must(err)
-			_, err = lambda.NewFromConfig(w.both.AWS).TagResource(t.Context(), &lambda.TagResourceInput{Resource: out.Configuration.FunctionArn, Tags: m(w).Tags()})
+			_, err = lambda.NewFromConfig(w.both.AWS).
+				TagResource(t.Context(), &lambda.TagResourceInput{Resource: out.Configuration.FunctionArn, Tags: m(w).Tags()})
 			w.must(err)
 		}
 	}
@@ -236,8 +238,13 @@ func TestNothingForeignIsTouched(t *testing.T) {
 	review := func(m func(world) environment.Mark) func(world) {
 		return func(w world) {
 			w.deleteStack(w.Env.FunctionStack())
-			in := &cloudformation.CreateChangeSetInput{StackName: aws.String(w.Env.FunctionStack()), ChangeSetName: aws.String("prepared"), ChangeSetType: "CREATE", TemplateBody: aws.String(w.Template(t, "function")),
-				Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityIam}}
+			in := &cloudformation.CreateChangeSetInput{
+				StackName:     aws.String(w.Env.FunctionStack()),
+				ChangeSetName: aws.String("prepared"),
+				ChangeSetType: "CREATE",
+				TemplateBody:  aws.String(w.Template(t, "function")),
+				Capabilities:  []cfntypes.Capability{cfntypes.CapabilityCapabilityIam},
+			}
 			if m != nil {
 				for key, value := range m(w).Tags() {
 					in.Tags = append(in.Tags, cfntypes.Tag{Key: &key, Value: &value})
@@ -366,7 +373,16 @@ func TestNothingForeignIsTouched(t *testing.T) {
 			c := integration.New(t, sandbox.Options{})
 			c.DeployStacks(t, c.Env.Mark())
 			w := world{c, t, c.Clients(t)}
-			w.Call(t, "POST", w.PoolPath()+"/providers?workloadIdentityPoolProviderId=further", map[string]any{"description": "Admits the role theirs " + w.Env.Mark().String(), "aws": map[string]any{"accountId": "210987654321"}}, nil)
+			w.Call(
+				t,
+				"POST",
+				w.PoolPath()+"/providers?workloadIdentityPoolProviderId=further",
+				map[string]any{
+					"description": "Admits the role theirs " + w.Env.Mark().String(),
+					"aws":         map[string]any{"accountId": "210987654321"},
+				},
+				nil,
+			)
 			state := recorded(t, c)
 			tt.change(w)
 			before := w.facts()
@@ -388,7 +404,13 @@ func TestNothingForeignIsTouched(t *testing.T) {
 					why = ""
 				}
 				if got := items[i].Foreign; (why == "") != (got == "") || !strings.Contains(got, why) {
-					t.Errorf("with %d recorded resources: %s is not the environment's because it %q, want %q", len(state), items[i], got, why)
+					t.Errorf(
+						"with %d recorded resources: %s is not the environment's because it %q, want %q",
+						len(state),
+						items[i],
+						got,
+						why,
+					)
 				}
 			}
 			for _, items := range all {
@@ -432,7 +454,11 @@ func TestCannotBeSeenIsNotForeign(t *testing.T) {
 	} {
 		t.Run(action, func(t *testing.T) {
 			name, both := fmt.Sprintf("blind-%d", n), c.Clients(t)
-			c.MakeRole(t, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"`+action+`","Resource":"*"}]}`)
+			c.MakeRole(
+				t,
+				name,
+				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"`+action+`","Resource":"*"}]}`,
+			)
 			both.AWS = c.AWSConfig(c.Session(t, name))
 			items, err := Of(t.Context(), both, c.Env)
 			if err == nil || !slices.ContainsFunc(items, func(i Item) bool { return i.State == Unknown && i.Foreign == "" }) {

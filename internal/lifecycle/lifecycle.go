@@ -103,7 +103,13 @@ func (l Lifecycle) tidyRecords(ctx context.Context) error {
 	items, _ := inventory.Of(ctx, l.Clouds, l.Env, held...) // what cannot be seen is in the update's own error
 	for _, i := range inventory.Foreign(items) {
 		if len(i.URNs) > 0 {
-			return fmt.Errorf("the %s %s, which Pulumi's state records, is not the environment's: it %s; hint: gcs-to-s3 doctor %s says what to do", i.Kind, i.Name, i.Foreign, l.Env.Name)
+			return fmt.Errorf(
+				"the %s %s, which Pulumi's state records, is not the environment's: it %s; hint: gcs-to-s3 doctor %s says what to do",
+				i.Kind,
+				i.Name,
+				i.Foreign,
+				l.Env.Name,
+			)
 		}
 	}
 	for _, i := range inventory.Doomed(items) {

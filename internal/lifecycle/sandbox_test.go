@@ -530,7 +530,9 @@ func (p project) spoil(t *testing.T, env environment.Environment) {
 	if _, err := both.Google.IAM.Projects.ServiceAccounts.Delete(both.Google.ServiceAccount()).Do(); err != nil {
 		t.Fatal(err)
 	}
-	op, err := both.Google.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Patch(both.Google.Provider(), &iam.WorkloadIdentityPoolProvider{AttributeCondition: "attribute.aws_role == 'another'"}).UpdateMask("attributeCondition").Do()
+	op, err := both.Google.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Patch(both.Google.Provider(), &iam.WorkloadIdentityPoolProvider{AttributeCondition: "attribute.aws_role == 'another'"}).
+		UpdateMask("attributeCondition").
+		Do()
 	if err := both.Google.Wait(t.Context(), op, err); err != nil {
 		t.Fatal(err)
 	}

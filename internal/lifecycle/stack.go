@@ -28,7 +28,12 @@ func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, i := range inventory.Foreign(items) {
-		return "", fmt.Errorf("the stack %s is not the environment's: it %s; hint: gcs-to-s3 doctor %s says what to do", i.Name, i.Foreign, l.Env.Name)
+		return "", fmt.Errorf(
+			"the stack %s is not the environment's: it %s; hint: gcs-to-s3 doctor %s says what to do",
+			i.Name,
+			i.Foreign,
+			l.Env.Name,
+		)
 	}
 	done, modes := l.Env.Role+", "+l.Env.Function, map[string]engine.Mode{}
 	for _, i := range items {
@@ -58,8 +63,11 @@ func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
 
 // deployed reports whether the resources of a stack in a state are those of a template.
 func deployed(state string) bool {
-	return slices.Contains([]types.StackStatus{types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackComplete,
-		types.StackStatusImportComplete, types.StackStatusImportRollbackComplete}, types.StackStatus(state))
+	return slices.Contains(
+		[]types.StackStatus{types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackComplete,
+			types.StackStatusImportComplete, types.StackStatusImportRollbackComplete},
+		types.StackStatus(state),
+	)
 }
 
 // setRole gives the function its role again, which was made again under its name. Lambda's
@@ -67,7 +75,8 @@ func deployed(state string) bool {
 // function's role is set (AWS re:Post, "KMSAccessDeniedException from Lambda").
 func (l Lifecycle) setRole(ctx context.Context) error {
 	l.Progress.Say("giving the function " + l.Env.Function + " its new role")
-	_, err := lambda.NewFromConfig(l.Clouds.AWS).UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &l.Env.Function, Role: aws.String(l.Env.RoleARN())})
+	_, err := lambda.NewFromConfig(l.Clouds.AWS).
+		UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &l.Env.Function, Role: aws.String(l.Env.RoleARN())})
 	if err != nil {
 		return fmt.Errorf("giving the function %s its new role: %w", l.Env.Function, err)
 	}

@@ -23,7 +23,16 @@ func TestRevertDrift(t *testing.T) {
 	logs := cloudwatchlogs.NewFromConfig(c.config)
 	revert := func(name string) *sdk.DescribeChangeSetOutput {
 		t.Helper()
-		out, err := c.cfn.CreateChangeSet(c.ctx, &sdk.CreateChangeSetInput{StackName: text("app"), ChangeSetName: &name, TemplateBody: text(body), DeploymentMode: types.DeploymentModeRevertDrift, Capabilities: []capability{"CAPABILITY_NAMED_IAM"}})
+		out, err := c.cfn.CreateChangeSet(
+			c.ctx,
+			&sdk.CreateChangeSetInput{
+				StackName:      text("app"),
+				ChangeSetName:  &name,
+				TemplateBody:   text(body),
+				DeploymentMode: types.DeploymentModeRevertDrift,
+				Capabilities:   []capability{"CAPABILITY_NAMED_IAM"},
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,10 +75,21 @@ func TestRevertDrift(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "b"}, policies.PolicyNames); err != nil || diff != "" {
 		t.Errorf("policies (-want +got):\n%s\n%v", diff, err)
 	}
-	if groups, err := logs.DescribeLogGroups(c.ctx, &cloudwatchlogs.DescribeLogGroupsInput{}); err != nil || len(groups.LogGroups) != 1 || *groups.LogGroups[0].RetentionInDays != 7 {
+	if groups, err := logs.DescribeLogGroups(c.ctx, &cloudwatchlogs.DescribeLogGroupsInput{}); err != nil || len(groups.LogGroups) != 1 ||
+		*groups.LogGroups[0].RetentionInDays != 7 {
 		t.Errorf("log groups: %+v, %v", groups.LogGroups, err)
 	}
-	_, err = c.cfn.CreateChangeSet(c.ctx, &sdk.CreateChangeSetInput{StackName: text("new"), ChangeSetName: text("x"), ChangeSetType: "CREATE", TemplateBody: text(body), DeploymentMode: types.DeploymentModeRevertDrift, Capabilities: []capability{"CAPABILITY_NAMED_IAM"}})
+	_, err = c.cfn.CreateChangeSet(
+		c.ctx,
+		&sdk.CreateChangeSetInput{
+			StackName:      text("new"),
+			ChangeSetName:  text("x"),
+			ChangeSetType:  "CREATE",
+			TemplateBody:   text(body),
+			DeploymentMode: types.DeploymentModeRevertDrift,
+			Capabilities:   []capability{"CAPABILITY_NAMED_IAM"},
+		},
+	)
 	if code(err) == "" {
 		t.Error("a stack that does not exist has drifted")
 	}

@@ -113,8 +113,12 @@ func actualFunction(ctx context.Context, c *Call) (map[string]any, error) {
 		}
 	}
 	return map[string]any{
-		"Role": aws.ToString(out.Role), "Handler": aws.ToString(out.Handler), "Runtime": string(out.Runtime), "Description": aws.ToString(out.Description),
-		"Timeout": json.Number(fmt.Sprint(aws.ToInt32(out.Timeout))), "MemorySize": json.Number(fmt.Sprint(aws.ToInt32(out.MemorySize))), "Environment": map[string]any{"Variables": variables},
+		"Role": aws.ToString(
+			out.Role,
+		), "Handler": aws.ToString(out.Handler), "Runtime": string(out.Runtime), "Description": aws.ToString(out.Description),
+		"Timeout": json.Number(
+			fmt.Sprint(aws.ToInt32(out.Timeout)),
+		), "MemorySize": json.Number(fmt.Sprint(aws.ToInt32(out.MemorySize))), "Environment": map[string]any{"Variables": variables},
 	}, nil
 }
 
