@@ -47,7 +47,8 @@ func (f *finder) find() Existing {
 	var found Existing
 	if email := f.env.ServiceAccountEmail(); email != "" { // direct access needs none
 		account := f.google.AccountByEmail(f.ctx, email)
-		if f.see(account.Err()) && account.There() && f.ours("service account "+f.env.ServiceAccount, ownership.Account(account.Thing), "") {
+		if f.see(account.Err()) && account.There() &&
+			f.ours("service account "+f.env.ServiceAccount, ownership.Account(account.Thing), "") {
 			found.ServiceAccount = f.google.ServiceAccount()
 		}
 	}
@@ -77,7 +78,8 @@ func (f *finder) find() Existing {
 func (f *finder) provider(name, id string) bool {
 	provider := f.google.ProviderByID(f.ctx, f.env.Pool, id)
 	undelete := f.google.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Undelete
-	return f.see(provider.Err()) && provider.There() && f.ours("provider "+id, ownership.Provider(provider.Thing), provider.Thing.ExpireTime) &&
+	return f.see(provider.Err()) && provider.There() &&
+		f.ours("provider "+id, ownership.Provider(provider.Thing), provider.Thing.ExpireTime) &&
 		f.back("provider "+id, provider.Thing.State, func() (*iam.Operation, error) {
 			return undelete(name, &iam.UndeleteWorkloadIdentityPoolProviderRequest{}).Context(f.ctx).Do()
 		})
@@ -110,7 +112,15 @@ func (f *finder) ours(what string, evidence ownership.Evidence, freed string) bo
 		return true
 	}
 	if freed != "" {
-		f.say(fmt.Sprintf("the %s is deleted, and its name is taken until %s; it %s, so it is not undeleted; hint: choose another name or suffix, or undelete it with gcloud and import it", what, freed, verdict.Why()))
+		f.say(
+			fmt.Sprintf(
+				"the %s is deleted, and its name is taken until %s; it %s, so it is not undeleted; "+
+					"hint: choose another name or suffix, or undelete it with gcloud and import it",
+				what,
+				freed,
+				verdict.Why(),
+			),
+		)
 	} else if evidence.Marked {
 		f.say(fmt.Sprintf("the %s %s", what, verdict.Why()))
 	}

@@ -63,13 +63,23 @@ func TestFind(t *testing.T) {
 	expect("its own, in a preview", true, whole)
 	own := c.Env.ID()
 	c.Env.Suffix = "-elsewhere" // a same-named environment of another project folder
-	expect("of another environment of its name", false, Existing{}, "the workload identity pool aws-connect belongs to another environment of the name test")
+	expect(
+		"of another environment of its name",
+		false,
+		Existing{},
+		"the workload identity pool aws-connect belongs to another environment of the name test",
+	)
 	c.Env.Suffix = ""
 	if c.Env.ID() != own {
 		t.Fatal("the ID is not that of the settings")
 	}
 	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "Production " + c.Env.Mark().String()}, nil)
-	expect("a forged mark", false, Existing{ServiceAccount: whole.ServiceAccount}, "the workload identity pool aws-connect carries the environment's mark, but its description was not written by this program")
+	expect(
+		"a forged mark",
+		false,
+		Existing{ServiceAccount: whole.ServiceAccount},
+		"the workload identity pool aws-connect carries the environment's mark, but its description was not written by this program",
+	)
 	mark(t, c, c.Env.Name)
 
 	c.Call(t, "DELETE", c.PoolPath()+"/providers/"+c.Env.Provider, nil, nil)
@@ -79,7 +89,13 @@ func TestFind(t *testing.T) {
 	expect("deleted", false, Existing{Pool: whole.Pool, Providers: whole.Providers}, "the workload identity pool aws-connect was deleted; it is undeleted", "the provider aws-connect was deleted; it is undeleted")
 	expect("back", false, Existing{Pool: whole.Pool, Providers: whole.Providers})
 
-	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "Admits AWS account 123456789012 [gcs-to-s3 another id=0123456789ab]"}, nil)
+	c.Call(
+		t,
+		"PATCH",
+		c.PoolPath()+"?updateMask=description",
+		map[string]any{"description": "Admits AWS account 123456789012 [gcs-to-s3 another id=0123456789ab]"},
+		nil,
+	)
 	c.Call(t, "DELETE", c.PoolPath(), nil, nil)
 	expect("another's, deleted", false, Existing{}, "its name is taken until", "choose another name or suffix")
 
@@ -97,7 +113,10 @@ func TestFindFurtherProviders(t *testing.T) {
 	c := integration.New(t, sandbox.Options{})
 	mark(t, c, c.Env.Name)
 	c.Env.DirectAccess, c.Env.TrustedRoles = true, "210987654321:theirs,210987654321:more,reader"
-	text := map[string]any{"description": "Admits theirs and 1 more " + c.Env.Mark().String(), "aws": map[string]any{"accountId": "210987654321"}}
+	text := map[string]any{
+		"description": "Admits theirs and 1 more " + c.Env.Mark().String(),
+		"aws":         map[string]any{"accountId": "210987654321"},
+	}
 	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321", text, nil)
 	c.Call(t, "DELETE", c.PoolPath()+"/providers/aws-connect-210987654321", nil, nil)
 	pool := "projects/" + c.Env.GoogleProject + "/locations/global/workloadIdentityPools/" + c.Env.Pool

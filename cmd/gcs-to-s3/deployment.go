@@ -52,12 +52,20 @@ func openDeployment(ctx context.Context, cmd *cobra.Command, args []string, gete
 
 // unlockFlag adds the flag that gets past locks of other machines.
 func unlockFlag(cmd *cobra.Command, age *time.Duration) {
-	cmd.Flags().DurationVar(age, "unlock-after", 0, "remove another machine's lock on Pulumi's state if it is at least this old, such as 2h")
+	cmd.Flags().
+		DurationVar(age, "unlock-after", 0, "remove another machine's lock on Pulumi's state if it is at least this old, such as 2h")
 }
 
 // forgetState removes Pulumi's stack of an environment whose file is lost, if the
 // machine has a Pulumi command line.
-func forgetState(ctx context.Context, env environment.Environment, mark environment.Mark, both clouds.Pair, p *progress.Reporter, unlockAfter time.Duration) (string, error) {
+func forgetState(
+	ctx context.Context,
+	env environment.Environment,
+	mark environment.Mark,
+	both clouds.Pair,
+	p *progress.Reporter,
+	unlockAfter time.Duration,
+) (string, error) {
 	const hint = "the state in Pulumi, if there is any, stays; pulumi stack rm %s --force removes it"
 	root, err := projectRoot()
 	if err != nil {

@@ -39,7 +39,9 @@ an error.`,
 			}
 			d.UnlockAfter = unlockAfter
 			if !yes && !interactive(cmd.InOrStdin()) {
-				return errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes, or run gcs-to-s3 status to see what would be removed")
+				return errors.New(
+					"cannot ask for confirmation: stdin is not a terminal; pass --yes, or run gcs-to-s3 status to see what would be removed",
+				)
 			}
 			found, err := d.Survey(ctx)
 			if err != nil {
@@ -114,7 +116,12 @@ func (d deployment) verdict(left []inventory.Item) error {
 	for _, i := range inventory.Foreign(left) {
 		lines = append(lines, fmt.Sprintf("  %s, which %s", i, i.Foreign))
 	}
-	return fmt.Errorf("%s is not completely removed:\n%s\nhint: run gcs-to-s3 down %s again; what holds somebody else's resources stays until those are gone", d.Env.Name, strings.Join(lines, "\n"), d.Env.Name)
+	return fmt.Errorf(
+		"%s is not completely removed:\n%s\nhint: run gcs-to-s3 down %s again; what holds somebody else's resources stays until those are gone",
+		d.Env.Name,
+		strings.Join(lines, "\n"),
+		d.Env.Name,
+	)
 }
 
 func printLeft(cmd *cobra.Command, d deployment, left []inventory.Item) {

@@ -54,7 +54,9 @@ func open(t *testing.T, name, state string) deployment {
 			t.Fatal(err)
 		}
 	}
-	return deployment{lifecycle.New(root, env, filepath.Join(root, "cdk"), filepath.Join(root, "pulumi"), os.Environ(), both, progress.Plain(io.Discard))}
+	return deployment{
+		lifecycle.New(root, env, filepath.Join(root, "cdk"), filepath.Join(root, "pulumi"), os.Environ(), both, progress.Plain(io.Discard)),
+	}
 }
 
 // down takes an environment down, and returns what it shows before, what is left, and what
@@ -133,13 +135,29 @@ func TestDownOfHandMadeThings(t *testing.T) {
 	inProject(t, c)
 	project := "/v1/projects/" + c.Env.GoogleProject
 	c.Call(t, "POST", project+"/serviceAccounts", map[string]any{"accountId": "prod-reader"}, nil)
-	c.Call(t, "POST", project+"/locations/global/workloadIdentityPools?workloadIdentityPoolId=company-pool", map[string]any{"description": "ours since 2019"}, nil)
-	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectAdmin", "serviceAccount:prod-reader@"+c.Env.GoogleProject+".iam.gserviceaccount.com")
+	c.Call(
+		t,
+		"POST",
+		project+"/locations/global/workloadIdentityPools?workloadIdentityPoolId=company-pool",
+		map[string]any{"description": "ours since 2019"},
+		nil,
+	)
+	c.BindBucket(
+		t,
+		c.Env.SourceBucket,
+		"roles/storage.objectAdmin",
+		"serviceAccount:prod-reader@"+c.Env.GoogleProject+".iam.gserviceaccount.com",
+	)
 	d := open(t, c.Env.Name, "")
 	if _, err := cloudwatchlogs.NewFromConfig(d.Clouds.AWS).CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("/aws/lambda/their-function")}); err != nil {
 		t.Fatal(err)
 	}
-	add(t, "mine", c.Env.Name, map[string]string{"suffix": "-mine", "serviceAccount": "prod-reader", "pool": "company-pool", "function": "their-function"})
+	add(
+		t,
+		"mine",
+		c.Env.Name,
+		map[string]string{"suffix": "-mine", "serviceAccount": "prod-reader", "pool": "company-pool", "function": "their-function"},
+	)
 	from := len(c.Journal.Entries())
 	shown, _, told, err := open(t, "mine", "").down(t)
 	if got := changes(c, from); err != nil || told != "" || len(got) > 0 {
@@ -159,8 +177,12 @@ func TestDownWithTheStateOfAnotherFolder(t *testing.T) {
 	c.DeployStacks(t, c.Env.Mark())
 	inProject(t, c)
 	state := func(mark environment.Mark, project string) string {
-		return fmt.Sprintf(`{"deployment":{"resources":[{"urn":"urn:pool","type":"gcp:iam/workloadIdentityPool:WorkloadIdentityPool","id":"projects/%s/locations/global/workloadIdentityPools/aws-connect","custom":true,
-			"inputs":{"project":%[1]q,"description":"Admits AWS account 123456789012 %s"}}]}}`, project, mark)
+		return fmt.Sprintf(
+			`{"deployment":{"resources":[{"urn":"urn:pool","type":"gcp:iam/workloadIdentityPool:WorkloadIdentityPool","id":"projects/%s/locations/global/workloadIdentityPools/aws-connect","custom":true,
+			"inputs":{"project":%[1]q,"description":"Admits AWS account 123456789012 %s"}}]}}`,
+			project,
+			mark,
+		)
 	}
 	for what, content := range map[string]string{
 		"of another environment": state(environment.Mark{Environment: c.Env.Name, ID: "0123456789ab"}, c.Env.GoogleProject),
@@ -168,7 +190,9 @@ func TestDownWithTheStateOfAnotherFolder(t *testing.T) {
 	} {
 		from := len(c.Journal.Entries())
 		_, _, told, err := open(t, c.Env.Name, content).down(t)
-		if err == nil || !strings.Contains(err.Error(), "the state of the Pulumi stack test is that of another environment") || told != "" || len(changes(c, from)) > 0 {
+		if err == nil || !strings.Contains(err.Error(), "the state of the Pulumi stack test is that of another environment") ||
+			told != "" ||
+			len(changes(c, from)) > 0 {
 			t.Errorf("with the state %s: %v; the engines were told %q", what, err, told)
 		}
 	}
@@ -180,16 +204,52 @@ func TestDownOfWhatWasMadeAgain(t *testing.T) {
 	c := integration.New(t, sandbox.Options{})
 	c.DeployStacks(t, c.Env.Mark())
 	inProject(t, c)
-	state := fmt.Sprintf(`{"deployment":{"resources":[{"urn":"urn:account","type":"gcp:serviceaccount/account:Account","id":"projects/demo-project/serviceAccounts/%s","custom":true,
-		"inputs":{"project":"demo-project"},"outputs":{"email":%[1]q,"uniqueId":"1"}}]}}`, c.Env.ServiceAccountEmail())
+	state := fmt.Sprintf(
+		`{"deployment":{"resources":[{"urn":"urn:account","type":"gcp:serviceaccount/account:Account","id":"projects/demo-project/serviceAccounts/%s","custom":true,
+		"inputs":{"project":"demo-project"},"outputs":{"email":%[1]q,"uniqueId":"1"}}]}}`,
+		c.Env.ServiceAccountEmail(),
+	)
 	path := "/v1/projects/" + c.Env.GoogleProject + "/serviceAccounts/" + c.Env.ServiceAccountEmail()
 	c.Call(t, "PATCH", path, map[string]any{"serviceAccount": map[string]any{"description": "theirs"}, "updateMask": "description"}, nil)
 	_, _, told, _ := open(t, c.Env.Name, state).down(t) // this cdk destroys nothing, so that something is left
 	lines := strings.Split(strings.TrimSpace(told), "\n")
-	if len(lines) < 3 || !strings.HasPrefix(lines[0], "pulumi state delete urn:account") || !strings.Contains(told, "pulumi destroy") || !strings.Contains(told, "cdk destroy") {
+	if len(lines) < 3 || !strings.HasPrefix(lines[0], "pulumi state delete urn:account") || !strings.Contains(told, "pulumi destroy") ||
+		!strings.Contains(told, "cdk destroy") {
 		t.Errorf("the engines were told\n%s", told)
 	}
 	c.Call(t, "GET", path, nil, nil)
+}
+
+// TestDownRemovesOnlyWhatItHasShown: what appears after the question stays, and is said to
+// be left.
+func TestDownRemovesOnlyWhatItHasShown(t *testing.T) {
+	c := integration.New(t, sandbox.Options{})
+	c.Mark(t, c.Env.Mark())
+	inProject(t, c)
+	d := open(t, c.Env.Name, "")
+	found, err := d.Survey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown strings.Builder
+	d.show(&shown, found.Items)
+	member := c.PrincipalSet("arn:aws:sts::123456789012:assumed-role/late")
+	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", member)
+	_, left, err := d.takeDown(t.Context(), found)
+	if err == nil || !strings.Contains(err.Error(), member) || strings.Contains(shown.String(), member) {
+		t.Errorf("down: %v, after it has shown\n%s", err, shown.String())
+	}
+	for _, i := range found.Items {
+		if i.Kind == inventory.KindRole {
+			continue // it is only deleted with its stack, and has none
+		}
+		if !strings.Contains(shown.String(), i.Name) {
+			t.Errorf("it does not show %s by its whole name:\n%s", i, shown.String())
+		}
+	}
+	if !slices.ContainsFunc(left, func(i inventory.Item) bool { return i.Name == member && i.State == "granted" }) {
+		t.Errorf("left are %v", left)
+	}
 }
 
 // TestDownOfAProtectedStack: termination protection is looked at before anything is
@@ -204,7 +264,11 @@ func TestDownOfAProtectedStack(t *testing.T) {
 	}
 	from := len(c.Journal.Entries())
 	shown, _, told, err := d.down(t)
-	if err == nil || !strings.Contains(err.Error(), "the stack gcs-to-s3-test-function has termination protection; hint: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name gcs-to-s3-test-function") {
+	if err == nil ||
+		!strings.Contains(
+			err.Error(),
+			"the stack gcs-to-s3-test-function has termination protection; hint: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name gcs-to-s3-test-function",
+		) {
 		t.Errorf("down: %v", err)
 	}
 	if got := changes(c, from); told != "" || len(got) > 0 || !strings.Contains(shown, "with termination protection") {
@@ -224,7 +288,13 @@ func TestPruneOfForgedMarks(t *testing.T) {
 	old.ID = "" // as somebody types it
 	c.MakeStack(t, "gcs-to-s3-production-function", strings.ReplaceAll(queue, "invoices", "orders"), old)
 	project := "/v1/projects/" + c.Env.GoogleProject
-	c.Call(t, "PATCH", project+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), map[string]any{"serviceAccount": map[string]any{"description": "Production " + expired.String()}, "updateMask": "description"}, nil)
+	c.Call(
+		t,
+		"PATCH",
+		project+"/serviceAccounts/"+c.Env.ServiceAccountEmail(),
+		map[string]any{"serviceAccount": map[string]any{"description": "Production " + expired.String()}, "updateMask": "description"},
+		nil,
+	)
 	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": expired.String()}, nil)
 	from := len(c.Journal.Entries())
 	out, err := execute("prune", "--yes")
@@ -238,7 +308,8 @@ func TestPruneOfForgedMarks(t *testing.T) {
 			t.Errorf("it prints\n%s\nwithout %q", out, want)
 		}
 	}
-	if out, err := execute("list"); err != nil || !strings.Contains(out, "No environments found.") || !strings.Contains(out, "billing-production") {
+	if out, err := execute("list"); err != nil || !strings.Contains(out, "No environments found.") ||
+		!strings.Contains(out, "billing-production") {
 		t.Errorf("list: %v\n%s", err, out)
 	}
 }
@@ -266,17 +337,44 @@ func TestPruneNeedsBothClouds(t *testing.T) {
 	describe := func(role, account string) {
 		t.Helper()
 		mark := c.Env.Mark().String()
-		c.Call(t, "PATCH", project+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), map[string]any{"serviceAccount": map[string]any{"description": "Read by the AWS role " + role + " " + mark}, "updateMask": "description"}, nil)
-		c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": "Admits AWS account " + account + " " + mark}, nil)
+		c.Call(
+			t,
+			"PATCH",
+			project+"/serviceAccounts/"+c.Env.ServiceAccountEmail(),
+			map[string]any{
+				"serviceAccount": map[string]any{"description": "Read by the AWS role " + role + " " + mark},
+				"updateMask":     "description",
+			},
+			nil,
+		)
+		c.Call(
+			t,
+			"PATCH",
+			c.PoolPath()+"?updateMask=description",
+			map[string]any{"description": "Admits AWS account " + account + " " + mark},
+			nil,
+		)
 	}
 	describe(c.Env.Role, "210987654321")
 	disagree("another account", "Google's side admits the AWS account 210987654321")
 	describe("another", c.Env.AWSAccount)
-	c.Call(t, "PATCH", c.PoolPath()+"/providers/"+c.Env.Provider+"?updateMask=attributeCondition", map[string]any{"attributeCondition": "attribute.aws_role == 'arn:aws:sts::123456789012:assumed-role/another'"}, nil)
+	c.Call(
+		t,
+		"PATCH",
+		c.PoolPath()+"/providers/"+c.Env.Provider+"?updateMask=attributeCondition",
+		map[string]any{"attributeCondition": "attribute.aws_role == 'arn:aws:sts::123456789012:assumed-role/another'"},
+		nil,
+	)
 	disagree("another role", "AWS has the role gcs-to-s3-role, which Google's side does not admit")
 
 	mark := c.Env.Mark()
-	c.Call(t, "PATCH", project+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), map[string]any{"serviceAccount": map[string]any{"description": ""}, "updateMask": "description"}, nil)
+	c.Call(
+		t,
+		"PATCH",
+		project+"/serviceAccounts/"+c.Env.ServiceAccountEmail(),
+		map[string]any{"serviceAccount": map[string]any{"description": ""}, "updateMask": "description"},
+		nil,
+	)
 	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", map[string]any{"description": ""}, nil)
 	disagree("nothing on Google's side", "Google Cloud has nothing with its mark")
 	c.Mark(t, mark)
@@ -286,9 +384,30 @@ func TestPruneNeedsBothClouds(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(out), &expired) != nil || len(expired) != 1 || expired[0].Environment != name {
 		t.Errorf("prune --dry-run: %v\n%s", err, out)
 	}
-	c.Call(t, "PATCH", c.PoolPath()+"/providers/"+c.Env.Provider+"?updateMask=attributeCondition", map[string]any{"attributeCondition": "attribute.aws_role == '" + c.Env.AssumedRole() + "'"}, nil)
+	c.Call(
+		t,
+		"PATCH",
+		c.PoolPath()+"/providers/"+c.Env.Provider+"?updateMask=attributeCondition",
+		map[string]any{"attributeCondition": "attribute.aws_role == '" + c.Env.AssumedRole() + "'"},
+		nil,
+	)
+	// Pulumi has a state of it, which goes with it.
+	dir := t.TempDir()
+	state := fmt.Sprintf(
+		`{"deployment":{"resources":[{"urn":"urn:pool","type":"gcp:iam/workloadIdentityPool:WorkloadIdentityPool","id":"x","custom":true,"inputs":{"project":"demo-project","description":"Admits AWS account 123456789012 %s"}}]}}`,
+		mark,
+	)
+	for file, text := range map[string]string{"pulumi": fmt.Sprintf(pulumi, dir, name), "pulumi-language-go": "#!/bin/sh\n", "state.json": state} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if out, err := execute("prune", "--yes"); err != nil || !strings.Contains(out, "pr-7 is gone.") {
 		t.Errorf("where both agree: %v\n%s", err, out)
+	}
+	if log, err := os.ReadFile(filepath.Join(dir, "log")); err != nil || !strings.HasPrefix(string(log), "pulumi stack rm pr-7 --force") {
+		t.Errorf("Pulumi was told %q, %v", log, err)
 	}
 	if out, err := execute("prune", "--yes"); err != nil || out != "No environment has expired.\n" {
 		t.Errorf("a second time: %v\n%s", err, out)

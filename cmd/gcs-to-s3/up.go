@@ -27,7 +27,9 @@ func newUp(getenv func(string) string) *cobra.Command {
 		Long: `Checks everything the environment needs, as doctor does; shows what would change
 (pulumi preview, cdk diff) and asks for confirmation; then runs pulumi up for the
 federation and cdk deploy for the role and the function, and copies a test object, as
-verify does. You can interrupt it and run it again: it continues where it stopped.`,
+verify does. It goes by what both clouds have: what was removed or changed outside of
+pulumi and cdk is made again. You can interrupt it and run it again: it continues where it
+stopped.`,
 		Example: `  gcs-to-s3 up
   gcs-to-s3 up prod --plan
   gcs-to-s3 up pr-7 --yes --json

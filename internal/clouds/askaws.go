@@ -193,7 +193,8 @@ func LogGroupTags(ctx context.Context, cfg aws.Config, group logtypes.LogGroup) 
 
 // LogStreams asks whether a log group has any log stream.
 func LogStreams(ctx context.Context, cfg aws.Config, group string) Answer[bool] {
-	out, err := cloudwatchlogs.NewFromConfig(cfg).DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group, Limit: aws.Int32(1)})
+	out, err := cloudwatchlogs.NewFromConfig(cfg).
+		DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group, Limit: aws.Int32(1)})
 	if err != nil {
 		return askAWS("the log streams of "+group, false, err)
 	}

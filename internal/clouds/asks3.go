@@ -38,7 +38,10 @@ func S3Bucket(ctx context.Context, cfg aws.Config, name string) (answer Answer[s
 // S3Objects asks for the objects of an S3 bucket of the account that begin with a prefix.
 func S3Objects(ctx context.Context, cfg aws.Config, bucket, prefix, account string) Answer[[]s3types.Object] {
 	var all []s3types.Object
-	pages := s3.NewListObjectsV2Paginator(s3.NewFromConfig(cfg), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix, ExpectedBucketOwner: &account})
+	pages := s3.NewListObjectsV2Paginator(
+		s3.NewFromConfig(cfg),
+		&s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix, ExpectedBucketOwner: &account},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

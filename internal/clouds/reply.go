@@ -113,7 +113,17 @@ func (r *Reply) fromGoogle(err *googleapi.Error) {
 // notThere are the codes by which AWS's services say that a thing does not exist: the
 // API references of IAM, of Lambda, CloudWatch Logs and EventBridge Scheduler, of SQS in
 // two protocols, of SSM, and of S3 for three operations.
-var notThere = []string{"NoSuchEntity", "ResourceNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "NotFound", "NoSuchLifecycleConfiguration"}
+var notThere = []string{
+	"NoSuchEntity",
+	"ResourceNotFoundException",
+	"QueueDoesNotExist",
+	"AWS.SimpleQueueService.NonExistentQueue",
+	"ParameterNotFound",
+	"NoSuchBucket",
+	"NoSuchKey",
+	"NotFound",
+	"NoSuchLifecycleConfiguration",
+}
 
 // absent reports whether the cloud says that the thing does not exist. A 404 that has
 // not the form of an API's errors is of a wrong address, and says nothing.

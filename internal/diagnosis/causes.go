@@ -6,9 +6,9 @@ type cause struct{ text, check, remedy string }
 
 // The commands that make a side right again.
 const (
-	mendGoogle = "pulumi up --stack {environment}"
-	mendRole   = "npx cdk deploy -c environment={environment} {roleStack}"
-	mendFunc   = "npx cdk deploy -c environment={environment} {functionStack}"
+	mendGoogle = "pulumi up --refresh --stack {environment}"
+	newSession = "aws lambda update-function-configuration --function-name {function} --role {roleARN}, which starts new sessions"
+	mendAWS    = "gcs-to-s3 up {environment}" // plain cdk deploy does not see what was changed outside of it
 )
 
 // causes are all of them. Their ids are what a verdict names.
@@ -37,21 +37,21 @@ var causes = map[string]cause{
 		"gcloud services list --enabled --project {project} --filter storage.googleapis.com", mendGoogle + " enables it"},
 
 	"not-deployed": {"the function is not deployed in this account and region",
-		"aws lambda get-function --function-name {function} --region {region}", mendFunc},
+		"aws lambda get-function --function-name {function} --region {region}", mendAWS},
 	"old-function": {"the deployed function is older than this command",
-		"aws lambda get-function-configuration --function-name {function} --query LastModified", mendFunc},
+		"aws lambda get-function-configuration --function-name {function} --query LastModified", mendAWS},
 	"timeout": {"the function timed out: nothing answers on its network, or the object needs more time",
 		"gcs-to-s3 logs {environment}; aws lambda get-function-configuration --function-name {function} --query '[Timeout,VpcConfig]'", "take the function out of the VPC, or give its subnets a NAT; raise timeoutSeconds"},
 	"did-not-start": {"the function's process exited: its settings or its credential configuration were rejected, or it was built for another architecture",
-		"gcs-to-s3 logs {environment}", "gcs-to-s3 doctor {environment} says which; " + mendFunc},
+		"gcs-to-s3 logs {environment}", "gcs-to-s3 doctor {environment} says which; " + mendAWS},
 	"lambda-busy": {"the concurrency of the account or the function is used up",
 		"aws lambda get-account-settings --query AccountLimit; aws lambda get-function-concurrency --function-name {function}", "wait, or raise the limit"},
 	"role-missing": {"the role does not exist",
-		"aws iam get-role --role-name {role}", mendRole},
+		"aws iam get-role --role-name {role}", mendAWS},
 	"role-trust": {"the role's trust policy does not let Lambda assume it",
-		"aws iam get-role --role-name {role} --query Role.AssumeRolePolicyDocument", mendRole},
+		"aws iam get-role --role-name {role} --query Role.AssumeRolePolicyDocument", mendAWS},
 	"role-remade": {"the role was deleted and created again: sessions of the old role are not valid any more",
-		"aws iam get-role --role-name {role} --query Role.CreateDate", mendFunc + " after a change, so that Lambda starts a new session"},
+		"aws iam get-role --role-name {role} --query Role.CreateDate", newSession},
 	"variables-key": {"Lambda is not allowed to use the key that encrypts the function's variables",
 		"aws lambda get-function-configuration --function-name {function} --query KMSKeyArn", "enable the key, or allow the role kms:Decrypt on it"},
 
@@ -79,13 +79,13 @@ var causes = map[string]cause{
 	"provider-mapping": {"the provider's mapping produces other attributes than the condition and the binding use",
 		"gcloud iam workload-identity-pools providers describe {provider} --workload-identity-pool {pool} --location global --project {project} --format 'value(attributeMapping)'", mendGoogle},
 	"other-role": {"the function runs as another role than the environment's",
-		"aws lambda get-function-configuration --function-name {function} --query Role", mendFunc},
+		"aws lambda get-function-configuration --function-name {function} --query Role", mendAWS},
 	"other-configuration": {"the bundle's credential configuration is of another environment, or older than the federation",
-		"gcs-to-s3 doctor {environment}", mendGoogle + " && " + mendFunc},
+		"gcs-to-s3 doctor {environment}", mendAWS},
 	"subject": {"google.subject is longer than 127 bytes: the names of role and function are too long together",
 		"gcs-to-s3 doctor {environment}", "shorten role or function in the environment's file"},
 	"aws-refused": {"AWS rejected the signed request that is the subject token: the role was created again, or the function's clock is wrong",
-		"aws iam get-role --role-name {role} --query Role.CreateDate", "deploy the function again, so that Lambda starts a new session"},
+		"aws iam get-role --role-name {role} --query Role.CreateDate", newSession},
 	"sts-api": {"the Security Token Service API is not enabled in the project",
 		"gcloud services list --enabled --project {project} --filter sts.googleapis.com", mendGoogle + " enables it"},
 	"sts-quota": {"the project's quota of token exchanges is used up",
@@ -128,7 +128,7 @@ var causes = map[string]cause{
 		"https://status.cloud.google.com", "wait; lower concurrency if many functions read from one bucket"},
 
 	"role-policy": {"the role is not allowed to write there",
-		"aws iam simulate-principal-policy --policy-source-arn {roleARN} --action-names s3:PutObject --resource-arns arn:aws:s3:::{destination}/{key}", mendRole},
+		"aws iam simulate-principal-policy --policy-source-arn {roleARN} --action-names s3:PutObject --resource-arns arn:aws:s3:::{destination}/{key}", mendAWS},
 	"role-boundary": {"a permissions boundary or a policy of the organization denies it, though the role's policies allow it",
 		"aws iam get-role --role-name {role} --query Role.PermissionsBoundary; aws organizations list-policies-for-target --target-id {awsAccount} --filter SERVICE_CONTROL_POLICY", "have its administrator allow s3:PutObject"},
 	"bucket-policy": {"the destination bucket's policy denies it",

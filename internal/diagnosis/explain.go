@@ -47,7 +47,7 @@ func (s Subject) names() []string {
 		"{environment}", e.Name, "{project}", e.GoogleProject, "{pool}", e.Pool, "{provider}", e.Provider,
 		"{account}", e.ServiceAccountEmail(), "{bucket}", e.SourceBucket, "{object}", cmp.Or(s.Object, e.Object), "{principalSet}", principalSet,
 		"{awsAccount}", e.AWSAccount, "{region}", e.AWSRegion, "{role}", e.Role, "{roleARN}", e.RoleARN(), "{function}", e.Function,
-		"{roleStack}", e.RoleStack(), "{functionStack}", e.FunctionStack(), "{destination}", e.DestinationBucket, "{key}", cmp.Or(s.Key, e.DestinationPrefix+e.Object),
+		"{destination}", e.DestinationBucket, "{key}", cmp.Or(s.Key, e.DestinationPrefix+e.Object),
 	}
 }
 

@@ -154,13 +154,22 @@ func (s *stand) makeStack(t *testing.T, name, want string) {
 	if want != "CREATE_COMPLETE" {
 		role = s.Env.Role // which exists
 	}
-	template := fmt.Sprintf(`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":%q,"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}}}}}`, role)
+	template := fmt.Sprintf(
+		`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":%q,"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}}}}}`,
+		role,
+	)
 	if name == s.Env.FunctionStack() {
 		key := "bundle.zip"
 		if _, err := s3.NewFromConfig(s.options.AWS).PutObject(context.Background(), &s3.PutObjectInput{Bucket: &s.Env.DestinationBucket, Key: &key, Body: bytes.NewReader(integration.Bundle(t, map[string][]byte{"bootstrap": []byte("#!")}))}); err != nil {
 			t.Fatal(err)
 		}
-		template = fmt.Sprintf(`{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":%q,"Role":%q,"Runtime":"provided.al2023","Handler":"bootstrap","Code":{"S3Bucket":%q,"S3Key":%q}}}}}`, name, s.Env.RoleARN(), s.Env.DestinationBucket, key)
+		template = fmt.Sprintf(
+			`{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":%q,"Role":%q,"Runtime":"provided.al2023","Handler":"bootstrap","Code":{"S3Bucket":%q,"S3Key":%q}}}}}`,
+			name,
+			s.Env.RoleARN(),
+			s.Env.DestinationBucket,
+			key,
+		)
 	}
 	client := cloudformation.NewFromConfig(s.options.AWS)
 	var tags []cfntypes.Tag
@@ -206,8 +215,10 @@ func (s *stand) review(t *testing.T) {
 	for key, value := range s.Env.Mark().Tags() {
 		tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
 	}
-	_, err := cloudformation.NewFromConfig(s.options.AWS).CreateChangeSet(context.Background(), &cloudformation.CreateChangeSetInput{StackName: aws.String(s.Env.RoleStack()), ChangeSetName: aws.String("cdk-deploy-change-set"), ChangeSetType: "CREATE",
-		TemplateBody: aws.String(s.Template(t, "role")), Tags: tags, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+	_, err := cloudformation.NewFromConfig(s.options.AWS).
+		CreateChangeSet(context.Background(), &cloudformation.CreateChangeSetInput{StackName: aws.String(s.Env.RoleStack()), ChangeSetName: aws.String("cdk-deploy-change-set"), ChangeSetType: "CREATE",
+			TemplateBody: aws.String(s.Template(t, "role")),
+			Tags:         tags, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,6 +294,43 @@ func TestNothingDeployed(t *testing.T) {
 	}
 }
 
+// TestAfterDown: what is deployed is skipped where gcs-to-s3 down has left nothing but the
+// names that Google keeps; a provider that somebody deleted while the rest stands is an
+// error.
+func TestAfterDown(t *testing.T) {
+	s := newStand(t)
+	s.deploy(t)
+	s.Call(t, "DELETE", s.providerPath(), nil, nil)
+	if got := s.run(t).Get("trust"); got.Status != Error || !strings.Contains(got.Seen, "the provider aws-connect is deleted") {
+		t.Errorf("with a deleted provider: %+v", got)
+	}
+	s.Call(t, "DELETE", s.PoolPath(), nil, nil)
+	s.Call(t, "DELETE", s.accountPath(), nil, nil)
+	for _, name := range []string{s.Env.RoleStack(), s.Env.FunctionStack()} {
+		if _, err := cloudformation.NewFromConfig(s.options.AWS).DeleteStack(context.Background(), &cloudformation.DeleteStackInput{StackName: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := lambda.NewFromConfig(s.options.AWS).DeleteFunction(context.Background(), &lambda.DeleteFunctionInput{FunctionName: &s.Env.Function}); err != nil {
+		t.Fatal(err)
+	}
+	s.DeleteRole(t)
+	if err := os.Remove(s.Env.CredentialFile(s.options.Root)); err != nil {
+		t.Fatal(err)
+	}
+	report := s.run(t)
+	for _, c := range report.Checks {
+		if c.Status == Error {
+			t.Errorf("%s: %s; hint: %s", c.ID, c.Seen, c.Hint)
+		}
+	}
+	for _, id := range []string{"trust", "binding", "viewer", "writer", "bundle", "configuration"} {
+		if got := report.Get(id); got.Status != Skipped {
+			t.Errorf("%s: %s: %s", id, got.Status, got.Seen)
+		}
+	}
+}
+
 // TestFindings spoils one thing after the other, and looks at the check that must
 // find it.
 func TestFindings(t *testing.T) {
@@ -291,7 +339,13 @@ func TestFindings(t *testing.T) {
 		return map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": values}}}}}
 	}
 	foreign := func(t *testing.T, s *stand, path string) {
-		s.Call(t, "PATCH", path+"?updateMask=description", map[string]any{"description": "Admits AWS account 123456789012 [gcs-to-s3 other id=0123456789ab owner=bob]"}, nil)
+		s.Call(
+			t,
+			"PATCH",
+			path+"?updateMask=description",
+			map[string]any{"description": "Admits AWS account 123456789012 [gcs-to-s3 other id=0123456789ab owner=bob]"},
+			nil,
+		)
 	}
 	admin := func(s *stand) *iam.Client { return iam.NewFromConfig(s.options.AWS) }
 	for _, tt := range []struct {
@@ -468,7 +522,7 @@ func TestFindings(t *testing.T) {
 			if err := os.Remove(s.Env.CredentialFile(s.options.Root)); err != nil {
 				t.Fatal(err)
 			}
-		}, id: "configuration", want: Warning, seen: "although the federation is deployed", hint: "pulumi up --stack test"},
+		}, id: "configuration", want: Warning, seen: "although the federation is deployed", hint: "pulumi up --refresh --stack test"},
 		{name: "a broken configuration here", spoil: func(t *testing.T, s *stand) { write(t, s.Env.CredentialFile(s.options.Root), "{}") }, id: "configuration", want: Error, seen: "must be"},
 		{name: "a configuration of another project", spoil: func(t *testing.T, s *stand) {
 			write(t, s.Env.CredentialFile(s.options.Root), strings.ReplaceAll(string(s.Configuration(t).JSON()), sandbox.ProjectNumber, "111"))
@@ -476,7 +530,7 @@ func TestFindings(t *testing.T) {
 		{name: "a configuration with another lifetime", spoil: func(_ *testing.T, s *stand) { s.options.Environment.TokenLifetimeSeconds = 600 }, id: "configuration", want: Error, seen: "the lifetime 0, not 600"},
 		{name: "a bundle of another environment", spoil: func(t *testing.T, s *stand) {
 			s.redeploy(t, strings.ReplaceAll(string(s.Configuration(t).JSON()), s.Env.ServiceAccount, "somebody-else"))
-		}, id: "bundle", want: Error, seen: "the service account somebody-else@", hint: "pulumi up --stack test && npx cdk deploy"},
+		}, id: "bundle", want: Error, seen: "the service account somebody-else@", hint: "gcs-to-s3 up test"},
 		{name: "a bundle with another layout", spoil: func(t *testing.T, s *stand) {
 			s.redeploy(t, strings.Replace(string(s.Configuration(t).JSON()), "{\n", "{\n\n", 1))
 		}, id: "bundle", want: Error, seen: "it differs from the local"},
@@ -485,11 +539,11 @@ func TestFindings(t *testing.T) {
 			s.FailAs(faults.Rules(faults.Rule{Path: "/awslambda-code/*", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 503}}}))
 		}, id: "bundle", want: Error, seen: "fetching the bundle: 503"},
 		{name: "other variables", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["SOURCE_BUCKET"] = "elsewhere" },
-			id: "function-settings", want: Error, seen: `SOURCE_BUCKET is "elsewhere", not "s3-gcs-connect"`, hint: "npx cdk deploy"},
+			id: "function-settings", want: Error, seen: `SOURCE_BUCKET is "elsewhere", not "s3-gcs-connect"`, hint: "gcs-to-s3 up test"},
 		{name: "another template of keys", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["KEY_TEMPLATE"] = "{name}" },
-			id: "function-settings", want: Error, seen: `KEY_TEMPLATE is "{name}", not "{object}"`, hint: "npx cdk deploy"},
+			id: "function-settings", want: Error, seen: `KEY_TEMPLATE is "{name}", not "{object}"`, hint: "gcs-to-s3 up test"},
 		{name: "a key that the environment does not name", deploy: func(in *lambda.CreateFunctionInput) { in.Environment.Variables["KMS_KEY"] = "arn:x" },
-			id: "function-settings", want: Error, seen: `KMS_KEY is "arn:x", not ""`, hint: "npx cdk deploy"},
+			id: "function-settings", want: Error, seen: `KMS_KEY is "arn:x", not ""`, hint: "gcs-to-s3 up test"},
 		{name: "a configuration with a service account, for direct access", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "configuration", want: Error, seen: "the service account gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com, not none"},
 		{name: "a bundle without a service account", spoil: func(t *testing.T, s *stand) {
 			names := s.CredentialNames()
@@ -499,7 +553,7 @@ func TestFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.redeploy(t, string(c.JSON()))
-		}, id: "bundle", want: Error, seen: "the service account none, not gcs-to-s3-service-account@", hint: "pulumi up --stack test && npx cdk deploy"},
+		}, id: "bundle", want: Error, seen: "the service account none, not gcs-to-s3-service-account@", hint: "gcs-to-s3 up test"},
 		{name: "direct access, which takes no service account", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "service-account", want: OK, seen: "the role reads as itself"},
 		{name: "direct access, which takes fewer APIs", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DirectAccess = true }, id: "google-apis", want: OK, seen: "4 of 4 enabled"},
 		{name: "another timeout", deploy: func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(3) }, id: "function-settings", want: Error, seen: "timeout is 3, not 300"},
@@ -561,7 +615,7 @@ func TestFindings(t *testing.T) {
 }
 
 // s3role mends the role.
-const s3role = "npx cdk deploy -c environment=test gcs-to-s3-test-role"
+const s3role = "gcs-to-s3 up test"
 
 func (s *stand) setBootstrap(t *testing.T, version string) {
 	t.Helper()

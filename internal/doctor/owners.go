@@ -46,7 +46,11 @@ func lookRole(ctx context.Context, e *examination) finding {
 	case role.Err() != nil:
 		return unseen(role.Err())
 	}
-	return e.owned(e.Environment.RoleARN(), "aws iam tag-role --role-name "+e.Environment.Role+" --tags "+e.tags("Key=%s,Value=%s"), ownership.Tags(clouds.TagsOfRole(role.Thing)))
+	return e.owned(
+		e.Environment.RoleARN(),
+		"aws iam tag-role --role-name "+e.Environment.Role+" --tags "+e.tags("Key=%s,Value=%s"),
+		ownership.Tags(clouds.TagsOfRole(role.Thing)),
+	)
 }
 
 func lookFunction(ctx context.Context, e *examination) finding {
@@ -58,7 +62,11 @@ func lookFunction(ctx context.Context, e *examination) finding {
 		return unseen(function.Err())
 	}
 	arn := *function.Thing.Configuration.FunctionArn
-	return e.owned(arn, "aws lambda tag-resource --resource "+arn+" --tags "+strings.ReplaceAll(e.tags("%s=%s"), " ", ","), ownership.Tags(clouds.TagsOfFunction(function.Thing)))
+	return e.owned(
+		arn,
+		"aws lambda tag-resource --resource "+arn+" --tags "+strings.ReplaceAll(e.tags("%s=%s"), " ", ","),
+		ownership.Tags(clouds.TagsOfFunction(function.Thing)),
+	)
 }
 
 func lookServiceAccount(ctx context.Context, e *examination) finding {
@@ -73,7 +81,12 @@ func lookServiceAccount(ctx context.Context, e *examination) finding {
 		return unseen(answer.Err())
 	}
 	account := answer.Thing
-	mark := fmt.Sprintf("gcloud iam service-accounts update %s --project %s --description %q", account.Email, e.Environment.GoogleProject, "Read by the AWS role "+e.Environment.Role+" "+e.Environment.Mark().String())
+	mark := fmt.Sprintf(
+		"gcloud iam service-accounts update %s --project %s --description %q",
+		account.Email,
+		e.Environment.GoogleProject,
+		"Read by the AWS role "+e.Environment.Role+" "+e.Environment.Mark().String(),
+	)
 	f := e.owned(account.Email, mark, ownership.Account(account))
 	if account.Disabled && f.status != Error {
 		return wrong("gcloud iam service-accounts enable "+account.Email+" --project "+e.Environment.GoogleProject, "%s is disabled", account.Email)
@@ -90,8 +103,15 @@ func lookPool(ctx context.Context, e *examination) finding {
 		return unseen(answer.Err())
 	}
 	pool := answer.Thing
-	return e.pooled(pool.Name, ownership.Pool(pool), pool.State, pool.ExpireTime, pool.Disabled, "Admits AWS account "+e.Environment.AWSAccount,
-		"gcloud iam workload-identity-pools update "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject)
+	return e.pooled(
+		pool.Name,
+		ownership.Pool(pool),
+		pool.State,
+		pool.ExpireTime,
+		pool.Disabled,
+		"Admits AWS account "+e.Environment.AWSAccount,
+		"gcloud iam workload-identity-pools update "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject,
+	)
 }
 
 func lookProvider(ctx context.Context, e *examination) finding {
@@ -103,8 +123,16 @@ func lookProvider(ctx context.Context, e *examination) finding {
 		return unseen(answer.Err())
 	}
 	provider := answer.Thing
-	return e.pooled(provider.Name, ownership.Provider(provider), provider.State, provider.ExpireTime, provider.Disabled, "Admits the role "+e.Environment.Role,
-		"gcloud iam workload-identity-pools providers update-aws "+e.Environment.Provider+" --workload-identity-pool "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject)
+	return e.pooled(
+		provider.Name,
+		ownership.Provider(provider),
+		provider.State,
+		provider.ExpireTime,
+		provider.Disabled,
+		"Admits the role "+e.Environment.Role,
+		"gcloud iam workload-identity-pools providers update-aws "+e.Environment.Provider+
+			" --workload-identity-pool "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject,
+	)
 }
 
 // pooled judges a pool or a provider. A deleted one keeps its id for 30 days. update is
@@ -136,8 +164,18 @@ func lookLogGroup(ctx context.Context, e *examination) finding {
 	case strings.HasPrefix(existing.Foreign, "belongs to"):
 		return wrong(other, "%s exists, and %s", name, existing.Foreign)
 	}
-	return wrong(other+"; or, if its logs are yours, let the environment have it: aws logs tag-resource --resource-arn "+existing.ARN+" --tags "+strings.ReplaceAll(e.tags("%s=%s"), " ", ",")+
-		"; or delete it: aws logs delete-log-group --log-group-name "+name, "%s exists with logs, and %s", name, existing.Foreign)
+	return wrong(
+		other+"; or, if its logs are yours, let the environment have it: "+
+			"aws logs tag-resource --resource-arn "+existing.ARN+" --tags "+strings.ReplaceAll(
+			e.tags("%s=%s"),
+			" ",
+			",",
+		)+
+			"; or delete it: aws logs delete-log-group --log-group-name "+name,
+		"%s exists with logs, and %s",
+		name,
+		existing.Foreign,
+	)
 }
 
 func lookQueue(ctx context.Context, e *examination) finding {

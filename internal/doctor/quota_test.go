@@ -39,7 +39,8 @@ func TestQuotaProject(t *testing.T) {
 		t.Errorf("google-project: %s: %s; hint: %s", project.Status, project.Seen, project.Hint)
 	}
 	for _, c := range report.Checks {
-		if strings.Contains(c.Seen, "not enabled") || strings.Contains(c.Seen, "is free") && c.ID != "role" && c.ID != "function" && c.ID != "stacks" && c.ID != "log-group" {
+		if strings.Contains(c.Seen, "not enabled") ||
+			strings.Contains(c.Seen, "is free") && c.ID != "role" && c.ID != "function" && c.ID != "stacks" && c.ID != "log-group" {
 			t.Errorf("%s: %s: %s", c.ID, c.Status, c.Seen)
 		}
 	}

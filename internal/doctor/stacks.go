@@ -44,7 +44,12 @@ func lookBootstrap(ctx context.Context, e *examination) finding {
 	parameter := clouds.Parameter(ctx, e.AWS, name)
 	switch {
 	case parameter.Absent():
-		return wrong(run, "the account's region is not bootstrapped: there is no parameter %s; with another qualifier, the CDK needs it in cdk.json: @aws-cdk/core:bootstrapQualifier", name)
+		return wrong(
+			run,
+			"the account's region is not bootstrapped: there is no parameter %s; "+
+				"with another qualifier, the CDK needs it in cdk.json: @aws-cdk/core:bootstrapQualifier",
+			name,
+		)
 	case parameter.Err() != nil:
 		return unseen(parameter.Err())
 	}
@@ -90,7 +95,12 @@ func (e *examination) stacked(ctx context.Context, name string) finding {
 	case status == "UPDATE_ROLLBACK_FAILED":
 		return wrong("aws cloudformation continue-update-rollback --stack-name "+name, "%s is in %s%s", name, status, why)
 	case status == "REVIEW_IN_PROGRESS":
-		return warn("gcs-to-s3 up deploys it; gcs-to-s3 down "+e.Environment.Name+" removes it", "%s was never deployed and holds nothing: its change set was not executed%s", name, why)
+		return warn(
+			"gcs-to-s3 up deploys it; gcs-to-s3 down "+e.Environment.Name+" removes it",
+			"%s was never deployed and holds nothing: its change set was not executed%s",
+			name,
+			why,
+		)
 	case strings.HasSuffix(status, "_FAILED"):
 		return wrong("aws cloudformation describe-stack-events --stack-name "+name+" says why", "%s is in %s%s", name, status, why)
 	case strings.HasSuffix(status, "_IN_PROGRESS"):

@@ -22,11 +22,24 @@ type CDK struct {
 	Each    func(line string) // called with every line of output; may be nil
 }
 
+// Mode is how stacks are deployed: an option of cdk deploy.
+type Mode string
+
+const (
+	Plain  Mode = ""
+	Import Mode = "--import-existing-resources" // import what exists already of the resources that a stack would create
+	Revert Mode = "--revert-drift"              // go by what the resources are, and not by what the stack remembers
+)
+
 // Deploy deploys stacks in order of their dependencies: cdk deploy STACK…. It keeps
 // the cloud assembly for Destroy.
-func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
+func (c CDK) Deploy(ctx context.Context, mode Mode, stacks ...string) error {
+	args := []string{"deploy", "--require-approval", "never", "--progress", "events", "--exclusively"}
+	if mode != Plain {
+		args = append(args, string(mode))
+	}
 	return c.within(func(assembly string) error {
-		if _, err := c.runIn(ctx, c.Root, assembly, c.app(), stacks, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively"); err != nil {
+		if _, err := c.runIn(ctx, c.Root, assembly, c.app(), stacks, args...); err != nil {
 			return err
 		}
 		if err := os.RemoveAll(c.deployed()); err != nil {
@@ -34,13 +47,6 @@ func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
 		}
 		return os.Rename(assembly, c.deployed())
 	})
-}
-
-// Import deploys a stack, and imports what exists already of the resources that it would
-// create: cdk deploy --import-existing-resources STACK.
-func (c CDK) Import(ctx context.Context, stack string) error {
-	_, err := c.run(ctx, c.Root, []string{stack}, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively", "--import-existing-resources")
-	return err
 }
 
 // Destroy deletes stacks in the reverse order; they need not exist:

@@ -25,7 +25,14 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("the state is locked: %s@%s (process %d) has been changing it since %s, for %s", e.Lock.User, e.Lock.Host, e.Lock.PID, e.Lock.Since.Format(time.DateTime), e.Lock.Age())
+	return fmt.Sprintf(
+		"the state is locked: %s@%s (process %d) has been changing it since %s, for %s",
+		e.Lock.User,
+		e.Lock.Host,
+		e.Lock.PID,
+		e.Lock.Since.Format(time.DateTime),
+		e.Lock.Age(),
+	)
 }
 
 func (e *LockedError) Unwrap() error { return e.Err }

@@ -100,7 +100,18 @@ func (p Pulumi) Destroy(ctx context.Context, urns ...string) error {
 // Forget removes a resource from the stack's state, and leaves it in the cloud:
 // pulumi state delete.
 func (p Pulumi) Forget(ctx context.Context, urn string) error {
-	_, err := p.run(ctx, "state", "delete", urn, "--target-dependents", "--yes", "--stack", p.Env.Name, "--non-interactive", "--color=never")
+	_, err := p.run(
+		ctx,
+		"state",
+		"delete",
+		urn,
+		"--target-dependents",
+		"--yes",
+		"--stack",
+		p.Env.Name,
+		"--non-interactive",
+		"--color=never",
+	)
 	return err
 }
 

@@ -73,7 +73,12 @@ func TestExpires(t *testing.T) {
 // infra puts before one.
 func TestMarksFitIntoDescriptions(t *testing.T) {
 	t.Parallel()
-	mark := Mark{strings.Repeat("e", maxName), strings.Repeat("0", idLength), strings.Repeat("o", maxOwner), time.Date(2026, 12, 31, 18, 0, 0, 0, time.FixedZone("", 9*3600))}
+	mark := Mark{
+		strings.Repeat("e", maxName),
+		strings.Repeat("0", idLength),
+		strings.Repeat("o", maxOwner),
+		time.Date(2026, 12, 31, 18, 0, 0, 0, time.FixedZone("", 9*3600)),
+	}
 	const description = 256 // IAM API reference, "projects.serviceAccounts" and "projects.locations.workloadIdentityPools"
 	longest := "Read by the AWS role " + strings.Repeat("r", names.MaxRole) + " " + mark.String()
 	if len(longest) > description {
@@ -115,7 +120,9 @@ func TestID(t *testing.T) {
 			t.Errorf("another %s has another ID", change)
 		}
 	}
-	if a, b := (Mark{Environment: "dev", ID: own}), (Mark{Environment: "dev", ID: own, Owner: "alice"}); !a.Same(b) || a.Same(Mark{Environment: "dev"}) || a.Same(Mark{Environment: "prod", ID: own}) {
+	if a, b := (Mark{Environment: "dev", ID: own}), (Mark{Environment: "dev", ID: own, Owner: "alice"}); !a.Same(b) ||
+		a.Same(Mark{Environment: "dev"}) ||
+		a.Same(Mark{Environment: "prod", ID: own}) {
 		t.Error("name and ID do not decide whose a mark is")
 	}
 }

@@ -171,13 +171,14 @@ func (l *list) onGoogle(ctx context.Context, g *clouds.Google) {
 		providers := g.ProvidersOf(ctx, id)
 		l.hidden.unknown("Google", KindProvider, id+"/", providers.Err())
 		var own []Item
+		admits := []string{pool.Description}
 		for _, provider := range providers.Thing {
 			part := providerItem(id, provider)
 			e := ownership.Provider(provider)
 			e.Part = &bare
 			v := ownership.Decide(mark, e)
 			if part.Foreign = v.Why(); v.Ours() {
-				own = append(own, part)
+				own, admits = append(own, part), append(admits, provider.AttributeCondition)
 			} else if !part.Deleted() {
 				evidence.Holds = append(evidence.Holds, part.Name+" "+v.Why())
 			}
@@ -191,9 +192,6 @@ func (l *list) onGoogle(ctx context.Context, g *clouds.Google) {
 		}
 		f.Items = slices.Insert(f.Items, len(f.Items)-1, own...)
 		f.wanted.pools = append(f.wanted.pools, id)
-		f.admits = append(f.admits, pool.Description)
-		for _, provider := range providers.Thing {
-			f.admits = append(f.admits, provider.AttributeCondition)
-		}
+		f.admits = append(f.admits, admits...)
 	}
 }

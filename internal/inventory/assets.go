@@ -47,7 +47,8 @@ func (s *survey) assetsOf(ctx context.Context, cfg aws.Config, stack cfntypes.St
 	for _, object := range objects.Thing { // none without a bucket
 		key, at := aws.ToString(object.Key), aws.ToTime(object.LastModified)
 		put[key] = at
-		if !strings.HasSuffix(key, ".json") || !at.After(begun(stack)) || aws.ToInt64(object.Size) > maxTemplate || slices.Contains(keys, key) {
+		if !strings.HasSuffix(key, ".json") || !at.After(begun(stack)) || aws.ToInt64(object.Size) > maxTemplate ||
+			slices.Contains(keys, key) {
 			continue
 		}
 		body := clouds.S3Object(ctx, cfg, bucket, key, maxTemplate)
@@ -61,7 +62,17 @@ func (s *survey) assetsOf(ctx context.Context, cfg aws.Config, stack cfntypes.St
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
 		if at, ok := put[key]; ok {
-			s.add(Item{Cloud: "AWS", Kind: KindAsset, Name: bucket + "/" + key, State: "stored", Detail: "of " + name, Created: at, asset: asset{bucket, key}})
+			s.add(
+				Item{
+					Cloud:   "AWS",
+					Kind:    KindAsset,
+					Name:    bucket + "/" + key,
+					State:   "stored",
+					Detail:  "of " + name,
+					Created: at,
+					asset:   asset{bucket, key},
+				},
+			)
 		}
 	}
 }

@@ -64,6 +64,8 @@ func Stacks(ctx context.Context, cfg aws.Config, env environment.Environment) ([
 		}
 		if evidence, _, seen := s.stackEvidence(ctx, cfg, stack.Thing); seen {
 			item := stackItem(stack.Thing)
+			verdict := ownership.Decide(s.own, evidence)
+			_, evidence.Holds = s.contents(ctx, cfg, name, &verdict)
 			s.judge(&item, evidence)
 			s.add(item)
 		}
@@ -98,22 +100,22 @@ func (s *survey) stack(ctx context.Context, cfg aws.Config, stack cfntypes.Stack
 	}
 	verdict := ownership.Decide(s.own, evidence)
 	part := parts{verdict: verdict}
-	resources := clouds.StackResources(ctx, cfg, name)
-	if s.unknown("AWS", KindResource, "of "+name, resources.Err()) {
-		return part
-	}
+	part.resources, evidence.Holds = s.contents(ctx, cfg, name, &verdict)
 	var further []Item
-	for _, r := range resources.Thing { // none if the stack went meanwhile
-		if r.ResourceStatus == cfntypes.ResourceStatusDeleteComplete || aws.ToString(r.PhysicalResourceId) == "" {
-			continue
-		}
-		part.resources = append(part.resources, r)
+	for _, r := range part.resources {
 		kind := aws.ToString(r.ResourceType)
-		if v := s.member(ctx, cfg, r, &verdict); v != nil && !v.Ours() {
-			evidence.Holds = append(evidence.Holds, kind+" "+aws.ToString(r.PhysicalResourceId)+" "+v.Why())
-		}
 		if !slices.Contains(apart, kind) && (kind != ownership.TypeRole || name != s.env.RoleStack()) {
-			further = append(further, Item{Cloud: "AWS", Kind: KindResource, Name: aws.ToString(r.PhysicalResourceId), State: string(r.ResourceStatus), Detail: kind, Foreign: verdict.Why()})
+			further = append(
+				further,
+				Item{
+					Cloud:   "AWS",
+					Kind:    KindResource,
+					Name:    aws.ToString(r.PhysicalResourceId),
+					State:   string(r.ResourceStatus),
+					Detail:  kind,
+					Foreign: verdict.Why(),
+				},
+			)
 		}
 	}
 	s.judge(&item, evidence)
@@ -125,8 +127,40 @@ func (s *survey) stack(ctx context.Context, cfg aws.Config, stack cfntypes.Stack
 	return part
 }
 
+// contents are the resources of a stack, without those that are gone, and what of them
+// somebody else made again under its name.
+func (s *survey) contents(
+	ctx context.Context,
+	cfg aws.Config,
+	name string,
+	stack *ownership.Verdict,
+) (all []cfntypes.StackResourceSummary, foreign []string) {
+	resources := clouds.StackResources(ctx, cfg, name)
+	s.unknown("AWS", KindResource, "of "+name, resources.Err())
+	for _, r := range resources.Thing { // none if the stack went meanwhile
+		if r.ResourceStatus == cfntypes.ResourceStatusDeleteComplete || aws.ToString(r.PhysicalResourceId) == "" {
+			continue
+		}
+		all = append(all, r)
+		if r.ResourceStatus == cfntypes.ResourceStatusCreateFailed {
+			continue // its name was taken: CloudFormation does not delete what it did not create
+		}
+		if v := s.member(ctx, cfg, r, stack); v != nil && !v.Ours() {
+			foreign = append(foreign, aws.ToString(r.ResourceType)+" "+aws.ToString(r.PhysicalResourceId)+" "+v.Why())
+		}
+	}
+	return all, foreign
+}
+
 func stackItem(stack cfntypes.Stack) Item {
-	item := Item{Cloud: "AWS", Kind: KindStack, Name: aws.ToString(stack.StackName), State: string(stack.StackStatus), Created: aws.ToTime(stack.CreationTime), Protected: aws.ToBool(stack.EnableTerminationProtection)}
+	item := Item{
+		Cloud:     "AWS",
+		Kind:      KindStack,
+		Name:      aws.ToString(stack.StackName),
+		State:     string(stack.StackStatus),
+		Created:   aws.ToTime(stack.CreationTime),
+		Protected: aws.ToBool(stack.EnableTerminationProtection),
+	}
 	if item.Protected {
 		item.Detail = "with termination protection"
 	}
@@ -135,7 +169,11 @@ func stackItem(stack cfntypes.Stack) Item {
 
 // stackEvidence is what is known of a stack; seen is false if its template or its change
 // sets cannot be seen, which is noted.
-func (s *survey) stackEvidence(ctx context.Context, cfg aws.Config, stack cfntypes.Stack) (e ownership.Evidence, t ownership.Template, seen bool) {
+func (s *survey) stackEvidence(
+	ctx context.Context,
+	cfg aws.Config,
+	stack cfntypes.Stack,
+) (e ownership.Evidence, t ownership.Template, seen bool) {
 	name := aws.ToString(stack.StackName)
 	if stack.StackStatus == cfntypes.StackStatusReviewInProgress {
 		sets := clouds.ChangeSets(ctx, cfg, name)
@@ -269,7 +307,8 @@ func (s *survey) logGroup(ctx context.Context, cfg aws.Config, name string, part
 	evidence.Bare, evidence.Part = true, part
 	if item.unmarked = !evidence.Marked; evidence.Marked && part == nil && s.judge(&item, evidence).Ours() {
 		// Whoever wanted to keep it may have changed the settings since then.
-		item.Kept, item.Detail = true, "its function is gone; gcs-to-s3 up takes it over, aws logs delete-log-group --log-group-name "+name+" deletes it"
+		item.Kept = true
+		item.Detail = "its function is gone; gcs-to-s3 up takes it over, aws logs delete-log-group --log-group-name " + name + " deletes it"
 	}
 	s.judge(&item, evidence)
 	s.add(item)

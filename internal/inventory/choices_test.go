@@ -17,7 +17,16 @@ func TestOfDirectAccess(t *testing.T) {
 	c.Mark(t, c.Env.Mark())
 	c.Call(t, "DELETE", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), nil, nil)
 	c.Env.DirectAccess, c.Env.TrustedRoles = true, "210987654321:theirs,reader"
-	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321", map[string]any{"description": "Admits the role theirs " + c.Env.Mark().String(), "aws": map[string]any{"accountId": "210987654321"}}, nil)
+	c.Call(
+		t,
+		"POST",
+		c.PoolPath()+"/providers?workloadIdentityPoolProviderId=aws-connect-210987654321",
+		map[string]any{
+			"description": "Admits the role theirs " + c.Env.Mark().String(),
+			"aws":         map[string]any{"accountId": "210987654321"},
+		},
+		nil,
+	)
 	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet(c.Env.AssumedRole()))
 	c.BindBucket(t, c.Env.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet("arn:aws:sts::210987654321:assumed-role/theirs"))
 	from := c.Journal.Position()

@@ -74,7 +74,8 @@ func ExistingSchedule(ctx context.Context, cfg aws.Config, env environment.Envir
 func stacked(ctx context.Context, cfg aws.Config, env environment.Environment, kind, id string) (bool, error) {
 	resources := clouds.StackResources(ctx, cfg, env.FunctionStack())
 	for _, r := range resources.Thing { // none without a stack
-		if aws.ToString(r.ResourceType) == kind && aws.ToString(r.PhysicalResourceId) == id && !strings.HasPrefix(string(r.ResourceStatus), "DELETE_") {
+		if aws.ToString(r.ResourceType) == kind && aws.ToString(r.PhysicalResourceId) == id &&
+			!strings.HasPrefix(string(r.ResourceStatus), "DELETE_") {
 			return true, nil
 		}
 	}

@@ -194,7 +194,7 @@ func (q grants) item(s *survey, b binding) (Item, bool) {
 		deleted, dangling := strings.CutPrefix(b.member, "deleted:serviceAccount:"+account.name+"?uid=")
 		switch {
 		case dangling:
-			item.State = "dangling"
+			item.State = Dangling
 			// Whose a deleted account was is known by its id alone.
 			evidence.Recorded = slices.Contains(append(s.records.uniqueIDs(account.name), account.uniqueID), deleted)
 			if !evidence.Recorded {
@@ -211,7 +211,10 @@ func (q grants) item(s *survey, b binding) (Item, bool) {
 		return item, true
 	}
 	for _, pool := range q.pools {
-		if strings.Contains(b.member, fmt.Sprintf("://iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/", q.number, pool.name)) {
+		if strings.Contains(
+			b.member,
+			fmt.Sprintf("://iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/", q.number, pool.name),
+		) {
 			evidence.Part = pool.verdict
 			s.judgeOf(pool, &item, evidence)
 			return item, true

@@ -38,6 +38,9 @@ const (
 	KindBinding        = "binding"
 )
 
+// Dangling is the state of a grant to a service account that has been deleted.
+const Dangling = "dangling"
+
 // Unknown is the state of an item that cannot be seen; its detail says why.
 const Unknown = "unknown"
 

@@ -138,14 +138,34 @@ func recorded(t *testing.T, c *integration.Clouds) []engine.Resource {
 		inputs["project"] = c.Env.GoogleProject
 		return engine.Resource{URN: "urn:" + kind, Type: kind, ID: id, Custom: true, Inputs: inputs}
 	}
-	r := of(typeAccount, project+"/serviceAccounts/"+email, map[string]any{"description": "Read by the AWS role " + c.Env.Role + " " + c.Env.Mark().String()})
+	r := of(
+		typeAccount,
+		project+"/serviceAccounts/"+email,
+		map[string]any{"description": "Read by the AWS role " + c.Env.Role + " " + c.Env.Mark().String()},
+	)
 	r.Outputs = map[string]any{"email": email, "uniqueId": account.UniqueID}
 	return []engine.Resource{
 		r,
 		of(typePool, pool, map[string]any{"description": "Admits AWS account " + c.Env.AWSAccount + " " + c.Env.Mark().String()}),
-		of(typeProvider, pool+"/providers/"+c.Env.Provider, map[string]any{"description": "Admits the role " + c.Env.Role + " " + c.Env.Mark().String()}),
-		of(typeOnAccount, "1", map[string]any{"serviceAccountId": project + "/serviceAccounts/" + email, "role": "roles/iam.workloadIdentityUser", "member": c.PrincipalSet(c.Env.AssumedRole())}),
-		of(typeOnBucket, "2", map[string]any{"bucket": c.Env.SourceBucket, "role": "roles/storage.objectViewer", "member": "serviceAccount:" + email}),
+		of(
+			typeProvider,
+			pool+"/providers/"+c.Env.Provider,
+			map[string]any{"description": "Admits the role " + c.Env.Role + " " + c.Env.Mark().String()},
+		),
+		of(
+			typeOnAccount,
+			"1",
+			map[string]any{
+				"serviceAccountId": project + "/serviceAccounts/" + email,
+				"role":             "roles/iam.workloadIdentityUser",
+				"member":           c.PrincipalSet(c.Env.AssumedRole()),
+			},
+		),
+		of(
+			typeOnBucket,
+			"2",
+			map[string]any{"bucket": c.Env.SourceBucket, "role": "roles/storage.objectViewer", "member": "serviceAccount:" + email},
+		),
 	}
 }
 
@@ -177,7 +197,12 @@ func TestAll(t *testing.T) {
 	c.Env.Name, c.Env.Owner, c.Env.Expires = "pr-7", "alice", "2026-12-01"
 	mark := c.Env.Mark()
 	c.DeployStacks(t, mark)
-	c.MakeStack(t, "others", `{"Resources":{"Parameter":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}}}`, environment.Mark{})
+	c.MakeStack(
+		t,
+		"others",
+		`{"Resources":{"Parameter":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}}}`,
+		environment.Mark{},
+	)
 
 	all, err := All(t.Context(), both, c.Env)
 	if err != nil || len(all) != 1 {
@@ -269,7 +294,9 @@ func TestAssets(t *testing.T) {
 			}
 			slices.Sort(keys)
 			bundle := regexp.MustCompile(`"S3Key": "([^"]+)"`).FindStringSubmatch(c.Template(t, "function"))[1]
-			want := slices.Sorted(slices.Values([]string{current, bundle, prefix + "earlier.json", prefix + "function.json", prefix + "earlier.zip"}))
+			want := slices.Sorted(
+				slices.Values([]string{current, bundle, prefix + "earlier.json", prefix + "function.json", prefix + "earlier.zip"}),
+			)
 			if diff := cmp.Diff(want, keys); diff != "" {
 				t.Errorf("assets (-want +got):\n%s", diff)
 			}

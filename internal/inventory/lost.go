@@ -22,7 +22,13 @@ func Lost(ctx context.Context, c clouds.Pair, place environment.Environment, f F
 	if err := clouds.Join(append([]error{buckets.Err()}, f.unseen()...)...); err != nil {
 		return nil, err
 	}
-	env := environment.Environment{Name: f.Environment, LogRemoval: f.logs, AWSAccount: place.AWSAccount, AWSRegion: place.AWSRegion, GoogleProject: place.GoogleProject}
+	env := environment.Environment{
+		Name:          f.Environment,
+		LogRemoval:    f.logs,
+		AWSAccount:    place.AWSAccount,
+		AWSRegion:     place.AWSRegion,
+		GoogleProject: place.GoogleProject,
+	}
 	s := survey{env: env, own: f.Mark, wanted: f.wanted}
 	s.wanted.buckets = buckets.Thing
 	items, err := s.all(ctx, c)
@@ -57,7 +63,12 @@ var (
 func (f Found) agree(ctx context.Context, c clouds.Pair, env environment.Environment, items []Item) error {
 	const hint = "hint: gcs-to-s3 init %s with its settings, and then gcs-to-s3 down %[1]s"
 	because := func(format string, args ...any) error {
-		return fmt.Errorf("only marks say what is %s's, and they do not agree: %s; "+hint, f.Environment, fmt.Sprintf(format, args...), f.Environment)
+		return fmt.Errorf(
+			"only marks say what is %s's, and they do not agree: %s; "+hint,
+			f.Environment,
+			fmt.Sprintf(format, args...),
+			f.Environment,
+		)
 	}
 	var roles []string
 	for _, text := range f.admits {
@@ -125,7 +136,14 @@ func Unprotected(items []Item) error {
 	var errs []error
 	for _, i := range Left(items) {
 		if i.Protected {
-			errs = append(errs, fmt.Errorf("the stack %s has termination protection; hint: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name %[1]s", i.Name))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"the stack %s has termination protection; "+
+						"hint: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name %[1]s",
+					i.Name,
+				),
+			)
 		}
 	}
 	return errors.Join(errs...)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -193,7 +194,8 @@ func TestNothingForeignIsTouched(t *testing.T) {
 	further := func(w world) string { return w.providerPath("further") }
 	tagQueue := func(m func(world) environment.Mark) func(world) {
 		return func(w world) {
-			_, err := sqs.NewFromConfig(w.both.AWS).TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: aws.String(w.physical("AWS::SQS::Queue")), Tags: m(w).Tags()})
+			_, err := sqs.NewFromConfig(w.both.AWS).
+				TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: aws.String(w.physical("AWS::SQS::Queue")), Tags: m(w).Tags()})
 			w.must(err)
 		}
 	}
@@ -201,7 +203,8 @@ func TestNothingForeignIsTouched(t *testing.T) {
 		return func(w world) {
 			out, err := lambda.NewFromConfig(w.both.AWS).GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: &w.Env.Function})
 			w.must(err)
-			_, err = lambda.NewFromConfig(w.both.AWS).TagResource(t.Context(), &lambda.TagResourceInput{Resource: out.Configuration.FunctionArn, Tags: m(w).Tags()})
+			_, err = lambda.NewFromConfig(w.both.AWS).
+				TagResource(t.Context(), &lambda.TagResourceInput{Resource: out.Configuration.FunctionArn, Tags: m(w).Tags()})
 			w.must(err)
 		}
 	}
@@ -229,6 +232,26 @@ func TestNothingForeignIsTouched(t *testing.T) {
 				mark = m(w)
 			}
 			w.MakeStack(t, w.Env.FunctionStack(), template, mark)
+		}
+	}
+	// review leaves the function's stack with a change set that is never executed.
+	review := func(m func(world) environment.Mark) func(world) {
+		return func(w world) {
+			w.deleteStack(w.Env.FunctionStack())
+			in := &cloudformation.CreateChangeSetInput{
+				StackName:     aws.String(w.Env.FunctionStack()),
+				ChangeSetName: aws.String("prepared"),
+				ChangeSetType: "CREATE",
+				TemplateBody:  aws.String(w.Template(t, "function")),
+				Capabilities:  []cfntypes.Capability{cfntypes.CapabilityCapabilityIam},
+			}
+			if m != nil {
+				for key, value := range m(w).Tags() {
+					in.Tags = append(in.Tags, cfntypes.Tag{Key: &key, Value: &value})
+				}
+			}
+			_, err := cloudformation.NewFromConfig(w.both.AWS).CreateChangeSet(t.Context(), in)
+			w.must(err)
 		}
 	}
 	const queueOnly = `{"Resources":{"Invoices":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"gcs-to-s3-dead-letters"}}}}`
@@ -295,12 +318,25 @@ func TestNothingForeignIsTouched(t *testing.T) {
 		{"stack", "a same-named environment's", stack("", world.sameName), KindStack, "-function", folders, "stack gcs-to-s3-test-function", ""},
 		{"stack", "a forged mark", stack(queueOnly, own), KindStack, "-function", forged, "queue", ""},
 		{"CDK assets", "of another environment's stack", stack("", world.another), KindStack, "-function", others, "stack gcs-to-s3-test-function", ""},
-		{"stack in review", "somebody else's change set", func(w world) {
-			w.deleteStack(w.Env.FunctionStack())
-			_, err := cloudformation.NewFromConfig(w.both.AWS).CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
-				StackName: aws.String(w.Env.FunctionStack()), ChangeSetName: aws.String("theirs"), ChangeSetType: "CREATE", TemplateBody: aws.String(queueOnly)})
+		{"stack in review", "somebody else's change set", review(nil), KindStack, "-function", unmarked, "stack gcs-to-s3-test-function", ""},
+		{"stack in review", "a same-named environment's change set", review(world.sameName), KindStack, "-function", folders, "stack gcs-to-s3-test-function", ""},
+		{"stack in review", "ours", review(own), KindStack, "-function", "", "", ""},
+		{"stack in review", "no change set", func(w world) {
+			review(nil)(w)
+			_, err := cloudformation.NewFromConfig(w.both.AWS).DeleteChangeSet(t.Context(), &cloudformation.DeleteChangeSetInput{StackName: aws.String(w.Env.FunctionStack()), ChangeSetName: aws.String("prepared")})
 			w.must(err)
-		}, KindStack, "-function", unmarked, "stack gcs-to-s3-test-function", ""},
+		}, KindStack, "-function", "", "", ""},
+		{"role in the way of its stack", "hand-made", func(w world) {
+			w.deleteStack(w.Env.RoleStack())
+			w.MakeRole(t, w.Env.Role, "")
+			var tags []cfntypes.Tag
+			for key, value := range w.Env.Mark().Tags() {
+				tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
+			}
+			_, err := cloudformation.NewFromConfig(w.both.AWS).CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String(w.Env.RoleStack()), TemplateBody: aws.String(w.Template(t, "role")),
+				Tags: tags, OnFailure: cfntypes.OnFailureDoNothing, Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+			w.must(err)
+		}, KindStack, "-role", "", "role", ""},
 
 		{"service account", "another environment's", describe(account, "Read by the AWS role gcs-to-s3-role", world.another), KindServiceAccount, "gcs", others, "service account", ""},
 		{"service account", "a same-named environment's", describe(account, "Read by the AWS role gcs-to-s3-role", world.sameName), KindServiceAccount, "gcs", folders, "service account", ""},
@@ -337,7 +373,16 @@ func TestNothingForeignIsTouched(t *testing.T) {
 			c := integration.New(t, sandbox.Options{})
 			c.DeployStacks(t, c.Env.Mark())
 			w := world{c, t, c.Clients(t)}
-			w.Call(t, "POST", w.PoolPath()+"/providers?workloadIdentityPoolProviderId=further", map[string]any{"description": "Admits the role theirs " + w.Env.Mark().String(), "aws": map[string]any{"accountId": "210987654321"}}, nil)
+			w.Call(
+				t,
+				"POST",
+				w.PoolPath()+"/providers?workloadIdentityPoolProviderId=further",
+				map[string]any{
+					"description": "Admits the role theirs " + w.Env.Mark().String(),
+					"aws":         map[string]any{"accountId": "210987654321"},
+				},
+				nil,
+			)
 			state := recorded(t, c)
 			tt.change(w)
 			before := w.facts()
@@ -359,7 +404,13 @@ func TestNothingForeignIsTouched(t *testing.T) {
 					why = ""
 				}
 				if got := items[i].Foreign; (why == "") != (got == "") || !strings.Contains(got, why) {
-					t.Errorf("with %d recorded resources: %s is not the environment's because it %q, want %q", len(state), items[i], got, why)
+					t.Errorf(
+						"with %d recorded resources: %s is not the environment's because it %q, want %q",
+						len(state),
+						items[i],
+						got,
+						why,
+					)
 				}
 			}
 			for _, items := range all {
@@ -403,7 +454,11 @@ func TestCannotBeSeenIsNotForeign(t *testing.T) {
 	} {
 		t.Run(action, func(t *testing.T) {
 			name, both := fmt.Sprintf("blind-%d", n), c.Clients(t)
-			c.MakeRole(t, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"`+action+`","Resource":"*"}]}`)
+			c.MakeRole(
+				t,
+				name,
+				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"`+action+`","Resource":"*"}]}`,
+			)
 			both.AWS = c.AWSConfig(c.Session(t, name))
 			items, err := Of(t.Context(), both, c.Env)
 			if err == nil || !slices.ContainsFunc(items, func(i Item) bool { return i.State == Unknown && i.Foreign == "" }) {

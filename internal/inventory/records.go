@@ -31,10 +31,24 @@ func CheckRecords(env environment.Environment, recorded []engine.Resource) error
 	const hint = "hint: give the environment another name, or its state another place (PULUMI_BACKEND_URL); if you changed account, region, project or suffix in its file, set it back, take the environment down, and change it then"
 	for _, r := range recorded {
 		if mark, ok := environment.FindMark(r.Text("description")); ok && !mark.Same(env.Mark()) {
-			return fmt.Errorf("the state of the Pulumi stack %s is that of another environment: it has %s, whose mark is %s, not %s; %s", env.Name, r.ID, mark, env.Mark(), hint)
+			return fmt.Errorf(
+				"the state of the Pulumi stack %s is that of another environment: it has %s, whose mark is %s, not %s; %s",
+				env.Name,
+				r.ID,
+				mark,
+				env.Mark(),
+				hint,
+			)
 		}
 		if project := r.Text("project"); project != "" && r.Custom && project != env.GoogleProject && strings.HasPrefix(r.Type, "gcp:") {
-			return fmt.Errorf("the state of the Pulumi stack %s is that of another environment: it has %s in the project %s, not %s; %s", env.Name, r.ID, project, env.GoogleProject, hint)
+			return fmt.Errorf(
+				"the state of the Pulumi stack %s is that of another environment: it has %s in the project %s, not %s; %s",
+				env.Name,
+				r.ID,
+				project,
+				env.GoogleProject,
+				hint,
+			)
 		}
 	}
 	return nil

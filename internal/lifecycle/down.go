@@ -49,7 +49,13 @@ func (l Lifecycle) Down(ctx context.Context, s Survey) ([]progress.Step, error) 
 	}
 	var first []progress.Act
 	if urns := s.foreign(); len(urns) > 0 {
-		first = append(first, l.act("pulumi state delete: what is not the environment's", func(ctx context.Context) (string, error) { return l.forget(ctx, urns) }))
+		first = append(
+			first,
+			l.act(
+				"pulumi state delete: what is not the environment's",
+				func(ctx context.Context) (string, error) { return l.forget(ctx, urns) },
+			),
+		)
 	}
 	steps, err := l.Progress.Perform(ctx,
 		first,
@@ -58,7 +64,9 @@ func (l Lifecycle) Down(ctx context.Context, s Survey) ([]progress.Step, error) 
 			l.act("cdk destroy: the function and the role", func(ctx context.Context) (string, error) { return l.destroyStacks(ctx, s) }),
 			l.act("pulumi destroy: the federation", l.destroyFederation),
 		},
-		[]progress.Act{l.act("remove leftovers that neither engine tracks", func(ctx context.Context) (string, error) { return l.sweep(ctx, s) })},
+		[]progress.Act{
+			l.act("remove leftovers that neither engine tracks", func(ctx context.Context) (string, error) { return l.sweep(ctx, s) }),
+		},
 	)
 	if err == nil {
 		err = os.RemoveAll(l.Env.OutputDir(l.Root))
@@ -154,7 +162,10 @@ func (l Lifecycle) destroyStacks(ctx context.Context, s Survey) (string, error) 
 	if len(stacks) == 0 {
 		return "no stack in AWS", nil
 	}
-	return strings.Join(stacks, ", "), l.onStacks(ctx, l.CDK.Destroy, stacks...)
+	if err := l.settled(ctx, stacks...); err != nil {
+		return "", err
+	}
+	return strings.Join(stacks, ", "), l.CDK.Destroy(ctx, stacks...)
 }
 
 func (l Lifecycle) destroyFederation(ctx context.Context) (string, error) {

@@ -39,7 +39,10 @@ func TestHints(t *testing.T) {
 		}
 	}
 	locked := &engine.LockedError{Lock: engine.Lock{User: "alice", Host: "h", PID: 1}, Err: errors.New("x")}
-	if got := hint(locked, env); !strings.HasPrefix(got, "wait until it has finished; if it is not running any more, run pulumi cancel --stack pr-7, or pass --unlock-after") {
+	if got := hint(locked, env); !strings.HasPrefix(
+		got,
+		"wait until it has finished; if it is not running any more, run pulumi cancel --stack pr-7, or pass --unlock-after",
+	) {
 		t.Errorf("to a lock the hint is %q", got)
 	}
 }

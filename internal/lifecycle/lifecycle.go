@@ -74,41 +74,11 @@ func (l Lifecycle) Up(ctx context.Context) ([]progress.Step, error) {
 	)
 }
 
-func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
-	items, err := inventory.Stacks(ctx, l.Clouds.AWS, l.Env)
-	if err != nil {
-		return "", err
-	}
-	for _, i := range inventory.Foreign(items) {
-		return "", fmt.Errorf("the stack %s is not the environment's: it %s; hint: give the environment another name", i.Name, i.Foreign)
-	}
-	done, deploy := l.Env.Role+", "+l.Env.Function, l.CDK.Deploy
-	imports, err := l.takeOverLogs(ctx)
-	if err != nil {
-		return "", err
-	}
-	if imports {
-		// Only the function's stack imports, so that no role is taken over.
-		deploy = func(ctx context.Context, stacks ...string) error {
-			if err := l.CDK.Deploy(ctx, l.Env.RoleStack()); err != nil {
-				return err
-			}
-			return l.CDK.Import(ctx, l.Env.FunctionStack())
-		}
-		done += ", and its existing log group"
-	}
-	return done, l.onStacks(ctx, deploy, l.Env.RoleStack(), l.Env.FunctionStack())
-}
-
 func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	if err := l.Pulumi.Select(ctx); err != nil {
 		return "", err
 	}
-	before, err := l.Pulumi.Resources(ctx)
-	if err == nil {
-		err = inventory.CheckRecords(l.Env, before)
-	}
-	if err != nil {
+	if err := l.tidyRecords(ctx); err != nil {
 		return "", err
 	}
 	if err := l.unlocked(ctx, func() error { return l.Pulumi.Up(ctx) }); err != nil {
@@ -116,6 +86,42 @@ func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	}
 	held, err := l.Pulumi.Resources(ctx)
 	return fmt.Sprintf("%d resources", len(custom(held))), err
+}
+
+// tidyRecords checks that what Pulumi's state has is the environment's: an update would
+// change what somebody else made again under the same name. It removes grants to a
+// service account of the state that has been deleted: when the update has replaced the
+// account, nothing knows any more whose they are.
+func (l Lifecycle) tidyRecords(ctx context.Context) error {
+	held, err := l.Pulumi.Resources(ctx)
+	if err == nil {
+		err = inventory.CheckRecords(l.Env, held)
+	}
+	if err != nil || len(custom(held)) == 0 {
+		return err
+	}
+	items, _ := inventory.Of(ctx, l.Clouds, l.Env, held...) // what cannot be seen is in the update's own error
+	for _, i := range inventory.Foreign(items) {
+		if len(i.URNs) > 0 {
+			return fmt.Errorf(
+				"the %s %s, which Pulumi's state records, is not the environment's: it %s; hint: gcs-to-s3 doctor %s says what to do",
+				i.Kind,
+				i.Name,
+				i.Foreign,
+				l.Env.Name,
+			)
+		}
+	}
+	for _, i := range inventory.Doomed(items) {
+		if i.State != inventory.Dangling {
+			continue
+		}
+		l.Progress.Say("removing the " + i.String())
+		if err := inventory.Remove(ctx, l.Clouds, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // custom returns the cloud resources, without Pulumi's own.
@@ -156,18 +162,6 @@ func (l Lifecycle) unlocked(ctx context.Context, do func() error) error {
 		return err
 	}
 	return do()
-}
-
-// onStacks runs a CDK command on stacks once none has an operation in
-// progress. The CDK follows the order of their dependency: the function's stack
-// needs the role's.
-func (l Lifecycle) onStacks(ctx context.Context, do func(context.Context, ...string) error, stacks ...string) error {
-	for _, stack := range stacks {
-		if err := l.settled(ctx, stack); err != nil {
-			return err
-		}
-	}
-	return do(ctx, stacks...)
 }
 
 // ending is how long a killed process may take to disappear.

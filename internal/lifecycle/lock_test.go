@@ -66,7 +66,8 @@ func TestLocksOfOtherMachines(t *testing.T) { // not in parallel: a program that
 				return
 			}
 			var locked *engine.LockedError
-			if !errors.As(err, &locked) || !strings.Contains(err.Error(), "for "+tt.age.String()) || !strings.Contains(hint(err, env), tt.hint) {
+			if !errors.As(err, &locked) || !strings.Contains(err.Error(), "for "+tt.age.String()) ||
+				!strings.Contains(hint(err, env), tt.hint) {
 				t.Errorf("got %v; hint: %s", err, hint(err, env))
 			}
 			if _, err := os.Stat(filepath.Join(dir, "lock")); err != nil {

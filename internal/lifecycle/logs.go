@@ -21,14 +21,24 @@ func (l Lifecycle) takeOverLogs(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if existing.Foreign != "" {
-		return false, fmt.Errorf("the log group %s exists, and %s; hint: gcs-to-s3 doctor %s says what to do", name, existing.Foreign, l.Env.Name)
+		return false, fmt.Errorf(
+			"the log group %s exists, and %s; hint: gcs-to-s3 doctor %s says what to do",
+			name,
+			existing.Foreign,
+			l.Env.Name,
+		)
 	}
 	// Whatever else has a name of the stack would be imported, too.
 	if queue, err := inventory.ExistingQueue(ctx, l.Clouds.AWS, l.Env); queue != nil || err != nil {
 		if err != nil {
 			return false, err
 		}
-		return false, fmt.Errorf("the queue %s exists, and %s; hint: gcs-to-s3 doctor %s says what to do", l.Env.DeadLetters(), queue.Foreign, l.Env.Name)
+		return false, fmt.Errorf(
+			"the queue %s exists, and %s; hint: gcs-to-s3 doctor %s says what to do",
+			l.Env.DeadLetters(),
+			queue.Foreign,
+			l.Env.Name,
+		)
 	}
 	l.Progress.Say("taking over the log group " + name)
 	client := cloudwatchlogs.NewFromConfig(l.Clouds.AWS)

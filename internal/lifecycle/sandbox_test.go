@@ -18,8 +18,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/api/iam/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
@@ -182,12 +187,12 @@ type moment struct {
 	nth  int    // of these in the step, starting at 1
 }
 
-// The moments at which the commands are killed: the start of each step, and of
-// each stack's deployment and deletion.
+// The moments at which the commands are killed: the start of each step, between the two
+// halves of a stack's deployment, and the start of another's and of each deletion.
 var (
 	upMoments = []moment{
 		{"pulumi up: the federation", "", 1},
-		{"cdk deploy: the role and the function", "ExecuteChangeSet", 1},
+		{"cdk deploy: the role and the function", "CreateChangeSet", 1}, // the stack stays in review
 		{"cdk deploy: the role and the function", "ExecuteChangeSet", 2},
 	}
 	downMoments = []moment{
@@ -252,6 +257,9 @@ func testCutOff(t *testing.T, p project) {
 	}
 	for i, m := range upMoments {
 		p.kill(t, m, "up", env.Name, "--yes")
+		if m.asks == "CreateChangeSet" {
+			p.inReview(t, env)
+		}
 		if i == 0 || m.step != upMoments[i-1].step {
 			p.interrupt(t, m.step, "up", env.Name, "--yes")
 		}
@@ -264,6 +272,18 @@ func testCutOff(t *testing.T, p project) {
 	}
 	p.must(t, "down", env.Name, "--yes")
 	p.is(t, env, down(env))
+}
+
+// inReview checks that a stack of which nothing was deployed is listed, and that it is not
+// in the way of anything.
+func (p project) inReview(t *testing.T, env environment.Environment) {
+	t.Helper()
+	if things := p.things(t, env); !slices.Contains(things, "AWS stack "+env.RoleStack()+": REVIEW_IN_PROGRESS") {
+		t.Errorf("both clouds have %v", things)
+	}
+	if out := p.must(t, "status", env.Name); !strings.Contains(out, "REVIEW_IN_PROGRESS") {
+		t.Errorf("status prints\n%s", out)
+	}
 }
 
 // kill starts the command line and kills it at a moment. If the step never reaches it,
@@ -329,12 +349,25 @@ func (p project) killEverywhere(t *testing.T, env environment.Environment) {
 			if diff := cmp.Diff(want, p.things(t, env)); diff != "" {
 				t.Errorf("%s, killed at request %d, %s: both clouds have (-want +got):\n%s", verb, n, what, diff)
 			}
-			if verb == "up" {
-				p.copies(t, env)
+			if verb != "up" {
+				continue
+			}
+			p.copies(t, env)
+			// And the way back from the same place.
+			p.prepare(t, verb, env)
+			p.killAt(t, n, verb, env.Name, "--yes")
+			p.must(t, "down", env.Name, "--yes")
+			if left := more(p.things(t, env)); len(left) > 0 {
+				t.Errorf("up, killed at request %d, %s, and then down: both clouds have %v", n, what, left)
 			}
 		}
 	}
 	p.must(t, "down", env.Name, "--yes")
+}
+
+// more are the things that are more than names that Google keeps.
+func more(things []string) []string {
+	return slices.DeleteFunc(things, func(thing string) bool { return strings.HasSuffix(thing, ": DELETED") })
 }
 
 // prepare puts the environment into a state in which the command has work to do.
@@ -424,13 +457,24 @@ func testComingBack(t *testing.T, p project) {
 	p.must(t, "up", env.Name, "--yes")
 	p.locked(t, env)
 	p.change(t, env, "timeoutSeconds", "60", "61") // a second deployment, with its own files
+	p.spoil(t, env)
 	p.must(t, "up", env.Name, "--yes")
-	p.must(t, "down", env.Name, "--yes")
+	p.is(t, env, standing(env))
+	p.copies(t, env)
+	p.must(t, "doctor", env.Name)
+	shown := p.shows(t, "down", env.Name, "--yes")
+	for _, item := range standing(env) {
+		words := strings.Fields(item) // cloud, kind, name and state
+		if name := strings.TrimSuffix(words[len(words)-2], ":"); !strings.Contains(shown, name) {
+			t.Errorf("down does not show %s before it removes it:\n%s", name, shown)
+		}
+	}
 	p.is(t, env, down(env))
 	if diff := cmp.Diff(before, p.assets(t)); diff != "" {
 		t.Errorf("files in the CDK's bucket (-before +after):\n%s", diff)
 	}
 	p.must(t, "down", env.Name, "--yes") // nothing is there: not an error
+	p.makeLogs(t, env)                   // as Lambda does for a function of that name
 	p.must(t, "up", env.Name, "--yes")
 	p.is(t, env, standing(env))
 	p.copies(t, env)
@@ -455,6 +499,62 @@ func testComingBack(t *testing.T, p project) {
 	p.is(t, env, standing(env))
 	p.copies(t, env)
 	p.must(t, "down", env.Name, "--yes")
+}
+
+// spoil removes and changes things outside of both engines: the service account and its
+// grants are gone, the provider admits another role, the role is gone, and the function
+// has other settings.
+func (p project) spoil(t *testing.T, env environment.Environment) {
+	t.Helper()
+	admin := p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin())
+	roles := awsiam.NewFromConfig(admin)
+	policies, err := roles.ListRolePolicies(t.Context(), &awsiam.ListRolePoliciesInput{RoleName: &env.Role})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range policies.PolicyNames {
+		if _, err := roles.DeleteRolePolicy(t.Context(), &awsiam.DeleteRolePolicyInput{RoleName: &env.Role, PolicyName: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := roles.DeleteRole(t.Context(), &awsiam.DeleteRoleInput{RoleName: &env.Role}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lambda.NewFromConfig(admin).UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: &env.Function, MemorySize: aws.Int32(192), Environment: &types.Environment{}}); err != nil {
+		t.Fatal(err)
+	}
+	both, err := p.Clouds(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := both.Google.IAM.Projects.ServiceAccounts.Delete(both.Google.ServiceAccount()).Do(); err != nil {
+		t.Fatal(err)
+	}
+	op, err := both.Google.IAM.Projects.Locations.WorkloadIdentityPools.Providers.Patch(both.Google.Provider(), &iam.WorkloadIdentityPoolProvider{AttributeCondition: "attribute.aws_role == 'another'"}).
+		UpdateMask("attributeCondition").
+		Do()
+	if err := both.Google.Wait(t.Context(), op, err); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// makeLogs makes an empty log group of the function's name.
+func (p project) makeLogs(t *testing.T, env environment.Environment) {
+	t.Helper()
+	client := cloudwatchlogs.NewFromConfig(p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin()))
+	if _, err := client.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(env.LogGroup())}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shows runs the command line and returns everything it prints.
+func (p project) shows(t *testing.T, args ...string) string {
+	t.Helper()
+	_, all, err := p.run(args...)
+	if err != nil {
+		t.Fatalf("gcs-to-s3 %s: %v\n%s", strings.Join(args, " "), err, all)
+	}
+	return all
 }
 
 // testManyAtOnce brings several environments up in parallel in one account

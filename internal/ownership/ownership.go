@@ -77,7 +77,10 @@ func Decide(own environment.Mark, e Evidence) Verdict {
 func another(own, mark environment.Mark) Verdict {
 	who := "the environment " + mark.Environment
 	if mark.Environment == own.Environment {
-		who = fmt.Sprintf("another environment of the name %s, whose account, region, project or suffix is not that of the file", mark.Environment)
+		who = fmt.Sprintf(
+			"another environment of the name %s, whose account, region, project or suffix is not that of the file",
+			mark.Environment,
+		)
 	}
 	if mark.Owner != "" {
 		who += ", of " + mark.Owner

@@ -22,8 +22,17 @@ const (
 
 // types are all of them, by the kind of the stack.
 var types = map[Stack][]string{
-	RoleStack:     {TypeRole, TypeMetadata},
-	FunctionStack: {TypeRole, TypeFunction, TypeLogGroup, TypeQueue, TypeSchedule, TypeMetadata, "AWS::CloudWatch::Alarm", "AWS::Lambda::EventInvokeConfig"},
+	RoleStack: {TypeRole, TypeMetadata},
+	FunctionStack: {
+		TypeRole,
+		TypeFunction,
+		TypeLogGroup,
+		TypeQueue,
+		TypeSchedule,
+		TypeMetadata,
+		"AWS::CloudWatch::Alarm",
+		"AWS::Lambda::EventInvokeConfig",
+	},
 }
 
 // Stack is one of the two stacks of an environment.

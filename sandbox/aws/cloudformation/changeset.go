@@ -19,6 +19,7 @@ type changeSet struct {
 	roleARN, mode, onFailure    string
 	includeNested               bool
 	changes                     []change
+	drift                       drifted
 }
 
 type createChangeSetInput struct {
@@ -33,6 +34,7 @@ type createChangeSetInput struct {
 	IncludeNestedStacks     bool
 	ImportExistingResources bool
 	DisableRollback         bool
+	DeploymentMode          string
 	DeploymentConfig        deploymentConfig
 }
 
@@ -65,8 +67,18 @@ func (s *Server) createChangeSet(r *api.Request, in *createChangeSetInput) (any,
 	if err := s.checkChangeSet(st, in); err != nil { // again, now that it is locked again
 		return nil, err
 	}
+	drift, err := s.driftUnlocked(r, in, st)
+	if err != nil {
+		return nil, err
+	}
+	st = s.find(in.StackName)
+	if err := s.checkChangeSet(st, in); err != nil { // and again
+		return nil, err
+	}
 	planned := st
-	if st == nil {
+	if st != nil {
+		planned = drift.applied(st)
+	} else {
 		planned = &stack{name: in.StackName, id: s.arn(nil, in.StackName)}
 	}
 	changes, outputsChange, planErr := s.plan(planned, src)
@@ -89,7 +101,7 @@ func (s *Server) createChangeSet(r *api.Request, in *createChangeSetInput) (any,
 		id:   "arn:aws:cloudformation:" + s.Region + ":" + s.Account + ":changeSet/" + in.ChangeSetName + "/" + s.UUID(),
 		name: in.ChangeSetName, kind: in.kind(), description: in.Description, created: s.tick(st),
 		status: "CREATE_COMPLETE", executionStatus: "AVAILABLE", source: src, roleARN: in.RoleARN, mode: in.DeploymentConfig.Mode,
-		onFailure: in.OnStackFailure, includeNested: in.IncludeNestedStacks, changes: changes,
+		onFailure: in.OnStackFailure, includeNested: in.IncludeNestedStacks, changes: changes, drift: drift,
 	}
 	settled := st.status == "REVIEW_IN_PROGRESS" || strings.HasSuffix(st.status, "_FAILED")
 	switch {
@@ -236,6 +248,7 @@ func (s *Server) executeChangeSet(r *api.Request, in *executeChangeSetInput) (an
 		return struct{}{}, nil
 	}
 	s.beginUpdate(st, cs.source, in.ClientRequestToken)
+	st.resources = cs.drift.applied(st).resources
 	s.start(r, st, clients, in.ClientRequestToken, func(o *operation) {
 		o.adopts = cs.imports()
 		o.runUpdate()

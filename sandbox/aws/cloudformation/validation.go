@@ -17,7 +17,13 @@ const existenceCheck = "The following hook(s)/validation failed: [AWS::EarlyVali
 
 // validate looks for resources whose names are taken. Where existing ones are to be
 // imported, their changes say so. Server.mu is not held while it asks.
-func (s *Server) validate(ctx context.Context, clients *resource.Clients, src source, changes []change, imports bool) (reason string, err error) {
+func (s *Server) validate(
+	ctx context.Context,
+	clients *resource.Clients,
+	src source,
+	changes []change,
+	imports bool,
+) (reason string, err error) {
 	taken := false
 	for n := range changes {
 		c := &changes[n]

@@ -24,7 +24,11 @@ func TestNamesThatAreTaken(t *testing.T) {
 	}
 	fails := func(d *sdk.DescribeChangeSetOutput) {
 		t.Helper()
-		if d.Status != types.ChangeSetStatusFailed || d.ExecutionStatus != types.ExecutionStatusUnavailable || !strings.HasPrefix(*d.StatusReason, "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck].") {
+		if d.Status != types.ChangeSetStatusFailed || d.ExecutionStatus != types.ExecutionStatusUnavailable ||
+			!strings.HasPrefix(
+				*d.StatusReason,
+				"The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck].",
+			) {
 			t.Errorf("the change set is %s, %s: %s", d.Status, d.ExecutionStatus, *d.StatusReason)
 		}
 	}
@@ -32,7 +36,9 @@ func TestNamesThatAreTaken(t *testing.T) {
 	if st := c.settled("app"); st.StackStatus != types.StackStatusReviewInProgress || len(st.Tags) > 0 {
 		t.Errorf("the stack is in %s, with the tags %v", st.StackStatus, st.Tags)
 	}
-	if _, err := c.cfn.ExecuteChangeSet(c.ctx, &sdk.ExecuteChangeSetInput{StackName: text("app"), ChangeSetName: text("one")}); code(err) == "" {
+	if _, err := c.cfn.ExecuteChangeSet(c.ctx, &sdk.ExecuteChangeSetInput{StackName: text("app"), ChangeSetName: text("one")}); code(
+		err,
+	) == "" {
 		t.Error("a failed change set is executed")
 	}
 	c.changeSet("app", "two", "CREATE", named("free"))
@@ -64,7 +70,17 @@ func TestImportExistingResources(t *testing.T) {
 	const deletes = `"DeletionPolicy":"Delete",`
 	run := func(stack, body string) (*sdk.DescribeChangeSetOutput, types.Stack) {
 		t.Helper()
-		out, err := c.cfn.CreateChangeSet(c.ctx, &sdk.CreateChangeSetInput{StackName: &stack, ChangeSetName: text("set"), ChangeSetType: "CREATE", TemplateBody: &body, ImportExistingResources: new(true), Capabilities: []capability{"CAPABILITY_NAMED_IAM"}})
+		out, err := c.cfn.CreateChangeSet(
+			c.ctx,
+			&sdk.CreateChangeSetInput{
+				StackName:               &stack,
+				ChangeSetName:           text("set"),
+				ChangeSetType:           "CREATE",
+				TemplateBody:            &body,
+				ImportExistingResources: new(true),
+				Capabilities:            []capability{"CAPABILITY_NAMED_IAM"},
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

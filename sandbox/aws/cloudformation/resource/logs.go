@@ -19,7 +19,9 @@ type logGroup struct {
 const logGroupType = "AWS::Logs::LogGroup"
 
 func logsTypes() []Type {
-	return []Type{newType(logGroupType, []string{"Arn"}, handler[logGroup]{create: createLogGroup, update: updateLogGroup, delete: deleteLogGroup})}
+	return []Type{
+		newType(logGroupType, []string{"Arn"}, handler[logGroup]{create: createLogGroup, update: updateLogGroup, delete: deleteLogGroup}),
+	}
 }
 
 func createLogGroup(ctx context.Context, c *Call, p logGroup) (Instance, error) {

@@ -12,8 +12,9 @@
 //	cfn:"name"         replace, and it is the resource's custom name
 //
 // A property that the struct does not have is refused by its name, at every
-// depth. Not modelled: drift, import of other resources than log groups, the
-// aws:cloudformation:* system tags, and the types that Types does not list.
+// depth. Not modelled: drift of other types than Actual lists, import of other resources
+// than log groups, the aws:cloudformation:* system tags, and the types that Types does
+// not list.
 package resource
 
 import (
