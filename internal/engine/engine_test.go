@@ -110,7 +110,7 @@ printf '{"artifacts":{"role":{"type":"aws:cloudformation:stack","environment":"a
 			tt.now.Name = "pr-7"
 			c := CDK{Path: tool(t, fake), Root: t.TempDir(), Env: tt.now, Environ: os.Environ(), Each: func(line string) { shown = append(shown, line) }}
 			if tt.deploy != nil {
-				if err := c.Deploy(t.Context(), tt.deploy...); err != nil {
+				if err := c.Deploy(t.Context(), Plain, tt.deploy...); err != nil {
 					t.Fatal(err)
 				}
 			}
