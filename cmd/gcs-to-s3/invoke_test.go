@@ -50,7 +50,7 @@ func invoke(ctx context.Context, t *testing.T, args ...string) (got invocation.M
 func TestInvokeFollowsTheCursor(t *testing.T) {
 	c := integration.New(t, sandbox.Options{})
 	c.Deploy(t, func(in *lambda.CreateFunctionInput) {
-		in.Timeout = aws.Int32(3)
+		in.Timeout = aws.Int32(5)
 		in.Environment.Variables["CONCURRENCY"] = "2"
 	})
 	inProject(t, c)
@@ -60,7 +60,7 @@ func TestInvokeFollowsTheCursor(t *testing.T) {
 	for i := range 20 {
 		put(fmt.Sprintf("many/%02d", i), 60_000)
 	}
-	slow := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/many/*", Fault: faults.Fault{AnswerRate: 150_000}}
+	slow := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/many/*", Fault: faults.Fault{AnswerRate: 100_000}}
 	large := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/large", Fault: faults.Fault{AnswerRate: 15 << 20}}
 	c.Fail(slow, large)
 

@@ -20,7 +20,7 @@ func TestUploads(t *testing.T) {
 	c := integration.New(t, sandbox.Options{})
 	cfg := c.AWSConfig(c.AWS.Admin())
 	admin, function := s3.NewFromConfig(cfg), s3.NewFromConfig(c.AWSConfig(c.Session(t, c.Env.Role)))
-	for key, client := range map[string]*s3.Client{"incoming/a b+c": function, "incoming/\x07": function, "elsewhere/x": admin, "incoming/theirs": admin} {
+	for key, client := range map[string]*s3.Client{"incoming/a b+c": function, "incoming/ü": function, "elsewhere/x": admin, "incoming/theirs": admin} {
 		if _, err := client.CreateMultipartUpload(context.Background(), &s3.CreateMultipartUploadInput{Bucket: &c.Env.DestinationBucket, Key: aws.String(key)}); err != nil {
 			t.Fatal(err)
 		}
@@ -28,7 +28,7 @@ func TestUploads(t *testing.T) {
 	env := c.Env
 	env.DestinationPrefix = "incoming/"
 	found := Uploads(context.Background(), cfg, env)
-	if found.Err() != nil || len(found.Thing) != 2 || found.Thing[0].Key != "incoming/\x07" || found.Thing[1].Key != "incoming/a b+c" {
+	if found.Err() != nil || len(found.Thing) != 2 || found.Thing[0].Key != "incoming/a b+c" || found.Thing[1].Key != "incoming/ü" {
 		t.Fatalf("found %+v, %v", found.Thing, found.Err())
 	}
 	if old := Older(found.Thing, time.Now().Add(-UploadAge)); len(old) != 0 {
