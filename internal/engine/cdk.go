@@ -26,7 +26,9 @@ type CDK struct {
 // the cloud assembly for Destroy.
 func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
 	return c.within(func(assembly string) error {
-		if _, err := c.runIn(ctx, c.Root, assembly, c.app(), stacks, "deploy", "--require-approval", "never", "--progress", "events", "--exclusively"); err != nil {
+		_, err := c.runIn(ctx, c.Root, assembly, c.app(), stacks,
+			"deploy", "--require-approval", "never", "--progress", "events", "--exclusively")
+		if err != nil {
 			return err
 		}
 		if err := os.RemoveAll(c.deployed()); err != nil {
