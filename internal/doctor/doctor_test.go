@@ -371,7 +371,7 @@ func TestFindings(t *testing.T) {
 		{name: "another CDK", spoil: func(t *testing.T, s *stand) {
 			write(t, filepath.Join(s.options.Root, "node_modules/aws-cdk/package.json"), `{"version": "2.1.0"}`)
 		}, id: "cdk", want: Error, seen: "2.1.0 is installed", hint: "npm ci"},
-		{name: "an old Pulumi", spoil: func(_ *testing.T, s *stand) { s.tools["pulumi"] = "v3.100.0" }, id: "pulumi", want: Error, seen: "the program's SDK is 3.200.0"},
+		{name: "an old Pulumi", spoil: func(_ *testing.T, s *stand) { s.tools["pulumi"] = "v3.100.0" }, id: "pulumi", want: Error, seen: "the program's SDK is 3.217.0"},
 
 		{name: "wrong AWS keys", spoil: func(t *testing.T, s *stand) {
 			session := s.Session(t, s.Env.Role)

@@ -88,7 +88,12 @@ func TestDestroyTakesTheDeployedAssembly(t *testing.T) {
 	t.Parallel()
 	const fake = `echo "$@" >>"$0.log"
 while [ "$1" != --output ]; do shift; done
-printf '{"artifacts":{"role":{"type":"aws:cloudformation:stack","environment":"aws://123456789012/eu-west-1"},"function":{"type":"aws:cloudformation:stack","environment":"aws://123456789012/eu-west-1"},"function.assets":{"type":"cdk:asset-manifest"}}}' >"$2/manifest.json"
+cat >"$2/manifest.json" <<end
+{"artifacts": {
+  "role": {"type": "aws:cloudformation:stack", "environment": "aws://123456789012/eu-west-1"},
+  "function": {"type": "aws:cloudformation:stack", "environment": "aws://123456789012/eu-west-1"},
+  "function.assets": {"type": "cdk:asset-manifest"}}}
+end
 `
 	const account, region = "123456789012", "eu-west-1"
 	for name, tt := range map[string]struct {

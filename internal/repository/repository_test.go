@@ -438,4 +438,13 @@ func TestTheToolsArePinnedOnce(t *testing.T) {
 			t.Errorf("toolchain.%s is not the version in %s: %v", name, pin.file, m)
 		}
 	}
+	// The Pulumi program and the tools have one SDK, which is then compiled once.
+	sdk := regexp.MustCompile(`github.com/pulumi/pulumi/sdk/v3 v[0-9.]+`)
+	if program, tools := sdk.FindString(read(t, "go.mod")), sdk.FindString(read(t, "tools/go.mod")); program == "" || program != tools {
+		t.Errorf("go.mod has %q, tools/go.mod %q", program, tools)
+	}
+	m := regexp.MustCompile(`github.com/pulumi/pulumi-gcp/sdk/v7 v([0-9.]+)`).FindStringSubmatch(read(t, "go.mod"))
+	if m == nil || !strings.Contains(read(t, "infra/federation/grants.go"), `const sdkVersion = "`+m[1]+`"`) {
+		t.Errorf("federation.sdkVersion is not the version in go.mod: %v", m)
+	}
 }
