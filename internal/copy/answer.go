@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // maxAnswer is the most that is read of a response other than an object, in bytes.
@@ -111,6 +113,15 @@ func (s secrets) from(text string) string {
 // Amazon S3 objects"). They become U+FFFD: a key that must be exact is asked for in
 // another encoding.
 func parseXML(document []byte, into any) error {
+	if xml.Unmarshal(document, into) == nil {
+		return nil
+	}
+	document = bytes.Map(func(r rune) rune {
+		if !isXML(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, document)
 	return xml.Unmarshal(reference.ReplaceAllFunc(document, func(text []byte) []byte {
 		digits, base := text[2:len(text)-1], 10
 		if digits[0] == 'x' {

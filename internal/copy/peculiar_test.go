@@ -251,3 +251,19 @@ func TestWhatCannotBeLookedAtIsDifferent(t *testing.T) {
 	}
 	l.holds(t, "object", content)
 }
+
+func TestDocumentsThatXMLDoesNotAllow(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"<A><Key>a&#x7;b&#12;&#x1F;</Key><UploadId>id</UploadId></A>", "<A><Key>a\x07\uFFFE\xffb</Key><UploadId>id</UploadId></A>", "<A><Key>&#x41;&amp;&#xFFFE;</Key><UploadId>id</UploadId></A>"} {
+		var got struct {
+			Key      string
+			UploadID string `xml:"UploadId"`
+		}
+		if err := parseXML([]byte(text), &got); err != nil || got.UploadID != "id" || got.Key == "" {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+	if err := parseXML([]byte("<A><Key>"), new(struct{ Key string })); err == nil {
+		t.Error("a document that breaks off is read")
+	}
+}
