@@ -240,9 +240,6 @@ func TestDownRemovesOnlyWhatItHasShown(t *testing.T) {
 		t.Errorf("down: %v, after it has shown\n%s", err, shown.String())
 	}
 	for _, i := range found.Items {
-		if i.Kind == inventory.KindRole {
-			continue // it is only deleted with its stack, and has none
-		}
 		if !strings.Contains(shown.String(), i.Name) {
 			t.Errorf("it does not show %s by its whole name:\n%s", i, shown.String())
 		}
