@@ -7,6 +7,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 )
 
 // RoleStackProps are the properties of a RoleStack.
@@ -24,7 +25,7 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 	roleProps := &awsiam.RoleProps{
 		RoleName:            jsii.String(env.Role),
 		AssumedBy:           awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-		Description:         jsii.String("Copies from Google Cloud Storage to S3; Google Cloud trusts it through workload identity federation"),
+		Description:         jsii.String(ownership.RoleDescription),
 		PermissionsBoundary: boundary(stack, env),
 	}
 	if env.RolePolicies == environment.ArticlePolicies {

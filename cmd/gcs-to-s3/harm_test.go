@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
@@ -240,9 +241,6 @@ func TestDownRemovesOnlyWhatItHasShown(t *testing.T) {
 		t.Errorf("down: %v, after it has shown\n%s", err, shown.String())
 	}
 	for _, i := range found.Items {
-		if i.Kind == inventory.KindRole {
-			continue // it is only deleted with its stack, and has none
-		}
 		if !strings.Contains(shown.String(), i.Name) {
 			t.Errorf("it does not show %s by its whole name:\n%s", i, shown.String())
 		}
@@ -273,6 +271,38 @@ func TestDownOfAProtectedStack(t *testing.T) {
 	}
 	if got := changes(c, from); told != "" || len(got) > 0 || !strings.Contains(shown, "with termination protection") {
 		t.Errorf("it makes the requests %v, tells the engines %q, and shows\n%s", got, told, shown)
+	}
+}
+
+// TestDriftOutsideOfCloudFormation: what was changed with other commands is found by
+// looking, though neither engine remembers anything else.
+func TestDriftOutsideOfCloudFormation(t *testing.T) {
+	c := integration.New(t, sandbox.Options{})
+	c.DeployStacks(t, c.Env.Mark())
+	inProject(t, c)
+	d := open(t, c.Env.Name, "")
+	differ := func() []string {
+		t.Helper()
+		report, err := d.doctor(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, drift := range outside(report) {
+			out = append(out, drift.What)
+		}
+		return out
+	}
+	before := differ() // this stack's function has the settings of every choice
+	role := iam.NewFromConfig(d.Clouds.AWS)
+	if _, err := role.DeleteRolePolicy(t.Context(), &iam.DeleteRolePolicyInput{
+		RoleName: &c.Env.Role, PolicyName: aws.String("write-destination"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	after := differ()
+	if slices.Contains(before, "the role can write") || !slices.Contains(after, "the role can write") {
+		t.Errorf("before %q, and without the policy %q", before, after)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/doctor"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
 )
@@ -17,7 +18,8 @@ func newStatus(getenv func(string) string) *cobra.Command {
 		Short: "Show what an environment has in both clouds",
 		Long: `Lists everything in both clouds that belongs to the environment, with your credentials.
 With --drift it also runs cdk diff and pulumi preview --refresh to compare this with the
-environment's file, and fails if they differ.`,
+environment's file, and the checks of doctor on what is deployed, since cdk diff does not
+see what was changed outside of CloudFormation; it fails if anything differs.`,
 		Example: `  gcs-to-s3 status prod
   gcs-to-s3 status prod --drift`,
 		Args: cobra.MaximumNArgs(1),
@@ -41,6 +43,11 @@ environment's file, and fails if they differ.`,
 				if drifts, err = d.Drift(ctx); err != nil {
 					return err
 				}
+				report, err := d.doctor(ctx)
+				if err != nil {
+					return err
+				}
+				drifts = append(drifts, outside(report)...)
 			}
 			var drifted error
 			for _, d := range drifts {
@@ -65,6 +72,18 @@ environment's file, and fails if they differ.`,
 	cmd.Flags().BoolVar(&drift, "drift", false, "compare both clouds with the environment's file")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the status as JSON")
 	return cmd
+}
+
+// outside are the differences that doctor finds in what is deployed. CloudFormation sees
+// none that was made outside of it.
+func outside(report doctor.Report) []lifecycle.Drift {
+	var out []lifecycle.Drift
+	for _, c := range report.Deployed() {
+		if c.Status == doctor.Error {
+			out = append(out, lifecycle.Drift{What: "the " + c.Title, Command: "gcs-to-s3 doctor " + report.Environment, Differs: true})
+		}
+	}
+	return out
 }
 
 // statusResult is what `status --json` prints.

@@ -96,9 +96,14 @@ type upResult struct {
 	Up           bool            `json:"up"`
 }
 
+// doctor runs the checks of doctor.
+func (d deployment) doctor(ctx context.Context) (doctor.Report, error) {
+	return doctor.Run(ctx, doctor.Options{Environment: d.Env, Root: d.Root, AWS: d.Clouds.AWS, Google: d.Clouds.Google, Progress: d.Progress})
+}
+
 // examine checks what the environment needs before anything is changed.
 func (d deployment) examine(ctx context.Context, w io.Writer) error {
-	report, err := doctor.Run(ctx, doctor.Options{Environment: d.Env, Root: d.Root, AWS: d.Clouds.AWS, Google: d.Clouds.Google, Progress: d.Progress})
+	report, err := d.doctor(ctx)
 	if err != nil {
 		return again(err, "up", d.Env.Name)
 	}

@@ -137,6 +137,17 @@ func (r Report) Get(id string) Result {
 // ofDeployed are the checks of what is deployed: a deployment replaces that.
 var ofDeployed = []string{"role-stack", "function-stack", "configuration", "bundle", "function-settings", "function-role", "trust", "binding", "viewer", "writer"}
 
+// Deployed are the results about what is deployed.
+func (r Report) Deployed() []Result {
+	var out []Result
+	for _, c := range r.Checks {
+		if slices.Contains(ofDeployed, c.ID) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // Preventing are the errors that would prevent a deployment, or that it would not
 // fix.
 func (r Report) Preventing() []Result {

@@ -452,6 +452,12 @@ func TestFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, id: "role", want: Error, seen: "belongs to the environment other", hint: "suffix"},
+		{name: "a role that outlived its stack", spoil: func(t *testing.T, s *stand) {
+			name := s.Env.RoleStack()
+			if _, err := cloudformation.NewFromConfig(s.options.AWS).DeleteStack(context.Background(), &cloudformation.DeleteStackInput{StackName: &name}); err != nil {
+				t.Fatal(err)
+			}
+		}, id: "role", want: Error, seen: "has outlived its stack", hint: "gcs-to-s3 down test removes it"},
 		{name: "a role that was there before", bare: true, id: "role", want: Error, seen: "carries no mark of an environment"},
 		{name: "a function of others", deploy: func(in *lambda.CreateFunctionInput) {
 			in.Tags = map[string]string{environment.TagEnvironment: "other"}

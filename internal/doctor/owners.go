@@ -38,6 +38,15 @@ func (e *examination) tags(format string) string {
 	return strings.Join(out, " ")
 }
 
+// alone judges a role or a function of the environment by its stack, without which
+// CloudFormation cannot deploy it.
+func (e *examination) alone(ctx context.Context, name, stack string, evidence ownership.Evidence) finding {
+	if ownership.Decide(e.Environment.Mark(), evidence).Ours() && e.stack(ctx, stack).Absent() {
+		return wrong("gcs-to-s3 down "+e.Environment.Name+" removes it", "%s has outlived its stack %s, so that it cannot be deployed again", name, stack)
+	}
+	return good("%s", name)
+}
+
 func lookRole(ctx context.Context, e *examination) finding {
 	role := e.role(ctx)
 	switch {
@@ -45,6 +54,9 @@ func lookRole(ctx context.Context, e *examination) finding {
 		return good("the name %s is free", e.Environment.Role)
 	case role.Err() != nil:
 		return unseen(role.Err())
+	}
+	if f := e.alone(ctx, e.Environment.RoleARN(), e.Environment.RoleStack(), ownership.Tags(clouds.TagsOfRole(role.Thing))); f.status == Error {
+		return f
 	}
 	return e.owned(
 		e.Environment.RoleARN(),
@@ -62,6 +74,9 @@ func lookFunction(ctx context.Context, e *examination) finding {
 		return unseen(function.Err())
 	}
 	arn := *function.Thing.Configuration.FunctionArn
+	if f := e.alone(ctx, arn, e.Environment.FunctionStack(), ownership.Tags(clouds.TagsOfFunction(function.Thing))); f.status == Error {
+		return f
+	}
 	return e.owned(
 		arn,
 		"aws lambda tag-resource --resource "+arn+" --tags "+strings.ReplaceAll(e.tags("%s=%s"), " ", ","),

@@ -7,11 +7,13 @@ package integration
 import (
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
@@ -52,11 +54,15 @@ func (c *Clouds) Mark(t *testing.T, mark environment.Mark) {
 	c.Call(t, "PATCH", "/v1/projects/"+c.Env.GoogleProject+"/serviceAccounts/"+c.Env.ServiceAccountEmail(), account, nil)
 	c.Call(t, "PATCH", c.PoolPath()+"?updateMask=description", describe("Admits AWS account "+c.Env.AWSAccount), nil)
 	c.Call(t, "PATCH", c.PoolPath()+"/providers/"+c.Env.Provider+"?updateMask=description", describe("Admits the role "+c.Env.Role), nil)
+	roles := iam.NewFromConfig(c.AWSConfig(c.AWS.Admin()))
+	if _, err := roles.UpdateRole(t.Context(), &iam.UpdateRoleInput{RoleName: &c.Env.Role, Description: aws.String(ownership.RoleDescription)}); err != nil {
+		t.Fatal(err)
+	}
 	var tags []types.Tag
 	for key, value := range mark.Tags() {
 		tags = append(tags, types.Tag{Key: &key, Value: &value})
 	}
-	if _, err := iam.NewFromConfig(c.AWSConfig(c.AWS.Admin())).TagRole(t.Context(), &iam.TagRoleInput{RoleName: &c.Env.Role, Tags: tags}); err != nil {
+	if _, err := roles.TagRole(t.Context(), &iam.TagRoleInput{RoleName: &c.Env.Role, Tags: tags}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -270,6 +270,9 @@ func (s *survey) role(ctx context.Context, cfg aws.Config, name string, part *ow
 	}
 	item := Item{Cloud: "AWS", Kind: KindRole, Name: name, State: "exists", Created: aws.ToTime(role.Thing.CreateDate)}
 	evidence := ownership.Tags(clouds.TagsOfRole(role.Thing))
+	if item.Alone = part == nil; item.Alone {
+		evidence = ownership.Role(clouds.TagsOfRole(role.Thing), aws.ToString(role.Thing.Description))
+	}
 	evidence.Part = part
 	s.judge(&item, evidence)
 	s.add(item)
@@ -282,6 +285,9 @@ func (s *survey) function(ctx context.Context, cfg aws.Config, name string, part
 	}
 	item := Item{Cloud: "AWS", Kind: KindFunction, Name: name, State: string(function.Thing.Configuration.State)}
 	evidence := ownership.Tags(clouds.TagsOfFunction(function.Thing))
+	if item.Alone = part == nil; item.Alone {
+		evidence = ownership.Function(clouds.TagsOfFunction(function.Thing), aws.ToString(function.Thing.Configuration.Description))
+	}
 	evidence.Part = part
 	verdict := s.judge(&item, evidence)
 	s.add(item)

@@ -56,6 +56,7 @@ type Item struct {
 	Freed   time.Time `json:"freed,omitzero"` // of a deleted item: when its name is free again
 
 	URNs      []string `json:"-"` // of its records in Pulumi's state
+	Alone     bool     `json:"-"` // of a role or a function: it has no stack that could be deleted
 	Protected bool     `json:"-"` // of a stack: it has termination protection
 	Kept      bool     `json:"-"` // the environment's settings say that it outlives the environment
 
@@ -70,7 +71,7 @@ func (i Item) Deleted() bool { return !i.Freed.IsZero() }
 
 // OfStack reports whether an item is part of a stack, and is only deleted with it.
 func (i Item) OfStack() bool {
-	return i.Kind == KindRole || i.Kind == KindFunction || i.Kind == KindResource
+	return (i.Kind == KindRole || i.Kind == KindFunction) && !i.Alone || i.Kind == KindResource
 }
 
 func (i Item) String() string {

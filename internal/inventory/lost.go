@@ -154,10 +154,14 @@ func lostRank(i Item) int {
 	switch i.Kind {
 	case KindBinding:
 		return 0
+	case KindRole:
+		return 5
 	case KindStack:
 		if strings.HasSuffix(i.Name, "-role") {
 			return 5
 		}
+		return 1
+	case KindFunction:
 		return 1
 	case KindProvider:
 		return 2

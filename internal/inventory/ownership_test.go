@@ -282,6 +282,26 @@ func TestNothingForeignIsTouched(t *testing.T) {
 			w.deleteStack(w.Env.FunctionStack())
 			w.DeployBundle(t, integration.Bundle(t, map[string][]byte{"bootstrap": []byte("#!")}), func(in *lambda.CreateFunctionInput) { in.Tags = nil })
 		}, KindFunction, "gcs-to-s3", unmarked, "function", ""},
+		{"role", "ours, without its stack", func(w world) {
+			w.deleteStack(w.Env.RoleStack())
+			w.MakeRole(t, role(w), "")
+			w.Mark(t, own(w))
+		}, KindRole, "gcs-to-s3-role", "", "", ""},
+		{"role", "a forged mark, without a stack", func(w world) {
+			w.deleteStack(w.Env.RoleStack())
+			w.MakeRole(t, role(w), "")
+			w.tagRole(role(w), own(w))
+		}, KindRole, "gcs-to-s3-role", forged, "role", ""},
+		{"function", "ours, without its stack", func(w world) {
+			w.deleteStack(w.Env.FunctionStack())
+			w.DeployBundle(t, integration.Bundle(t, map[string][]byte{"bootstrap": []byte("#!")}), func(in *lambda.CreateFunctionInput) {
+				in.Description = aws.String("Copies from gs://a to s3://b")
+			})
+		}, KindFunction, "gcs-to-s3", "", "", ""},
+		{"function", "a forged mark, without a stack", func(w world) {
+			w.deleteStack(w.Env.FunctionStack())
+			w.DeployBundle(t, integration.Bundle(t, map[string][]byte{"bootstrap": []byte("#!")}))
+		}, KindFunction, "gcs-to-s3", forged, "function", ""},
 		{"log group", "hand-made", group(nil), KindLogGroup, "/aws/lambda/gcs-to-s3", unmarked, "log group", ""},
 		{"log group", "another environment's", group(world.another), KindLogGroup, "/aws/lambda/gcs-to-s3", others, "log group", ""},
 		{"log group", "a same-named environment's", group(world.sameName), KindLogGroup, "/aws/lambda/gcs-to-s3", folders, "log group", ""},

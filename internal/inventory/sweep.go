@@ -7,8 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	iamaws "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"google.golang.org/api/cloudresourcemanager/v1"
 	"google.golang.org/api/iam/v1"
@@ -25,7 +28,7 @@ const (
 )
 
 // Remove removes one item through its cloud's API. It is no error if the item is gone
-// already. A role or a function belongs to its stack, and is not removed by itself.
+// already. What belongs to a stack is not removed by itself.
 func Remove(ctx context.Context, c clouds.Pair, i Item) error {
 	err := remove(ctx, c, i)
 	if err == nil || clouds.Absent(err) {
@@ -41,7 +44,15 @@ func remove(ctx context.Context, c clouds.Pair, i Item) error {
 	if i.Foreign != "" {
 		return errors.New("it is not the environment's: it " + i.Foreign)
 	}
+	if i.OfStack() {
+		return errors.New("it is only deleted with its stack")
+	}
 	switch i.Kind {
+	case KindFunction:
+		_, err := lambda.NewFromConfig(c.AWS).DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &i.Name})
+		return err
+	case KindRole:
+		return removeRole(ctx, c.AWS, i.Name)
 	case KindStack:
 		client := cloudformation.NewFromConfig(c.AWS)
 		if _, err := client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &i.Name}); err != nil {
@@ -69,7 +80,32 @@ func remove(ctx context.Context, c clouds.Pair, i Item) error {
 	case KindBinding:
 		return removeBinding(ctx, c.Google, i.binding)
 	}
-	return errors.New("it is only deleted with its stack")
+	return errors.New("nothing removes a " + i.Kind)
+}
+
+// removeRole takes all policies from a role, and deletes it.
+func removeRole(ctx context.Context, cfg aws.Config, name string) error {
+	client := iamaws.NewFromConfig(cfg)
+	inline, err := client.ListRolePolicies(ctx, &iamaws.ListRolePoliciesInput{RoleName: &name})
+	if err != nil {
+		return err
+	}
+	for _, policy := range inline.PolicyNames {
+		if _, err := client.DeleteRolePolicy(ctx, &iamaws.DeleteRolePolicyInput{RoleName: &name, PolicyName: &policy}); err != nil {
+			return err
+		}
+	}
+	attached, err := client.ListAttachedRolePolicies(ctx, &iamaws.ListAttachedRolePoliciesInput{RoleName: &name})
+	if err != nil {
+		return err
+	}
+	for _, policy := range attached.AttachedPolicies {
+		if _, err := client.DetachRolePolicy(ctx, &iamaws.DetachRolePolicyInput{RoleName: &name, PolicyArn: policy.PolicyArn}); err != nil {
+			return err
+		}
+	}
+	_, err = client.DeleteRole(ctx, &iamaws.DeleteRoleInput{RoleName: &name})
+	return err
 }
 
 // conflicts is how often a change of a policy is started again because another change

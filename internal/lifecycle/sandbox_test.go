@@ -274,8 +274,8 @@ func testCutOff(t *testing.T, p project) {
 	p.is(t, env, down(env))
 }
 
-// inReview checks that a stack of which nothing was deployed is listed, and that it is not
-// in the way of anything.
+// inReview checks that a stack of which nothing was deployed is listed, and that down
+// removes it.
 func (p project) inReview(t *testing.T, env environment.Environment) {
 	t.Helper()
 	if things := p.things(t, env); !slices.Contains(things, "AWS stack "+env.RoleStack()+": REVIEW_IN_PROGRESS") {
@@ -283,6 +283,13 @@ func (p project) inReview(t *testing.T, env environment.Environment) {
 	}
 	if out := p.must(t, "status", env.Name); !strings.Contains(out, "REVIEW_IN_PROGRESS") {
 		t.Errorf("status prints\n%s", out)
+	}
+	if out := p.must(t, "doctor", env.Name); !strings.Contains(out, env.RoleStack()+" was never deployed and holds nothing") {
+		t.Errorf("doctor prints\n%s", out)
+	}
+	p.must(t, "down", env.Name, "--yes")
+	if left := more(p.things(t, env)); len(left) > 0 {
+		t.Errorf("after down both clouds have %v", left)
 	}
 }
 

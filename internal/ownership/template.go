@@ -60,6 +60,31 @@ func StackOf(name string) (stack Stack, env string, ok bool) {
 	return "", "", false
 }
 
+// RoleDescription is the description of the environment's role, and functionDescription
+// begins that of its function: the form of what outlived its stack.
+const (
+	RoleDescription     = "Copies from Google Cloud Storage to S3; Google Cloud trusts it through workload identity federation"
+	functionDescription = "Copies from gs://"
+)
+
+// Role is the evidence of a role that is in no stack.
+func Role(tags map[string]string, description string) Evidence {
+	e := Tags(tags)
+	if e.Marked && description != RoleDescription {
+		e.Form = "its description is not that of an environment's role"
+	}
+	return e
+}
+
+// Function is the evidence of a function that is in no stack.
+func Function(tags map[string]string, description string) Evidence {
+	e := Tags(tags)
+	if e.Marked && !strings.HasPrefix(description, functionDescription) {
+		e.Form = "its description is not that of an environment's function"
+	}
+	return e
+}
+
 // Template is what a CloudFormation template says of itself.
 type Template struct {
 	Makes     string   // the one resource that it is about, by its type and name; empty if its form is not ours
