@@ -1,11 +1,13 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -36,6 +38,9 @@ func TestInjectedRefusals(t *testing.T) {
 			_, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &c.Names.DestinationBucket})
 			return err
 		}, refusal{503, "SlowDown", "Please reduce your request rate."}},
+		{"S3, by code", "s3 PUT: status=400 code=ExpiredToken", putsAnObject, refusal{400, "ExpiredToken", "The provided token has expired."}},
+		{"S3, within the body", "s3 PUT /*/k?x-id=PutObject: status=403 after=300000", putsAnObject,
+			refusal{403, "AccessDenied", "Access Denied"}},
 		{"IAM", "aws/iam: status=400", func(t *testing.T, c *sandboxtest.Clouds) error {
 			_, err := iam.NewFromConfig(c.AWSConfig(c.AWS.Admin())).GetRole(ctx, &iam.GetRoleInput{RoleName: &c.Names.Role})
 			return err
@@ -89,4 +94,12 @@ func TestInjectedRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// putsAnObject of 8 MiB, once.
+func putsAnObject(t *testing.T, c *sandboxtest.Clouds) error {
+	client := s3.NewFromConfig(c.AWSConfig(c.AWS.Admin()), func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+	_, err := client.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), Body: bytes.NewReader(make([]byte, 8<<20))})
+	return err
 }

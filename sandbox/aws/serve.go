@@ -15,6 +15,8 @@ import (
 // ServeHTTP answers one request of any service.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	entry := journal.Entry{Time: c.site.Now(), Cloud: "aws", Operation: hr.Method + " " + hr.URL.Path} // until a service says it better
+	// net/http looks at its own body to know whether the client waits for 100 Continue.
+	hr = hr.WithContext(hr.Context())
 	if hr.Body != http.NoBody {
 		hr.Body = idleBody{hr.Body, http.NewResponseController(w), c.options.BodyIdle}
 	}

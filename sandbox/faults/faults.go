@@ -6,6 +6,7 @@
 package faults
 
 import (
+	"math"
 	"net/http"
 	"path"
 	"strings"
@@ -38,7 +39,19 @@ type Refusal struct {
 	Code       string        // default: what the service calls errors of this status
 	Message    string        // default: what it says of them
 	RetryAfter time.Duration // the header of that name, in whole seconds; 0 sends none
+
+	// After is how many bytes of the request's body are read before the answer, which
+	// then does not wait for the rest; WholeBody reads it all. The service is not asked.
+	// Without After, net/http answers as it does any refusal: a rest of less than
+	// 256 KiB is read before.
+	After int64
+	// Close answers without waiting for more of the body and closes the connection with
+	// the answer: a client that still sends may meet a reset before it reads the answer.
+	Close bool
 }
+
+// WholeBody is more than any request's body has.
+const WholeBody = math.MaxInt64
 
 // Stall is a pause in an answer's body.
 type Stall struct {
@@ -58,7 +71,7 @@ type Chooser func(service string, r *http.Request) *Fault
 type Rule struct {
 	Service string // pattern of cloud/service, or of service alone; empty matches all
 	Method  string // empty matches all
-	Path    string // pattern of the URL's path, in which * is any text; empty matches all
+	Path    string // pattern of the URL's path or, with a ?, of path and query, in which * is any text; empty matches all
 	Skip    int    // of those that match, how many pass first
 	Times   int    // and how many fail then; 0 is all
 	Fault   Fault
@@ -95,7 +108,11 @@ func (rule Rule) matches(service string, r *http.Request) bool {
 	if rule.Method != "" && !strings.EqualFold(rule.Method, r.Method) {
 		return false
 	}
-	return rule.Path == "" || glob(rule.Path, r.URL.Path)
+	asked := r.URL.Path
+	if strings.Contains(rule.Path, "?") {
+		asked += "?" + r.URL.RawQuery
+	}
+	return rule.Path == "" || glob(rule.Path, asked)
 }
 
 // glob matches a pattern whose * is any text, slashes too.

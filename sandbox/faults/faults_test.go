@@ -1,8 +1,11 @@
 package faults
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -103,11 +106,75 @@ func TestStallEndsWithTheClient(t *testing.T) {
 	}
 }
 
+// A refusal comes before, within or after the body, for any method and status, and
+// does not wait for what the client has not sent yet.
+func TestRefusalsWithinBodies(t *testing.T) {
+	t.Parallel()
+	const big, small = 1 << 20, 1000
+	for _, method := range []string{http.MethodPut, http.MethodPost, http.MethodDelete} {
+		for name, tt := range map[string]struct {
+			rule   string
+			size   int  // of the body
+			sent   int  // what the client sends before it waits for the answer
+			closed bool // the connection is closed with the answer
+		}{
+			"before":               {"", big, 0, false},
+			"before, and closed":   {"close", big, 0, true},
+			"before a small body":  {"close", small, 0, true},
+			"within":               {"after=266240", big, 266240, false},
+			"within, and closed":   {"after=266240 close", big, 266240, true},
+			"within its first KB":  {"after=1", big, 1024, false},
+			"within a small body":  {"after=10", small, 10, false},
+			"at once within it":    {"after=10 close", small, 10, true},
+			"behind":               {"after=all", big, big, false},
+			"behind, and closed":   {"after=all close", big, big, true},
+			"behind a small body":  {"after=all", small, small, false},
+			"behind a shorter one": {"after=9999999", big, big, false},
+		} {
+			t.Run(method+" "+name, func(t *testing.T) {
+				t.Parallel()
+				rule, err := Parse(method + ": status=403 code=AccessDenied " + tt.rule)
+				if err != nil {
+					t.Fatal(err)
+				}
+				cloud := echo{make(chan string, 1)}
+				server := httptest.NewServer(Handler(cloud, Rules(rule)))
+				defer server.Close()
+				conn, err := net.Dial("tcp", server.Listener.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(time.Minute))
+				fmt.Fprintf(conn, "%s /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", method, tt.size, strings.Repeat("x", tt.sent))
+				in := bufio.NewReader(conn)
+				resp, err := http.ReadResponse(in, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(resp.Body)
+				if err != nil || resp.StatusCode != 403 || string(body) != "AccessDenied\n" {
+					t.Errorf("answered %d %q, %v", resp.StatusCode, body, err)
+				}
+				if tt.closed {
+					if _, err := in.ReadByte(); err == nil {
+						t.Error("the connection is open")
+					}
+				}
+				if len(cloud.served) > 0 {
+					t.Error("the cloud was asked")
+				}
+			})
+		}
+	}
+}
+
 func TestRules(t *testing.T) {
 	t.Parallel()
 	choose := Rules(
 		Rule{Service: "sts", Skip: 1, Times: 2, Fault: Fault{Delay: 1}},
 		Rule{Service: "aws/*", Method: "PUT", Path: "/bucket/*/x*", Fault: Fault{Delay: 2}},
+		Rule{Method: "POST", Path: "/bucket/*?uploadId=*", Fault: Fault{Delay: 3}},
 	)
 	for i, tt := range []struct {
 		service, method, path string
@@ -122,6 +189,8 @@ func TestRules(t *testing.T) {
 		{"aws/s3", "PUT", "/bucket/a/b/y", 0},
 		{"aws/s3", "GET", "/bucket/a/x", 0},
 		{"google/storage", "PUT", "/bucket/a/x", 0},
+		{"aws/s3", "POST", "/bucket/a?uploads=", 0},
+		{"aws/s3", "POST", "/bucket/a?uploadId=1", 3},
 		{"aws/s3", "PUT", "/other/bucket/a/x", 0},
 	} {
 		r := httptest.NewRequest(tt.method, tt.path, nil)
@@ -143,8 +212,12 @@ func TestParse(t *testing.T) {
 		"google/sts: delay=300ms skip=1":                                   {Service: "google/sts", Skip: 1, Fault: Fault{Delay: 300 * time.Millisecond}},
 		"storage GET: cut=0 corrupt=7 stall=1s@5 rate=1000":                {Service: "storage", Method: "GET", Fault: Fault{CutAnswer: At(0), CorruptAnswer: At(7), StallAnswer: &Stall{5, time.Second}, AnswerRate: 1000}},
 		": garble=3": {Fault: Fault{CorruptRequest: At(3)}},
-		": drop=10":  {Fault: Fault{DropRequest: At(10)}},
-		"s3: lose":   {Service: "s3", Fault: Fault{LoseAnswer: true}},
+		"PUT /b/*?partNumber=*: status=403 after=266240 close": {
+			Method: "PUT", Path: "/b/*?partNumber=*", Fault: Fault{Refuse: &Refusal{Status: 403, After: 266240, Close: true}},
+		},
+		"DELETE: status=403 after=all": {Method: "DELETE", Fault: Fault{Refuse: &Refusal{Status: 403, After: WholeBody}}},
+		": drop=10":                    {Fault: Fault{DropRequest: At(10)}},
+		"s3: lose":                     {Service: "s3", Fault: Fault{LoseAnswer: true}},
 	} {
 		got, err := Parse(text)
 		if err != nil {
@@ -166,6 +239,9 @@ func TestParse(t *testing.T) {
 		"s3: cut=-1":        `cut=-1: "-1" is not a number of bytes`,
 		"s3: times=0 lose":  `times=0: "0" is not a number above 0`,
 		"s3: lose=1":        "lose=1: it does not take a value",
+		"s3: close":         "a refusal needs a status",
+		"s3: close=1":       "close=1: it does not take a value",
+		"s3: after=some":    `after=some: "some" is not a number of bytes`,
 	} {
 		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), Syntax) {
 			t.Errorf("Parse(%s) = %v, want %q", text, err, want)

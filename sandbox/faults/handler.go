@@ -1,8 +1,10 @@
 package faults
 
 import (
+	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -33,9 +35,10 @@ func Handler(c Cloud, choose Chooser) http.Handler {
 func (f *Fault) serve(w http.ResponseWriter, r *http.Request, c Cloud) {
 	wait(r, f.Delay)
 	if f.Refuse != nil {
-		c.Refuse(w, r, *f.Refuse)
+		f.Refuse.serve(w, r, c)
 		return
 	}
+	r = r.WithContext(r.Context()) // its body may be replaced
 	if f.DropRequest != nil {
 		if *f.DropRequest == 0 { // before the service knows of it
 			panic(http.ErrAbortHandler) // breaks the connection
@@ -51,6 +54,45 @@ func (f *Fault) serve(w http.ResponseWriter, r *http.Request, c Cloud) {
 	}
 	c.ServeHTTP(&answer{ResponseWriter: w, fault: f, request: r}, r)
 }
+
+// lingers is how long a client may send on after the answer that it should read.
+const lingers = 5 * time.Second
+
+func (refusal *Refusal) serve(w http.ResponseWriter, r *http.Request, c Cloud) {
+	read, _ := io.CopyN(io.Discard, r.Body, refusal.After) // of a shorter one, all
+	if !refusal.Close && (refusal.After == 0 || read < refusal.After || read == r.ContentLength) {
+		c.Refuse(w, r, *refusal)
+		return
+	}
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex()                           // or net/http reads more of the body first
+	whole := &held{ResponseWriter: w, status: http.StatusOK} // since it is sent before the handler ends
+	c.Refuse(whole, r, *refusal)
+	w.Header().Set("Content-Length", strconv.Itoa(whole.body.Len()))
+	w.Header().Set("Connection", "close")
+	w.WriteHeader(whole.status)
+	_, _ = w.Write(whole.body.Bytes()) // a client that went away hears nothing
+	_ = control.Flush()
+	conn, _, err := control.Hijack()
+	if err != nil {
+		return
+	}
+	if !refusal.Close { // a close with bytes unread is a reset, which discards the answer too
+		_ = conn.SetDeadline(time.Now().Add(lingers))
+		_, _ = io.Copy(io.Discard, conn)
+	}
+	_ = conn.Close()
+}
+
+// held is an answer that is not sent yet, but for its header.
+type held struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (h *held) WriteHeader(status int)      { h.status = status }
+func (h *held) Write(p []byte) (int, error) { return h.body.Write(p) }
 
 // wait waits, as long as the client does.
 func wait(r *http.Request, d time.Duration) {

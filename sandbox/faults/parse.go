@@ -9,7 +9,10 @@ import (
 )
 
 // Syntax describes how to write a rule.
-const Syntax = `[SERVICE] [METHOD] [/PATH*]: FAULT… [skip=N] [times=N], where a FAULT is status=CODE [code=NAME] [retry-after=DURATION], delay=DURATION, drop=BYTES, garble=BYTE, lose, cut=BYTES, corrupt=BYTE, stall=DURATION@BYTE or rate=BYTES; for example "aws/s3 PUT: status=503 times=2"`
+const Syntax = `[SERVICE] [METHOD] [/PATH*]: FAULT… [skip=N] [times=N], where a FAULT is ` +
+	`status=CODE [code=NAME] [retry-after=DURATION] [after=BYTES] [after=all] [close], ` +
+	`delay=DURATION, drop=BYTES, garble=BYTE, lose, cut=BYTES, corrupt=BYTE, stall=DURATION@BYTE or rate=BYTES; ` +
+	`for example "aws/s3 PUT: status=503 times=2"`
 
 // Parse reads a rule as Syntax says.
 func Parse(text string) (Rule, error) {
@@ -76,15 +79,20 @@ var settings = map[string]func(*Rule, string) error{
 	},
 	"code":        func(r *Rule, v string) error { r.refusal().Code = v; return nil },
 	"retry-after": func(r *Rule, v string) error { return duration(&r.refusal().RetryAfter, v) },
-	"drop":        func(r *Rule, v string) error { return offset(&r.Fault.DropRequest, v) },
-	"garble":      func(r *Rule, v string) error { return offset(&r.Fault.CorruptRequest, v) },
-	"lose": func(r *Rule, v string) error {
-		r.Fault.LoseAnswer = true
-		if v != "" {
-			return fmt.Errorf("it does not take a value")
+	"after": func(r *Rule, v string) error {
+		at := At(WholeBody)
+		if v != "all" {
+			if err := offset(&at, v); err != nil {
+				return err
+			}
 		}
+		r.refusal().After = *at
 		return nil
 	},
+	"close":   func(r *Rule, v string) error { r.refusal().Close = true; return alone(v) },
+	"drop":    func(r *Rule, v string) error { return offset(&r.Fault.DropRequest, v) },
+	"garble":  func(r *Rule, v string) error { return offset(&r.Fault.CorruptRequest, v) },
+	"lose":    func(r *Rule, v string) error { r.Fault.LoseAnswer = true; return alone(v) },
 	"cut":     func(r *Rule, v string) error { return offset(&r.Fault.CutAnswer, v) },
 	"corrupt": func(r *Rule, v string) error { return offset(&r.Fault.CorruptAnswer, v) },
 	"stall": func(r *Rule, v string) error {
@@ -116,6 +124,14 @@ func (rule *Rule) refusal() *Refusal {
 		rule.Fault.Refuse = &Refusal{}
 	}
 	return rule.Fault.Refuse
+}
+
+// alone refuses a value of a word that has none.
+func alone(value string) error {
+	if value != "" {
+		return fmt.Errorf("it does not take a value")
+	}
+	return nil
 }
 
 func number(to *int, text string) error {

@@ -12,6 +12,10 @@ import (
 // body as soon as the answer begins; while net/http still checks whether more of it
 // comes, the closed body of smithy-go 1.28 makes net/http close the connection in the
 // middle of the answer. The SDK retries that, unless retries are off.
+//
+// It also waits for the 100 Continue that the SDK expects before a large body: the
+// requests of smithy-go 1.28 name no version of HTTP, and net/http waits in 1.1 only.
+// What is sent to a server that refused and closed loses the refusal.
 func Client() *http.Client { return &http.Client{Transport: transport{}} }
 
 // largest is the largest body that is kept, in bytes.
@@ -21,12 +25,13 @@ type transport struct{}
 
 // RoundTrip implements http.RoundTripper.
 func (transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength >= 0 && r.ContentLength < largest {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return nil, err
 		}
-		r = r.Clone(r.Context())
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	return http.DefaultTransport.RoundTrip(r)

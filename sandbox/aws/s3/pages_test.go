@@ -101,3 +101,47 @@ func TestUploadPages(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// A page has 1,000 keys however long they are: Amazon S3 API Reference, "ListObjectsV2"
+// (MaxKeys). A client must take an answer of several MiB.
+func TestPagesOfLongKeys(t *testing.T) {
+	t.Parallel()
+	s, c := start(t)
+	ctx := t.Context()
+	key := func(i int) string { return fmt.Sprintf("%04d", i) + strings.Repeat("é", 510) } // 1,024 bytes, the most
+	for i := range 1001 {
+		put(t, c, key(i), "")
+	}
+	var got []string
+	sizes := []int{}
+	for p := s3.NewListObjectsV2Paginator(c, &s3.ListObjectsV2Input{Bucket: ptr(bucket)}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(page.Contents))
+		got = append(got, keys(page)...)
+	}
+	if diff := cmp.Diff([]int{1000, 1}, sizes); diff != "" {
+		t.Errorf("objects of each page (-want +got):\n%s", diff)
+	}
+	for i, k := range got {
+		if k != key(i) {
+			t.Fatalf("key %d is %s", i, k)
+		}
+	}
+	for query, least := range map[string]int{"list-type=2": 1 << 20, "list-type=2&encoding-type=url": 3 << 20, "versions=": 1 << 20} {
+		status, body := s.Do(t, awstest.Call{Credentials: s.Admin(), Service: "s3", Method: "GET", Path: "/" + bucket + "?" + query})
+		if n := strings.Count(body, "<Key>"); status != 200 || len(body) < least || n != 1000 {
+			t.Errorf("%s: answered %d, %d bytes, %d keys; want 1000 in at least %d bytes", query, status, len(body), n, least)
+		}
+	}
+	var names []types.ObjectIdentifier
+	for _, k := range got[:1000] {
+		names = append(names, types.ObjectIdentifier{Key: &k})
+	}
+	out, err := c.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: ptr(bucket), Delete: &types.Delete{Objects: names}})
+	if err != nil || len(out.Deleted) != 1000 {
+		t.Errorf("deleting 1,000: %v", err)
+	}
+}

@@ -303,6 +303,42 @@ func TestList(t *testing.T) {
 	}
 }
 
+// A page has 1,000 objects however long their names are: JSON API reference,
+// "Objects: list" (maxResults). A client must take an answer of several MiB.
+func TestListOfLongNames(t *testing.T) {
+	t.Parallel()
+	s := withBucket(t)
+	name := func(i int) string { return fmt.Sprintf("%04d", i) + strings.Repeat("é", 510) } // 1,024 bytes, the most
+	for i := range 1001 {
+		mustUpload(t, s, name(i), "")
+	}
+	path := "/storage/v1/b/" + bucket + "/o"
+	for fields, least := range map[string]int{"": 5 << 20, "nextPageToken,items(name,generation)": 1 << 20} {
+		token, seen := "", 0
+		for _, size := range []int{1000, 1} {
+			a := s.Admin(t, "GET", path+"?fields="+url.QueryEscape(fields)+"&pageToken="+url.QueryEscape(token), nil)
+			var out struct {
+				Items         []struct{ Name, Generation string }
+				NextPageToken string
+			}
+			a.Decode(t, &out)
+			if len(out.Items) != size || size == 1000 && len(a.Body) < least {
+				t.Fatalf("with fields=%s, a page of %d bytes has %d objects, want %d and %d bytes", fields, len(a.Body), len(out.Items), size, least)
+			}
+			for _, item := range out.Items {
+				if item.Name != name(seen) || item.Generation == "" {
+					t.Errorf("object %d is %+v", seen, item)
+				}
+				seen++
+			}
+			token = out.NextPageToken
+		}
+		if token != "" {
+			t.Errorf("with fields=%s, there is another page", fields)
+		}
+	}
+}
+
 func list(v any) []any {
 	items, _ := v.([]any)
 	return items
