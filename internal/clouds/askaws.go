@@ -12,6 +12,8 @@ import (
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -38,6 +40,15 @@ func askAWS[T any](what string, thing T, err error) Answer[T] {
 func Identity(ctx context.Context, cfg aws.Config) Answer[*sts.GetCallerIdentityOutput] {
 	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	return askAWS("whose AWS credentials these are", out, err)
+}
+
+// Key asks for a KMS key by its ARN or, of the caller's account, its id or alias.
+func Key(ctx context.Context, cfg aws.Config, ref string) Answer[*kmstypes.KeyMetadata] {
+	out, err := kms.NewFromConfig(cfg).DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &ref})
+	if err != nil {
+		return askAWS[*kmstypes.KeyMetadata]("the KMS key "+ref, nil, err)
+	}
+	return found(out.KeyMetadata)
 }
 
 // Stack asks for a stack by its name.

@@ -35,6 +35,24 @@ func S3Bucket(ctx context.Context, cfg aws.Config, name string) (answer Answer[s
 	return askAWS(what, "", err), region
 }
 
+// S3DefaultKey asks for the KMS key with which an S3 bucket encrypts what says nothing of
+// it, as the bucket names it: by ARN, id or alias. It is absent if the key is S3's own or
+// AWS's: Amazon S3 API Reference, "ServerSideEncryptionByDefault".
+func S3DefaultKey(ctx context.Context, cfg aws.Config, bucket string) Answer[string] {
+	out, err := s3.NewFromConfig(cfg).GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
+	if err != nil {
+		return askAWS("the default encryption of the bucket s3://"+bucket, "", err)
+	}
+	if out.ServerSideEncryptionConfiguration != nil {
+		for _, rule := range out.ServerSideEncryptionConfiguration.Rules {
+			if d := rule.ApplyServerSideEncryptionByDefault; d != nil && aws.ToString(d.KMSMasterKeyID) != "" {
+				return found(*d.KMSMasterKeyID)
+			}
+		}
+	}
+	return missing[string](nil)
+}
+
 // S3Objects asks for the objects of an S3 bucket of the account that begin with a prefix.
 func S3Objects(ctx context.Context, cfg aws.Config, bucket, prefix, account string) Answer[[]s3types.Object] {
 	var all []s3types.Object

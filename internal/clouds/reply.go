@@ -112,13 +112,14 @@ func (r *Reply) fromGoogle(err *googleapi.Error) {
 
 // notThere are the codes by which AWS's services say that a thing does not exist: the
 // API references of IAM, of Lambda, CloudWatch Logs and EventBridge Scheduler, of SQS in
-// two protocols, of SSM, and of S3 for three operations.
+// two protocols, of SSM, of KMS, and of S3 for three operations.
 var notThere = []string{
 	"NoSuchEntity",
 	"ResourceNotFoundException",
 	"QueueDoesNotExist",
 	"AWS.SimpleQueueService.NonExistentQueue",
 	"ParameterNotFound",
+	"NotFoundException",
 	"NoSuchBucket",
 	"NoSuchKey",
 	"NotFound",

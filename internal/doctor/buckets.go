@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
@@ -67,6 +70,49 @@ func lookDestinationBucket(ctx context.Context, e *examination) finding {
 	}
 	return good("s3://%s in %s", name, cmp.Or(region, "a region that S3 does not tell"))
 }
+
+// lookEncryption looks for a KMS key of the bucket that the role has no right to use: S3
+// then refuses every write. Amazon S3 User Guide, "Using server-side encryption with AWS
+// KMS keys (SSE-KMS)".
+func lookEncryption(ctx context.Context, e *examination) finding {
+	bucket, own := e.Environment.DestinationBucket, e.Environment.KMSKey
+	byDefault := clouds.S3DefaultKey(ctx, e.AWS, bucket)
+	switch {
+	case byDefault.Err() != nil:
+		return unseen(byDefault.Err())
+	case byDefault.Absent() && clouds.ReplyOf(byDefault.Cause()).Code == "NoSuchBucket":
+		return skip("s3://%s does not exist", bucket)
+	case byDefault.Absent(), byDefault.Thing == awsKey:
+		return good("s3://%s has no KMS key of its own", bucket)
+	}
+	key := clouds.Key(ctx, e.AWS, byDefault.Thing)
+	arn, set := byDefault.Thing, "set kmsKey in the environment's file to the ARN that `aws kms describe-key --key-id "+byDefault.Thing+"` prints"
+	switch {
+	case key.Absent():
+		return wrong("give the bucket another default key", "s3://%s encrypts with the KMS key %s by default, which does not exist: %s",
+			bucket, arn, clouds.ReplyOf(key.Cause()))
+	case key.There() && key.Thing.KeyManager == kmstypes.KeyManagerTypeAws:
+		return good("s3://%s encrypts with a key that AWS manages", bucket)
+	case key.There():
+		arn = aws.ToString(key.Thing.Arn)
+		set = "set kmsKey in the environment's file to " + arn
+	case strings.HasPrefix(arn, "arn:") && !strings.Contains(arn, ":alias/"):
+		set = "set kmsKey in the environment's file to " + arn
+	}
+	switch own {
+	case arn:
+		return good("s3://%s and kmsKey have the same key, %s", bucket, arn)
+	case "":
+		return wrong(set, "s3://%s encrypts with the KMS key %s by default, and kmsKey is not set: "+
+			"S3 refuses every write, unless the key's own policy lets the role use it", bucket, arn)
+	}
+	return warn(set+", unless copies are to have another key than the rest of the bucket",
+		"s3://%s encrypts with the KMS key %s by default, but copies are encrypted with kmsKey, %s", bucket, arn, own)
+}
+
+// awsKey is the alias of the key for S3 that AWS manages in every account: AWS KMS
+// Developer Guide, "AWS managed keys".
+const awsKey = "alias/aws/s3"
 
 // lookUploads looks for what aborts uploads that nobody continues, and for such uploads.
 func lookUploads(ctx context.Context, e *examination) finding {

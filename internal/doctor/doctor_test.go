@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -445,6 +446,29 @@ func TestFindings(t *testing.T) {
 			s.abortUploads(t, "incoming/")
 			s.options.Environment.DestinationPrefix = "incoming/2026/"
 		}, id: "uploads", want: OK, seen: "aborts incomplete uploads after 7 days"},
+		{name: "a bucket with a key of its own", spoil: func(t *testing.T, s *stand) { s.encrypt(t, s.makeKey(t), "aws:kms") },
+			id: "encryption", want: Error, seen: "by default, and kmsKey is not set", hint: "set kmsKey in the environment's file to arn:aws:kms:ap-northeast-1:123456789012:key/"},
+		{name: "a bucket with a key by its id", spoil: func(t *testing.T, s *stand) {
+			s.encrypt(t, s.makeKey(t)[len("arn:aws:kms:ap-northeast-1:123456789012:key/"):], "aws:kms:dsse")
+		}, id: "encryption", want: Error, seen: "arn:aws:kms:ap-northeast-1:123456789012:key/", hint: "set kmsKey in the environment's file to arn:"},
+		{name: "a bucket with a key by its alias", spoil: func(t *testing.T, s *stand) { s.encrypt(t, "alias/ours", "aws:kms") },
+			id: "encryption", want: Error, seen: "alias/ours", hint: "aws kms describe-key --key-id alias/ours"}, // which the local KMS does not model
+		{name: "a bucket with a key that is gone", spoil: func(t *testing.T, s *stand) {
+			s.encrypt(t, "arn:aws:kms:ap-northeast-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", "aws:kms")
+		}, id: "encryption", want: Error, seen: "which does not exist", hint: "another default key"},
+		{name: "a bucket with another key than kmsKey", spoil: func(t *testing.T, s *stand) {
+			s.encrypt(t, s.makeKey(t), "aws:kms")
+			s.options.Environment.KMSKey = s.makeKey(t)
+		}, id: "encryption", want: Warning, seen: "but copies are encrypted with kmsKey"},
+		{name: "a bucket with kmsKey", spoil: func(t *testing.T, s *stand) {
+			s.options.Environment.KMSKey = s.makeKey(t)
+			s.encrypt(t, s.options.Environment.KMSKey, "aws:kms")
+		}, id: "encryption", want: OK, seen: "have the same key"},
+		{name: "a bucket with AWS's key", spoil: func(t *testing.T, s *stand) { s.encrypt(t, "", "aws:kms") }, id: "encryption", want: OK, seen: "no KMS key of its own"},
+		{name: "encryption that cannot be seen", spoil: func(t *testing.T, s *stand) {
+			s.options.AWS = s.AWSConfig(s.Session(t, s.Env.Role))
+		}, id: "encryption", want: Skipped, seen: "no permission to read it"},
+		{name: "encryption of no bucket", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DestinationBucket = "no-such-bucket" }, id: "encryption", want: Skipped, seen: "does not exist"},
 		{name: "a destination bucket elsewhere", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion = "eu-west-1" }, id: "destination-bucket", want: Error, seen: "is in ap-northeast-1, the function in eu-west-1"},
 
 		{name: "a role of others", spoil: func(t *testing.T, s *stand) {
@@ -709,6 +733,30 @@ func TestTheTable(t *testing.T) {
 			t.Errorf("the check %q is there twice, or lacks something", c.id)
 		}
 		seen[c.id] = true
+	}
+}
+
+// makeKey makes a KMS key and returns its ARN.
+func (s *stand) makeKey(t *testing.T) string {
+	t.Helper()
+	made, err := kms.NewFromConfig(s.options.AWS).CreateKey(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *made.KeyMetadata.Arn
+}
+
+// encrypt sets the default encryption of the destination bucket.
+func (s *stand) encrypt(t *testing.T, key string, algorithm s3types.ServerSideEncryption) {
+	t.Helper()
+	byDefault := &s3types.ServerSideEncryptionByDefault{SSEAlgorithm: algorithm}
+	if key != "" {
+		byDefault.KMSMasterKeyID = &key
+	}
+	if _, err := s3.NewFromConfig(s.options.AWS).PutBucketEncryption(context.Background(), &s3.PutBucketEncryptionInput{Bucket: &s.Env.DestinationBucket,
+		ServerSideEncryptionConfiguration: &s3types.ServerSideEncryptionConfiguration{
+			Rules: []s3types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: byDefault}}}}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -140,6 +140,9 @@ func TestRules(t *testing.T) {
 		{"destinationPrefix", "incoming/", ""},
 		{"destinationPrefix", "/incoming", "not start with a slash"},
 		{"destinationPrefix", "in*", "* and ?"},
+		{"destinationPrefix", "Größe/ÿ ", ""},
+		{"destinationPrefix", "受信/", "U+53D7"},
+		{"destinationPrefix", "a\x01/", "U+0001"},
 		{"overwrite", "if-different", ""},
 		{"overwrite", "never", "must be one of always, if-absent, if-different"},
 		{"sourceChange", "restart", ""},
@@ -226,6 +229,16 @@ func TestAllProblemsTogether(t *testing.T) {
 	}
 	if !strings.HasPrefix(err.Error(), `environment "dev" has 6 problems; nothing was touched`) {
 		t.Errorf("error starts with %q", strings.SplitN(err.Error(), "\n", 2)[0])
+	}
+}
+
+// TestPrefixInPolicy: the prefix may have any character where no policy of ours names it.
+func TestPrefixInPolicy(t *testing.T) {
+	t.Parallel()
+	values := minimal()
+	values["destinationPrefix"], values["rolePolicies"] = "受信/", "article"
+	if _, err := Parse("dev", values); err != nil {
+		t.Errorf("Parse() = %v, want no error", err)
 	}
 }
 

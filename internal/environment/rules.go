@@ -172,8 +172,19 @@ func checkObject(e *Environment) (string, string, bool) {
 
 func checkPrefix(e *Environment) (string, string, bool) {
 	p := e.DestinationPrefix
+	if at := strings.IndexFunc(p, outsidePolicies); at >= 0 && utf8.ValidString(p) && e.RolePolicies != ArticlePolicies {
+		other, _ := utf8.DecodeRuneInString(p[at:])
+		return fmt.Sprintf("must have only characters that an IAM policy can contain, U+0020 to U+00FF, because the role's policy names it; it has %U", other),
+			"choose a prefix in Latin letters; keyTemplate can add the others to it: " + p + "{object}", false
+	}
 	return fmt.Sprintf("must be at most %d bytes of UTF-8 without line breaks, * and ?, and not start with a slash", maxObject),
 		"end a folder with a slash: incoming/", len(p) <= maxObject && utf8.ValidString(p) && !strings.ContainsAny(p, "\r\n*?$") && !strings.HasPrefix(p, "/")
+}
+
+// outsidePolicies reports whether IAM refuses policy documents with a character: IAM API
+// Reference, "PutRolePolicy". No wildcard can stand for it: ? would also allow any other.
+func outsidePolicies(c rune) bool {
+	return c > '\u00ff' || c < ' ' && !strings.ContainsRune("\t\n\r", c)
 }
 
 func checkTemplate(e *Environment) (string, string, bool) {

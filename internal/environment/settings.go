@@ -57,7 +57,7 @@ func Settings() []Setting {
 			field: func(e *Environment) any { return &e.DestinationBucket }, check: checkDestinationBucket},
 		{Key: "object", Default: "sample.txt", Meaning: "object to copy when the event names none",
 			field: func(e *Environment) any { return &e.Object }, check: checkObject},
-		{Key: "destinationPrefix", Meaning: "prefix of all S3 keys; the role can write only there",
+		{Key: "destinationPrefix", Meaning: "prefix of all S3 keys; the role can write only there, so it has no characters beyond U+00FF, which IAM policies cannot contain; `keyTemplate` can add them",
 			field: func(e *Environment) any { return &e.DestinationPrefix }, check: checkPrefix},
 
 		{Key: "keyTemplate", Default: objectkey.Default, Meaning: "template for the S3 key after the prefix: `{object}` is the object's name, `{directory}` its part up to and including the last slash, `{name}` the rest, which is `{stem}` plus `{extension}`; `{generation}`; `{date}` is the day of the invocation in UTC, such as 2026-12-31",

@@ -73,6 +73,19 @@ func TestRefusedProperties(t *testing.T) {
 	}
 }
 
+// CloudFormation hands policies to IAM as they are, and IAM takes no characters beyond
+// U+00FF: IAM API Reference, "PutRolePolicy". The words are believed.
+func TestRefusedCharacters(t *testing.T) {
+	c := newCloud(t)
+	policy := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::bucket/\u53d7\u4fe1/*"}]}`
+	st := c.create("app", roleTemplate(`"Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST,
+		"Policies": [{"PolicyName": "p", "PolicyDocument": `+policy+`}]}}`))
+	const want = "The specified value for policyDocument is invalid. It must contain only printable ASCII characters."
+	if got := c.reason(*st.StackId, "Role", "CREATE_FAILED"); !strings.Contains(got, want) || st.StackStatus != types.StackStatusRollbackComplete {
+		t.Errorf("the stack is in %s, because of %q; want %q", st.StackStatus, got, want)
+	}
+}
+
 // An update that fails by a property which is not modelled leaves the stack as it was.
 func TestRefusedUpdate(t *testing.T) {
 	c := newCloud(t)

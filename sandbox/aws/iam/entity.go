@@ -169,8 +169,14 @@ func size(text string) int {
 	return n
 }
 
-// parse reads a document and turns what is wrong with it into IAM's error.
-func parse(text string, k policy.Kind) (document, error) {
+// parse reads the document in a parameter, and turns what is wrong with it into IAM's
+// error. Documents have the characters U+0009, U+000A, U+000D and U+0020 to U+00FF: IAM
+// API Reference, "CreatePolicy" and the others. The words are believed.
+func parse(text, parameter string, k policy.Kind) (document, error) {
+	if strings.ContainsFunc(text, func(c rune) bool { return c > '\u00ff' || c < ' ' && !strings.ContainsRune("\t\n\r", c) }) {
+		return document{}, api.Errorf(http.StatusBadRequest, "ValidationError",
+			"The specified value for %s is invalid. It must contain only printable ASCII characters.", parameter)
+	}
 	parsed, err := policy.Parse(text, k)
 	var m *policy.Malformed
 	if errors.As(err, &m) {

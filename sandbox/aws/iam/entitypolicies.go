@@ -53,7 +53,7 @@ func (i *IAM) putPolicy(k kind) func(*api.Request, *putPolicyInput) (any, error)
 			if err := checkName(in.PolicyName, "policyName", maxPolicyName); err != nil {
 				return nil, err
 			}
-			d, err := parse(in.PolicyDocument, policy.Identity)
+			d, err := parse(in.PolicyDocument, "policyDocument", policy.Identity)
 			if err != nil {
 				return nil, err
 			}

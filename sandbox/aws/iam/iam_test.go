@@ -117,6 +117,13 @@ func TestRefusals(t *testing.T) {
 			return err
 		}
 	}
+	below := func(prefix string) string {
+		return strings.Replace(allowAll, `"Resource":"*"`, `"Resource":"arn:aws:s3:::bucket/`+prefix+`*"`, 1)
+	}
+	// IAM API Reference, "PutRolePolicy", has the pattern; the words are believed.
+	characters := func(parameter string) awstest.Refusal {
+		return awstest.Refused(400, "ValidationError", "The specified value for "+parameter+" is invalid. It must contain only printable ASCII characters.")
+	}
 	for name, test := range map[string]struct {
 		call func() error
 		want awstest.Refusal
@@ -162,6 +169,23 @@ func TestRefusals(t *testing.T) {
 				PolicyDocument: ptr(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::` + strings.Repeat("x", 10_300) + `"}]}`)})
 			return err
 		}, awstest.Refused(409, "LimitExceeded", "Maximum policy size of 10240 bytes exceeded for role taken")},
+		"trust with other characters": {role("r", strings.Replace(lambdaTrust, `"Effect"`, `"Sid":"信頼","Effect"`, 1)), characters("assumeRolePolicyDocument")},
+		"inline policy with other characters": {func() error {
+			_, err := c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: ptr("taken"), PolicyName: ptr("p"), PolicyDocument: ptr(below("受信/"))})
+			return err
+		}, characters("policyDocument")},
+		"managed policy with other characters": {func() error {
+			_, err := c.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: ptr("p"), PolicyDocument: ptr(below("受信/"))})
+			return err
+		}, characters("policyDocument")},
+		"policy with a control character": {func() error {
+			_, err := c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: ptr("taken"), PolicyName: ptr("p"), PolicyDocument: ptr(below("\x7f") + "\x01")})
+			return err
+		}, characters("policyDocument")},
+		"policy with Latin-1 characters, tabs and line breaks": {func() error {
+			_, err := c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: ptr("taken"), PolicyName: ptr("p"), PolicyDocument: ptr("\t\r\n" + below("Größe/ÿ"))})
+			return err
+		}, awstest.Refusal{}},
 		"aws managed policy": {func() error {
 			_, err := c.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: ptr("arn:aws:iam::aws:policy/AdministratorAccess")})
 			return err

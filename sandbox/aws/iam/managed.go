@@ -175,7 +175,7 @@ func parseManaged(text string) (document, error) {
 	if size(text) > maxManagedPolicy {
 		return document{}, api.Errorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for PolicySize: %d", maxManagedPolicy)
 	}
-	return parse(text, policy.Identity)
+	return parse(text, "policyDocument", policy.Identity)
 }
 
 type policyArnInput struct{ PolicyArn string }

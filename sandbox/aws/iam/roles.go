@@ -82,7 +82,7 @@ func (i *IAM) createRole(r *api.Request, in *createRoleInput) (any, error) {
 	if err := i.bound(&created.entity, in.PermissionsBoundary); err != nil {
 		return nil, err
 	}
-	if created.trust, err = i.parseTrust(in.AssumeRolePolicyDocument); err != nil {
+	if created.trust, err = i.parseTrust(in.AssumeRolePolicyDocument, "assumeRolePolicyDocument"); err != nil {
 		return nil, err
 	}
 	created.inEffect.Set(created.trust.parsed, i.Now(), i.Delay)
@@ -118,11 +118,11 @@ func (r *role) settings(description string, duration *int) error {
 
 // parseTrust reads a trust policy; the principals of this account that it names
 // must exist. The caller holds the lock.
-func (i *IAM) parseTrust(text string) (document, error) {
+func (i *IAM) parseTrust(text, parameter string) (document, error) {
 	if size(text) > maxTrustPolicy {
 		return document{}, api.Errorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for ACLSizePerRole: %d", maxTrustPolicy)
 	}
-	d, err := parse(text, policy.Trust)
+	d, err := parse(text, parameter, policy.Trust)
 	if err != nil {
 		return document{}, err
 	}
@@ -248,7 +248,7 @@ type trustInput struct {
 
 func (i *IAM) updateAssumeRolePolicy(r *api.Request, in *trustInput) (any, error) {
 	return i.withRole(r, "UpdateAssumeRolePolicy", in.RoleName, func(found *role) (any, error) {
-		trust, err := i.parseTrust(in.PolicyDocument)
+		trust, err := i.parseTrust(in.PolicyDocument, "policyDocument")
 		if err == nil {
 			found.trust = trust
 			found.inEffect.Set(trust.parsed, i.Now(), i.Delay)

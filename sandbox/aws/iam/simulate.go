@@ -89,14 +89,14 @@ func (in *simulation) run(caller policy.Caller, set policy.Set, context map[stri
 		return nil, api.Invalid("null", "actionNames", "Member must not be null")
 	}
 	for n, text := range in.PolicyInputList {
-		d, err := parse(text, policy.Identity)
+		d, err := parse(text, "policyInputList", policy.Identity)
 		if err != nil {
 			return nil, err
 		}
 		set.Identity = append(set.Identity, policy.Named{Name: "PolicyInputList." + strconv.Itoa(n+1), Document: d.parsed})
 	}
 	if in.ResourcePolicy != "" {
-		d, err := parse(in.ResourcePolicy, policy.Resource)
+		d, err := parse(in.ResourcePolicy, "resourcePolicy", policy.Resource)
 		if err != nil {
 			return nil, err
 		}
