@@ -127,10 +127,11 @@ func (w *worker) choose(t *testing.T, service string, req *http.Request) *faults
 	w.counts.faults++
 	at := func() *int64 { return faults.At(w.chance.Int64N(40_000)) }
 	f := &faults.Fault{}
-	if service == "aws/s3" && (req.Method == http.MethodPut || req.Method == http.MethodPost) && w.chance.IntN(40) == 0 {
+	if service == "aws/s3" && (req.Method == http.MethodPut || req.Method == http.MethodPost) && w.chance.IntN(15) == 0 {
 		w.counts.refused++
 		w.mu.Unlock()
-		return &faults.Fault{Refuse: &faults.Refusal{Status: 403, Code: "AccessDenied"}}
+		refusal := w.refusal(req)
+		return &faults.Fault{Refuse: &refusal}
 	}
 	switch w.chance.IntN(10) {
 	case 0, 1:
@@ -179,6 +180,21 @@ func (w *worker) choose(t *testing.T, service string, req *http.Request) *faults
 		w.upload(t, name, size)
 	}
 	return f
+}
+
+// refusal is a permanent one before, within or after the body.
+func (w *worker) refusal(req *http.Request) faults.Refusal {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := []faults.Refusal{{Status: 403, Code: "AccessDenied"}, {Status: 400, Code: "ExpiredToken"}, {Status: 301, Code: "PermanentRedirect"}}[w.chance.IntN(3)]
+	r.Close = w.chance.IntN(2) == 0
+	switch w.chance.IntN(3) {
+	case 0:
+		r.After = 1 + w.chance.Int64N(max(1, req.ContentLength))
+	case 1:
+		r.After, r.Close = faults.WholeBody, false
+	}
+	return r
 }
 
 // copies makes n copies, each of one object or of all of the worker's, in as many
@@ -362,8 +378,10 @@ func (w *worker) check(t *testing.T, what string, before map[string][sha256.Size
 	if operations := []string{"reading", "verifying", "writing"}; !slices.Contains(operations, failed.Operation) || failed.Attempts < 1 {
 		wrong("operation %s, %d attempts", failed.Operation, failed.Attempts)
 	}
-	if strings.Contains(failed.Err.Error(), "S3 answered 403") && failed.Operation != "writing" {
-		wrong("S3's refusal is of %s", failed.Operation)
+	for _, refusal := range []string{"S3 answered 403", "S3 answered 400 ExpiredToken", "S3 answered 301"} {
+		if strings.Contains(failed.Err.Error(), refusal) && failed.Operation != "writing" {
+			wrong("S3's refusal is of %s", failed.Operation)
+		}
 	}
 	if name := strings.TrimPrefix(failed.Source, "gs://"+w.run.Env.SourceBucket+"/"); slices.Contains(slices.Collect(maps.Keys(changed)), name) {
 		one(invocation.ObjectResult{Object: name, Outcome: invocation.OutcomeFailed, Error: failed.Err.Error()})
