@@ -128,7 +128,8 @@ func AbortRule(ctx context.Context, cfg aws.Config, bucket, prefix string) Answe
 	}
 	days := 0
 	for _, rule := range out.Rules {
-		covered := aws.ToString(rule.Prefix) //nolint:staticcheck // older rules have it
+		//lint:ignore SA1019 older rules have it
+		covered := aws.ToString(rule.Prefix)
 		if f := rule.Filter; f != nil {
 			if f.And != nil || f.Tag != nil || f.ObjectSizeGreaterThan != nil || f.ObjectSizeLessThan != nil {
 				continue // S3 allows no AbortIncompleteMultipartUpload with these
