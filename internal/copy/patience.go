@@ -20,6 +20,7 @@ type patience struct {
 	now   func() time.Time                           // nil: the machine's clock
 	sleep func(context.Context, time.Duration) error // nil: on the machine's clock
 	stall time.Duration                              // how long nothing may move before a request counts as broken; 0: stallLimit
+	brief bool                                       // a service that asks to slow down is asked no more often than others
 
 	mu    sync.Mutex
 	paces map[string]*pace // by service
@@ -82,7 +83,7 @@ func (p *patience) again(ctx context.Context, attempts int, err error) error {
 	var answer *AnswerError
 	throttled := errors.As(err, &answer) && answer.throttles()
 	deadline, limited := ctx.Deadline()
-	if attempts >= maxAttempts && !(throttled && limited) {
+	if attempts >= maxAttempts && (p.brief || !throttled || !limited) {
 		return &ExhaustedError{attempts, err}
 	}
 	var wait time.Duration

@@ -19,6 +19,9 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
+// s3Service is S3's name in errors.
+const s3Service = "S3"
+
 // s3api makes requests to S3's REST API as the function's role, signed by the SDK's
 // signer. The eight operations of a copy need no more than that; the SDK's client
 // would add nine modules to the bundle, and CPU time to every small object.
@@ -43,7 +46,7 @@ func newS3(s settings, p *patience) *s3api {
 		transport: newTransport(),
 		hide:      s.secrets(),
 		patience:  p,
-		pace:      p.pace("S3"),
+		pace:      p.pace(s3Service),
 		now:       time.Now,
 	}
 }
@@ -128,7 +131,7 @@ func (c *s3api) exchange(req *http.Request, dog *watchdog) (answer, error) {
 		return answer{}, err
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices || bytes.Contains(data, []byte("<Error")) {
-		e := answerError("S3", resp, data, c.hide)
+		e := answerError(s3Service, resp, data, c.hide)
 		// Amazon S3 API Reference, "HeadBucket".
 		if region := resp.Header.Get("X-Amz-Bucket-Region"); region != c.region {
 			e.Region = region

@@ -31,7 +31,9 @@ func (h *Handler) trace(ctx context.Context, event invocation.Event, log *logger
 		return invocation.TraceResult{}, t.fail(err)
 	}
 	r := &recorder{now: h.now}
-	arn := h.session(ctx, r)
+	// Whoever traces a copy waits for the answer: that a service is busy is one.
+	brief := &patience{now: h.patience.now, sleep: h.patience.sleep, stall: h.patience.stall, brief: true}
+	arn := h.session(ctx, r, brief)
 	audience, email := h.federation()
 	subject := "principalSet://" + audience + "/*" // no principal in particular
 	if arn != "" {
@@ -42,7 +44,7 @@ func (h *Handler) trace(ctx context.Context, event invocation.Event, log *logger
 		account = h.settings.credentials.ServiceAccountImpersonationURL
 	}
 	var err error
-	if t.from, err = h.source.afresh(h.settings, func(next http.RoundTripper) http.RoundTripper {
+	if t.from, err = h.source.afresh(h.settings, brief, func(next http.RoundTripper) http.RoundTripper {
 		return r.watch(next, func(u *url.URL) *invocation.Hop {
 			if u.String() == account {
 				return r.hop(invocation.HopAccount, email)
@@ -54,6 +56,7 @@ func (h *Handler) trace(ctx context.Context, event invocation.Event, log *logger
 	}
 	t.from.transport = r.watch(t.from.transport, func(*url.URL) *invocation.Hop { return r.hop(invocation.HopRead, t.source()) })
 	target := *h.target
+	target.patience, target.pace = brief, brief.pace(s3Service)
 	target.transport = r.watch(target.transport, func(*url.URL) *invocation.Hop { return r.hop(invocation.HopWritten, t.destination()) })
 	t.to = &target
 
@@ -73,8 +76,8 @@ func (h *Handler) trace(ctx context.Context, event invocation.Event, log *logger
 
 // afresh returns a reader of the same bucket without a token yet. Its token
 // exchanges go through watch.
-func (g *gcs) afresh(s settings, watch func(http.RoundTripper) http.RoundTripper) (*gcs, error) {
-	fresh, err := newGCS(s, g.patience)
+func (g *gcs) afresh(s settings, p *patience, watch func(http.RoundTripper) http.RoundTripper) (*gcs, error) {
+	fresh, err := newGCS(s, p)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +226,7 @@ func (w *watching) CloseIdleConnections() {
 const sessionLimit = 10 * time.Second
 
 // session asks AWS STS for the function's identity and returns the ARN of its session.
-func (h *Handler) session(ctx context.Context, r *recorder) (arn string) {
+func (h *Handler) session(ctx context.Context, r *recorder, p *patience) (arn string) {
 	ctx, cancel := context.WithTimeout(ctx, sessionLimit)
 	defer cancel()
 	hop, start := r.hop(invocation.HopSession, ""), r.now()
@@ -231,7 +234,7 @@ func (h *Handler) session(ctx context.Context, r *recorder) (arn string) {
 		var err error
 		arn, err = h.target.callerIdentity(ctx, h.settings.aws.identity)
 		if err != nil {
-			if again := h.patience.again(ctx, attempts, err); again == nil {
+			if again := p.again(ctx, attempts, err); again == nil {
 				continue
 			} else {
 				err = again
