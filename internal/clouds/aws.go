@@ -24,8 +24,13 @@ import (
 // OpenAWS is the configuration of AWS's clients, in the environment's region, with
 // the SDK's default credentials: variables, profile, single sign-on, role. What the SDK
 // warns of is not printed: it retries by itself, and what fails in the end is an error.
+// The code of a profile's MFA device is asked for at once.
 func OpenAWS(ctx context.Context, env environment.Environment) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(env.AWSRegion), config.WithLogger(logging.Nop{}))
+	mfa, shared := ctx.Value(mfaKey{}).(*MFA)
+	if !shared {
+		mfa = &MFA{}
+	}
+	cfg, err := mfa.load(ctx, config.WithRegion(env.AWSRegion), config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("loading AWS credentials: %w", err)
 	}

@@ -13,6 +13,9 @@ import (
 
 func lookAWSCredentials(ctx context.Context, e *examination) finding {
 	who := e.identity(ctx)
+	if reason, hint, found := strings.Cut(because(who.Err()).Reply.String(), "; hint: "); found {
+		return wrong(hint, "%s", reason)
+	}
 	if !who.There() {
 		return wrong("aws sso login, or new keys in your shell; aws sts get-caller-identity shows whether AWS accepts them", "%s", because(who.Err()).Reply)
 	}
