@@ -38,7 +38,7 @@ func checks() []check {
 
 		{"aws-credentials", "AWS credentials", "found, and accepted by AWS", 0, lookAWSCredentials},
 		{"aws-account", "AWS account", "they belong to the environment's account", 0, lookAWSAccount},
-		{"aws-region", "AWS region", "the region answers, and the account has enabled it", needAWS, lookAWSRegion},
+		{"aws-region", "AWS region", "the region answers, and the account has enabled it", 0, lookAWSRegion},
 		{"google-credentials", "Google credentials", "found, and accepted by Google", 0, lookGoogleCredentials},
 		{"google-project", "Google Cloud project", "it exists, is active, and is visible to you", 0, lookGoogleProject},
 		{"google-apis", "Google APIs", "the APIs that the federation and the copy need are enabled; `pulumi up` enables what is missing", needGoogle, lookAPIs},
@@ -108,7 +108,7 @@ func warn(hint, format string, args ...any) finding {
 func (e *examination) make(ctx context.Context, c check) finding {
 	if c.needs&needAWS != 0 {
 		if !e.identity(ctx).There() {
-			return skip("there are no AWS credentials")
+			return e.withoutAWS(ctx)
 		}
 		if f := lookAWSAccount(ctx, e); f.status == Error {
 			return skip("your AWS credentials are for another account")

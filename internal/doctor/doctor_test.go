@@ -384,6 +384,16 @@ func TestFindings(t *testing.T) {
 		{name: "another account", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, id: "aws-account", want: Error, seen: "123456789012; the environment is in 999999999999", hint: "AWS_PROFILE"},
 		{name: "another account, for other checks", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, id: "role", want: Skipped, seen: "for another account"},
 		{name: "another region", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion = "eu-west-1" }, id: "aws-region", want: Error, seen: "eu-west-1"},
+		{name: "a region that is not enabled", spoil: elsewhere("eu-south-1"), id: "aws-region", want: Error,
+			seen: "AWS accepts the credentials in us-east-1, but not in eu-south-1", hint: "aws account enable-region --region-name eu-south-1 --region us-east-1"},
+		{name: "a region that is not enabled, for the credentials", spoil: elsewhere("eu-south-1"), id: "aws-credentials", want: OK, seen: "accepted by AWS, but not in eu-south-1"},
+		{name: "a region that is not enabled, for the account", spoil: elsewhere("eu-south-1"), id: "aws-account", want: Skipped, seen: "the account has not enabled eu-south-1"},
+		{name: "a region that is not enabled, for other checks", spoil: elsewhere("eu-south-1"), id: "role", want: Skipped, seen: "the account has not enabled eu-south-1"},
+		{name: "wrong AWS keys, for the region", spoil: func(t *testing.T, s *stand) {
+			session := s.Session(t, s.Env.Role)
+			session.SessionToken = "another"
+			s.options.AWS = s.AWSConfig(session)
+		}, id: "aws-region", want: Skipped, seen: "there are no AWS credentials"},
 		{name: "an expired token", spoil: func(t *testing.T, s *stand) { s.as(t, "expired") }, id: "google-credentials", want: Error, seen: "401", hint: "gcloud auth application-default login"},
 		{name: "no Google credentials", spoil: func(_ *testing.T, s *stand) {
 			s.options.Google, s.options.GoogleProblem = nil, errors.New("there are none")
@@ -636,6 +646,11 @@ func TestFindings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// elsewhere puts the environment and AWS's clients into another region.
+func elsewhere(region string) func(*testing.T, *stand) {
+	return func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion, s.options.AWS.Region = region, region }
 }
 
 // s3role mends the role.
