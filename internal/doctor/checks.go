@@ -45,6 +45,8 @@ func checks() []check {
 		{"policy-aws-accounts", "organization policy: AWS accounts", "`iam.workloadIdentityPoolAwsAccounts` allows the account", needGoogle, lookPolicyAccounts},
 		{"policy-providers", "organization policy: providers", "`iam.workloadIdentityPoolProviders` allows `https://sts.amazonaws.com`", needGoogle, lookPolicyProviders},
 		{"policy-lifetime", "organization policy: token lifetime", "`iam.allowServiceAccountCredentialLifetimeExtension` names the service account, if tokens live longer than an hour", needGoogle, lookPolicyLifetime},
+		{"policy-accounts", "organization policy: service accounts", "`iam.disableServiceAccountCreation` does not stop the service account, if there is none yet", needGoogle, lookPolicyAccountCreation},
+		{"policy-members", "organization policy: members", "domain-restricted sharing, `iam.allowedPolicyMemberDomains`, lets roles be granted to the pool and the service account, if they are not yet", needGoogle, lookPolicyMembers},
 
 		{"subject", "length of google.subject", "the session's ARN, made of the names of role and function, has at most 127 bytes", 0, lookSubject},
 		{"source-bucket", "source bucket", "it exists; with `directAccess` it has uniform bucket-level access; if its requesters pay, `billingProject` is set", needGoogle, lookSourceBucket},
