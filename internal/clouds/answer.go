@@ -175,6 +175,9 @@ func (u *Unseen) Hint() string {
 		if strings.Contains(u.Reply.Message, "hint: ") { // there are no clients, and the reason says what to do
 			return ""
 		}
+		if strings.Contains(u.Reply.Message, cannotImpersonate) {
+			return "have roles/iam.serviceAccountTokenCreator granted to you on the service account, or name another one"
+		}
 		if u.own != "" {
 			return "gcloud auth application-default login, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
 		}

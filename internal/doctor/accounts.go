@@ -64,6 +64,12 @@ func lookGoogleCredentials(ctx context.Context, e *examination) finding {
 	const login = "gcloud auth application-default login, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
 	switch u := because(e.project(ctx).Err()); u.Reason {
 	case clouds.Credentials, clouds.Unreachable:
+		if reason, hint, found := strings.Cut(u.Reply.String(), "; hint: "); found {
+			return wrong(hint, "%s", reason)
+		}
+		if e.GoogleProblem == nil && u.Reason == clouds.Credentials {
+			return wrong(u.Hint(), "%s", u.Reply)
+		}
 		return wrong(login, "%s", u.Reply)
 	}
 	return good("Google accepts them")
