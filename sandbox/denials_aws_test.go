@@ -244,6 +244,11 @@ func signatures() []denial {
 			"Lambda": {403, "InvalidSignatureException", region, reported},
 			"S3":     {400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-nowhere-1' is wrong; expecting 'ap-northeast-1'", s3Errors},
 		}),
+		everywhere("a scope of a region that the account has not enabled",
+			func(*testing.T, *sandboxtest.Clouds) signer { return signer{region: "eu-south-1"} }, map[string]answer{
+				"STS": {403, "InvalidClientTokenId", invalidToken, reported}, "SSM": {400, "UnrecognizedClientException", invalidToken, reported},
+				"Lambda": {403, "UnrecognizedClientException", invalidToken, reported},
+			}),
 		everywhere("a scope of another service, for AWS's own host", func(*testing.T, *sandboxtest.Clouds) signer {
 			return signer{service: "iam", host: "sts.ap-northeast-1.amazonaws.com"}
 		}, map[string]answer{"STS": {403, "SignatureDoesNotMatch", "Credential should be scoped to correct service: 'sts'. ", signingErrors}}),

@@ -513,6 +513,23 @@ func administration() []denial {
 		}), 409, "ALREADY_EXISTS", "Requested entity already exists", lifeOfPools},
 		{section, "a provider where the organization allows others", allowed("iam.workloadIdentityPoolProviders", "https://token.actions.githubusercontent.com"), 400, "FAILED_PRECONDITION", "Precondition check failed.", orgPolicies},
 		{section, "a provider where the organization allows other accounts", allowed("iam.workloadIdentityPoolAwsAccounts", "999999999999"), 400, "FAILED_PRECONDITION", "Precondition check failed.", orgPolicies},
+		{section, "a service account where the organization disables new ones", func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.Call(t, "PATCH", "/v2/"+project+"/policies/iam.disableServiceAccountCreation",
+				map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"enforce": true}}}}, nil)
+			return call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
+				_, err := s.Projects.ServiceAccounts.Create(project, &iam.CreateServiceAccountRequest{AccountId: "another-reader"}).Do()
+				return err
+			})(t, c)
+		}, 400, "FAILED_PRECONDITION", "Service account creation is not allowed on this project.", believed},
+		{section, "a member of another organization where only one may be a member", func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.Call(t, "PATCH", "/v2/"+project+"/policies/iam.allowedPolicyMemberDomains",
+				map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": []string{"is:C0sandbox"}}}}}}, nil)
+			return call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+				return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser",
+					Members: []string{"serviceAccount:reader@other.iam.gserviceaccount.com"}}}})
+			})(t, c)
+		}, 400, "FAILED_PRECONDITION", "One or more users named in the policy do not belong to a permitted customer.",
+			"terraform-google-modules/terraform-example-foundation, issue 1454"},
 		{section, "a pool deleted twice", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
 			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Names.Pool).Do(); err != nil {
 				return err

@@ -47,7 +47,11 @@ func openDeployment(ctx context.Context, cmd *cobra.Command, args []string, gete
 	if _, err := tools.Get(ctx, p); err != nil {
 		return deployment{}, err
 	}
-	return deployment{lifecycle.New(root, env, tools.CDK, tools.Pulumi, environOf(tools), both, p)}, nil
+	environ, err := environOf(ctx, tools, both)
+	if err != nil {
+		return deployment{}, err
+	}
+	return deployment{lifecycle.New(root, env, tools.CDK, tools.Pulumi, environ, both, p)}, nil
 }
 
 // unlockFlag adds the flag that gets past locks of other machines.
@@ -82,16 +86,21 @@ func forgetState(
 	if err != nil {
 		return fmt.Sprintf("there is no Pulumi command line: "+hint, env.Name), nil
 	}
-	l := lifecycle.New(root, env, tools.CDK, tools.Pulumi, environOf(tools), both, p)
+	environ, err := environOf(ctx, tools, both)
+	if err != nil {
+		return "", err
+	}
+	l := lifecycle.New(root, env, tools.CDK, tools.Pulumi, environ, both, p)
 	l.UnlockAfter = unlockAfter
 	return l.ForgetState(ctx, mark)
 }
 
 // environOf is the environment of the engines' commands.
-func environOf(tools toolchain.Set) []string {
-	return append(os.Environ(), "PATH="+tools.Path(os.Getenv("PATH")), "PULUMI_SKIP_UPDATE_CHECK=true",
+func environOf(ctx context.Context, tools toolchain.Set, both clouds.Pair) ([]string, error) {
+	environ, err := clouds.Environ(ctx, both.AWS, os.Environ())
+	return append(environ, "PATH="+tools.Path(os.Getenv("PATH")), "PULUMI_SKIP_UPDATE_CHECK=true",
 		// Node.js versions on which the CDK works but whose end of life has come.
-		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22", "NODE_NO_WARNINGS=1")
+		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22", "NODE_NO_WARNINGS=1"), err
 }
 
 // openClouds opens both clouds' clients for an environment.

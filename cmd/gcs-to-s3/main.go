@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := newRoot(os.Stdout, os.Stderr, os.Getenv).ExecuteContext(ctx); err != nil {
+	if err := newRoot(os.Stdout, os.Stderr, os.Getenv).ExecuteContext(clouds.WithMFA(ctx, &clouds.MFA{})); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		code := 1
 		var exit exitError

@@ -26,6 +26,7 @@ func main() {
 // Pulumi's plugin.
 func existing(ctx *pulumi.Context, env environment.Environment) infra.Existing {
 	say := func(text string) { _ = ctx.Log.Warn(text, nil) } // fails only if the engine is gone, which ends the program anyway
+	env.Google = env.Google.Decrypted(ctx.GetConfig)
 	google, err := clouds.OpenGoogle(ctx.Context(), env, os.Getenv)
 	if err != nil {
 		say("cannot see what exists already: " + err.Error())

@@ -89,6 +89,7 @@ const (
 	QuotaProject               // the credentials' quota project is missing, or cannot be used
 	Billing                    // Unseen.Project has no billing
 	Credentials                // there are none, or the cloud does not accept them
+	RegionOff                  // the account has not enabled Unseen.Region
 	Busy                       // the cloud cannot answer now
 	Unreachable                // there was no answer
 )
@@ -106,6 +107,8 @@ type Unseen struct {
 	// Foreign is that Project is not the environment's, but one that the caller's
 	// credentials bring.
 	Foreign bool
+
+	Region string // of AWS, that is not enabled
 
 	own string // the environment's project
 	err error
@@ -141,6 +144,8 @@ func (u *Unseen) Why() string {
 		return fmt.Sprintf("the project %s has no billing: %s", cmp.Or(u.Project, u.own), u.Reply)
 	case Credentials:
 		return "the credentials are not accepted: " + u.Reply.String()
+	case RegionOff:
+		return fmt.Sprintf("AWS accepts the credentials in %s, but not in %s, which the account seems not to have enabled: %s", home, u.Region, u.Reply)
 	case Busy:
 		return "the service is busy: " + u.Reply.String()
 	case Unreachable:
@@ -170,10 +175,16 @@ func (u *Unseen) Hint() string {
 		if strings.Contains(u.Reply.Message, "hint: ") { // there are no clients, and the reason says what to do
 			return ""
 		}
+		if strings.Contains(u.Reply.Message, cannotImpersonate) {
+			return "have roles/iam.serviceAccountTokenCreator granted to you on the service account, or name another one"
+		}
 		if u.own != "" {
 			return "gcloud auth application-default login, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
 		}
 		return "aws sso login, or new keys in your shell"
+	case RegionOff:
+		return fmt.Sprintf("aws account enable-region --region-name %s --region %s; `aws account get-region-opt-status` with the same flags shows "+
+			"whether it is; if it is, the session is of the global endpoint of STS: set AWS_STS_REGIONAL_ENDPOINTS=regional and get a new one", u.Region, home)
 	case Busy, Unreachable:
 		return "try again"
 	}

@@ -36,10 +36,23 @@ func askAWS[T any](what string, thing T, err error) Answer[T] {
 	return hide[T](u)
 }
 
-// Identity asks AWS whose credentials these are.
+// home is a region that every account has enabled: AWS Account Management Reference Guide,
+// "Enable or disable AWS Regions in your account".
+const home = "us-east-1"
+
+// Identity asks AWS whose credentials these are. A region that the account has not enabled
+// knows no credentials of it, and STS refuses them there as it does bad ones
+// (aws/aws-sdk-ruby#2850); another region tells the two apart.
 func Identity(ctx context.Context, cfg aws.Config) Answer[*sts.GetCallerIdentityOutput] {
 	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	return askAWS("whose AWS credentials these are", out, err)
+	answer := askAWS("whose AWS credentials these are", out, err)
+	if Code(err) == "InvalidClientTokenId" && cfg.Region != home {
+		there := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Region = home })
+		if _, err := there.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err == nil {
+			answer.unseen.Reason, answer.unseen.Region = RegionOff, cfg.Region
+		}
+	}
+	return answer
 }
 
 // Key asks for a KMS key by its ARN or, of the caller's account, its id or alias.

@@ -11,11 +11,11 @@ package clouds
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -24,8 +24,13 @@ import (
 // OpenAWS is the configuration of AWS's clients, in the environment's region, with
 // the SDK's default credentials: variables, profile, single sign-on, role. What the SDK
 // warns of is not printed: it retries by itself, and what fails in the end is an error.
+// The code of a profile's MFA device is asked for at once.
 func OpenAWS(ctx context.Context, env environment.Environment) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(env.AWSRegion), config.WithLogger(logging.Nop{}))
+	mfa, shared := ctx.Value(mfaKey{}).(*MFA)
+	if !shared {
+		mfa = &MFA{}
+	}
+	cfg, err := mfa.load(ctx, config.WithRegion(env.AWSRegion), config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("loading AWS credentials: %w", err)
 	}
@@ -35,12 +40,16 @@ func OpenAWS(ctx context.Context, env environment.Environment) (aws.Config, erro
 // CheckAccount checks that the credentials are of the environment's account: in
 // another one nothing of it would be found, and nothing seem to be left.
 func CheckAccount(ctx context.Context, cfg aws.Config, env environment.Environment) error {
-	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("asking AWS whose credentials these are: %w; hint: aws sts get-caller-identity must work in this shell; aws configure, aws sso login or AWS_PROFILE give it credentials", err)
+	who := Identity(ctx, cfg)
+	var unseen *Unseen
+	if errors.As(who.Err(), &unseen) {
+		if unseen.Reason == RegionOff {
+			return fmt.Errorf("awsRegion: %q: must be a region that the account has enabled: %s; hint: %s", unseen.Region, unseen.Why(), unseen.Hint())
+		}
+		return fmt.Errorf("asking AWS whose credentials these are: %w; hint: aws sts get-caller-identity must work in this shell; aws configure, aws sso login or AWS_PROFILE give it credentials", unseen.err)
 	}
-	if account := aws.ToString(who.Account); account != env.AWSAccount {
-		return fmt.Errorf("awsAccount: %q: must be the account of your AWS credentials, which is %s (%s); hint: choose other credentials, with AWS_PROFILE for example, or another environment", env.AWSAccount, account, aws.ToString(who.Arn))
+	if account := aws.ToString(who.Thing.Account); account != env.AWSAccount {
+		return fmt.Errorf("awsAccount: %q: must be the account of your AWS credentials, which is %s (%s); hint: choose other credentials, with AWS_PROFILE for example, or another environment", env.AWSAccount, account, aws.ToString(who.Thing.Arn))
 	}
 	return nil
 }

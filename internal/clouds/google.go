@@ -1,7 +1,6 @@
 package clouds
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"cloud.google.com/go/auth/credentials"
-	"golang.org/x/oauth2"
 	"google.golang.org/api/cloudresourcemanager/v1"
 	"google.golang.org/api/iam/v1"
 	"google.golang.org/api/option"
@@ -36,38 +33,18 @@ type Google struct {
 	number string
 }
 
-// accessToken is the variable from which Pulumi's Google Cloud plugin takes a
-// token: Pulumi Registry, "Google Cloud installation & configuration".
-const accessToken = "GOOGLE_OAUTH_ACCESS_TOKEN"
+// userAgent names the product to Google's APIs.
+const userAgent = "gcs-to-s3"
 
-// credentialsFile is the variable that names the file of Application Default
-// Credentials: "How Application Default Credentials works".
-const credentialsFile = "GOOGLE_APPLICATION_CREDENTIALS"
-
-// scope limits what the clients can do with the caller's permissions.
-const scope = "https://www.googleapis.com/auth/cloud-platform"
-
-// OpenGoogle makes the clients, with the credentials that Pulumi's plugin would
-// use: the token of GOOGLE_OAUTH_ACCESS_TOKEN or gcp:accessToken, or else
-// Application Default Credentials. The error says that there are none; whether
-// they are good is seen at the first request.
+// OpenGoogle makes the clients, with the credentials that Pulumi's plugin would use. The
+// error says that there are none; whether they are good is seen at the first request.
 func OpenGoogle(ctx context.Context, env environment.Environment, getenv func(string) string) (*Google, error) {
-	var credential option.ClientOption
-	var quota string
-	if token := cmp.Or(getenv(accessToken), env.Google.AccessToken); token != "" {
-		credential = option.WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))
-	} else {
-		found, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}, CredentialsFile: getenv(credentialsFile)})
-		if err == nil {
-			quota, err = found.QuotaProjectID(ctx)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("finding Google credentials: %w; hint: gcloud auth application-default login", err)
-		}
-		credential = option.WithAuthCredentials(found)
+	credential, quota, err := findCredentials(ctx, env, getenv)
+	if err != nil {
+		return nil, err
 	}
 	at := func(endpoint string) []option.ClientOption {
-		opts := []option.ClientOption{credential, option.WithUserAgent("gcs-to-s3")}
+		opts := []option.ClientOption{credential, option.WithUserAgent(userAgent)}
 		if endpoint != "" {
 			opts = append(opts, option.WithEndpoint(endpoint))
 		}

@@ -1,11 +1,7 @@
 package clouds
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -90,23 +86,8 @@ func (f *fixture) open(t *testing.T) *Google {
 		_, _ = io.WriteString(w, f.body)
 	}))
 	t.Cleanup(server.Close)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	credentials, err := json.Marshal(map[string]string{
-		"type": "service_account", "project_id": "theirs", "client_email": "someone@theirs.iam.gserviceaccount.com", "private_key_id": "1",
-		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), "token_uri": server.URL + "/token", "quota_project_id": f.quotaProject,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := filepath.Join(t.TempDir(), "credentials.json")
-	if err := os.WriteFile(file, credentials, 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(keyOf(t, server.URL, f.quotaProject)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	env, err := environment.Parse("test", map[string]string{"awsAccount": "123456789012", "googleProject": "demo-project"})

@@ -78,7 +78,7 @@ func ReplyOf(err error) Reply {
 }
 
 // withoutCredentials are what the clients of both clouds say without credentials.
-var withoutCredentials = []string{"cannot fetch token", "invalid_grant", "invalid_rapt", "failed to refresh cached credentials", "get identity: get credentials", "static credentials are empty", "no EC2 IMDS role found"}
+var withoutCredentials = []string{"cannot fetch token", cannotImpersonate, "invalid_grant", "invalid_rapt", "failed to refresh cached credentials", "get identity: get credentials", "static credentials are empty", "no EC2 IMDS role found"}
 
 func (r *Reply) fromGoogle(err *googleapi.Error) {
 	r.google, r.Status, r.Code = true, err.Code, http.StatusText(err.Code)

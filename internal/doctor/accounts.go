@@ -13,6 +13,12 @@ import (
 
 func lookAWSCredentials(ctx context.Context, e *examination) finding {
 	who := e.identity(ctx)
+	if because(who.Err()).Reason == clouds.RegionOff {
+		return good("accepted by AWS, but not in %s", e.AWS.Region)
+	}
+	if reason, hint, found := strings.Cut(because(who.Err()).Reply.String(), "; hint: "); found {
+		return wrong(hint, "%s", reason)
+	}
 	if !who.There() {
 		return wrong("aws sso login, or new keys in your shell; aws sts get-caller-identity shows whether AWS accepts them", "%s", because(who.Err()).Reply)
 	}
@@ -22,7 +28,7 @@ func lookAWSCredentials(ctx context.Context, e *examination) finding {
 func lookAWSAccount(ctx context.Context, e *examination) finding {
 	who := e.identity(ctx)
 	if !who.There() {
-		return skip("there are no AWS credentials")
+		return e.withoutAWS(ctx)
 	}
 	if got := aws.ToString(who.Thing.Account); got != e.Environment.AWSAccount {
 		return wrong("choose the right profile: export AWS_PROFILE=…; or set awsAccount in the environment's file", "%s; the environment is in %s", got, e.Environment.AWSAccount)
@@ -30,7 +36,24 @@ func lookAWSAccount(ctx context.Context, e *examination) finding {
 	return good("%s", e.Environment.AWSAccount)
 }
 
-func lookAWSRegion(_ context.Context, e *examination) finding {
+// withoutAWS is the finding of checks that need AWS where it does not answer.
+func (e *examination) withoutAWS(ctx context.Context) finding {
+	if because(e.identity(ctx).Err()).Reason == clouds.RegionOff {
+		return skip("the account has not enabled %s", e.AWS.Region)
+	}
+	return skip("there are no AWS credentials")
+}
+
+func lookAWSRegion(ctx context.Context, e *examination) finding {
+	if u := because(e.identity(ctx).Err()); u.Reason == clouds.RegionOff {
+		return wrong(u.Hint()+"; or set awsRegion in the environment's file to another region", "%s", u.Why())
+	}
+	if f := e.withoutAWS(ctx); !e.identity(ctx).There() {
+		return f
+	}
+	if f := lookAWSAccount(ctx, e); f.status == Error {
+		return skip("your AWS credentials are for another account")
+	}
 	if e.AWS.Region != e.Environment.AWSRegion {
 		return wrong("unset AWS_REGION, or set awsRegion in the environment's file", "the clients use %s; the environment is in %s", e.AWS.Region, e.Environment.AWSRegion)
 	}
@@ -41,6 +64,12 @@ func lookGoogleCredentials(ctx context.Context, e *examination) finding {
 	const login = "gcloud auth application-default login, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
 	switch u := because(e.project(ctx).Err()); u.Reason {
 	case clouds.Credentials, clouds.Unreachable:
+		if reason, hint, found := strings.Cut(u.Reply.String(), "; hint: "); found {
+			return wrong(hint, "%s", reason)
+		}
+		if e.GoogleProblem == nil && u.Reason == clouds.Credentials {
+			return wrong(u.Hint(), "%s", u.Reply)
+		}
 		return wrong(login, "%s", u.Reply)
 	}
 	return good("Google accepts them")

@@ -38,13 +38,15 @@ func checks() []check {
 
 		{"aws-credentials", "AWS credentials", "found, and accepted by AWS", 0, lookAWSCredentials},
 		{"aws-account", "AWS account", "they belong to the environment's account", 0, lookAWSAccount},
-		{"aws-region", "AWS region", "the region answers, and the account has enabled it", needAWS, lookAWSRegion},
+		{"aws-region", "AWS region", "the region answers, and the account has enabled it", 0, lookAWSRegion},
 		{"google-credentials", "Google credentials", "found, and accepted by Google", 0, lookGoogleCredentials},
 		{"google-project", "Google Cloud project", "it exists, is active, and is visible to you", 0, lookGoogleProject},
 		{"google-apis", "Google APIs", "the APIs that the federation and the copy need are enabled; `pulumi up` enables what is missing", needGoogle, lookAPIs},
 		{"policy-aws-accounts", "organization policy: AWS accounts", "`iam.workloadIdentityPoolAwsAccounts` allows the account", needGoogle, lookPolicyAccounts},
 		{"policy-providers", "organization policy: providers", "`iam.workloadIdentityPoolProviders` allows `https://sts.amazonaws.com`", needGoogle, lookPolicyProviders},
 		{"policy-lifetime", "organization policy: token lifetime", "`iam.allowServiceAccountCredentialLifetimeExtension` names the service account, if tokens live longer than an hour", needGoogle, lookPolicyLifetime},
+		{"policy-accounts", "organization policy: service accounts", "`iam.disableServiceAccountCreation` does not stop the service account, if there is none yet", needGoogle, lookPolicyAccountCreation},
+		{"policy-members", "organization policy: members", "domain-restricted sharing, `iam.allowedPolicyMemberDomains`, lets roles be granted to the pool and the service account, if they are not yet", needGoogle, lookPolicyMembers},
 
 		{"subject", "length of google.subject", "the session's ARN, made of the names of role and function, has at most 127 bytes", 0, lookSubject},
 		{"source-bucket", "source bucket", "it exists; with `directAccess` it has uniform bucket-level access; if its requesters pay, `billingProject` is set", needGoogle, lookSourceBucket},
@@ -108,7 +110,7 @@ func warn(hint, format string, args ...any) finding {
 func (e *examination) make(ctx context.Context, c check) finding {
 	if c.needs&needAWS != 0 {
 		if !e.identity(ctx).There() {
-			return skip("there are no AWS credentials")
+			return e.withoutAWS(ctx)
 		}
 		if f := lookAWSAccount(ctx, e); f.status == Error {
 			return skip("your AWS credentials are for another account")

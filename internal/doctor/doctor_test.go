@@ -339,6 +339,13 @@ func TestFindings(t *testing.T) {
 	allowed := func(values ...string) map[string]any {
 		return map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": values}}}}}
 	}
+	enforced := func(parameters map[string]any) map[string]any {
+		rule := map[string]any{"enforce": true}
+		if parameters != nil {
+			rule["parameters"] = parameters
+		}
+		return map[string]any{"spec": map[string]any{"rules": []any{rule}}}
+	}
 	foreign := func(t *testing.T, s *stand, path string) {
 		s.Call(
 			t,
@@ -384,6 +391,16 @@ func TestFindings(t *testing.T) {
 		{name: "another account", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, id: "aws-account", want: Error, seen: "123456789012; the environment is in 999999999999", hint: "AWS_PROFILE"},
 		{name: "another account, for other checks", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, id: "role", want: Skipped, seen: "for another account"},
 		{name: "another region", spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion = "eu-west-1" }, id: "aws-region", want: Error, seen: "eu-west-1"},
+		{name: "a region that is not enabled", spoil: elsewhere("eu-south-1"), id: "aws-region", want: Error,
+			seen: "AWS accepts the credentials in us-east-1, but not in eu-south-1", hint: "aws account enable-region --region-name eu-south-1 --region us-east-1"},
+		{name: "a region that is not enabled, for the credentials", spoil: elsewhere("eu-south-1"), id: "aws-credentials", want: OK, seen: "accepted by AWS, but not in eu-south-1"},
+		{name: "a region that is not enabled, for the account", spoil: elsewhere("eu-south-1"), id: "aws-account", want: Skipped, seen: "the account has not enabled eu-south-1"},
+		{name: "a region that is not enabled, for other checks", spoil: elsewhere("eu-south-1"), id: "role", want: Skipped, seen: "the account has not enabled eu-south-1"},
+		{name: "wrong AWS keys, for the region", spoil: func(t *testing.T, s *stand) {
+			session := s.Session(t, s.Env.Role)
+			session.SessionToken = "another"
+			s.options.AWS = s.AWSConfig(session)
+		}, id: "aws-region", want: Skipped, seen: "there are no AWS credentials"},
 		{name: "an expired token", spoil: func(t *testing.T, s *stand) { s.as(t, "expired") }, id: "google-credentials", want: Error, seen: "401", hint: "gcloud auth application-default login"},
 		{name: "no Google credentials", spoil: func(_ *testing.T, s *stand) {
 			s.options.Google, s.options.GoogleProblem = nil, errors.New("there are none")
@@ -417,6 +434,36 @@ func TestFindings(t *testing.T) {
 		{name: "an organization with groups of values", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", policies(s)+"iam.workloadIdentityPoolProviders", allowed("in:aws"), nil)
 		}, id: "policy-providers", want: Warning, seen: "groups of values"},
+		{name: "an organization that stops service accounts", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "DELETE", s.accountPath(), nil, nil)
+			s.Call(t, "PATCH", policies(s)+"iam.disableServiceAccountCreation", enforced(nil), nil)
+		}, id: "policy-accounts", want: Error, seen: "iam.disableServiceAccountCreation is enforced", hint: "directAccess true"},
+		{name: "an organization that stops service accounts, managed", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "DELETE", s.accountPath(), nil, nil)
+			s.Call(t, "PATCH", policies(s)+"iam.managed.disableServiceAccountCreation", enforced(nil), nil)
+		}, id: "policy-accounts", want: Error, seen: "iam.managed.disableServiceAccountCreation is enforced"},
+		{name: "an organization that stops new service accounts", spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "PATCH", policies(s)+"iam.disableServiceAccountCreation", enforced(nil), nil)
+		}, id: "policy-accounts", want: OK, seen: "the service account exists"},
+		{name: "an organization that stops service accounts, with direct access", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "PATCH", policies(s)+"iam.disableServiceAccountCreation", enforced(nil), nil)
+			s.options.Environment.DirectAccess = true
+		}, id: "policy-accounts", want: OK, seen: "needs no service account"},
+		{name: "an organization with a domain", bare: true, spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "DELETE", s.providerPath(), nil, nil)
+			s.Call(t, "DELETE", s.accountPath(), nil, nil)
+			s.Call(t, "PATCH", policies(s)+"iam.allowedPolicyMemberDomains", allowed("is:C0other"), nil)
+		}, id: "policy-members", want: Warning, seen: "only is:C0other can be granted a role", hint: "do not belong to a permitted customer"},
+		{name: "an organization with a domain, deployed", spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "PATCH", policies(s)+"iam.allowedPolicyMemberDomains", allowed("is:C0other"), nil)
+		}, id: "policy-members", want: OK, seen: "the environment's grants are there"},
+		{name: "an organization that lets nobody be granted a role", spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "PATCH", policies(s)+"iam.allowedPolicyMemberDomains", map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"denyAll": true}}}}, nil)
+		}, id: "policy-members", want: Error, seen: "iam.allowedPolicyMemberDomains allows nobody"},
+		{name: "an organization with managed members", spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "PATCH", policies(s)+"iam.managed.allowedPolicyMembers",
+				enforced(map[string]any{"allowedPrincipalSets": []string{"//cloudresourcemanager.googleapis.com/organizations/100000000001"}}), nil)
+		}, id: "policy-members", want: OK, seen: "//cloudresourcemanager.googleapis.com/organizations/100000000001 can be granted"},
 		{name: "policies are off", spoil: func(t *testing.T, s *stand) { s.switchOff(t, "orgpolicy") }, id: "policy-providers", want: Skipped, seen: "the API orgpolicy.googleapis.com is disabled in the project demo-project"},
 		{name: "policies without an endpoint", spoil: func(_ *testing.T, s *stand) { s.options.Environment.Google.OrgPolicy = "" }, id: "policy-providers", want: Skipped, seen: "gcp:orgPolicyCustomEndpoint"},
 		{name: "long tokens", spoil: func(_ *testing.T, s *stand) { s.options.Environment.TokenLifetimeSeconds = 7200 }, id: "policy-lifetime", want: Error, seen: "does not allow gcs-to-s3-service-account@"},
@@ -642,6 +689,11 @@ func TestFindings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// elsewhere puts the environment and AWS's clients into another region.
+func elsewhere(region string) func(*testing.T, *stand) {
+	return func(_ *testing.T, s *stand) { s.options.Environment.AWSRegion, s.options.AWS.Region = region, region }
 }
 
 // s3role mends the role.

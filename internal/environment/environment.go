@@ -141,7 +141,12 @@ type GoogleAPIs struct {
 	ServiceUsage    string
 	Storage         string // http://127.0.0.1:8080/storage/v1/
 	OrgPolicy       string
-	AccessToken     string
+
+	AccessToken string
+	Credentials string // a key, or the path of its file
+	Impersonate string // a service account's e-mail address
+	Delegates   string // a list in JSON
+	Unreadable  string // the key of one of these four entries that is no plain value, such as a secret
 }
 
 // keys returns the keys of the entries: Pulumi Registry, "Google Cloud
@@ -153,8 +158,26 @@ func (g *GoogleAPIs) keys() map[string]*string {
 		"gcp:serviceUsageCustomEndpoint":    &g.ServiceUsage,
 		"gcp:storageCustomEndpoint":         &g.Storage,
 		"gcp:orgPolicyCustomEndpoint":       &g.OrgPolicy,
-		"gcp:accessToken":                   &g.AccessToken,
+
+		"gcp:accessToken":                        &g.AccessToken,
+		"gcp:credentials":                        &g.Credentials,
+		"gcp:impersonateServiceAccount":          &g.Impersonate,
+		"gcp:impersonateServiceAccountDelegates": &g.Delegates,
 	}
+}
+
+// Decrypted returns the entries with those that get, which can decrypt secrets, knows by
+// their keys.
+func (g GoogleAPIs) Decrypted(get func(key string) (string, bool)) GoogleAPIs {
+	for key, value := range g.keys() {
+		if text, found := get(key); found {
+			*value = text
+		}
+	}
+	if _, found := get(g.Unreadable); found {
+		g.Unreadable = ""
+	}
+	return g
 }
 
 // AssumedRole returns the ARN that all sessions of the role share, and the value

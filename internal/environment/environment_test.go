@@ -269,8 +269,14 @@ func TestLoad(t *testing.T) {
 	if env.AWSAccount != "012345670123" || env.Name != "good" || env.Role != "gcs-to-s3-role" {
 		t.Errorf("Load() = %+v", env)
 	}
-	if want := (GoogleAPIs{IAM: "http://127.0.0.1/v1/"}); env.Google != want {
+	if want := (GoogleAPIs{IAM: "http://127.0.0.1/v1/", Unreadable: "gcp:accessToken"}); env.Google != want {
 		t.Errorf("the provider's entries are %+v, want %+v", env.Google, want)
+	}
+
+	secrets := map[string]string{"gcp:accessToken": "token"}
+	decrypted := env.Google.Decrypted(func(key string) (string, bool) { text, found := secrets[key]; return text, found })
+	if want := (GoogleAPIs{IAM: "http://127.0.0.1/v1/", AccessToken: "token"}); decrypted != want {
+		t.Errorf("decrypted, the provider's entries are %+v, want %+v", decrypted, want)
 	}
 
 	write("secret", "config:\n  gcs-to-s3:awsAccount:\n    secure: AAA\n")

@@ -91,8 +91,12 @@ func readValues(data []byte) (map[string]string, GoogleAPIs, error) {
 	}
 	values := map[string]string{}
 	for key, value := range apis.keys() {
-		if node := file.Config[key]; node.Kind == yaml.ScalarNode {
+		switch node, given := file.Config[key]; {
+		case !given || node.Tag == "!!null":
+		case node.Kind == yaml.ScalarNode:
 			*value = node.Value
+		case !strings.HasSuffix(key, "Endpoint"):
+			apis.Unreadable = max(apis.Unreadable, key)
 		}
 	}
 	for key, node := range file.Config {

@@ -17,6 +17,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,7 +107,9 @@ func New(o Options) (*Cloud, error) {
 	}
 	site := api.Options{Account: o.Account, Region: o.Region, URL: o.URL, Now: o.Now, Random: o.Random}.WithDefaults()
 	c := &Cloud{site: site, options: o}
-	c.verifier = sigv4.Verifier{Now: site.Now, Region: c.region, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) }}
+	c.verifier = sigv4.Verifier{
+		Now: site.Now, Region: c.region, Enabled: c.enabled, Lookup: func(id string) (sigv4.Key, bool) { return c.iam.Key(id) },
+	}
 	var err error
 	if c.iam, err = iam.New(iam.Options{Options: site, Delay: o.IAMDelay, Journal: o.Journal}); err != nil {
 		return nil, err
@@ -211,6 +214,17 @@ func (c *Cloud) S3() *s3.S3 { return c.s3 }
 
 // URL is where the cloud is served.
 func (c *Cloud) URL() string { return c.site.URL }
+
+// optIn are the regions that an account has to enable: AWS Account Management Reference
+// Guide, "Enable or disable AWS Regions in your account".
+const optIn = ` af-south-1 ap-east-1 ap-east-2 ap-south-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7
+	ca-west-1 eu-central-2 eu-south-1 eu-south-2 il-central-1 me-central-1 me-south-1 mx-central-1 `
+
+// enabled reports whether the account has enabled a region: of the others only the
+// cloud's own.
+func (c *Cloud) enabled(region string) bool {
+	return region == c.site.Region || !slices.Contains(strings.Fields(optIn), region)
+}
 
 // region accepts the cloud's own region, for the global services theirs, and for S3
 // every region that has buckets.

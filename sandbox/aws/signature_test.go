@@ -123,6 +123,15 @@ func TestSignatureRefused(t *testing.T) {
 			want: want{"sts": awstest.Refused(403, "SignatureDoesNotMatch", "Credential should be scoped to a valid region. "), "ssm": awstest.Refused(400, "InvalidSignatureException", "Credential should be scoped to a valid region. "),
 				"s3": awstest.Refused(400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-nowhere-1' is wrong; expecting 'us-east-1'")},
 		},
+		"region that the account has not enabled": { // aws/aws-sdk-ruby#2850; of the other services as believed
+			change: func(c *awstest.Call, _ *awstest.Server) {
+				if c.Service != "s3" {
+					c.Region = "eu-south-1"
+				}
+			},
+			want: want{"sts": awstest.Refused(403, "InvalidClientTokenId", tokenInvalid), "ssm": awstest.Refused(400, "UnrecognizedClientException", tokenInvalid),
+				"s3": awstest.Refusal{Status: 200}},
+		},
 		"two authorizations": {
 			change: func(c *awstest.Call, _ *awstest.Server) {
 				c.Tamper = func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }

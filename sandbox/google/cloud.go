@@ -86,7 +86,10 @@ func New(opts Options) (*Cloud, error) {
 	if opts.Services == nil {
 		opts.Services = apis
 	}
-	c.projects = projects.New(projects.Options{ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Now: opts.Now, Delay: opts.IAMDelay})
+	c.projects = projects.New(projects.Options{
+		ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Policies: policies,
+		Now: opts.Now, Delay: opts.IAMDelay,
+	})
 	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay})
 	c.services = []api.Service{
 		sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}).Service(),

@@ -45,6 +45,9 @@ type Verifier struct {
 	// Region reports whether a service of that name answers in a region, and which
 	// region it expects otherwise. Nil accepts every region.
 	Region func(service, region string) (expected string, ok bool)
+	// Enabled reports whether the account has enabled a region: others know none of
+	// its keys. Nil is all. S3 does not ask.
+	Enabled func(region string) bool
 
 	// What AWS's own test vectors need: their host is not a service's, and some
 	// are of a service that does not normalize paths.
@@ -159,6 +162,9 @@ func (v *Verifier) scope(r *api.Request, sig *signature) error {
 	}
 	if region != "" && region != sig.region {
 		return wrongRegion(r, region)
+	}
+	if v.Enabled != nil && !v.Enabled(sig.region) && r.Protocol() != api.ProtocolS3 {
+		return unknownKey(r, sig.accessKeyID)
 	}
 	if v.Region == nil || region != "" {
 		return nil

@@ -33,6 +33,9 @@ func (s *IAM) setAccountPolicy(r *api.Request, args []string) (any, error) {
 		return nil, err
 	}
 	next, err := in.Apply(a.policy.Policy, policy.ServiceAccount, s.Known)
+	if err == nil {
+		err = s.opts.Policies.Admit(a.policy.Added(next))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -128,6 +128,9 @@ func (s *IAM) createAccount(r *api.Request, args []string) (any, error) {
 		exists.Details = []any{api.ResourceInfo("projects/" + s.opts.ProjectID + "/serviceAccounts/" + email)}
 		return nil, exists
 	}
+	if err := s.opts.Policies.Accounts(email); err != nil {
+		return nil, err
+	}
 	id := digits(uniqueIDDigits)
 	a := &account{
 		Name:           "projects/" + s.opts.ProjectID + "/serviceAccounts/" + email,

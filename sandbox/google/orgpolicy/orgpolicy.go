@@ -1,15 +1,17 @@
 // Package orgpolicy is Google's Organization Policy API (v2) for the sandbox's one
-// project: the three constraints that concern a federation, their policies on the
-// project, and what is in effect. IAM applies them to providers, and the Service
-// Account Credentials API the lifetime of tokens.
+// project: the constraints that concern a federation, their policies on the project,
+// and what is in effect. IAM applies them to providers, to new service accounts and to
+// the members of policies, and the Service Account Credentials API to the lifetime of
+// tokens.
 //
 // Not modelled: organizations and folders, so that a project inherits nothing but
 // the constraint's default; custom constraints, conditions, dry runs, groups of
-// values. Policies are set here by the project's owner; really it takes
+// values; the members of buckets' policies. Policies are set here by the project's owner; really it takes
 // roles/orgpolicy.policyAdmin, which an organization grants.
 package orgpolicy
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,10 +26,29 @@ const (
 	AWSAccounts = "iam.workloadIdentityPoolAwsAccounts"
 	Providers   = "iam.workloadIdentityPoolProviders"
 	Lifetime    = "iam.allowServiceAccountCredentialLifetimeExtension"
+
+	// Both forms are documented: "Restrict service account usage" and "Restrict
+	// identities with domain-restricted sharing".
+	NoAccounts        = "iam.disableServiceAccountCreation"
+	NoAccountsManaged = "iam.managed.disableServiceAccountCreation"
+	Members           = "iam.allowedPolicyMemberDomains"
+	MembersManaged    = "iam.managed.allowedPolicyMembers"
+)
+
+// The organization that the project is in, as the policies about members name it: Members
+// by the ID of its customer or the set of its principals, MembersManaged by its resource.
+const (
+	Customer     = "C0sandbox"
+	Principals   = "principalSet://iam.googleapis.com/organizations/100000000001"
+	Organization = "//cloudresourcemanager.googleapis.com/organizations/100000000001"
 )
 
 // defaults are what holds where no policy is set.
-var defaults = map[string]Rule{AWSAccounts: {AllowAll: true}, Providers: {AllowAll: true}, Lifetime: {DenyAll: true}}
+var defaults = map[string]Rule{AWSAccounts: {AllowAll: true}, Providers: {AllowAll: true}, Lifetime: {DenyAll: true},
+	NoAccounts: {}, NoAccountsManaged: {}, Members: {AllowAll: true}, MembersManaged: {}}
+
+// enforced are the constraints that are on or off.
+var enforced = []string{NoAccounts, NoAccountsManaged, MembersManaged}
 
 // Policy is one policy, as the API has it.
 type Policy struct {
@@ -45,17 +66,25 @@ type Spec struct {
 	Rules             []Rule `json:"rules,omitempty"`
 }
 
-// Rule is a rule of a list constraint.
+// Rule is a rule of a list constraint, or of one that is on or off.
 type Rule struct {
-	AllowAll bool    `json:"allowAll,omitempty"`
-	DenyAll  bool    `json:"denyAll,omitempty"`
-	Values   *Values `json:"values,omitempty"`
+	Enforce    bool        `json:"enforce,omitempty"`
+	Parameters *Parameters `json:"parameters,omitempty"` // of MembersManaged
+	AllowAll   bool        `json:"allowAll,omitempty"`
+	DenyAll    bool        `json:"denyAll,omitempty"`
+	Values     *Values     `json:"values,omitempty"`
 }
 
 // Values are listed one by one, with or without the prefix is:.
 type Values struct {
 	AllowedValues []string `json:"allowedValues,omitempty"`
 	DeniedValues  []string `json:"deniedValues,omitempty"`
+}
+
+// Parameters are whom MembersManaged allows.
+type Parameters struct {
+	Subjects []string `json:"allowedMemberSubjects,omitempty"` // members, as policies name them
+	Sets     []string `json:"allowedPrincipalSets,omitempty"`
 }
 
 // Options configure the service.
@@ -168,6 +197,12 @@ func (s *OrgPolicy) write(r *api.Request, constraint string) (any, error) {
 		return nil, api.InvalidArgument("Request contains an invalid argument.")
 	}
 	for _, rule := range in.Spec.Rules {
+		if on := slices.Contains(enforced, constraint); on != (rule.Enforce || rule.Parameters != nil) && (!on || rule != (Rule{})) ||
+			rule.Parameters != nil && constraint != MembersManaged {
+			return nil, api.InvalidArgument("Request contains an invalid argument.")
+		} else if on {
+			continue
+		}
 		kinds := 0
 		for _, given := range []bool{rule.AllowAll, rule.DenyAll, rule.Values != nil} {
 			if given {
@@ -213,19 +248,85 @@ func (s *OrgPolicy) Allows(constraint, value string) bool {
 	return allowed
 }
 
+// Enforced reports whether a constraint that is on or off is on.
+func (s *OrgPolicy) Enforced(constraint string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.effective(constraint), func(r Rule) bool { return r.Enforce })
+}
+
+// Accounts is the refusal of a new service account, or nil: Organization Policy
+// documentation, "Restrict service account usage". The words are believed, after those
+// for keys ("Troubleshoot organization policy errors for service accounts").
+func (s *OrgPolicy) Accounts(email string) error {
+	for _, constraint := range []string{NoAccounts, NoAccountsManaged} {
+		if s.Enforced(constraint) {
+			const text = "Service account creation is not allowed on this project."
+			return precondition(text, constraint, "projects/"+s.opts.ProjectID+"?configvalue="+url.QueryEscape(email), text)
+		}
+	}
+	return nil
+}
+
+// Admit is the refusal of new members of a policy, or nil: "Restrict identities with
+// domain-restricted sharing"; terraform-google-modules/terraform-example-foundation#1454
+// has the words. That service accounts and workload identity pools of the organization are
+// its principals is documented of the set, and believed of the customer's ID.
+func (s *OrgPolicy) Admit(members []string) error {
+	for _, member := range members {
+		constraint := ""
+		switch {
+		case s.own(member) && s.Allows(Members, Customer), s.own(member) && s.Allows(Members, Principals), s.Allows(Members, member):
+		default:
+			constraint = Members
+		}
+		if s.Enforced(MembersManaged) && !s.listed(member) {
+			constraint = MembersManaged
+		}
+		if constraint != "" {
+			name := member[strings.Index(member, ":")+1:]
+			return precondition("One or more users named in the policy do not belong to a permitted customer.", constraint,
+				"orgpolicy:projects/"+s.opts.ProjectID+"?configvalue="+url.QueryEscape(name), "User "+name+" is not in permitted organization.")
+		}
+	}
+	return nil
+}
+
+// own reports whether a member is a principal of the project's organization.
+func (s *OrgPolicy) own(member string) bool {
+	_, federated, _ := strings.Cut(member, "://iam.googleapis.com/projects/")
+	return strings.HasSuffix(member, "@"+s.opts.ProjectID+".iam.gserviceaccount.com") || strings.HasPrefix(federated, s.opts.ProjectNumber+"/")
+}
+
+// listed reports whether the parameters of MembersManaged allow a member.
+func (s *OrgPolicy) listed(member string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, rule := range s.effective(MembersManaged) {
+		if p := rule.Parameters; p != nil && (slices.Contains(p.Subjects, member) || s.own(member) && slices.Contains(p.Sets, Organization)) {
+			return true
+		}
+	}
+	return false
+}
+
 func is(value string) func(string) bool {
 	return func(listed string) bool { return strings.TrimPrefix(listed, "is:") == value }
 }
 
 // Violated is the refusal of a value, as public reports show it.
 func Violated(constraint, value, subject string) error {
-	e := api.FailedPrecondition("Precondition check failed.")
+	return precondition("Precondition check failed.", constraint, "orgpolicy:"+subject, "Org Policy violated for value: '"+value+"'.")
+}
+
+func precondition(message, constraint, subject, description string) error {
+	e := api.FailedPrecondition("%s", message)
 	e.Details = []any{map[string]any{
 		"@type": "type.googleapis.com/google.rpc.PreconditionFailure",
 		"violations": []any{map[string]string{
 			"type":        "constraints/" + constraint,
-			"subject":     "orgpolicy:" + subject,
-			"description": "Org Policy violated for value: '" + value + "'.",
+			"subject":     subject,
+			"description": description,
 		}},
 	}}
 	return e

@@ -88,6 +88,79 @@ func TestLifetime(t *testing.T) {
 	}
 }
 
+// TestNewAccounts: either form of the constraint stops new service accounts, and no others.
+func TestNewAccounts(t *testing.T) {
+	t.Parallel()
+	for _, constraint := range []string{"iam.disableServiceAccountCreation", "iam.managed.disableServiceAccountCreation"} {
+		s := googletest.Start(t)
+		s.MakeAccount(t, "older-account")
+		s.Must(t, "PATCH", policies+constraint, rules(map[string]any{"enforce": true}))
+		accounts := "/v1/projects/" + googletest.Project + "/serviceAccounts"
+		a := s.Admin(t, "POST", accounts, map[string]any{"accountId": "newer-account"})
+		const refused = "400 FAILED_PRECONDITION: Service account creation is not allowed on this project."
+		if got := a.Error(t); got != refused || !strings.Contains(a.Body, "constraints/"+constraint) {
+			t.Errorf("%s: %s", constraint, a.Body)
+		}
+		s.Must(t, "GET", accounts+"/"+googletest.Email("older-account"), nil)
+		s.Must(t, "PATCH", policies+constraint, rules(map[string]any{"enforce": false}))
+		s.MakeAccount(t, "newer-account")
+	}
+}
+
+// TestMembers: what policies may newly name.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	const federated = "principalSet://iam.googleapis.com/projects/" + googletest.Number +
+		"/locations/global/workloadIdentityPools/pool/attribute.aws_role/role"
+	const refused = "400 FAILED_PRECONDITION: One or more users named in the policy do not belong to a permitted customer."
+	managed := func(parameters map[string]any) map[string]any {
+		return rules(map[string]any{"enforce": true, "parameters": parameters})
+	}
+	own, theirs := "serviceAccount:"+googletest.Email("reader"), "serviceAccount:reader@other.iam.gserviceaccount.com"
+	const organization = "//cloudresourcemanager.googleapis.com/organizations/100000000001"
+	const legacy, newer = "iam.allowedPolicyMemberDomains", "iam.managed.allowedPolicyMembers"
+	for _, tt := range []struct {
+		name, constraint string
+		policy           map[string]any
+		want             map[string]bool // refused
+	}{
+		{"the organization's customer", legacy, values("allowedValues", "is:C0sandbox"),
+			map[string]bool{federated: false, own: false, theirs: true}},
+		{"the organization's principals", legacy, values("allowedValues", "is:principalSet://iam.googleapis.com/organizations/100000000001"),
+			map[string]bool{federated: false, own: false, theirs: true}},
+		{"another customer", legacy, values("allowedValues", "C0other"), map[string]bool{federated: true, own: true, theirs: true}},
+		{"nobody", legacy, rules(map[string]any{"denyAll": true}), map[string]bool{federated: true, own: true, theirs: true}},
+		{"managed, the organization", newer, managed(map[string]any{"allowedPrincipalSets": []string{organization}}),
+			map[string]bool{federated: false, own: false, theirs: true}},
+		{"managed, one member", newer, managed(map[string]any{"allowedMemberSubjects": []string{theirs}}),
+			map[string]bool{federated: true, own: true, theirs: false}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := googletest.Start(t)
+			s.MakeAccount(t, "reader")
+			account := "/v1/projects/" + googletest.Project + "/serviceAccounts/" + googletest.Email("reader")
+			body := func(members ...string) map[string]any {
+				binding := map[string]any{"role": "roles/iam.workloadIdentityUser", "members": members}
+				return map[string]any{"policy": map[string]any{"bindings": []any{binding}}}
+			}
+			const older = "serviceAccount:older@other.iam.gserviceaccount.com"
+			s.Must(t, "POST", account+":setIamPolicy", body(older))
+			s.Must(t, "PATCH", policies+tt.constraint, tt.policy)
+			for member, refuse := range tt.want {
+				a := s.Admin(t, "POST", account+":setIamPolicy", body(older, member)) // which is not newly named
+				switch {
+				case !refuse && a.Status != 200:
+					t.Errorf("%s: %s", member, a.Body)
+				case refuse && (a.Error(t) != refused || !strings.Contains(a.Body, "is not in permitted organization.") ||
+					!strings.Contains(a.Body, "constraints/"+tt.constraint)):
+					t.Errorf("%s: %s\nwant %s", member, a.Body, refused)
+				}
+			}
+		})
+	}
+}
+
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	s := googletest.Start(t)

@@ -90,6 +90,19 @@ func (p Policy) Replace(next Policy, on Resource, exists func(email string) bool
 	return out, nil
 }
 
+// Added are the members that an update would newly grant a role.
+func (p Policy) Added(next Policy) []string {
+	var added []string
+	for _, b := range next.Bindings {
+		for _, m := range b.Members {
+			if !slices.ContainsFunc(p.Bindings, func(have Binding) bool { return have.Role == b.Role && slices.Contains(have.Members, m) }) {
+				added = append(added, m)
+			}
+		}
+	}
+	return added
+}
+
 // add merges a binding with one of the same role and condition.
 func (p *Policy) add(b Binding) {
 	i := slices.IndexFunc(p.Bindings, func(have Binding) bool {

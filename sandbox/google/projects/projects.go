@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/orgpolicy"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/policy"
 )
 
@@ -21,8 +22,10 @@ type Options struct {
 	Owner   string   // the member that owns the project
 	Enabled []string // the services that are enabled at first
 	Known   func(email string) bool
-	Now     func() time.Time
-	Delay   time.Duration // until a change of the policy has effect
+	// Policies say whom the project's policy may newly name; nil is everybody.
+	Policies *orgpolicy.OrgPolicy
+	Now      func() time.Time
+	Delay    time.Duration // until a change of the policy has effect
 }
 
 // Projects is the service.
@@ -132,6 +135,9 @@ func (s *Projects) setPolicy(r *api.Request, args []string) (any, error) {
 		return nil, err
 	}
 	next, err := in.Apply(s.policy.Policy, policy.Project, s.opts.Known)
+	if err == nil && s.opts.Policies != nil {
+		err = s.opts.Policies.Admit(s.policy.Added(next))
+	}
 	if err != nil {
 		return nil, err
 	}
