@@ -60,6 +60,15 @@ func build(tb testing.TB, dir, pkg string) string {
 	return file
 }
 
+// functionBinary returns the function's binary: the given one, or a new one.
+func functionBinary(tb testing.TB) string {
+	tb.Helper()
+	if *given != "" {
+		return *given
+	}
+	return build(tb, "../..", "./function")
+}
+
 // job is one case: the function's events, and what the others copy.
 type job struct {
 	name    string
@@ -104,10 +113,7 @@ func BenchmarkCopy(b *testing.B) {
 	if runtime.GOOS != "linux" {
 		b.Skip("processes are measured by Linux's accounts")
 	}
-	bootstrap := *given
-	if bootstrap == "" {
-		bootstrap = build(b, "../..", "./function")
-	}
+	bootstrap := functionBinary(b)
 	for _, j := range jobs() {
 		b.Run(j.name, func(b *testing.B) {
 			for range b.N {
@@ -179,28 +185,15 @@ var (
 
 // BenchmarkInvocations copies an object that takes several invocations.
 func BenchmarkInvocations(b *testing.B) {
-	bootstrap := *given
-	if bootstrap == "" {
-		bootstrap = build(b, "../..", "./function")
-	}
+	bootstrap := functionBinary(b)
 	for range b.N {
 		r, err := Open(b.TempDir())
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer r.Close()
-		env, err := r.Environ(b.TempDir())
-		if err != nil {
-			b.Fatal(err)
-		}
-		l, err := startLambda(bootstrap, append(env, strings.Fields(*set)...))
-		if err != nil {
-			b.Fatal(err)
-		}
+		l := warm(b, r, bootstrap)
 		defer l.Close()
-		if _, err := l.Invoke(b.Context(), "{}"); err != nil {
-			b.Fatal(err)
-		}
 		size := *gib << 30
 		name := Object("large", 0, size)
 		r.Prepare(size)
@@ -228,10 +221,7 @@ func BenchmarkInvocations(b *testing.B) {
 // BenchmarkStart measures the time from a process's start to its first request to
 // the runtime API, for the function and for a program that does nothing else.
 func BenchmarkStart(b *testing.B) {
-	binaries := map[string]string{"function": *given, "empty": build(b, ".", "./testdata/empty")}
-	if *given == "" {
-		binaries["function"] = build(b, "../..", "./function")
-	}
+	binaries := map[string]string{"function": functionBinary(b), "empty": build(b, ".", "./testdata/empty")}
 	r, err := Open(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
@@ -283,7 +273,9 @@ func measure(b *testing.B, pid int, do func() error) usage {
 	return after.since(before)
 }
 
-func runFunction(b *testing.B, r *Range, bootstrap string, j job) usage {
+// warm starts the function, and lets it get its token and open its connections.
+func warm(b *testing.B, r *Range, bootstrap string) *Lambda {
+	b.Helper()
 	env, err := r.Environ(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
@@ -292,12 +284,20 @@ func runFunction(b *testing.B, r *Range, bootstrap string, j job) usage {
 	if err != nil {
 		b.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	defer cancel()
+	if _, err := l.Invoke(ctx, "{}"); err != nil {
+		l.Close()
+		b.Fatal(err)
+	}
+	return l
+}
+
+func runFunction(b *testing.B, r *Range, bootstrap string, j job) usage {
+	l := warm(b, r, bootstrap)
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
-	if _, err := l.Invoke(ctx, "{}"); err != nil { // gets the token and opens connections
-		b.Fatal(err)
-	}
 	return measure(b, l.process.Process.Pid, func() error {
 		for _, event := range j.events {
 			if _, err := l.Invoke(ctx, event); err != nil {
