@@ -71,7 +71,7 @@ Exit code: 0 if everything is done, 1 if anything failed, 3 if there is more to 
 					return err
 				}
 			}
-			return conclude(cmd, args, work)
+			return conclude(cmd, args, work, event.Cursor)
 		},
 	}
 	cmd.Flags().StringVar(&object, "object", "", "copy this object instead of the environment's")
@@ -138,8 +138,9 @@ func show(cmd *cobra.Command, work deployed.Work, tail, asJSON bool) error {
 // unfinishedCode is the exit code of work that stopped before it was complete.
 const unfinishedCode = 3
 
-// conclude returns the error that the work ends with, which says how to continue.
-func conclude(cmd *cobra.Command, args []string, work deployed.Work) error {
+// conclude returns the error that the work ends with, which says how to continue from
+// further on than begin, the cursor with which it began.
+func conclude(cmd *cobra.Command, args []string, work deployed.Work, begin string) error {
 	err := work.Last.Err()
 	if work.Sum.Failed > 0 {
 		err = fmt.Errorf("%d of the objects failed; the answer lists them", work.Sum.Failed)
@@ -147,7 +148,7 @@ func conclude(cmd *cobra.Command, args []string, work deployed.Work) error {
 	if work.Sum.Error != "" {
 		err = errors.Join(err, errors.New(work.Sum.Error))
 	}
-	if work.Complete() || work.Cursor == "" && cmd.Context().Err() == nil {
+	if work.Complete() || work.Cursor == begin && cmd.Context().Err() == nil {
 		return err
 	}
 	again := []string{"gcs-to-s3", "invoke"}

@@ -79,12 +79,16 @@ func TestInvokeFollowsTheCursor(t *testing.T) {
 
 	c.Fail()
 	got, _, shown, code, err = invoke(t.Context(), t, c.Env.Name, "--prefix", "")
-	if code != 0 || got.Copied != 21 || got.Source != "gs://"+c.Env.SourceBucket+"/" || !strings.Contains(shown, "21 of 21 objects") && !strings.Contains(shown, "21 objects") {
+	if code != 0 || got.Copied != 21 || got.Objects == nil || got.Source != "gs://"+c.Env.SourceBucket+"/" || !strings.Contains(shown, "21 of 21 objects") && !strings.Contains(shown, "21 objects") {
 		t.Errorf("the whole bucket: exit code %d, %v, answer %+v, shown %q", code, err, got, shown)
 	}
 
 	largeSize := *largeMiB << 20
 	put("large", largeSize)
+	_, _, _, code, err = invoke(t.Context(), t, c.Env.Name, "--prefix", "many/", "--cursor", "1.xyz")
+	if code != 1 || !strings.Contains(err.Error(), `cursor: "1.xyz": is not one`) || strings.Contains(err.Error(), "to continue") {
+		t.Errorf("a cursor that is none: exit code %d, %v", code, err)
+	}
 	c.Fail(large)
 	_, payload, shown, code, err := invoke(t.Context(), t, c.Env.Name, "--object", "large")
 	var one invocation.Result

@@ -99,7 +99,7 @@ func (w *Work) add(payload []byte) error {
 		return err
 	}
 	s := &w.Sum
-	kept := s.Objects[:0]
+	kept := []invocation.ObjectResult{}
 	for _, o := range s.Objects {
 		if o.Outcome != invocation.OutcomeInterrupted { // they have another outcome by now, or are listed again
 			kept = append(kept, o)
