@@ -183,7 +183,7 @@ func TestRefusals(t *testing.T) {
 			return err
 		}, characters("policyDocument")},
 		"policy with Latin-1 characters, tabs and line breaks": {func() error {
-			_, err := c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: ptr("taken"), PolicyName: ptr("p"), PolicyDocument: ptr("\t\r\n" + below("Größe/ÿ"))})
+			_, err := c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: ptr("taken"), PolicyName: ptr("latin"), PolicyDocument: ptr("\t\r\n" + below("Größe/ÿ"))})
 			return err
 		}, awstest.Refusal{}},
 		"aws managed policy": {func() error {
