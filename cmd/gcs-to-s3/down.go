@@ -38,10 +38,10 @@ an error.`,
 				return err
 			}
 			d.UnlockAfter = unlockAfter
-			if !yes && !interactive(cmd.InOrStdin()) {
-				return errors.New(
-					"cannot ask for confirmation: stdin is not a terminal; pass --yes, or run gcs-to-s3 status to see what would be removed",
-				)
+			if !yes {
+				if err := canAsk(cmd, ", or run gcs-to-s3 status to see what would be removed"); err != nil {
+					return err
+				}
 			}
 			found, err := d.Survey(ctx)
 			if err != nil {
@@ -49,9 +49,7 @@ an error.`,
 			}
 			d.show(cmd.ErrOrStderr(), found.Items)
 			if !yes {
-				agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), "Remove it?")
-				if err != nil || !agreed {
-					fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was changed.")
+				if agreed, err := confirm(cmd, "Remove it?"); !agreed {
 					return err
 				}
 			}

@@ -44,8 +44,10 @@ region and project of that environment.`,
 				printExpired(cmd.OutOrStdout(), expired, now)
 				return nil
 			}
-			if !yes && !interactive(cmd.InOrStdin()) {
-				return errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes, or --dry-run to see what has expired")
+			if !yes {
+				if err := canAsk(cmd, ", or --dry-run to see what has expired"); err != nil {
+					return err
+				}
 			}
 			results := []pruned{}
 			var errs []error
@@ -76,9 +78,7 @@ region and project of that environment.`,
 				removals = append(removals, r)
 			}
 			if len(removals) > 0 && !yes {
-				agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), "Remove all of this?")
-				if err != nil || !agreed {
-					fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was changed.")
+				if agreed, err := confirm(cmd, "Remove all of this?"); !agreed {
 					return err
 				}
 			}

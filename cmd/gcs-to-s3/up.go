@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/doctor"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
@@ -138,8 +135,10 @@ func again(err error, verb, name string) error {
 
 // agree shows the plan, and asks unless only the plan is wanted.
 func (d deployment) agree(ctx context.Context, cmd *cobra.Command, planOnly bool) (bool, error) {
-	if !planOnly && !interactive(cmd.InOrStdin()) {
-		return false, errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes, or --plan to see what would change")
+	if !planOnly {
+		if err := canAsk(cmd, ", or --plan to see what would change"); err != nil {
+			return false, err
+		}
 	}
 	forget, err := d.Plan(ctx, cmd.OutOrStdout())
 	if err != nil {
@@ -148,27 +147,9 @@ func (d deployment) agree(ctx context.Context, cmd *cobra.Command, planOnly bool
 	if planOnly {
 		return false, forget(ctx)
 	}
-	agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), fmt.Sprintf("Deploy the environment %s to AWS account %s and Google project %s?", d.Env.Name, d.Env.AWSAccount, d.Env.GoogleProject))
+	agreed, err := confirm(cmd, fmt.Sprintf("Deploy the environment %s to AWS account %s and Google project %s?", d.Env.Name, d.Env.AWSAccount, d.Env.GoogleProject))
 	if agreed || err != nil {
 		return agreed, err
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was changed.")
 	return false, forget(ctx)
-}
-
-// interactive reports whether someone can answer questions.
-func interactive(in io.Reader) bool {
-	f, ok := in.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// confirm asks a question; only yes is yes.
-func confirm(in io.Reader, out io.Writer, question string) (bool, error) {
-	fmt.Fprintf(out, "%s [y/N] ", question)
-	line, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	answer := strings.ToLower(strings.TrimSpace(line))
-	return answer == "y" || answer == "yes", nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -76,12 +75,10 @@ continued such an upload starts over.`,
 			}
 			if abort && len(chosen) > 0 {
 				if !yes {
-					if !interactive(cmd.InOrStdin()) {
-						return errors.New("cannot ask for confirmation: stdin is not a terminal; pass --yes")
+					if err := canAsk(cmd, ""); err != nil {
+						return err
 					}
-					agreed, err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), "Abort them?")
-					if err != nil || !agreed {
-						fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was changed.")
+					if agreed, err := confirm(cmd, "Abort them?"); !agreed {
 						return err
 					}
 				}
