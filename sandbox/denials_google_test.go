@@ -447,7 +447,7 @@ func objects() []denial {
 			requestersPay(t, c)
 			return get(t, c)
 		}, 400, "required", "Bucket is requester pays bucket but no user project provided.", "googleapis/google-cloud-python, issue 4674"},
-		{section, "a project to pay that the caller may not use", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "a project to pay that the caller is not allowed to use", func(t *testing.T, c *sandboxtest.Clouds) error {
 			requestersPay(t, c)
 			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).UserProject(sandbox.Project).Do()
 			return err

@@ -151,8 +151,7 @@ func conclude(cmd *cobra.Command, args []string, work deployed.Work, begin strin
 	if work.Complete() || work.Cursor == begin && cmd.Context().Err() == nil {
 		return err
 	}
-	again := []string{"gcs-to-s3", "invoke"}
-	again = append(again, args...)
+	again := append([]string{"gcs-to-s3", "invoke"}, args...)
 	for _, name := range []string{"object", "prefix", "event"} {
 		if f := cmd.Flags().Lookup(name); f.Changed {
 			again = append(again, "--"+name, shellQuote(f.Value.String()))
@@ -201,15 +200,14 @@ func (w *follower) follow(ctx context.Context, f deployed.Function) (work deploy
 		}
 		return w.progress(work), work.Last.Err()
 	}
-	many := w.event.Prefix != nil || w.event.Objects != nil
-	if many && !w.once {
+	if !w.event.Many() {
+		_, _ = run()
+		return work, err
+	}
+	if !w.once {
 		counting, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go w.count(counting)
-	}
-	if !many {
-		_, _ = run()
-		return work, err
 	}
 	_, _ = w.reporter.Step("copying", run)
 	return work, err

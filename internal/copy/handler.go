@@ -71,7 +71,7 @@ func (h *Handler) Handle(ctx context.Context, event invocation.Event) (any, erro
 	if event.Trace {
 		return h.trace(ctx, event, log)
 	}
-	if event.Prefix != nil || event.Objects != nil {
+	if event.Many() {
 		return h.copyMany(ctx, event, log)
 	}
 	return h.copyOne(ctx, event, log)

@@ -39,9 +39,9 @@ func (l large) partSize(size int64) int64 {
 	return (needed + mib - 1) / mib * mib
 }
 
-// minRate is the rate in bytes a second that Lambda's network is believed to reach: an
+// networkRate is the rate in bytes a second that Lambda's network is believed to reach: an
 // object that makes no progress at this rate makes none at all.
-const minRate = 75 << 20
+const networkRate = 75 << 20
 
 // multipart is an upload whose parts are read from ranges of the source in
 // parallel. Parts are not buffered: bytes go straight from one cloud's response
@@ -89,12 +89,12 @@ func (t *transfer) inParts(ctx context.Context, o *object, header http.Header, f
 func (t *transfer) feasible(ctx context.Context, o *object, part int64) error {
 	deadline, ok := ctx.Deadline()
 	left := deadline.Sub(t.to.now())
-	needed := time.Duration(float64(part) / minRate * float64(time.Second))
+	needed := time.Duration(float64(part) / networkRate * float64(time.Second))
 	if !ok || needed <= left {
 		return nil
 	}
 	return fmt.Errorf("size: %d bytes cannot make progress: S3 takes at most %d parts, so a part has %d bytes, which take %v even at %d MiB/s, and this invocation has %v left; hint: increase the function's timeout",
-		o.size, maxParts, part, needed.Round(time.Millisecond), minRate>>20, left.Round(time.Millisecond))
+		o.size, maxParts, part, needed.Round(time.Millisecond), networkRate>>20, left.Round(time.Millisecond))
 }
 
 // inTurn copies in parts one object at a time, to bound memory. What it cannot finish

@@ -86,6 +86,31 @@ func (l *stand) refuse(t *testing.T, f *refuser, encrypted bool) {
 	}()
 }
 
+// counted counts the bytes that are read of responses.
+type counted struct {
+	http.RoundTripper
+	read atomic.Int64
+}
+
+func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = &countedBody{resp.Body, c}
+	}
+	return resp, err
+}
+
+type countedBody struct {
+	io.ReadCloser
+	by *counted
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.by.read.Add(int64(n))
+	return n, err
+}
+
 // Case C3: S3's refusal is the error, whenever it comes; what happens to the body after it
 // is its consequence. Permanent refusals are not tried again.
 func TestS3sRefusalIsTheError(t *testing.T) {
@@ -125,6 +150,9 @@ func TestS3sRefusalIsTheError(t *testing.T) {
 				}
 				l.put(t, "object", tt.size)
 				l.fail(t, "google/storage GET: rate=20000000")
+				source := &counted{RoundTripper: h.source.transport}
+				h.source.transport = source
+				t.Cleanup(source.RoundTripper.(*http.Transport).CloseIdleConnections)
 				tr := h.plan(invocation.Event{}, invocation.Item{Object: "object"}, time.Now())
 				tr.tidying = func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }
 				_, err := tr.run(context.Background())
@@ -135,7 +163,7 @@ func TestS3sRefusalIsTheError(t *testing.T) {
 				if n := refusal.refused.Load(); n != int64(tt.attempts) {
 					t.Errorf("S3 was asked %d times, want %d", n, tt.attempts)
 				}
-				if n := tr.tally.read.Load(); n > tt.mostBytes {
+				if n := source.read.Load(); n > tt.mostBytes {
 					t.Errorf("%d bytes were read of the source, want at most %d", n, tt.mostBytes)
 				}
 			})

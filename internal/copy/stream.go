@@ -38,7 +38,6 @@ type stream struct {
 type tally struct {
 	retries atomic.Int64
 	reread  atomic.Int64 // bytes that were read more than once
-	read    atomic.Int64 // bytes read, all attempts together
 	parts   atomic.Int64 // parts stored
 	reached atomic.Int64 // bytes that a request has taken: in a single put, those sent; in parts, those stored
 }
@@ -77,7 +76,6 @@ func (s *stream) Read(p []byte) (int, error) {
 		n, err := s.readBody(p)
 		if n > 0 {
 			s.next += int64(n)
-			s.tally.read.Add(int64(n))
 			s.sum = s.sum.add(p[:n])
 			if s.next < s.end || s.check() == nil {
 				return n, nil

@@ -146,7 +146,7 @@ func (m *multipart) keep() *upload {
 	}
 	m.progress = m.tally.parts.Load() > 0
 	if !m.progress && m.upload != nil {
-		return m.upload // S3's parts may not have been listed
+		return m.upload // perhaps before S3's parts were listed
 	}
 	if u.Done == 0 && len(u.Later) == 0 {
 		return nil

@@ -35,7 +35,7 @@ const maxRepeats = 2
 // first. An invocation that fails ends it: see Work.Last. When ctx ends, the error is
 // its cause, and the Work says where to continue.
 func (f Function) Follow(ctx context.Context, event invocation.Event, once bool, seen func(Work)) (Work, error) {
-	w := Work{Many: event.Prefix != nil || event.Objects != nil, Cursor: event.Cursor, Started: time.Now()}
+	w := Work{Many: event.Many(), Cursor: event.Cursor, Started: time.Now()}
 	if w.Many && event.Results == "" && !once {
 		event.Results = invocation.ResultsFailed
 	}
@@ -88,11 +88,10 @@ func (w *Work) add(payload []byte) error {
 		return nil
 	}
 	if !w.Many {
-		if w.One = (invocation.Result{}); read(&w.One) != nil {
-			return read(&w.One)
-		}
+		w.One = invocation.Result{}
+		err := read(&w.One)
 		w.Cursor = w.One.Cursor
-		return nil
+		return err
 	}
 	var r invocation.ManyResult
 	if err := read(&r); err != nil {

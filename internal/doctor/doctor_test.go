@@ -459,7 +459,7 @@ func TestFindings(t *testing.T) {
 		}, id: "policy-members", want: OK, seen: "the environment's grants are there"},
 		{name: "an organization that lets nobody be granted a role", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", policies(s)+"iam.allowedPolicyMemberDomains", map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"denyAll": true}}}}, nil)
-		}, id: "policy-members", want: Error, seen: "iam.allowedPolicyMemberDomains allows nobody"},
+		}, id: "policy-members", want: Error, seen: "iam.allowedPolicyMemberDomains does not allow anyone to be granted a role"},
 		{name: "an organization with managed members", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", policies(s)+"iam.managed.allowedPolicyMembers",
 				enforced(map[string]any{"allowedPrincipalSets": []string{"//cloudresourcemanager.googleapis.com/organizations/100000000001"}}), nil)

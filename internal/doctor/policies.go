@@ -85,7 +85,7 @@ func lookPolicyMembers(ctx context.Context, e *examination) finding {
 			if r.DenyAll || r.Enforce && len(managed.AllowedMemberSubjects)+len(managed.AllowedPrincipalSets) == 0 {
 				hint := fmt.Sprintf("have the organization's administrator allow the organization's own principals: "+
 					"gcloud org-policies describe %s --project %s --effective", constraint, e.Environment.GoogleProject)
-				return wrong(hint, "%s allows nobody to be granted a role", constraint)
+				return wrong(hint, "%s does not allow anyone to be granted a role", constraint)
 			}
 		}
 	}

@@ -33,6 +33,9 @@ type Item struct {
 	Generation int64  `json:"generation,omitempty,string"`
 }
 
+// Many reports whether the event names many objects.
+func (e Event) Many() bool { return e.Prefix != nil || e.Objects != nil }
+
 // ParseEvent parses an event that a person wrote. It is strict: unknown fields
 // and fields that exclude each other are errors. Its error names all mistakes.
 func ParseEvent(data []byte) (Event, error) {
