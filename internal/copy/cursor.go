@@ -40,6 +40,8 @@ type upload struct {
 	Done       int    `json:"done"`       // how many parts S3 has, from the first without a gap
 	Sum        crc32c `json:"sum"`        // of these parts' bytes
 	Later      []late `json:"later,omitempty"`
+
+	LeftOut []string `json:"leftOut,omitempty"` // names of metadata that S3 cannot hold
 }
 
 // late is a part that S3 has behind a gap.

@@ -253,8 +253,9 @@ func (g *gcs) jsonURL(bucket, name string, query url.Values) *url.URL {
 func describe(resp *http.Response) (*object, error) {
 	o := &object{size: resp.ContentLength, header: resp.Header, custom: map[string]string{}}
 	for name, values := range o.header {
-		if own, ok := strings.CutPrefix(name, sourcePrefix); ok && own != "" {
-			o.custom[own] = strings.Join(values, ",")
+		// net/http leaves a name with a space as it was sent.
+		if n := len(sourcePrefix); len(name) > n && strings.EqualFold(name[:n], sourcePrefix) {
+			o.custom[name[n:]] = strings.Join(values, ",")
 		}
 	}
 	var err error

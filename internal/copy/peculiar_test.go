@@ -103,6 +103,33 @@ func TestMetadataThatS3CannotHold(t *testing.T) {
 	}
 }
 
+// Each name alone: a name that can be read takes another way than one that cannot.
+func TestEachNameOfMetadata(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	for _, tt := range []struct{ name, kept, leftOut string }{
+		{"my key", "", "[my key]"},
+		{"My Key", "", "[My Key]"},
+		{"v1.namespace/width", "", "[v1.namespace/width]"},
+		{"größe", "", "[größe]"},
+		{"plain", "plain", "[]"},
+		{"With-Case_and.dots", "with-case_and.dots", "[]"},
+		{"gcs-crc32c", "", "[gcs-crc32c]"},
+	} {
+		l.put(t, "object", 10)
+		l.patch(t, "object", map[string]any{"metadata": map[string]string{tt.name: "x"}})
+		got, err := copyOne(h, invocation.Event{Object: "object"})
+		if err != nil {
+			t.Errorf("%q: %v", tt.name, err)
+			continue
+		}
+		_, out := l.stored(t, "object")
+		if !strings.EqualFold(fmt.Sprint(got.LeftOut), tt.leftOut) || tt.kept != "" && out.Metadata[tt.kept] != "x" {
+			t.Errorf("%q: left out %q, want %s; S3 holds %v", tt.name, got.LeftOut, tt.leftOut, out.Metadata)
+		}
+	}
+}
+
 // Case C7: headers with characters that are not ASCII.
 func TestHeadersThatAreNotASCII(t *testing.T) {
 	for _, tt := range []struct{ field, value, header, want, err string }{

@@ -297,3 +297,21 @@ func FuzzCursor(f *testing.F) {
 		}
 	})
 }
+
+// What S3 cannot hold of an object is named by the answer that says that it is copied, too.
+func TestWhatIsLeftOutIsNamedAtTheEnd(t *testing.T) {
+	l := newStand(t)
+	h := l.startSmall(t)
+	l.put(t, "object", 1_000_000)
+	l.patch(t, "object", map[string]any{"metadata": map[string]string{"my key": "x"}})
+	e := invocation.Event{Object: "object"}
+	first, err := one(t, h, l.until(t, 12), e)
+	l.FailAs(nil)
+	if err != nil || first.Complete || fmt.Sprint(first.LeftOut) != "[my key]" {
+		t.Fatalf("the first invocation: %+v, %v", first, err)
+	}
+	e.Cursor = first.Cursor
+	if got, err := copyOne(h, e); err != nil || !got.Complete || fmt.Sprint(got.LeftOut) != "[my key]" {
+		t.Errorf("the last invocation: %+v, %v", got, err)
+	}
+}

@@ -45,7 +45,7 @@ func (m *multipart) create(ctx context.Context, header http.Header) error {
 func (t *transfer) resume(ctx context.Context) (copied, error) {
 	u := t.upload
 	o := &object{bucket: t.sourceBucket, name: t.object, size: u.Size, generation: u.Generation, crc32c: u.CRC32C}
-	t.key, t.pieces = u.Key, true
+	t.key, t.pieces, t.leftOut = u.Key, true, u.LeftOut
 	m := &multipart{transfer: t, object: o, size: u.Part, id: u.ID, before: u.Done, sum: u.Sum, started: t.to.now()}
 	m.parts = make([]part, (o.size+m.size-1)/m.size)
 	t.tally.reached.Store(u.reached())
@@ -134,7 +134,7 @@ func (m *multipart) recall(ctx context.Context, u *upload) error {
 // keep returns the state of the upload for the next invocation, or nil if S3 has no
 // part of it.
 func (m *multipart) keep() *upload {
-	u := &upload{ID: m.id, Key: m.key, Generation: m.object.generation, Size: m.object.size, CRC32C: m.object.crc32c, Part: m.size, Done: m.before, Sum: m.sum}
+	u := &upload{ID: m.id, Key: m.key, Generation: m.object.generation, Size: m.object.size, CRC32C: m.object.crc32c, Part: m.size, Done: m.before, Sum: m.sum, LeftOut: m.leftOut}
 	for ; u.Done < len(m.parts) && m.parts[u.Done].etag != ""; u.Done++ {
 		from, to := m.bounds(u.Done)
 		u.Sum = u.Sum.join(m.parts[u.Done].sum, to-from)
