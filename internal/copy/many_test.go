@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -31,6 +32,21 @@ func copyMany(t *testing.T, h *Handler, ctx context.Context, e invocation.Event)
 		t.Fatal(err)
 	}
 	return got.(invocation.ManyResult)
+}
+
+// follow copies many objects in as many invocations as it takes, at most ten, and returns
+// how many these were.
+func follow(t *testing.T, h *Handler, e invocation.Event, each func(invocation.ManyResult)) (invocations int) {
+	t.Helper()
+	for invocations < 10 {
+		got := copyMany(t, h, context.Background(), e)
+		each(got)
+		invocations++
+		if e.Cursor = got.Cursor; e.Cursor == "" {
+			break
+		}
+	}
+	return invocations
 }
 
 // outcomes returns the results by object.
@@ -120,14 +136,11 @@ func TestCursors(t *testing.T) {
 		}
 		e := event(t, text)
 		seen := map[string]int{}
-		invocations := 0
-		for more := true; more && invocations < 10; invocations++ {
-			got := copyMany(t, h, context.Background(), e)
+		invocations := follow(t, h, e, func(got invocation.ManyResult) {
 			for name := range outcomes(got) {
 				seen[name]++
 			}
-			e.Cursor, more = got.Cursor, got.Cursor != ""
-		}
+		})
 		if len(seen) != 10 || invocations < 3 || invocations == 10 {
 			t.Errorf("%s: %d invocations copied %v, want all 10", text, invocations, seen)
 		}
@@ -307,15 +320,7 @@ func TestOneKeyTwice(t *testing.T) {
 		h.room = 1 // one object in each invocation
 		e := event(t, text)
 		all := map[string]string{}
-		for {
-			got := copyMany(t, h, context.Background(), e)
-			for name, outcome := range outcomes(got) {
-				all[name] = outcome
-			}
-			if e.Cursor = got.Cursor; got.Complete {
-				break
-			}
-		}
+		follow(t, h, e, func(got invocation.ManyResult) { maps.Copy(all, outcomes(got)) })
 		if fmt.Sprint(all) != want {
 			t.Errorf("%s: %v, want %s", text, all, want)
 		}

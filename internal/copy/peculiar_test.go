@@ -2,7 +2,6 @@ package copy
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/md5"
 	"encoding/base64"
 	"errors"
@@ -170,15 +169,8 @@ func TestHeadersThatAreNotASCII(t *testing.T) {
 // Case C8: Cloud Storage unpacks what is compressed twice.
 func TestUnpackedOnTheWay(t *testing.T) {
 	l := newStand(t)
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
-	if _, err := io.WriteString(w, strings.Repeat("text ", 1000)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	l.Upload(t, l.Env.SourceBucket, "packed", "application/gzip", bytes.NewReader(packed.Bytes()))
+	packed := gzipped(t)
+	l.Upload(t, l.Env.SourceBucket, "packed", "application/gzip", bytes.NewReader(packed))
 	l.patch(t, "packed", map[string]any{"contentEncoding": "gzip"})
 	h := l.start(t)
 	_, err := copyOne(h, invocation.Event{Object: "packed"})
@@ -190,7 +182,7 @@ func TestUnpackedOnTheWay(t *testing.T) {
 	if _, err := copyOne(h, invocation.Event{Object: "packed"}); err != nil {
 		t.Fatalf("after the hint: %v", err)
 	}
-	if data, out := l.stored(t, "packed"); !bytes.Equal(data, packed.Bytes()) || aws.ToString(out.ContentEncoding) != "gzip" {
+	if data, out := l.stored(t, "packed"); !bytes.Equal(data, packed) || aws.ToString(out.ContentEncoding) != "gzip" {
 		t.Errorf("S3 holds %d bytes with encoding %q", len(data), aws.ToString(out.ContentEncoding))
 	}
 }
