@@ -75,8 +75,10 @@ func arguments(env environment.Environment) *federation.Args {
 		Project:  pulumi.String(env.GoogleProject),
 		Pool:     pulumi.String(env.Pool),
 		Accounts: []federation.Account{{ID: pulumi.String(env.AWSAccount), Provider: pulumi.String(env.Provider), Roles: []federation.Role{own}}},
-		Grants:   []federation.Grant{{On: federation.Bucket(pulumi.String(env.SourceBucket)), Roles: pulumi.StringArray{pulumi.String(roleObjectViewer)}}},
-		APIs:     clouds.RequiredAPIs(env.DirectAccess),
+		Grants: []federation.Grant{
+			{On: federation.Bucket(pulumi.String(env.SourceBucket)), Roles: pulumi.StringArray{pulumi.String(roleObjectViewer)}},
+		},
+		APIs: clouds.RequiredAPIs(env.DirectAccess),
 		Credential: federation.Credential{
 			TokenURL:               env.GoogleTokenURL,
 			IAMCredentialsEndpoint: env.IAMCredentialsEndpoint,
@@ -91,7 +93,10 @@ func arguments(env environment.Environment) *federation.Args {
 		args.ServiceAccount = pulumi.String(env.ServiceAccount)
 	}
 	if env.BillingProject != "" {
-		args.Grants = append(args.Grants, federation.Grant{On: federation.Project(pulumi.String(env.BillingProject)), Roles: pulumi.StringArray{pulumi.String(roleServiceUser)}})
+		args.Grants = append(
+			args.Grants,
+			federation.Grant{On: federation.Project(pulumi.String(env.BillingProject)), Roles: pulumi.StringArray{pulumi.String(roleServiceUser)}},
+		)
 	}
 	places := map[string]int{env.AWSAccount: 0}
 	for _, role := range env.Trusted() {
@@ -99,7 +104,10 @@ func arguments(env environment.Environment) *federation.Args {
 		if !ok {
 			i = len(args.Accounts)
 			places[role.Account] = i
-			args.Accounts = append(args.Accounts, federation.Account{ID: pulumi.String(role.Account), Provider: pulumi.String(env.ProviderOf(role.Account))})
+			args.Accounts = append(
+				args.Accounts,
+				federation.Account{ID: pulumi.String(role.Account), Provider: pulumi.String(env.ProviderOf(role.Account))},
+			)
 		}
 		args.Accounts[i].Roles = append(args.Accounts[i].Roles, federation.Role{Name: pulumi.String(role.Name)})
 	}

@@ -107,7 +107,11 @@ func readEvent(stdin io.Reader, object string, prefix *string, file string) (inv
 	}
 	event, err := invocation.ParseEvent(data)
 	if err != nil {
-		return invocation.Event{}, fmt.Errorf("reading the event in %s: %w; hint: an event is a JSON object such as {\"object\": \"reports/2026.csv\"}", file, err)
+		return invocation.Event{}, fmt.Errorf(
+			"reading the event in %s: %w; hint: an event is a JSON object such as {\"object\": \"reports/2026.csv\"}",
+			file,
+			err,
+		)
 	}
 	return event, nil
 }
@@ -162,7 +166,10 @@ func conclude(cmd *cobra.Command, args []string, work deployed.Work, begin strin
 	}
 	stopped := fmt.Errorf("there is more to do; to continue: %s", strings.Join(again, " "))
 	if cmd.Context().Err() != nil {
-		stopped = fmt.Errorf("stopped; the invocation that was under way ends by itself, and what it copies counts as unchanged or is copied again; to continue: %s", strings.Join(again, " "))
+		stopped = fmt.Errorf(
+			"stopped; the invocation that was under way ends by itself, and what it copies counts as unchanged or is copied again; to continue: %s",
+			strings.Join(again, " "),
+		)
 	}
 	if err != nil {
 		return errors.Join(err, stopped)

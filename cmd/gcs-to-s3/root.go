@@ -22,7 +22,20 @@ func newRoot(out io.Writer, errors io.Writer, getenv func(string) string) *cobra
 	}
 	root.SetOut(out)
 	root.SetErr(errors)
-	root.AddCommand(newInit(getenv), newUp(getenv), newDown(getenv), newStatus(getenv), newList(getenv), newPrune(getenv), newDoctor(getenv), newVerify(getenv), newInvoke(getenv), newUploads(getenv), newLogs(getenv), newSandbox(getenv))
+	root.AddCommand(
+		newInit(getenv),
+		newUp(getenv),
+		newDown(getenv),
+		newStatus(getenv),
+		newList(getenv),
+		newPrune(getenv),
+		newDoctor(getenv),
+		newVerify(getenv),
+		newInvoke(getenv),
+		newUploads(getenv),
+		newLogs(getenv),
+		newSandbox(getenv),
+	)
 	for _, c := range root.Commands() {
 		if strings.Contains(c.Use, "[NAME]") {
 			c.ValidArgsFunction = completeEnvironment

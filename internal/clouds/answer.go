@@ -55,7 +55,9 @@ func (a Answer[T]) Cause() error {
 
 // Unopened is the answer about everything of a cloud for which there are no clients.
 func Unopened[T any](cloud string, why error) Answer[T] {
-	return hide[T](&Unseen{What: "anything of " + cloud, Reason: Credentials, Reply: Reply{Code: NoCredentials, Message: why.Error()}, err: why})
+	return hide[T](
+		&Unseen{What: "anything of " + cloud, Reason: Credentials, Reply: Reply{Code: NoCredentials, Message: why.Error()}, err: why},
+	)
 }
 
 func found[T any](thing T) Answer[T] { return Answer[T]{Thing: thing, state: there} }
@@ -145,7 +147,12 @@ func (u *Unseen) Why() string {
 	case Credentials:
 		return "the credentials are not accepted: " + u.Reply.String()
 	case RegionOff:
-		return fmt.Sprintf("AWS accepts the credentials in %s, but not in %s, which the account seems not to have enabled: %s", home, u.Region, u.Reply)
+		return fmt.Sprintf(
+			"AWS accepts the credentials in %s, but not in %s, which the account seems not to have enabled: %s",
+			home,
+			u.Region,
+			u.Reply,
+		)
 	case Busy:
 		return "the service is busy: " + u.Reply.String()
 	case Unreachable:
@@ -183,8 +190,12 @@ func (u *Unseen) Hint() string {
 		}
 		return "aws sso login, or new keys in your shell"
 	case RegionOff:
-		return fmt.Sprintf("aws account enable-region --region-name %s --region %s; `aws account get-region-opt-status` with the same flags shows "+
-			"whether it is; if it is, the session is of the global endpoint of STS: set AWS_STS_REGIONAL_ENDPOINTS=regional and get a new one", u.Region, home)
+		return fmt.Sprintf(
+			"aws account enable-region --region-name %s --region %s; `aws account get-region-opt-status` with the same flags shows "+
+				"whether it is; if it is, the session is of the global endpoint of STS: set AWS_STS_REGIONAL_ENDPOINTS=regional and get a new one",
+			u.Region,
+			home,
+		)
 	case Busy, Unreachable:
 		return "try again"
 	}

@@ -98,7 +98,10 @@ func S3Uploads(ctx context.Context, cfg aws.Config, bucket, prefix string) Answe
 	var all []Upload
 	// Keys are asked for in an encoding, since XML has no form for some characters: Amazon
 	// S3 API Reference, "ListMultipartUploads".
-	pages := s3.NewListMultipartUploadsPaginator(s3.NewFromConfig(cfg), &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: &prefix, EncodingType: s3types.EncodingTypeUrl})
+	pages := s3.NewListMultipartUploadsPaginator(
+		s3.NewFromConfig(cfg),
+		&s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: &prefix, EncodingType: s3types.EncodingTypeUrl},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -136,7 +139,8 @@ func AbortRule(ctx context.Context, cfg aws.Config, bucket, prefix string) Answe
 			}
 			covered = aws.ToString(f.Prefix)
 		}
-		if abort := rule.AbortIncompleteMultipartUpload; rule.Status == s3types.ExpirationStatusEnabled && abort != nil && strings.HasPrefix(prefix, covered) {
+		if abort := rule.AbortIncompleteMultipartUpload; rule.Status == s3types.ExpirationStatusEnabled && abort != nil &&
+			strings.HasPrefix(prefix, covered) {
 			if n := int(aws.ToInt32(abort.DaysAfterInitiation)); days == 0 || n < days {
 				days = n
 			}

@@ -44,12 +44,25 @@ func CheckAccount(ctx context.Context, cfg aws.Config, env environment.Environme
 	var unseen *Unseen
 	if errors.As(who.Err(), &unseen) {
 		if unseen.Reason == RegionOff {
-			return fmt.Errorf("awsRegion: %q: must be a region that the account has enabled: %s; hint: %s", unseen.Region, unseen.Why(), unseen.Hint())
+			return fmt.Errorf(
+				"awsRegion: %q: must be a region that the account has enabled: %s; hint: %s",
+				unseen.Region,
+				unseen.Why(),
+				unseen.Hint(),
+			)
 		}
-		return fmt.Errorf("asking AWS whose credentials these are: %w; hint: aws sts get-caller-identity must work in this shell; aws configure, aws sso login or AWS_PROFILE give it credentials", unseen.err)
+		return fmt.Errorf(
+			"asking AWS whose credentials these are: %w; hint: aws sts get-caller-identity must work in this shell; aws configure, aws sso login or AWS_PROFILE give it credentials",
+			unseen.err,
+		)
 	}
 	if account := aws.ToString(who.Thing.Account); account != env.AWSAccount {
-		return fmt.Errorf("awsAccount: %q: must be the account of your AWS credentials, which is %s (%s); hint: choose other credentials, with AWS_PROFILE for example, or another environment", env.AWSAccount, account, aws.ToString(who.Thing.Arn))
+		return fmt.Errorf(
+			"awsAccount: %q: must be the account of your AWS credentials, which is %s (%s); hint: choose other credentials, with AWS_PROFILE for example, or another environment",
+			env.AWSAccount,
+			account,
+			aws.ToString(who.Thing.Arn),
+		)
 	}
 	return nil
 }

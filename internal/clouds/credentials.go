@@ -101,7 +101,9 @@ func open(ctx context.Context, token, key string, getenv func(string) string) (o
 		}
 		file = ""
 	}
-	found, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}, CredentialsFile: file, CredentialsJSON: []byte(text)})
+	found, err := credentials.DetectDefault(
+		&credentials.DetectOptions{Scopes: []string{scope}, CredentialsFile: file, CredentialsJSON: []byte(text)},
+	)
 	var quota string
 	if err == nil {
 		quota, err = found.QuotaProjectID(ctx)

@@ -78,7 +78,16 @@ func ReplyOf(err error) Reply {
 }
 
 // withoutCredentials are what the clients of both clouds say without credentials.
-var withoutCredentials = []string{"cannot fetch token", cannotImpersonate, "invalid_grant", "invalid_rapt", "failed to refresh cached credentials", "get identity: get credentials", "static credentials are empty", "no EC2 IMDS role found"}
+var withoutCredentials = []string{
+	"cannot fetch token",
+	cannotImpersonate,
+	"invalid_grant",
+	"invalid_rapt",
+	"failed to refresh cached credentials",
+	"get identity: get credentials",
+	"static credentials are empty",
+	"no EC2 IMDS role found",
+}
 
 func (r *Reply) fromGoogle(err *googleapi.Error) {
 	r.google, r.Status, r.Code = true, err.Code, http.StatusText(err.Code)
@@ -165,7 +174,17 @@ var (
 
 // refusedCredentials are the codes by which AWS's services refuse keys and sessions:
 // "Common errors" of their API references.
-var refusedCredentials = []string{"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException", "InvalidAccessKeyId", "InvalidToken", "RequestExpired"}
+var refusedCredentials = []string{
+	"ExpiredToken",
+	"ExpiredTokenException",
+	"InvalidClientTokenId",
+	"UnrecognizedClientException",
+	"SignatureDoesNotMatch",
+	"InvalidSignatureException",
+	"InvalidAccessKeyId",
+	"InvalidToken",
+	"RequestExpired",
+}
 
 // classify finds why something cannot be seen.
 func (r Reply) classify() (reason Reason, api, project string) {

@@ -34,7 +34,10 @@ type AnswerError struct {
 func (e *AnswerError) Error() string {
 	text := strings.TrimSuffix(fmt.Sprintf("%s answered %d %s: %s", e.Service, e.Status, e.Code, e.Message), ": ")
 	if e.Region != "" {
-		text += fmt.Sprintf("; the bucket is in %s, and the function cannot write to another region; hint: use a bucket in the function's region, or deploy the environment in %[1]s", e.Region)
+		text += fmt.Sprintf(
+			"; the bucket is in %s, and the function cannot write to another region; hint: use a bucket in the function's region, or deploy the environment in %[1]s",
+			e.Region,
+		)
 	}
 	return text
 }

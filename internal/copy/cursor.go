@@ -72,7 +72,10 @@ func parseCursor(text, event string) (cursor, error) {
 		return cursor{Event: event}, nil
 	}
 	broken := func(why string) (cursor, error) {
-		return cursor{}, fmt.Errorf("cursor: %s; hint: send the whole cursor of the last answer with the same event, or leave it out to start from the beginning", why)
+		return cursor{}, fmt.Errorf(
+			"cursor: %s; hint: send the whole cursor of the last answer with the same event, or leave it out to start from the beginning",
+			why,
+		)
 	}
 	encoded, ok := strings.CutPrefix(text, cursorVersion)
 	data, err := base64.RawURLEncoding.DecodeString(encoded)
@@ -101,7 +104,8 @@ func (c cursor) check() error {
 		if u == nil {
 			continue
 		}
-		if u.ID == "" || u.Key == "" || u.Generation <= 0 || u.Size <= 0 || u.Part <= 0 || u.Done < 0 || u.Size/u.Part > maxParts || int64(u.Done) > (u.Size+u.Part-1)/u.Part {
+		if u.ID == "" || u.Key == "" || u.Generation <= 0 || u.Size <= 0 || u.Part <= 0 || u.Done < 0 || u.Size/u.Part > maxParts ||
+			int64(u.Done) > (u.Size+u.Part-1)/u.Part {
 			return errors.New("is damaged")
 		}
 		for _, l := range u.Later {

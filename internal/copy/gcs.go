@@ -208,7 +208,9 @@ func (g *gcs) plain() http.Header {
 // no header names: the XML API sends them as they are, and no HTTP client can read such a
 // response. It costs one more request.
 func (g *gcs) openJSON(ctx context.Context, bucket, name string, generation int64) (*object, io.ReadCloser, error) {
-	query := url.Values{"fields": {"generation,size,crc32c,contentType,contentEncoding,contentLanguage,contentDisposition,cacheControl,metadata"}}
+	query := url.Values{
+		"fields": {"generation,size,crc32c,contentType,contentEncoding,contentLanguage,contentDisposition,cacheControl,metadata"},
+	}
 	if generation != 0 {
 		query.Set("generation", strconv.FormatInt(generation, 10))
 	}
@@ -229,7 +231,15 @@ func (g *gcs) openJSON(ctx context.Context, bucket, name string, generation int6
 	if err := json.Unmarshal(body, &resource); err != nil {
 		return nil, nil, &brokenError{fmt.Errorf("reading the object's resource: %w", err)}
 	}
-	o := &object{bucket: bucket, name: name, size: resource.Size, generation: resource.Generation, custom: resource.Metadata, json: true, header: http.Header{}}
+	o := &object{
+		bucket:     bucket,
+		name:       name,
+		size:       resource.Size,
+		generation: resource.Generation,
+		custom:     resource.Metadata,
+		json:       true,
+		header:     http.Header{},
+	}
 	if o.crc32c, err = parseCRC32C(resource.CRC32C); err != nil {
 		return nil, nil, err
 	}

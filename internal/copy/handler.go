@@ -168,7 +168,10 @@ func (h *Handler) plan(event invocation.Event, item invocation.Item, start time.
 		t.needsGeneration = h.settings.keys.NeedsGeneration()
 		t.key = t.makeKey(t.generation)
 		if !h.settings.keys.Names(t.object) {
-			t.refused = fmt.Errorf("key: %s gives the object no name; hint: give the event a key, or use a template with {object} or {directory}", h.settings.keys)
+			t.refused = fmt.Errorf(
+				"key: %s gives the object no name; hint: give the event a key, or use a template with {object} or {directory}",
+				h.settings.keys,
+			)
 		}
 	}
 	return t

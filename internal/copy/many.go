@@ -284,7 +284,8 @@ func (m *many) finish(t *transfer, task *task, done copied, elapsed time.Duratio
 		a.Failed++
 	}
 	m.longest = max(m.longest, elapsed)
-	if m.event.Results == invocation.ResultsFailed && r.Outcome != invocation.OutcomeFailed && r.Outcome != invocation.OutcomeInterrupted && len(r.LeftOut) == 0 {
+	if m.event.Results == invocation.ResultsFailed && r.Outcome != invocation.OutcomeFailed && r.Outcome != invocation.OutcomeInterrupted &&
+		len(r.LeftOut) == 0 {
 		return
 	}
 	m.room -= resultSize + len(r.Object) + len(r.Key) + len(r.Error) + len(strings.Join(r.LeftOut, ""))

@@ -52,7 +52,8 @@ func metadata(o *object) (header http.Header, leftOut []string, err error) {
 	size := 0
 	record := func(name, value string) {
 		size += len(name) + len(value)
-		header[targetPrefix+name] = []string{mime.BEncoding.Encode("UTF-8", value)} // non-ASCII as required by Amazon S3 User Guide, "Working with object metadata"
+		// Other characters as required by Amazon S3 User Guide, "Working with object metadata".
+		header[targetPrefix+name] = []string{mime.BEncoding.Encode("UTF-8", value)}
 	}
 	generation, sum := strings.TrimPrefix(recordedGeneration, targetPrefix), strings.TrimPrefix(recordedCRC32C, targetPrefix)
 	for _, name := range slices.Sorted(maps.Keys(o.custom)) {
@@ -96,7 +97,11 @@ func inASCII(name, value string) (string, error) {
 			return encoded, nil
 		}
 	}
-	return "", fmt.Errorf("%s: %q: has characters that are not ASCII, which S3 does not take there; hint: change it with `gcloud storage objects update`", name, value)
+	return "", fmt.Errorf(
+		"%s: %q: has characters that are not ASCII, which S3 does not take there; hint: change it with `gcloud storage objects update`",
+		name,
+		value,
+	)
 }
 
 // found is the object at the destination.
@@ -133,7 +138,10 @@ func (f *found) is(o *object) bool {
 // Amazon S3 User Guide, "Using server-side encryption with customer-provided keys".
 func (t *transfer) find(ctx context.Context) (f *found, err error) {
 	err = t.attempt(ctx, func() error {
-		a, err := t.to.do(ctx, request{method: http.MethodHead, bucket: t.targetBucket, key: t.key, header: http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}})
+		a, err := t.to.do(
+			ctx,
+			request{method: http.MethodHead, bucket: t.targetBucket, key: t.key, header: http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}},
+		)
 		var answer *AnswerError
 		if errors.As(err, &answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusForbidden) {
 			return nil

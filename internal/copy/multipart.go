@@ -93,8 +93,15 @@ func (t *transfer) feasible(ctx context.Context, o *object, part int64) error {
 	if !ok || needed <= left {
 		return nil
 	}
-	return fmt.Errorf("size: %d bytes cannot make progress: S3 takes at most %d parts, so a part has %d bytes, which take %v even at %d MiB/s, and this invocation has %v left; hint: increase the function's timeout",
-		o.size, maxParts, part, needed.Round(time.Millisecond), networkRate>>20, left.Round(time.Millisecond))
+	return fmt.Errorf(
+		"size: %d bytes cannot make progress: S3 takes at most %d parts, so a part has %d bytes, which take %v even at %d MiB/s, and this invocation has %v left; hint: increase the function's timeout",
+		o.size,
+		maxParts,
+		part,
+		needed.Round(time.Millisecond),
+		networkRate>>20,
+		left.Round(time.Millisecond),
+	)
 }
 
 // inTurn copies in parts one object at a time, to bound memory. What it cannot finish
@@ -129,7 +136,10 @@ func (m *multipart) finish(ctx context.Context, first *stream) (outcome string, 
 		sum = sum.join(p.sum, to-from)
 	}
 	if sum != m.object.crc32c {
-		return "", &OperationError{"verifying", &SpoiledError{fmt.Errorf("CRC32C of the parts read is %v, the source announced %v", sum, m.object.crc32c)}}
+		return "", &OperationError{
+			"verifying",
+			&SpoiledError{fmt.Errorf("CRC32C of the parts read is %v, the source announced %v", sum, m.object.crc32c)},
+		}
 	}
 	outcome, err = m.complete(ctx)
 	if err != nil {

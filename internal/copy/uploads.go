@@ -134,7 +134,17 @@ func (m *multipart) recall(ctx context.Context, u *upload) error {
 // keep returns the state of the upload for the next invocation, or nil if S3 has no
 // part of it.
 func (m *multipart) keep() *upload {
-	u := &upload{ID: m.id, Key: m.key, Generation: m.object.generation, Size: m.object.size, CRC32C: m.object.crc32c, Part: m.size, Done: m.before, Sum: m.sum, LeftOut: m.leftOut}
+	u := &upload{
+		ID:         m.id,
+		Key:        m.key,
+		Generation: m.object.generation,
+		Size:       m.object.size,
+		CRC32C:     m.object.crc32c,
+		Part:       m.size,
+		Done:       m.before,
+		Sum:        m.sum,
+		LeftOut:    m.leftOut,
+	}
 	for ; u.Done < len(m.parts) && m.parts[u.Done].etag != ""; u.Done++ {
 		from, to := m.bounds(u.Done)
 		u.Sum = u.Sum.join(m.parts[u.Done].sum, to-from)
@@ -225,7 +235,10 @@ func (m *multipart) abortStrays(ctx context.Context) error {
 		}
 	}
 	err := m.persist(ctx, func() error {
-		a, err := m.to.do(ctx, request{method: http.MethodGet, bucket: m.targetBucket, query: "encoding-type=url&prefix=" + escape(m.key, true) + "&uploads="})
+		a, err := m.to.do(
+			ctx,
+			request{method: http.MethodGet, bucket: m.targetBucket, query: "encoding-type=url&prefix=" + escape(m.key, true) + "&uploads="},
+		)
 		if err == nil {
 			err = parseXML(a.body, &list)
 		}

@@ -76,14 +76,19 @@ func died(payload []byte) bool {
 	if json.Unmarshal(payload, &problem) != nil {
 		return false
 	}
-	return strings.HasPrefix(problem.ErrorType, "Runtime.") || strings.HasPrefix(problem.ErrorType, "Sandbox.") || strings.Contains(problem.ErrorMessage, "Task timed out")
+	return strings.HasPrefix(problem.ErrorType, "Runtime.") || strings.HasPrefix(problem.ErrorType, "Sandbox.") ||
+		strings.Contains(problem.ErrorMessage, "Task timed out")
 }
 
 // add adds an answer up.
 func (w *Work) add(payload []byte) error {
 	read := func(answer any) error {
 		if err := json.Unmarshal(payload, answer); err != nil {
-			return fmt.Errorf("reading the function's answer %.200q: %w; hint: is the function of the same version as this command? `gcs-to-s3 up` deploys it", payload, err)
+			return fmt.Errorf(
+				"reading the function's answer %.200q: %w; hint: is the function of the same version as this command? `gcs-to-s3 up` deploys it",
+				payload,
+				err,
+			)
 		}
 		return nil
 	}

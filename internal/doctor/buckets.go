@@ -24,12 +24,20 @@ func lookSourceBucket(ctx context.Context, e *examination) finding {
 	case reply.Status == http.StatusBadRequest && reply.Code == "required": // Cloud Storage documentation, "Use Requester Pays"
 		return wrong(payer, "gs://%s is a requester-pays bucket: %s", name, reply)
 	case bucket.Absent():
-		return wrong("gcloud storage buckets create gs://"+name+" --project "+e.Environment.GoogleProject+", or set sourceBucket in the environment's file", "gs://%s does not exist", name)
+		return wrong(
+			"gcloud storage buckets create gs://"+name+" --project "+e.Environment.GoogleProject+", or set sourceBucket in the environment's file",
+			"gs://%s does not exist",
+			name,
+		)
 	case bucket.Err() != nil:
 		return unseen(bucket.Err())
 	}
 	if e.Environment.DirectAccess && !uniform(bucket.Thing) {
-		return wrong("gcloud storage buckets update gs://"+name+" --uniform-bucket-level-access, or directAccess false", "gs://%s has no uniform bucket-level access, without which it takes no principals of a workload identity pool", name)
+		return wrong(
+			"gcloud storage buckets update gs://"+name+" --uniform-bucket-level-access, or directAccess false",
+			"gs://%s has no uniform bucket-level access, without which it takes no principals of a workload identity pool",
+			name,
+		)
 	}
 	if pays := bucket.Thing.Billing != nil && bucket.Thing.Billing.RequesterPays; pays && e.Environment.BillingProject == "" {
 		return wrong(payer, "gs://%s is a requester-pays bucket: it takes no request that names no project that pays", name)
@@ -40,7 +48,8 @@ func lookSourceBucket(ctx context.Context, e *examination) finding {
 // uniform reports whether a bucket's policy alone decides: Cloud Storage documentation,
 // "Uniform bucket-level access".
 func uniform(b *storage.Bucket) bool {
-	return b.IamConfiguration != nil && b.IamConfiguration.UniformBucketLevelAccess != nil && b.IamConfiguration.UniformBucketLevelAccess.Enabled
+	return b.IamConfiguration != nil && b.IamConfiguration.UniformBucketLevelAccess != nil &&
+		b.IamConfiguration.UniformBucketLevelAccess.Enabled
 }
 
 func lookObject(ctx context.Context, e *examination) finding {
@@ -60,11 +69,25 @@ func lookDestinationBucket(ctx context.Context, e *examination) finding {
 	bucket, region := clouds.S3Bucket(ctx, e.AWS, name)
 	switch {
 	case bucket.Absent():
-		return wrong("aws s3 mb s3://"+name+" --region "+e.Environment.AWSRegion+", or set destinationBucket in the environment's file", "s3://%s does not exist", name)
+		return wrong(
+			"aws s3 mb s3://"+name+" --region "+e.Environment.AWSRegion+", or set destinationBucket in the environment's file",
+			"s3://%s does not exist",
+			name,
+		)
 	case region != "" && region != e.Environment.AWSRegion:
-		return wrong("set destinationBucket to a bucket in "+e.Environment.AWSRegion+", or awsRegion to "+region, "s3://%s is in %s, the function in %s: S3 refuses its writes with 301", name, region, e.Environment.AWSRegion)
+		return wrong(
+			"set destinationBucket to a bucket in "+e.Environment.AWSRegion+", or awsRegion to "+region,
+			"s3://%s is in %s, the function in %s: S3 refuses its writes with 301",
+			name,
+			region,
+			e.Environment.AWSRegion,
+		)
 	case because(bucket.Err()).Reason == clouds.Denied:
-		return warn("ask its owner whether it is yours: aws s3api head-bucket --bucket "+name, "s3://%s exists, and you have no permission to read it", name)
+		return warn(
+			"ask its owner whether it is yours: aws s3api head-bucket --bucket "+name,
+			"s3://%s exists, and you have no permission to read it",
+			name,
+		)
 	case bucket.Err() != nil:
 		return unseen(bucket.Err())
 	}
@@ -124,11 +147,21 @@ func lookUploads(ctx context.Context, e *examination) finding {
 	case own.Absent():
 		return skip("s3://%s does not exist", bucket)
 	case old > 0:
-		return warn("gcs-to-s3 uploads "+e.Environment.Name+" --abort", "%d uploads to s3://%s are incomplete for more than %v, and their parts are billed", old, bucket, inventory.UploadAge)
+		return warn(
+			"gcs-to-s3 uploads "+e.Environment.Name+" --abort",
+			"%d uploads to s3://%s are incomplete for more than %v, and their parts are billed",
+			old,
+			bucket,
+			inventory.UploadAge,
+		)
 	case own.Err() != nil:
 		return unseen(own.Err())
 	case rule.Absent():
-		return warn("add a rule with AbortIncompleteMultipartUpload, such as the one in docs/operations.md", "no lifecycle rule of s3://%s aborts incomplete uploads, which a function that is killed leaves behind", bucket)
+		return warn(
+			"add a rule with AbortIncompleteMultipartUpload, such as the one in docs/operations.md",
+			"no lifecycle rule of s3://%s aborts incomplete uploads, which a function that is killed leaves behind",
+			bucket,
+		)
 	case rule.Err() != nil:
 		return unseen(rule.Err())
 	}

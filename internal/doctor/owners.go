@@ -42,7 +42,12 @@ func (e *examination) tags(format string) string {
 // CloudFormation cannot deploy it.
 func (e *examination) alone(ctx context.Context, name, stack string, evidence ownership.Evidence) finding {
 	if ownership.Decide(e.Environment.Mark(), evidence).Ours() && e.stack(ctx, stack).Absent() {
-		return wrong("gcs-to-s3 down "+e.Environment.Name+" removes it", "%s has outlived its stack %s, so that it cannot be deployed again", name, stack)
+		return wrong(
+			"gcs-to-s3 down "+e.Environment.Name+" removes it",
+			"%s has outlived its stack %s, so that it cannot be deployed again",
+			name,
+			stack,
+		)
 	}
 	return good("%s", name)
 }
@@ -104,7 +109,11 @@ func lookServiceAccount(ctx context.Context, e *examination) finding {
 	)
 	f := e.owned(account.Email, mark, ownership.Account(account))
 	if account.Disabled && f.status != Error {
-		return wrong("gcloud iam service-accounts enable "+account.Email+" --project "+e.Environment.GoogleProject, "%s is disabled", account.Email)
+		return wrong(
+			"gcloud iam service-accounts enable "+account.Email+" --project "+e.Environment.GoogleProject,
+			"%s is disabled",
+			account.Email,
+		)
 	}
 	return f
 }
@@ -157,7 +166,12 @@ func (e *examination) pooled(name string, evidence ownership.Evidence, state, fr
 		if ownership.Decide(e.Environment.Mark(), evidence).Ours() {
 			return warn("pulumi up undeletes it and takes it over", "%s is deleted; its id is free again at %s", name, freed)
 		}
-		return wrong(other+"; or, if it is yours, undelete it with gcloud and import it", "%s is deleted, was not this environment's, and keeps its id until %s", name, freed)
+		return wrong(
+			other+"; or, if it is yours, undelete it with gcloud and import it",
+			"%s is deleted, was not this environment's, and keeps its id until %s",
+			name,
+			freed,
+		)
 	}
 	f := e.owned(name, fmt.Sprintf("%s --description %q", update, text+" "+e.Environment.Mark().String()), evidence)
 	if disabled && f.status != Error {

@@ -98,7 +98,11 @@ func lookPolicyMembers(ctx context.Context, e *examination) finding {
 	hint := fmt.Sprintf("compare them with the project's organization: gcloud projects get-ancestors %s; gcloud organizations list. "+
 		"If it is not among them, pulumi up fails with \"One or more users named in the policy do not belong to a permitted customer\"; "+
 		"have the organization's administrator add it", e.Environment.GoogleProject)
-	return warn(hint, "only %s can be granted a role; the service account and the pool belong to the project's organization", strings.Join(only, ", "))
+	return warn(
+		hint,
+		"only %s can be granted a role; the service account and the pool belong to the project's organization",
+		strings.Join(only, ", "),
+	)
 }
 
 // rules are those of the policy in effect, or what keeps them from being seen.
@@ -125,7 +129,12 @@ func (e *examination) policy(ctx context.Context, constraint, value string) find
 	if problem != nil {
 		return *problem
 	}
-	hint := fmt.Sprintf("have the organization's administrator allow %s: gcloud org-policies describe %s --project %s --effective", value, constraint, e.Environment.GoogleProject)
+	hint := fmt.Sprintf(
+		"have the organization's administrator allow %s: gcloud org-policies describe %s --project %s --effective",
+		value,
+		constraint,
+		e.Environment.GoogleProject,
+	)
 	switch admits(rules, value) {
 	case yes:
 		return good("allows %s", value)

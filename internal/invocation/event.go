@@ -108,7 +108,12 @@ func (e Event) Check() error {
 	if e.Generation < 0 {
 		refuse("generation", "%d: must not be negative", e.Generation)
 	}
-	errs = append(errs, CheckChoice("overwrite", e.Overwrite, Overwrites()), CheckChoice("sourceChange", e.SourceChange, SourceChanges()), CheckChoice("results", e.Results, ResultsChoices()))
+	errs = append(
+		errs,
+		CheckChoice("overwrite", e.Overwrite, Overwrites()),
+		CheckChoice("sourceChange", e.SourceChange, SourceChanges()),
+		CheckChoice("results", e.Results, ResultsChoices()),
+	)
 	return errors.Join(errs...)
 }
 

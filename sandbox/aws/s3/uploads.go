@@ -139,7 +139,14 @@ func (c *call) listMultipartUploads() error {
 	out.NextKeyMarker, out.NextUploadIDMarker = encode(l.last.key), l.last.id
 	for _, i := range l.found {
 		u := c.s.uploads[i.id]
-		x := uploadXML{Key: encode(u.key), UploadID: u.id, Initiator: u.initiator, Owner: c.s.canonicalID(), StorageClass: standardClass, Initiated: u.initiated.Format(timestampXML)}
+		x := uploadXML{
+			Key:          encode(u.key),
+			UploadID:     u.id,
+			Initiator:    u.initiator,
+			Owner:        c.s.canonicalID(),
+			StorageClass: standardClass,
+			Initiated:    u.initiated.Format(timestampXML),
+		}
 		if u.chosen {
 			x.ChecksumAlgorithm, x.ChecksumType = strings.ToUpper(string(u.checksum)), u.kind
 		}
