@@ -20,6 +20,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
 
@@ -389,6 +390,12 @@ func (w *worker) check(t *testing.T, what string, before map[string][sha256.Size
 	return ""
 }
 
+// closeIdleConnections closes those of the test's own clients.
+func closeIdleConnections() {
+	http.DefaultClient.CloseIdleConnections()
+	awshttp.Client().CloseIdleConnections()
+}
+
 // TestFaultedCopies makes many copies with frequent faults: no object may be
 // wrong, no upload left behind, no goroutine leaked. Pass -faulted-copies=10000
 // for the long run, and -seed to repeat a run.
@@ -412,7 +419,7 @@ func TestFaultedCopies(t *testing.T) {
 		}
 		r.workers = append(r.workers, w)
 	}
-	http.DefaultClient.CloseIdleConnections() // the test's own
+	closeIdleConnections()
 	before := goroutines()
 	l.FailAs(r.choose(t))
 	var wg sync.WaitGroup
@@ -424,7 +431,7 @@ func TestFaultedCopies(t *testing.T) {
 
 	l.findOrphans(t, r.workers)
 	h.closeIdle()
-	http.DefaultClient.CloseIdleConnections() // the test's own
+	closeIdleConnections()
 	if stacks := leaked(before); stacks != "" {
 		t.Errorf("goroutines are left:\n%s", stacks)
 	}

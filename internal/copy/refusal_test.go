@@ -29,6 +29,10 @@ type refuser struct {
 	next    string // host of the S3 for everything else
 }
 
+// onward has connections of its own: httptest.Server.Close closes those of
+// http.DefaultTransport.
+var onward = http.DefaultTransport.(*http.Transport).Clone()
+
 func (f *refuser) serve(t *testing.T, conn net.Conn) {
 	defer conn.Close()
 	for in := bufio.NewReader(conn); ; {
@@ -48,7 +52,7 @@ func (f *refuser) serve(t *testing.T, conn net.Conn) {
 		}
 		r.URL.Scheme, r.URL.Host, r.RequestURI = "http", f.next, ""
 		r.Header.Del("Expect")
-		resp, err := http.DefaultTransport.RoundTrip(r)
+		resp, err := onward.RoundTrip(r)
 		if err != nil {
 			t.Errorf("passing on %s %s: %v", r.Method, r.URL, err)
 			return

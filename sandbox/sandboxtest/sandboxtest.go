@@ -224,10 +224,14 @@ func (c *Clouds) Call(t *testing.T, method, path string, in, out any) {
 	c.do(t, req, out)
 }
 
+// client keeps no idle connection: those of http.DefaultClient are closed by every
+// httptest.Server.Close, also while an answer is on its way.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 func (c *Clouds) do(t *testing.T, req *http.Request, out any) {
 	t.Helper()
 	req.Header.Set("Authorization", "Bearer "+c.Google.AdminToken())
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,10 @@ func Client() *http.Client { return &http.Client{Transport: transport{}} }
 // largest is the largest body that is kept, in bytes.
 const largest = 1 << 20
 
+// connections are apart from those of http.DefaultTransport, whose idle ones are closed
+// whenever a test's server ends.
+var connections = http.DefaultTransport.(*http.Transport).Clone()
+
 type transport struct{}
 
 // RoundTrip implements http.RoundTripper.
@@ -34,5 +38,8 @@ func (transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return connections.RoundTrip(r)
 }
+
+// CloseIdleConnections implements the interface that http.Client looks for.
+func (transport) CloseIdleConnections() { connections.CloseIdleConnections() }

@@ -135,7 +135,7 @@ func (s *Server) Request(t testing.TB, c Call) *http.Request {
 // Do signs and sends the call.
 func (s *Server) Do(t testing.TB, c Call) (status int, body string) {
 	t.Helper()
-	response, err := http.DefaultClient.Do(s.Request(t, c))
+	response, err := awshttp.Client().Do(s.Request(t, c))
 	if err != nil {
 		t.Fatal(err)
 	}

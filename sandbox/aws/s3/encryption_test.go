@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
 )
 
@@ -273,7 +274,7 @@ func TestCustomerKeys(t *testing.T) {
 		}
 	}
 	r := s.Request(t, awstest.Call{Credentials: s.Admin(), Service: "s3", Method: "HEAD", Path: "/" + bucket + "/k"})
-	response, err := http.DefaultClient.Do(r)
+	response, err := awshttp.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

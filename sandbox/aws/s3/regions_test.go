@@ -4,7 +4,6 @@ import (
 	gocmp "cmp"
 	"encoding/xml"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
 )
 
@@ -109,7 +109,7 @@ func TestBucketElsewhere(t *testing.T) {
 		r := s.Request(t, awstest.Call{
 			Credentials: s.Admin(), Service: "s3", Method: test.method, Path: test.path, Host: test.host, Body: test.body,
 		})
-		response, err := http.DefaultTransport.RoundTrip(r)
+		response, err := awshttp.Client().Transport.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)
 		}
