@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -74,16 +75,25 @@ func answerError(service string, resp *http.Response, body []byte, hide secrets)
 }
 
 // readAnswer reads the body of a response other than an object.
-func readAnswer(resp *http.Response) ([]byte, error) {
+func readAnswer(resp *http.Response) ([]byte, error) { return readUpTo(resp, maxAnswer) }
+
+func readUpTo(resp *http.Response, most int64) ([]byte, error) {
 	defer resp.Body.Close()
 	if resp.ContentLength == 0 {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	if err != nil {
 		return nil, &brokenError{fmt.Errorf("reading the answer: %w", err)}
 	}
 	return body, nil
+}
+
+// is reports whether err is a response with this status and, if the response has a
+// document, this code.
+func is(err error, status int, code string) bool {
+	var answer *AnswerError
+	return errors.As(err, &answer) && answer.Status == status && answer.Code == code
 }
 
 // secrets are texts that no log and no error may contain.

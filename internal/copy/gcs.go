@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
@@ -159,6 +160,12 @@ type object struct {
 	header       http.Header       // of the first response
 	custom       map[string]string // custom metadata
 	json         bool              // only the JSON API can say what it is
+
+	// Of a listing; all but the first if it asks for them.
+	summed      bool // it has a CRC32C
+	class       string
+	updated     time.Time
+	customerKey bool // a customer's own key encrypts it
 }
 
 // open requests an object; generation 0 is the live one. The body starts at the

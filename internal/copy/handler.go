@@ -72,7 +72,7 @@ func (h *Handler) Handle(ctx context.Context, event invocation.Event) (any, erro
 		return h.trace(ctx, event, log)
 	}
 	if event.Many() {
-		return h.copyMany(ctx, event, log)
+		return h.copyMany(ctx, event, log, nil)
 	}
 	return h.copyOne(ctx, event, log)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // listing lists the objects with a prefix, in the order of their names (Cloud
@@ -17,6 +18,8 @@ type listing struct {
 	attempt        func(context.Context, func() error) error
 	bucket, prefix string
 	after          string // names up to and including this one are skipped
+	before         string // and names from this one on; empty: none
+	fields         string // of an object
 
 	page  []*object
 	token string
@@ -42,12 +45,18 @@ func (l *listing) next(ctx context.Context) (*object, error) {
 	}
 }
 
+// neededFields are the fields of an object without which it is not copied.
+const neededFields = "name,generation,size,crc32c"
+
 // maxPage is the most that is read of a page, in bytes: a thousand names of 1,024 bytes, of
 // which JSON may write six for each, and their properties.
 const maxPage = 8 << 20
 
 func (l *listing) load(ctx context.Context) error {
-	query := url.Values{"prefix": {l.prefix}, "fields": {"items(name,generation,size,crc32c),nextPageToken"}}
+	query := url.Values{"prefix": {l.prefix}, "fields": {"items(" + l.fields + "),nextPageToken"}}
+	if l.before != "" {
+		query.Set("endOffset", l.before)
+	}
 	if l.token != "" {
 		query.Set("pageToken", l.token)
 	}
@@ -63,19 +72,25 @@ func (l *listing) load(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	var answer struct {
-		Items         []struct{ Name, Generation, Size, Crc32c string }
+		Items []struct {
+			Name, Generation, Size, CRC32C, StorageClass string
+
+			Updated            time.Time
+			Metadata           map[string]string
+			CustomerEncryption struct{ EncryptionAlgorithm string }
+		}
 		NextPageToken string
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxPage)).Decode(&answer); err != nil {
 		return &brokenError{fmt.Errorf("reading the answer: %w", err)}
 	}
 	for _, item := range answer.Items {
-		o := &object{bucket: l.bucket, name: item.Name}
+		o := &object{bucket: l.bucket, name: item.Name, custom: item.Metadata, class: item.StorageClass, updated: item.Updated}
+		o.customerKey = item.CustomerEncryption.EncryptionAlgorithm != ""
 		o.generation, _ = strconv.ParseInt(item.Generation, 10, 64)
 		o.size, _ = strconv.ParseInt(item.Size, 10, 64)
-		if o.crc32c, err = parseCRC32C(item.Crc32c); err != nil {
-			o.generation = 0 // left to the request for the object itself
-		}
+		o.crc32c, err = parseCRC32C(item.CRC32C)
+		o.summed = err == nil
 		l.page = append(l.page, o)
 	}
 	l.token = answer.NextPageToken

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
@@ -46,6 +47,9 @@ type many struct {
 	longest  time.Duration     // duration of a copy so far
 	quarter  time.Duration     // of the time available at the start
 	err      error             // from finding the next object
+
+	each    func(invocation.ObjectResult) bool // see Batch; may be nil
+	stopped atomic.Bool                        // by each
 }
 
 // task is one of the objects.
@@ -55,11 +59,11 @@ type task struct {
 	result invocation.ObjectResult
 }
 
-func (h *Handler) copyMany(ctx context.Context, event invocation.Event, log *logger) (invocation.ManyResult, error) {
+func (h *Handler) copyMany(ctx context.Context, event invocation.Event, log *logger, each func(invocation.ObjectResult) bool) (invocation.ManyResult, error) {
 	start := h.now()
 	ctx, cancel, tidying := within(ctx, start)
 	defer cancel()
-	m := &many{Handler: h, event: event, log: log, start: start, tidying: tidying, keys: map[string]string{}, room: h.room}
+	m := &many{Handler: h, event: event, log: log, start: start, tidying: tidying, keys: map[string]string{}, room: h.room, each: each}
 	if deadline, ok := ctx.Deadline(); ok {
 		m.quarter = deadline.Sub(start) / 4
 	}
@@ -106,14 +110,14 @@ func (m *many) begin(whole *transfer, prefix string) (err error) {
 
 // list takes the objects from a listing.
 func (m *many) list(whole *transfer, prefix string) {
-	l := &listing{from: m.source, attempt: whole.attempt, bucket: whole.sourceBucket, prefix: prefix, after: m.position.After}
+	l := &listing{from: m.source, attempt: whole.attempt, bucket: whole.sourceBucket, prefix: prefix, after: m.position.After, fields: neededFields}
 	m.next = func(ctx context.Context) (*transfer, error) {
 		o, err := l.next(ctx)
 		if o == nil || err != nil {
 			return nil, err
 		}
 		t := m.plan(m.event, invocation.Item{Object: o.name}, m.start)
-		if o.generation != 0 {
+		if o.generation != 0 && o.summed { // otherwise left to the request for the object itself
 			t.listed = o
 		}
 		t.skipped = o.size == 0 && !m.settings.keys.Names(o.name)
@@ -200,7 +204,7 @@ func (m *many) work(ctx context.Context, fits func(due) bool) bool {
 func (m *many) take(ctx context.Context, fits func(due) bool) (*transfer, *task) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.room <= 0 || m.late(ctx) {
+	if m.room <= 0 || m.stopped.Load() || m.late(ctx) {
 		return nil, nil
 	}
 	for i, d := range m.pending {
@@ -256,6 +260,7 @@ func (m *many) finish(t *transfer, task *task, done copied, elapsed time.Duratio
 	switch {
 	case errors.As(err, &failed):
 		r.Error = failed.Operation + ": " + failed.Err.Error()
+		r.Cause, r.Transient = failed.cause()
 		if t.interrupted {
 			r.Outcome = invocation.OutcomeInterrupted
 			r.Reached, task.due.Idle, task.due.Upload = t.kept.reached(), t.idle, t.kept
@@ -264,6 +269,9 @@ func (m *many) finish(t *transfer, task *task, done copied, elapsed time.Duratio
 		}
 	case r.Outcome != invocation.OutcomeSkipped:
 		r.CRC32C = done.crc32c.String()
+	}
+	if m.each != nil && !m.each(*r) {
+		m.stopped.Store(true)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -33,6 +33,7 @@ type logger struct {
 	at     time.Time
 	base   *slog.Logger
 	copies *slog.Logger // with the directive of a copy
+	brief  bool         // leave out copies that succeeded
 }
 
 func newLogger(ctx context.Context, h *Handler) *logger {
@@ -79,6 +80,9 @@ func (l *logger) copied(t *transfer, done copied, elapsed time.Duration, err err
 	if t.warning != nil {
 		level = max(level, slog.LevelWarn)
 		attrs = append(attrs, slog.String("warning", t.warning.Error()))
+	}
+	if l.brief && level < slog.LevelWarn {
+		return
 	}
 	throughput := float64(bytes) / max(elapsed.Seconds(), 1e-6)
 	l.copies.LogAttrs(context.Background(), level, message, append(attrs,

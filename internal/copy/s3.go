@@ -2,6 +2,7 @@ package copy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -68,6 +69,7 @@ type request struct {
 	document            []byte  // the body
 	unsigned            bool    // the body is not signed, since it has a checksum
 	trailer             bool    // that checksum follows the stream
+	most                int64   // that is read of the answer, in bytes, which is a file then; 0 means maxAnswer, and a document
 	patience            int     // how many times longer than usual nothing may move; 0 means 1
 }
 
@@ -104,7 +106,7 @@ func (c *s3api) ask(ctx context.Context, r request) (answer, error) {
 			req.Body, req.ContentLength = newFramed(body)
 		}
 	}
-	a, err := c.exchange(req, dog)
+	a, err := c.exchange(req, dog, r.most)
 	if body != nil {
 		failed := body.failed.Load()
 		body.settle()
@@ -120,17 +122,17 @@ func (c *s3api) ask(ctx context.Context, r request) (answer, error) {
 }
 
 // exchange sends a request and reads the response.
-func (c *s3api) exchange(req *http.Request, dog *watchdog) (answer, error) {
+func (c *s3api) exchange(req *http.Request, dog *watchdog, most int64) (answer, error) {
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return answer{}, &brokenError{err}
 	}
 	resp.Body = watched{resp.Body, dog}
-	data, err := readAnswer(resp)
+	data, err := readUpTo(resp, cmp.Or(most, maxAnswer))
 	if err != nil {
 		return answer{}, err
 	}
-	if resp.StatusCode >= http.StatusMultipleChoices || bytes.Contains(data, []byte("<Error")) {
+	if resp.StatusCode >= http.StatusMultipleChoices || most == 0 && bytes.Contains(data, []byte("<Error")) {
 		e := answerError(s3Service, resp, data, c.hide)
 		// Amazon S3 API Reference, "HeadBucket".
 		if region := resp.Header.Get("X-Amz-Bucket-Region"); region != c.region {

@@ -92,6 +92,34 @@ func (e *TransferError) Error() string {
 
 func (e *TransferError) Unwrap() error { return e.Err }
 
+// cause returns the kind of a failure, for counting, and whether another attempt may
+// succeed.
+func (e *TransferError) cause() (cause string, passing bool) {
+	var (
+		answer    *AnswerError
+		exists    *ExistsError
+		changed   *SourceChangedError
+		operation *OperationError
+		exhausted *ExhaustedError
+	)
+	passing = transient(e.Err) || errors.As(e.Err, &exhausted)
+	switch {
+	case errors.As(e.Err, &exists):
+		return "destination exists", false
+	case errors.As(e.Err, &changed):
+		return "source changed", false
+	case errors.Is(e.Err, errDeadline):
+		return "deadline", true
+	case errors.As(e.Err, &answer):
+		return fmt.Sprintf("%s %d %s", answer.Service, answer.Status, answer.Code), passing
+	case errors.As(e.Err, &operation) && operation.Operation == "planning":
+		return "cannot be copied", false
+	case passing:
+		return "connection broken", true
+	}
+	return e.Operation + " failed", false
+}
+
 // OperationError is an error in a step of a copy other than writing.
 type OperationError struct {
 	Operation string

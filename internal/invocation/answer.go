@@ -94,6 +94,8 @@ type ObjectResult struct {
 	CRC32C     string   `json:"crc32c,omitempty"`
 	LeftOut    []string `json:"leftOut,omitempty"` // names of metadata that S3 cannot hold
 	Error      string   `json:"error,omitempty"`
+	Cause      string   `json:"cause,omitempty"`     // the kind of the error: the service, status and code of a refusal, or a few words
+	Transient  bool     `json:"transient,omitempty"` // another attempt may succeed
 }
 
 // TraceResult is the answer to an event with trace: what happened at each hop. A

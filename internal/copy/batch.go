@@ -1,0 +1,241 @@
+package copy
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"iter"
+	"math"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+)
+
+// Batch copies the objects of an event as Handle does, for a caller in the same process:
+// the answer lists every object, and the log has those that failed only. each is called
+// with every outcome, by several goroutines; once it returns false, no more copies are
+// started, and the cursor has the rest.
+func (h *Handler) Batch(ctx context.Context, event invocation.Event, each func(invocation.ObjectResult) bool) (invocation.ManyResult, error) {
+	if err := event.Check(); err != nil {
+		return invocation.ManyResult{}, err
+	}
+	batch := *h
+	batch.room = math.MaxInt
+	log := newLogger(ctx, h)
+	log.brief = true
+	return batch.copyMany(ctx, event, log, each)
+}
+
+// Listed is an object of a bucket of Cloud Storage, as a listing shows it.
+type Listed struct {
+	Name        string
+	Generation  int64
+	Size        int64  // in bytes
+	CRC32C      string // base64 of the big-endian sum; empty if the object has none
+	Class       string // STANDARD, NEARLINE, COLDLINE, ARCHIVE, or an older one
+	Updated     time.Time
+	Metadata    map[string]string
+	CustomerKey bool // a customer-supplied key encrypts the object
+}
+
+// Range names a part of a bucket: the keys with a prefix that come after one and before
+// another. Empty bounds are none.
+type Range struct {
+	Prefix string `json:"prefix,omitempty"`
+	After  string `json:"after,omitempty"`
+	Before string `json:"before,omitempty"`
+}
+
+// List lists a range of a bucket of Cloud Storage in the order of its names, which is that
+// of their bytes. The sequence ends with the first error.
+func (h *Handler) List(ctx context.Context, bucket string, r Range) iter.Seq2[Listed, error] {
+	return func(yield func(Listed, error) bool) {
+		l := &listing{
+			from: h.source, attempt: h.attempt, bucket: bucket, prefix: r.Prefix, after: r.After, before: r.Before,
+			fields: neededFields + ",storageClass,updated,metadata,customerEncryption(encryptionAlgorithm)",
+		}
+		for {
+			o, err := l.next(ctx)
+			if err != nil {
+				yield(Listed{}, err)
+				return
+			}
+			if o == nil {
+				return
+			}
+			item := Listed{
+				Name: o.name, Generation: o.generation, Size: o.size, Class: o.class, Updated: o.updated,
+				Metadata: o.custom, CustomerKey: o.customerKey,
+			}
+			if o.summed {
+				item.CRC32C = o.crc32c.String()
+			}
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+// attempt retries do until it succeeds or another attempt is pointless.
+func (h *Handler) attempt(ctx context.Context, do func() error) error {
+	for attempts := 1; ; attempts++ {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if err := h.patience.again(ctx, attempts, err); err != nil {
+			return err
+		}
+	}
+}
+
+// Stored is an object of a bucket of S3, as a listing shows it.
+type Stored struct {
+	Key  string
+	Size int64 // in bytes
+}
+
+// Stored lists a range of a bucket of S3 in the order of its keys, which is that of their
+// bytes (Amazon S3 API Reference, "ListObjectsV2"). The sequence ends with the first error.
+func (h *Handler) Stored(ctx context.Context, bucket string, r Range) iter.Seq2[Stored, error] {
+	return func(yield func(Stored, error) bool) {
+		after, token := r.After, ""
+		for {
+			var page struct {
+				XMLName               xml.Name `xml:"ListBucketResult"`
+				IsTruncated           bool
+				NextContinuationToken string
+				Contents              []struct {
+					Key  string
+					Size int64
+				}
+			}
+			query := ""
+			if token != "" {
+				query = "continuation-token=" + escape(token, true) + "&"
+			}
+			query += "encoding-type=url&list-type=2"
+			if r.Prefix != "" {
+				query += "&prefix=" + escape(r.Prefix, true)
+			}
+			if after != "" && token == "" {
+				query += "&start-after=" + escape(after, true)
+			}
+			err := h.attempt(ctx, func() error {
+				a, err := h.target.do(ctx, request{method: http.MethodGet, bucket: bucket, query: query, most: maxPage})
+				if err == nil {
+					if err = parseXML(a.body, &page); err != nil {
+						err = &brokenError{fmt.Errorf("reading the answer: %w", err)}
+					}
+				}
+				return err
+			})
+			if err != nil {
+				yield(Stored{}, fmt.Errorf("listing s3://%s/%s: %w", bucket, r.Prefix, err))
+				return
+			}
+			for _, c := range page.Contents {
+				key, err := url.QueryUnescape(c.Key)
+				if err != nil {
+					yield(Stored{}, fmt.Errorf("listing s3://%s/%s: key %q: %w", bucket, r.Prefix, c.Key, err))
+					return
+				}
+				if r.Before != "" && key >= r.Before {
+					return
+				}
+				if !yield(Stored{key, c.Size}, nil) {
+					return
+				}
+			}
+			if token = page.NextContinuationToken; !page.IsTruncated || token == "" {
+				return
+			}
+		}
+	}
+}
+
+// Checksum returns the size in bytes and the CRC32C, base64, of an object of S3, as S3
+// tells them ("HeadObject"), and the generation that the copy recorded. The checksum is
+// empty if S3 has none of the whole object; there reports whether there is an object.
+func (h *Handler) Checksum(ctx context.Context, bucket, key string) (size int64, crc32c string, generation int64, there bool, err error) {
+	t := &transfer{to: h.target, targetBucket: bucket, key: key}
+	f, err := t.find(ctx)
+	if f == nil || err != nil {
+		return 0, "", 0, false, err
+	}
+	return f.size, f.sum, f.generation, true, nil
+}
+
+// Files keeps files in a bucket of S3, as the function's role.
+type Files struct {
+	handler *Handler
+	bucket  string
+}
+
+// Files returns the files of a bucket.
+func (h *Handler) Files(bucket string) *Files { return &Files{h, bucket} }
+
+// maxFile is the most that is read of a file, in bytes.
+const maxFile = 64 << 20
+
+// Get reads a file; there reports whether it exists.
+func (f *Files) Get(ctx context.Context, key string) (data []byte, there bool, err error) {
+	err = f.handler.attempt(ctx, func() error {
+		a, err := f.handler.target.do(ctx, request{method: http.MethodGet, bucket: f.bucket, key: key, most: maxFile})
+		if is(err, http.StatusNotFound, "NoSuchKey") {
+			data, there = nil, false
+			return nil
+		}
+		data, there = a.body, err == nil
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("reading s3://%s/%s: %w", f.bucket, key, err)
+	}
+	return data, there, nil
+}
+
+// Put writes a file, or replaces it.
+func (f *Files) Put(ctx context.Context, key string, data []byte) error {
+	_, err := f.write(ctx, key, data, http.Header{})
+	return err
+}
+
+// Create writes a file unless it exists: Amazon S3 User Guide, "How to prevent object
+// overwrites with conditional writes". It reports whether it wrote it; after a lost answer
+// it does not, though it may have.
+func (f *Files) Create(ctx context.Context, key string, data []byte) (created bool, err error) {
+	return f.write(ctx, key, data, http.Header{"If-None-Match": {"*"}})
+}
+
+func (f *Files) write(ctx context.Context, key string, data []byte, header http.Header) (written bool, err error) {
+	header.Set("Content-Type", "application/octet-stream")
+	header.Set("X-Amz-Checksum-Crc32c", crc32c(0).add(data).String())
+	err = f.handler.attempt(ctx, func() error {
+		_, err := f.handler.target.do(ctx, request{method: http.MethodPut, bucket: f.bucket, key: key, header: header, document: data})
+		if is(err, http.StatusPreconditionFailed, "PreconditionFailed") {
+			written = false
+			return nil
+		}
+		written = err == nil
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("writing s3://%s/%s: %w", f.bucket, key, err)
+	}
+	return written, nil
+}
+
+// Keys lists the files with a prefix.
+func (f *Files) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for item, err := range f.handler.Stored(ctx, f.bucket, Range{Prefix: prefix}) {
+			if !yield(item.Key, err) || err != nil {
+				return
+			}
+		}
+	}
+}
