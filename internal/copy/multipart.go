@@ -269,3 +269,12 @@ func (m *multipart) complete(ctx context.Context) (outcome string, err error) {
 // completionPatience allows for the minutes that S3 may need to assemble the
 // parts before it answers (Amazon S3 API Reference, "CompleteMultipartUpload").
 const completionPatience = 10
+
+// Parts returns in how many parts an object of a size in bytes is copied; 1 is one request.
+func Parts(size int64) int64 {
+	if size <= defaultThreshold {
+		return 1
+	}
+	part := large{part: defaultPart}.partSize(size)
+	return (size + part - 1) / part
+}
