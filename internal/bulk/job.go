@@ -259,6 +259,7 @@ const maxExamples = 10
 // Failed, or yet to be copied.
 type Progress struct {
 	Round     int       `json:"round"` // the rounds so far
+	Run       int       `json:"run"`   // the execution that began the next
 	At        time.Time `json:"at"`
 	Copied    Count     `json:"copied"`
 	Unchanged Count     `json:"unchanged"` // at the destination already, as found while copying

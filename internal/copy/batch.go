@@ -40,6 +40,16 @@ type Listed struct {
 	CustomerKey bool // a customer-supplied key encrypts the object
 }
 
+// MaxKey is the longest key of S3, in bytes.
+const MaxKey = maxName
+
+// CheckMetadata returns the names of an object's custom metadata that S3 cannot hold, or an
+// error if S3 does not take the rest.
+func CheckMetadata(o Listed) (leftOut []string, err error) {
+	_, leftOut, err = metadata(&object{custom: o.Metadata, generation: o.Generation})
+	return leftOut, err
+}
+
 // Range names a part of a bucket: the keys with a prefix that come after one and before
 // another. Empty bounds are none.
 type Range struct {
