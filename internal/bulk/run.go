@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -44,10 +45,10 @@ type result struct {
 
 	// What is left for the next round: the event of this one with the cursor, and
 	// objects that may be copied another time.
-	Items     []int  `json:"items,omitempty"` // of the shard, from 0; with a cursor, none means all
-	Overwrite string `json:"overwrite,omitempty"`
-	Cursor    string `json:"cursor,omitempty"`
-	Again     []int  `json:"again,omitempty"`
+	Items     []int       `json:"items,omitempty"` // of the shard, from 0; with a cursor, none means all
+	Overwrite string      `json:"overwrite,omitempty"`
+	Cursor    string      `json:"cursor,omitempty"`
+	Again     map[int]int `json:"again,omitempty"` // how often each was tried
 }
 
 func (r result) left() bool { return r.Cursor != "" || len(r.Again) > 0 }
@@ -67,9 +68,9 @@ type record struct {
 }
 
 const (
-	// maxRounds is how often an object that failed for a reason that may pass is tried,
-	// each time with the attempts of the copy engine.
-	maxRounds = 3
+	// maxTries is in how many rounds an object that failed for a reason that may pass is
+	// tried, each time with the attempts of the copy engine.
+	maxTries = 3
 	// hopeless is how many objects in a row may fail for the same permanent reason before
 	// the whole job stops: a missing right must not cost a billion requests.
 	hopeless = 50
@@ -115,7 +116,7 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	c := &shardCopy{
 		worker: w, request: request, step: s, entries: entries, ledger: newLines(true),
 		recheck: item.Recheck || s.Retry > 0,
-		result:  result{Shard: item.Shard, Round: s.Round, Failed: Counts{}},
+		result:  result{Shard: item.Shard, Round: s.Round, Failed: Counts{}, Again: map[int]int{}},
 	}
 	if request.KeyTemplate != "" {
 		if c.keys, err = objectkey.Parse(request.KeyTemplate); err != nil {
@@ -129,9 +130,10 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	}
 	if err == nil && len(before.Again) > 0 {
 		if c.result.Cursor != "" {
-			c.result.Again = append(c.result.Again, before.Again...)
+			maps.Copy(c.result.Again, before.Again)
 		} else {
-			err = c.copy(work, before.Again, "", "")
+			c.tries = before.Again
+			err = c.copy(work, slices.Sorted(maps.Keys(before.Again)), "", "")
 		}
 	}
 	if err != nil {
@@ -205,7 +207,8 @@ type shardCopy struct {
 	step    Step
 	entries []entry
 	keys    objectkey.Template
-	recheck bool // look at the destination before each copy
+	recheck bool        // look at the destination before each copy
+	tries   map[int]int // of objects that failed before
 	ledger  *lines
 	result  result
 
@@ -269,8 +272,8 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 			c.result.Copied.add(one)
 			c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)
 		default:
-			if o.Transient && c.step.Round < maxRounds {
-				c.result.Again = append(c.result.Again, i)
+			if tries := c.tries[i] + 1; o.Transient && tries < maxTries {
+				c.result.Again[i] = tries
 				continue
 			}
 			c.result.Failed.Add(cmp.Or(o.Cause, "unknown"), one)

@@ -1,0 +1,276 @@
+package bulk
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
+)
+
+func numbered(i int) string { return fmt.Sprintf("logs/2026/%09d.json", i) }
+
+// plan plans a job and returns its plan.
+func (s *synthetic) plan(r Request) Plan {
+	s.t.Helper()
+	job := s.request(r)
+	s.phase(PhasePlan, job, 1)
+	odds := s.odds
+	s.odds = 0
+	defer func() { s.odds = odds }()
+	p, err := read[Plan](s.t.Context(), s.files, planKey(job))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return p
+}
+
+// report returns the report of the job, made again from its files.
+func (s *synthetic) report() Report {
+	s.t.Helper()
+	odds := s.odds
+	s.odds = 0
+	defer func() { s.odds = odds }()
+	r, err := MakeReport(s.t.Context(), s.files, "j")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// planned returns the objects of all shards of a plan, which must name each once.
+func (s *synthetic) planned() map[string]entry {
+	s.t.Helper()
+	all := map[string]entry{}
+	data, _, _ := s.files.Get(s.t.Context(), shardsKey("j"))
+	for line := range strings.Lines(string(data)) {
+		for shard, err := range parse[shardEntry](strings.NewReader(line)) {
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			entries, err := s.worker.shard(s.t.Context(), "j", shard.Shard)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			for _, e := range entries {
+				if _, twice := all[e.Name]; twice {
+					s.t.Fatalf("%s is in two shards", e.Name)
+				}
+				all[e.Name] = e
+			}
+		}
+	}
+	return all
+}
+
+// A plan has every object once, however the ranges fall.
+func TestPlansHaveEveryObjectOnce(t *testing.T) {
+	t.Parallel()
+	for name, names := range map[string]func(int) string{
+		"numbered":  numbered,
+		"letters":   func(i int) string { return fmt.Sprintf("%c/%05d", 'A'+i/1000, i) },
+		"one char":  func(i int) string { return strings.Repeat("é", 3) + fmt.Sprintf("%07d", i) },
+		"long stem": func(i int) string { return strings.Repeat("folder/", 60) + fmt.Sprintf("%07d", i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const count = 40_000
+			s := newSynthetic(t, count, names)
+			s.buckets.page = 2_000_000_000 // ten pages are more than the first round has
+			p := s.plan(Request{ShardObjects: 700})
+			all := s.planned()
+			var digest Digest
+			for i := range count {
+				o := s.buckets.object(i)
+				if all[o.Name] != (entry{o.Name, o.Generation, o.Size, o.CRC32C}) {
+					t.Fatalf("%s is planned as %+v", o.Name, all[o.Name])
+				}
+				digest.Add(o.Name, o.Size, o.CRC32C)
+			}
+			if len(all) != count || p.Tally.ToCopy != (Count{count, count * 10_000}) || p.Tally.Digest != digest {
+				t.Errorf("%d objects planned, %+v", len(all), p.Tally.ToCopy)
+			}
+			rounds := slices.Collect(maps.Keys(s.files.files))
+			if n := len(slices.DeleteFunc(rounds, func(k string) bool { return !strings.Contains(k, "/ranges/") })); n < 2 {
+				t.Errorf("%d rounds of listing: the bucket was too small to be divided", n)
+			}
+		})
+	}
+}
+
+// Whatever dies and whenever, every object is copied, and the report adds up.
+func TestJobsSurviveDeaths(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		s := newSynthetic(t, 3000, numbered)
+		s.odds, s.dying, s.copier.limit = 0.002, true, 40
+		s.copier.fail = func(object string, attempt int) (string, bool) {
+			switch {
+			case strings.HasSuffix(object, "7.json") && attempt < 3:
+				return "S3 500 InternalError", true
+			case strings.HasSuffix(object, "99.json"):
+				return "Cloud Storage 404 NoSuchKey", false
+			}
+			return "", false
+		}
+		s.plan(Request{ShardObjects: 100})
+		s.phase(PhaseRun, "j", 1)
+		r := s.report()
+		failed := Counts{"Cloud Storage 404 NoSuchKey": {30, 300_000}}
+		if !r.Complete || !r.Proven || r.Progress.Copied != (Count{2970, 29_700_000}) || !maps.Equal(r.Progress.Failed, failed) || len(r.Failures) != 30 {
+			t.Fatalf("got %+v", r.Progress)
+		}
+		for object, n := range s.copier.copies {
+			if n > 6 {
+				t.Errorf("%s was copied %d times", object, n)
+			}
+		}
+		if len(s.buckets.there) != 2970 {
+			t.Errorf("%d objects are at the destination", len(s.buckets.there))
+		}
+	}
+}
+
+// Without deaths nothing is copied twice.
+func TestNothingIsCopiedTwice(t *testing.T) {
+	t.Parallel()
+	s := newSynthetic(t, 5000, numbered)
+	s.copier.limit = 33
+	s.plan(Request{ShardObjects: 100})
+	if a := s.phase(PhaseRun, "j", 1); !a.Proven {
+		t.Fatalf("got %+v", a)
+	}
+	for object, n := range s.copier.copies {
+		if n != 1 {
+			t.Errorf("%s was copied %d times", object, n)
+		}
+	}
+}
+
+// A missing right stops the job after few requests; when it is mended, the job goes on.
+func TestAMissingRightStopsTheJob(t *testing.T) {
+	t.Parallel()
+	s := newSynthetic(t, 20_000, numbered)
+	denied := true
+	s.copier.fail = func(string, int) (string, bool) {
+		if denied {
+			return "S3 403 AccessDenied", false
+		}
+		return "", false
+	}
+	s.plan(Request{ShardObjects: 1000})
+	a := s.phase(PhaseRun, "j", 1)
+	if a.Proven || a.Stopped != "50 objects in a row failed: S3 403 AccessDenied" || len(s.copier.copies) != hopeless {
+		t.Fatalf("got %+v after %d copies", a, len(s.copier.copies))
+	}
+	denied = false
+	a = s.phase(PhaseRun, "j", 2)
+	r := s.report()
+	if a.Proven != r.Proven || r.Progress.Copied.Objects+r.Progress.Failed.Sum().Objects != 20_000 || r.Progress.Failed.Sum().Objects > hopeless {
+		t.Errorf("got %+v, %+v", a, r.Progress)
+	}
+}
+
+// What is at the destination already is left out.
+func TestPlansCompare(t *testing.T) {
+	t.Parallel()
+	for _, compare := range []string{CompareSize, CompareChecksum} {
+		s := newSynthetic(t, 3000, numbered)
+		for i := range 1000 {
+			s.buckets.there[numbered(3*i)] = struct{}{}
+		}
+		p := s.plan(Request{Compare: compare, ShardObjects: 100})
+		want := Count{1000, 10_000_000}
+		if compare == CompareSize && p.Tally.Unchanged != want {
+			t.Errorf("%s: planned %+v", compare, p.Tally)
+		}
+		s.phase(PhaseRun, "j", 1)
+		r := s.report()
+		unchanged := p.Tally.Unchanged
+		unchanged.add(r.Progress.Unchanged)
+		if !r.Proven || unchanged != want || r.Progress.Copied != (Count{2000, 20_000_000}) {
+			t.Errorf("%s: got %+v", compare, r.Progress)
+		}
+	}
+}
+
+// What a listing shows to fail is told, and not tried.
+func TestPlansTellWhatFails(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("n", copy.MaxKey)
+	for _, test := range []struct {
+		name, template string
+		object         copy.Listed
+		want           string
+	}{
+		{"fits", "", copy.Listed{Name: long, CRC32C: "x"}, ""},
+		{"too long", "a/{object}", copy.Listed{Name: long, CRC32C: "x"}, "the key has more than 1024 bytes"},
+		{"customer's key", "", copy.Listed{Name: "o", CRC32C: "x", CustomerKey: true}, "encrypted with a customer-supplied key"},
+		{"no sum", "", copy.Listed{Name: "o"}, "has no CRC32C"},
+		{"no name", "{name}", copy.Listed{Name: "o/", Size: 1, CRC32C: "x"}, "the key template gives it no name"},
+		{"metadata", "", copy.Listed{Name: "o", CRC32C: "x", Metadata: map[string]string{"a": strings.Repeat("v", 3000)}}, "more custom metadata than S3 takes"},
+	} {
+		s := newSynthetic(t, 0, nil)
+		p, err := s.worker.newPlanner(t.Context(), Request{KeyTemplate: test.template, Compare: CompareNone}, span{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.add(t.Context(), test.object); err != nil {
+			t.Fatal(err)
+		}
+		got := p.found.Tally.Failing.Reasons()
+		if (test.want == "") != (len(got) == 0) || test.want != "" && got[0] != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// A function of other settings refuses the job.
+func TestAPlanIsFrozen(t *testing.T) {
+	t.Parallel()
+	s := newSynthetic(t, 10, numbered)
+	s.plan(Request{})
+	s.worker.Settings.DestinationPrefix = "elsewhere/"
+	_, err := s.invoke(Step{Step: StepAdvance, Job: "j", Run: 1})
+	if err == nil || !strings.Contains(err.Error(), "the function's settings have changed since the job was planned") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Digests do not depend on the order, and lose nothing when they are written.
+func TestDigests(t *testing.T) {
+	t.Parallel()
+	var forth, back, parts Digest
+	for i := range 100 {
+		forth.Add(numbered(i), int64(i), sumOf(numbered(i)))
+		back.Add(numbered(99-i), int64(99-i), sumOf(numbered(99-i)))
+		var one Digest
+		one.Add(numbered(i), int64(i), sumOf(numbered(i)))
+		parts.Join(one)
+	}
+	text, _ := forth.MarshalText()
+	var read Digest
+	if err := read.UnmarshalText(text); err != nil {
+		t.Fatal(err)
+	}
+	if forth != back || forth != parts || forth != read || forth == (Digest{}) {
+		t.Errorf("%s, %s, %s, %s", forth, back, parts, read)
+	}
+	other := forth
+	other.Add("one more", 1, "x")
+	var more Digest
+	more.Add("one more", 1, "x")
+	if other == forth || other.Without(more) != forth {
+		t.Error("a digest without what was added is another")
+	}
+	for name, size := range map[string]int64{"a": 1, "b": 12} { // no two objects look alike
+		var d, e Digest
+		d.Add(name, size, "x")
+		e.Add(name+"1", size/10, "x")
+		if d == e {
+			t.Error("two objects have one digest")
+		}
+	}
+}
