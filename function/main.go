@@ -3,17 +3,20 @@
 // through workload identity federation, so there is no key to store.
 //
 // Package invocation has its events, answers and settings, and package copy what it
-// does.
+// does. As the function for bulk jobs it does the steps of package bulk.
 package main
 
 import (
 	"log/slog"
+	"math"
 	"os"
 	"runtime/debug"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/bulk"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 func main() {
@@ -27,5 +30,17 @@ func main() {
 		log.Error("starting", "error", err.Error())
 		os.Exit(1)
 	}
-	lambda.Start(handler.Handle)
+	bucket := os.Getenv(invocation.EnvJobsBucket)
+	if bucket == "" {
+		lambda.Start(handler.Handle)
+		return
+	}
+	debug.SetGCPercent(100)
+	debug.SetMemoryLimit(math.MaxInt64) // a shard is in memory as a whole
+	lambda.Start(bulk.NewWorker(handler, bucket, bulk.Settings{
+		SourceBucket:      os.Getenv(invocation.EnvSourceBucket),
+		DestinationBucket: os.Getenv(invocation.EnvDestinationBucket),
+		DestinationPrefix: os.Getenv(invocation.EnvDestinationPrefix),
+		KeyTemplate:       os.Getenv(invocation.EnvKeyTemplate),
+	}, log).Handle)
 }

@@ -37,20 +37,27 @@ func alarms(stack awscdk.Stack, env environment.Environment) {
 		{"failed-objects", "Objects could not be copied", metrics, "Failures", copies, "Sum", "GreaterThanThreshold", 0},
 		{"unfinished", "An invocation ended before its work was done; a caller must continue from its cursor", metrics, "Unfinished", copies, "Sum", "GreaterThanThreshold", 0},
 		{"uploads-left", "Uploads to S3 could not be aborted; their parts are billed until they are", metrics, "UploadsLeft", copies, "Sum", "GreaterThanThreshold", 0},
-		{"dead-letters", "Events of failed invocations are in the dead-letter queue", "AWS/SQS", "ApproximateNumberOfMessagesVisible",
+		{"dead-letters", "Events of failed invocations are in the dead-letter queue", queueMetrics, "ApproximateNumberOfMessagesVisible",
 			dimension{"QueueName", env.DeadLetters()}, "Maximum", "GreaterThanThreshold", 0},
+		{"failed-jobs", "A bulk job failed, or did not copy everything that was planned", statesMetrics, "ExecutionsFailed",
+			dimension{"StateMachineArn", env.JobsARN()}, "Sum", "GreaterThanThreshold", 0},
 	} {
-		if a.namespace != "AWS/SQS" || env.DeadLetterQueue {
+		if (a.namespace != queueMetrics || env.DeadLetterQueue) && (a.namespace != statesMetrics || env.Bulk) {
 			a.add(stack, env)
 		}
 	}
 }
 
-// metrics is the namespace of the function's own metrics, which its log has.
-const metrics = "gcs-to-s3"
+// Namespaces of metrics; metrics is that of the function's own, which its log has.
+const (
+	metrics       = "gcs-to-s3"
+	queueMetrics  = "AWS/SQS"
+	statesMetrics = "AWS/States"
+)
 
 // alarm is an alarm on a metric: Lambda Developer Guide, "Types of metrics for
-// Lambda functions"; Amazon SQS Developer Guide, "Available CloudWatch metrics".
+// Lambda functions"; Amazon SQS Developer Guide, "Available CloudWatch metrics"; AWS Step
+// Functions Developer Guide, "Monitoring Step Functions metrics using Amazon CloudWatch".
 type alarm struct {
 	name, description string
 	namespace, metric string

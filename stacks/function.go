@@ -43,34 +43,14 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 		}
 	}
 
-	logs := awslogs.NewLogGroup(stack, jsii.String("Logs"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String(env.LogGroup()),
-		Retention:     retention(env.LogRetentionDays),
-		RemovalPolicy: removal(env.LogRemoval),
+	code := awslambda.Code_FromAsset(jsii.String(dir), options)
+	role := awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(env.RoleARN()), &awsiam.FromRoleArnOptions{
+		Mutable: jsii.Bool(false), // the role stack manages its permissions
 	})
-	architecture := awslambda.Architecture_ARM_64()
-	if env.Architecture == environment.X8664 {
-		architecture = awslambda.Architecture_X86_64()
-	}
-	functionVariables := map[string]*string{}
-	for name, value := range env.Variables() {
-		functionVariables[name] = jsii.String(value)
-	}
-	settings := &awslambda.FunctionProps{
-		FunctionName: jsii.String(env.Function),
-		Description:  jsii.Sprintf("Copies from gs://%s to s3://%s", env.SourceBucket, env.DestinationBucket),
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: architecture,
-		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(jsii.String(dir), options),
-		Role: awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(env.RoleARN()), &awsiam.FromRoleArnOptions{
-			Mutable: jsii.Bool(false), // the role stack manages its permissions
-		}),
-		Timeout:     awscdk.Duration_Seconds(jsii.Number(env.TimeoutSeconds)),
-		MemorySize:  jsii.Number(env.MemoryMB),
-		LogGroup:    logs,
-		Environment: &functionVariables,
-	}
+	settings := functionOf(stack, env, "", env.Function, env.Variables())
+	settings.Code, settings.Role = code, role
+	settings.Description = jsii.Sprintf("Copies from gs://%s to s3://%s", env.SourceBucket, env.DestinationBucket)
+	settings.Timeout, settings.MemorySize = awscdk.Duration_Seconds(jsii.Number(env.TimeoutSeconds)), jsii.Number(env.MemoryMB)
 	if env.AsyncRetries != environment.DefaultAsyncRetries {
 		settings.RetryAttempts = jsii.Number(env.AsyncRetries)
 	}
@@ -78,6 +58,16 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 		settings.DeadLetterQueue = deadLetters(stack, env)
 	}
 	function := awslambda.NewFunction(stack, jsii.String("Function"), settings)
+	if env.Bulk {
+		settings := functionOf(stack, env, "Jobs", env.Jobs(), env.BulkVariables())
+		settings.Code, settings.Role = code, role
+		settings.Description = jsii.Sprintf("Copies from gs://%s to s3://%s in bulk jobs", env.SourceBucket, env.DestinationBucket)
+		settings.Timeout, settings.MemorySize = awscdk.Duration_Seconds(jsii.Number(bulkTimeout)), jsii.Number(env.BulkMemoryMB)
+		if env.BulkReservedConcurrency > 0 {
+			settings.ReservedConcurrentExecutions = jsii.Number(env.BulkReservedConcurrency)
+		}
+		jobs(stack, env, awslambda.NewFunction(stack, jsii.String("JobsFunction"), settings))
+	}
 	if env.Schedule != "" {
 		schedule(stack, env, function)
 	}
@@ -89,6 +79,31 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 		Description: jsii.String("Invoke it with any event"),
 	})
 	return stack, nil
+}
+
+// functionOf returns what all functions have in common, with a log group of its own. The
+// function's parts have ids that begin with the given text.
+func functionOf(stack awscdk.Stack, env environment.Environment, id, name string, variables map[string]string) *awslambda.FunctionProps {
+	architecture := awslambda.Architecture_ARM_64()
+	if env.Architecture == environment.X8664 {
+		architecture = awslambda.Architecture_X86_64()
+	}
+	all := map[string]*string{}
+	for name, value := range variables {
+		all[name] = jsii.String(value)
+	}
+	return &awslambda.FunctionProps{
+		FunctionName: jsii.String(name),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: architecture,
+		Handler:      jsii.String("bootstrap"),
+		LogGroup: awslogs.NewLogGroup(stack, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
+			LogGroupName:  jsii.String(environment.LogGroupOf(name)),
+			Retention:     retention(env.LogRetentionDays),
+			RemovalPolicy: removal(env.LogRemoval),
+		}),
+		Environment: &all,
+	}
 }
 
 func removal(r environment.LogRemoval) awscdk.RemovalPolicy {

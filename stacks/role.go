@@ -43,6 +43,15 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 				ResourceName: objects,
 			})
 		}
+		groups := []string{}
+		for _, name := range env.Functions() {
+			groups = append(groups, *stack.FormatArn(&awscdk.ArnComponents{
+				Service:      jsii.String("logs"),
+				Resource:     jsii.String("log-group"),
+				ResourceName: jsii.String(environment.LogGroupOf(name) + ":*"),
+				ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
+			}))
+		}
 		policies = map[string]awsiam.PolicyDocument{
 			"write-destination": document("WriteDestination",
 				// s3:PutObject covers all of an upload except aborting it.
@@ -54,14 +63,10 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 			// If the response with a new upload's id is lost, listing finds the
 			// upload, so that it can be aborted.
 			"find-uploads": document("FindUploads", []string{"s3:ListBucketMultipartUploads"}, destination(nil)),
-			"write-logs": document("WriteLogs",
-				[]string{"logs:CreateLogStream", "logs:PutLogEvents"},
-				*stack.FormatArn(&awscdk.ArnComponents{
-					Service:      jsii.String("logs"),
-					Resource:     jsii.String("log-group"),
-					ResourceName: jsii.String(env.LogGroup() + ":*"),
-					ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
-				})),
+			"write-logs":   document("WriteLogs", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, groups...),
+		}
+		if env.Bulk {
+			policies["keep-jobs"] = keepJobs(env)
 		}
 	}
 	if env.KMSKey != "" {
@@ -102,14 +107,14 @@ func boundary(scope constructs.Construct, env environment.Environment) awsiam.IM
 	return awsiam.ManagedPolicy_FromManagedPolicyArn(scope, jsii.String("Boundary"), jsii.String(env.PermissionsBoundary))
 }
 
-// document returns a policy with one statement on one resource.
-func document(sid string, actions []string, resource string) awsiam.PolicyDocument {
+// document returns a policy with one statement.
+func document(sid string, actions []string, resources ...string) awsiam.PolicyDocument {
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
 		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Sid:       jsii.String(sid),
 				Actions:   jsii.Strings(actions...),
-				Resources: jsii.Strings(resource),
+				Resources: jsii.Strings(resources...),
 			}),
 		},
 	})

@@ -76,7 +76,7 @@ func TestPlansHaveEveryObjectOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const count = 40_000
+			const count = 15_000
 			s := newSynthetic(t, count, names)
 			s.buckets.page = 2_000_000_000 // ten pages are more than the first round has
 			p := s.plan(Request{ShardObjects: 700})
@@ -103,7 +103,7 @@ func TestPlansHaveEveryObjectOnce(t *testing.T) {
 // Whatever dies and whenever, every object is copied, and the report adds up.
 func TestJobsSurviveDeaths(t *testing.T) {
 	t.Parallel()
-	for range 20 {
+	for range 4 {
 		s := newSynthetic(t, 3000, numbered)
 		s.odds, s.dying, s.copier.limit = 0.002, true, 40
 		s.copier.fail = func(object string, attempt int) (string, bool) {

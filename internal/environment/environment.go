@@ -114,6 +114,11 @@ type Environment struct {
 	Alarms          bool
 	AlarmTopic      string // ARN, or empty
 
+	Bulk                    bool // with what bulk jobs need
+	JobsBucket              string
+	BulkMemoryMB            int
+	BulkReservedConcurrency int // 0: none is reserved
+
 	PermissionsBoundary string // ARN, or empty
 	Tags                string // parsed by AWSTags
 
@@ -210,6 +215,22 @@ func (e Environment) DeadLetters() string { return e.Function + "-dead-letters" 
 // DeadLettersARN returns the queue's ARN.
 func (e Environment) DeadLettersARN() string {
 	return fmt.Sprintf("arn:aws:sqs:%s:%s:%s", e.AWSRegion, e.AWSAccount, e.DeadLetters())
+}
+
+// Jobs returns the name of the state machine of bulk jobs, and of its function.
+func (e Environment) Jobs() string { return e.Function + "-bulk" }
+
+// JobsARN returns the state machine's ARN.
+func (e Environment) JobsARN() string {
+	return fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%s", e.AWSRegion, e.AWSAccount, e.Jobs())
+}
+
+// Functions returns the names of all functions.
+func (e Environment) Functions() []string {
+	if e.Bulk {
+		return []string{e.Function, e.Jobs()}
+	}
+	return []string{e.Function}
 }
 
 // LogGroup returns the name of the function's log group.

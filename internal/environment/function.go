@@ -6,6 +6,13 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
+// BulkVariables returns the environment variables of the function for bulk jobs.
+func (e Environment) BulkVariables() map[string]string {
+	all := e.Variables()
+	all[invocation.EnvJobsBucket] = e.JobsBucket
+	return all
+}
+
 // Variables returns the environment variables of the function, by name.
 func (e Environment) Variables() map[string]string {
 	all := map[string]string{

@@ -25,6 +25,7 @@ const (
 
 	minTimeout, maxTimeout = 1, 900     // "Lambda quotas", seconds
 	minMemory, maxMemory   = 128, 10240 // "Lambda quotas", MB
+	minBulkMemory          = 256        // MB
 
 	minLifetime, maxLifetime = 600, 43200 // "Create a credential configuration" (gcloud create-cred-config), seconds
 
@@ -123,7 +124,19 @@ func checkExpires(e *Environment) (string, string, bool) {
 func checkRole(e *Environment) (string, string, bool) { return names.Role(e.Role) }
 
 func checkFunction(e *Environment) (string, string, bool) {
-	return fmt.Sprintf("must be 1 to %d letters, digits, hyphens and underscores", maxFunction), "give only the name, not the ARN", sized(e.Function, functionPattern, 1, maxFunction)
+	most := maxFunction
+	if e.Bulk {
+		most -= len(Environment{}.Jobs()) // of what is added to the name
+	}
+	return fmt.Sprintf("must be 1 to %d letters, digits, hyphens and underscores", most), "give only the name, not the ARN", sized(e.Function, functionPattern, 1, most)
+}
+
+func checkReserved(e *Environment) (string, string, bool) {
+	const hint = "`aws lambda get-account-settings` prints the account's limit; 100 must stay unreserved"
+	if e.BulkReservedConcurrency != 0 && !e.Bulk {
+		return "must be 0 if bulk is false", "set bulk to true, or leave it out", false
+	}
+	return "must not be negative", hint, e.BulkReservedConcurrency >= 0
 }
 
 func checkServiceAccount(e *Environment) (string, string, bool) {
@@ -139,7 +152,23 @@ func checkProvider(e *Environment) (string, string, bool) { return names.Pool(e.
 func checkSourceBucket(e *Environment) (string, string, bool) { return names.Bucket(e.SourceBucket) }
 
 func checkDestinationBucket(e *Environment) (string, string, bool) {
-	name := e.DestinationBucket
+	return checkS3Bucket(e.DestinationBucket)
+}
+
+func checkJobsBucket(e *Environment) (string, string, bool) {
+	switch {
+	case !e.Bulk && e.JobsBucket != "":
+		return "must be empty if bulk is false", "set bulk to true, or leave the bucket out", false
+	case !e.Bulk:
+		return "", "", true
+	case e.JobsBucket == "":
+		return "must be given if bulk is true", "`aws s3 mb` makes a bucket; its files are needed until a job is done", false
+	}
+	return checkS3Bucket(e.JobsBucket)
+}
+
+// checkS3Bucket holds a name against the rules of S3.
+func checkS3Bucket(name string) (string, string, bool) {
 	ok := sized(name, s3BucketPattern, minBucket, maxBucket) && !isIP(name) && !strings.Contains(name, "..")
 	for _, reserved := range []string{"xn--", "sthree-", "amzn-s3-demo-"} {
 		ok = ok && !strings.HasPrefix(name, reserved)

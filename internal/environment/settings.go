@@ -105,6 +105,15 @@ func Settings() []Setting {
 		{Key: "alarmTopic", Meaning: "ARN of an SNS topic in the region to notify of alarms",
 			field: func(e *Environment) any { return &e.AlarmTopic }, check: checkTopic},
 
+		{Key: "bulk", Default: "false", Meaning: "`true` creates what `gcs-to-s3 bulk` needs to copy whole buckets: the state machine `FUNCTION-bulk` and its function",
+			field: func(e *Environment) any { return &e.Bulk }},
+		{Key: "jobsBucket", Meaning: "S3 bucket for the files of bulk jobs, below `jobs/`; it must exist, in the account and region of the environment",
+			field: func(e *Environment) any { return &e.JobsBucket }, check: checkJobsBucket},
+		{Key: "bulkMemoryMB", Default: "1024", Meaning: "memory of the function for bulk jobs, in MB; CPU and bandwidth grow with it",
+			field: func(e *Environment) any { return &e.BulkMemoryMB }, check: between(func(e *Environment) int { return e.BulkMemoryMB }, minBulkMemory, maxMemory, "a shard of 10,000 objects with long names needs this much")},
+		{Key: "bulkReservedConcurrency", Default: "0", Meaning: "how many invocations of the function for bulk jobs the account reserves, which is also the most that run at a time; `0` reserves none",
+			field: func(e *Environment) any { return &e.BulkReservedConcurrency }, check: checkReserved},
+
 		{Key: "architecture", Default: string(ARM64), Meaning: "instruction set of the function: `arm64` or `x86_64`",
 			field: func(e *Environment) any { return (*string)(&e.Architecture) }, check: oneOf(func(e *Environment) string { return string(e.Architecture) }, string(ARM64), string(X8664))},
 		{Key: "timeoutSeconds", Default: "300", Meaning: "timeout of the function, in seconds",

@@ -14,6 +14,10 @@ const (
 	EnvDestinationPrefix = "DESTINATION_PREFIX" // optional
 	EnvBillingProject    = "BILLING_PROJECT"    // pays for the requests to a requester-pays bucket; optional
 
+	// EnvJobsBucket is the bucket of bulk jobs. A function that has it does steps of such
+	// jobs, and no other events.
+	EnvJobsBucket = "JOBS_BUCKET"
+
 	EnvKeyTemplate = "KEY_TEMPLATE" // see package objectkey; optional
 	EnvKMSKey      = "KMS_KEY"      // ARN of the key that encrypts the copies; optional
 

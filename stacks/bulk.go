@@ -1,0 +1,75 @@
+package stacks
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/bulk"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// bulkTimeout is the timeout of the function for bulk jobs, in seconds: Lambda's longest.
+const bulkTimeout = 15 * 60
+
+// jobs adds the state machine of bulk jobs and its role. The role may do what AWS Step
+// Functions Developer Guide, "IAM policies for using Distributed Map states", lists, on the
+// environment's own function, machine and folder alone.
+func jobs(stack awscdk.Stack, env environment.Environment, function awslambda.Function) {
+	files := "arn:aws:s3:::" + env.JobsBucket + "/" + bulk.Folder
+	execution := fmt.Sprintf("arn:aws:states:%s:%s:execution:%s", env.AWSRegion, env.AWSAccount, env.Jobs())
+	statement := func(sid string, actions []string, resources ...string) awsiam.PolicyStatement {
+		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Sid: jsii.String(sid), Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...)})
+	}
+	role := awsiam.NewRole(stack, jsii.String("JobsRole"), &awsiam.RoleProps{
+		Description: jsii.Sprintf("Lets the state machine %s run bulk jobs", env.Jobs()),
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("states.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			// AWS Step Functions Developer Guide, "Prevent cross-service confused deputy issue".
+			Conditions: &map[string]any{
+				"StringEquals": map[string]string{"aws:SourceAccount": env.AWSAccount},
+				"ArnLike":      map[string]string{"aws:SourceArn": fmt.Sprintf("arn:aws:states:%s:%s:*", env.AWSRegion, env.AWSAccount)},
+			},
+		}),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"run-jobs": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+				statement("Invoke", []string{"lambda:InvokeFunction"}, *function.FunctionArn()),
+				statement("ReadIndex", []string{"s3:GetObject"}, files+"*/ranges/*", files+"*/index/*"),
+				statement("WriteResults", []string{"s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"}, files+"*/maps/*"),
+				statement("StartChildren", []string{"states:StartExecution"}, env.JobsARN()),
+				statement("WatchChildren", []string{"states:DescribeExecution", "states:StopExecution"}, execution+":*"),
+				statement("RedriveChildren", []string{"states:RedriveExecution"}, execution+"/*"),
+			}}),
+		},
+		PermissionsBoundary: boundary(stack, env),
+	})
+	machine := awsstepfunctions.NewCfnStateMachine(stack, jsii.String("Jobs"), &awsstepfunctions.CfnStateMachineProps{
+		StateMachineName: jsii.String(env.Jobs()),
+		StateMachineType: jsii.String("STANDARD"),
+		RoleArn:          role.RoleArn(),
+		DefinitionString: jsii.String(bulk.Definition(bulk.Machine{Function: *function.FunctionArn(), Bucket: env.JobsBucket})),
+	})
+	machine.Node().AddDependency(role) // with its policies, which Step Functions looks at
+}
+
+// keepJobs lets the function keep the files of jobs, and list what it may write, to compare
+// it with the source.
+func keepJobs(env environment.Environment) awsiam.PolicyDocument {
+	bucket := "arn:aws:s3:::" + env.JobsBucket
+	list := func(sid, bucket, prefix string) awsiam.PolicyStatement {
+		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: jsii.String(sid), Actions: jsii.Strings("s3:ListBucket"), Resources: jsii.Strings(bucket),
+			Conditions: &map[string]any{"StringLike": map[string]string{"s3:prefix": prefix + "*"}},
+		})
+	}
+	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: jsii.String("KeepFiles"), Actions: jsii.Strings("s3:GetObject", "s3:PutObject"), Resources: jsii.Strings(bucket + "/" + bulk.Folder + "*"),
+		}),
+		list("ListFiles", bucket, bulk.Folder),
+		list("ListDestination", "arn:aws:s3:::"+env.DestinationBucket, env.DestinationPrefix),
+	}})
+}
