@@ -274,6 +274,14 @@ type Progress struct {
 	Next      string    `json:"next,omitempty"` // the index of the next round
 }
 
+// Outcomes returns how many objects have an outcome.
+func (p Progress) Outcomes() Count {
+	sum := p.Copied
+	sum.add(p.Unchanged)
+	sum.add(p.Failed.Sum())
+	return sum
+}
+
 // Report is what became of a job.
 type Report struct {
 	Plan     Plan      `json:"plan"`

@@ -153,7 +153,7 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 		return err
 	}
 	if c.cause != "" {
-		return w.halt(ctx, s.Job, s.Run, fmt.Sprintf("%d objects in a row failed: %s", hopeless, c.cause))
+		return Halt(ctx, w.Files, s.Job, s.Run, fmt.Sprintf("%d objects in a row failed: %s", hopeless, c.cause), w.Now())
 	}
 	w.Log.LogAttrs(ctx, slog.LevelInfo, "shard", slog.String("job", s.Job), slog.String("shard", item.Shard), slog.Int("round", s.Round),
 		slog.Int64("copied", c.result.Copied.Objects), slog.Int64("bytes", c.result.Copied.Bytes), slog.Int64("failed", c.result.Failed.Sum().Objects),
@@ -170,13 +170,13 @@ func withReserve(ctx context.Context, now time.Time) (context.Context, context.C
 	return context.WithDeadline(ctx, deadline.Add(-min(reserve, deadline.Sub(now)/4)))
 }
 
-// halt stops an execution of a job.
-func (w *Worker) halt(ctx context.Context, job string, run int, reason string) error {
-	data, err := json.Marshal(stop{reason, w.Now()})
+// Halt makes the shards of an execution of a job that have not begun end without copying.
+func Halt(ctx context.Context, files Files, job string, run int, reason string, now time.Time) error {
+	data, err := json.Marshal(stop{reason, now})
 	if err != nil {
 		return err
 	}
-	_, err = w.Files.Create(ctx, stopKey(job, run), data)
+	_, err = files.Create(ctx, stopKey(job, run), data)
 	return err
 }
 
@@ -325,7 +325,7 @@ func common(cause string) bool {
 // round 0 an execution begins: it begins the job, or goes on where the last one died. A
 // repeated advance changes nothing.
 func (w *Worker) advance(ctx context.Context, job string, run, round int) (Answer, error) {
-	plan, there, err := find[Plan](ctx, w.Files, planKey(job))
+	plan, there, err := LoadPlan(ctx, w.Files, job)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -335,7 +335,7 @@ func (w *Worker) advance(ctx context.Context, job string, run, round int) (Answe
 	if _, err := w.request(ctx, job); err != nil {
 		return Answer{}, err
 	}
-	progress, err := w.progress(ctx, job)
+	progress, err := LastProgress(ctx, w.Files, job)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -371,9 +371,9 @@ func (w *Worker) next(ctx context.Context, job string, run int, p Progress) (Ans
 	return a, nil
 }
 
-// progress returns how far a job has come; before the first round it is empty.
-func (w *Worker) progress(ctx context.Context, job string) (Progress, error) {
-	return LastProgress(ctx, w.Files, job)
+// LoadPlan returns a job's plan; there reports whether it is finished.
+func LoadPlan(ctx context.Context, files Files, job string) (plan Plan, there bool, err error) {
+	return find[Plan](ctx, files, planKey(job))
 }
 
 // LastProgress returns how far a job has come; before the first round it is empty.
@@ -546,7 +546,7 @@ func (w *Worker) report(ctx context.Context, job string, run int) (Answer, error
 
 // MakeReport joins what a job's files say. Its Finished is not set.
 func MakeReport(ctx context.Context, files Files, job string) (Report, error) {
-	plan, there, err := find[Plan](ctx, files, planKey(job))
+	plan, there, err := LoadPlan(ctx, files, job)
 	if err != nil {
 		return Report{}, err
 	}
@@ -587,10 +587,7 @@ func MakeReport(ctx context.Context, files Files, job string) (Report, error) {
 	}
 	r.Ledger = hex.EncodeToString(ledger.Sum(nil))
 	r.Expected = plan.Tally.Digest.Without(r.Progress.Lost)
-	outcomes := r.Progress.Copied
-	outcomes.add(r.Progress.Unchanged)
-	outcomes.add(r.Progress.Failed.Sum())
-	r.Complete = outcomes == plan.Tally.ToCopy
+	r.Complete = r.Progress.Run > 0 && r.Progress.Outcomes() == plan.Tally.ToCopy
 	r.Proven = r.Complete && r.Expected == r.Progress.Digest
 	return r, nil
 }

@@ -47,6 +47,7 @@ func TestDefaultsAreTheArticles(t *testing.T) {
 		Architecture:           ARM64,
 		TimeoutSeconds:         300,
 		MemoryMB:               512,
+		BulkMemoryMB:           1024,
 		LogRetentionDays:       30,
 		LogRemoval:             DestroyLogs,
 		GoogleTokenURL:         "https://sts.googleapis.com/v1/token",

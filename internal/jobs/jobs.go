@@ -1,0 +1,440 @@
+// Package jobs runs an environment's bulk jobs from the command line: it writes what is
+// asked into the jobs bucket, starts executions of the state machine, and reads how far
+// they have come, with whatever AWS credentials the caller's shell has. Nothing depends on
+// it once an execution runs.
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/bulk"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+)
+
+// Jobs are the bulk jobs of an environment.
+type Jobs struct {
+	env   environment.Environment
+	sfn   *sfn.Client
+	s3    *s3.Client
+	Files bulk.Files
+	now   func() time.Time
+}
+
+// Open returns the jobs of an environment, which must have them.
+func Open(ctx context.Context, env environment.Environment) (Jobs, error) {
+	if !env.Bulk {
+		return Jobs{}, fmt.Errorf("bulk: the environment %s has no bulk jobs; hint: set bulk to true and jobsBucket to a bucket in %s, and run `gcs-to-s3 up %s`", env.Name, environment.FileName(env.Name), env.Name)
+	}
+	cfg, err := clouds.OpenAWS(ctx, env)
+	if err != nil {
+		return Jobs{}, err
+	}
+	return New(env, cfg), nil
+}
+
+// New is like Open with an existing configuration for AWS's clients.
+func New(env environment.Environment, cfg aws.Config) Jobs {
+	store := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
+	return Jobs{env, sfn.NewFromConfig(cfg), store, files{store, env.JobsBucket}, time.Now}
+}
+
+// execution is what a job's folder says of an execution: jobs/ID/runs/N.json.
+type execution struct {
+	Phase   string    `json:"phase"`
+	ARN     string    `json:"arn"`
+	Started time.Time `json:"started"`
+}
+
+func runsFolder(job string) string { return bulk.Folder + job + "/runs/" }
+
+// Request returns the request of a new job of the environment.
+func (j Jobs) Request(job string) bulk.Request {
+	return bulk.Request{
+		Version: bulk.Version, Job: job, Created: j.now().UTC().Truncate(time.Second), Compare: bulk.CompareNone,
+		SourceBucket: j.env.SourceBucket, DestinationBucket: j.env.DestinationBucket,
+		DestinationPrefix: j.env.DestinationPrefix, KeyTemplate: j.env.KeyTemplate,
+	}
+}
+
+// Plan begins to plan a new job.
+func (j Jobs) Plan(ctx context.Context, r bulk.Request, concurrency int) error {
+	if err := r.Check(); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	created, err := j.Files.Create(ctx, bulk.Folder+r.Job+"/request.json", data)
+	if err != nil {
+		return err
+	}
+	if !created {
+		return fmt.Errorf("job: %q: exists already; hint: choose another name, or run it with `gcs-to-s3 bulk run`", r.Job)
+	}
+	return j.start(ctx, bulk.PhasePlan, r.Job, concurrency)
+}
+
+// Run begins to copy what a job has planned, or goes on with it.
+func (j Jobs) Run(ctx context.Context, job string, concurrency int) error {
+	if _, err := j.plan(ctx, job); err != nil {
+		return err
+	}
+	return j.start(ctx, bulk.PhaseRun, job, concurrency)
+}
+
+func (j Jobs) plan(ctx context.Context, job string) (bulk.Plan, error) {
+	p, there, err := bulk.LoadPlan(ctx, j.Files, job)
+	if err == nil && !there {
+		err = fmt.Errorf("job: %q: has no plan yet; hint: `gcs-to-s3 bulk status` says how far it is, and `gcs-to-s3 bulk list` lists the jobs", job)
+	}
+	return p, err
+}
+
+// start starts an execution unless one is running.
+func (j Jobs) start(ctx context.Context, phase, job string, concurrency int) error {
+	if concurrency < 1 || concurrency > bulk.MaxConcurrency {
+		return fmt.Errorf("concurrency: %d: must be from 1 to %d", concurrency, bulk.MaxConcurrency)
+	}
+	n, last, err := j.last(ctx, job)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		switch described, err := j.describe(ctx, last.ARN); {
+		case err != nil:
+			return err
+		case described != nil && described.Status == types.ExecutionStatusRunning:
+			return fmt.Errorf("job: %q: is running; hint: `gcs-to-s3 bulk status --watch` follows it, `gcs-to-s3 bulk stop` stops it", job)
+		}
+	}
+	input := bulk.Input{Phase: phase, Job: job, Run: n + 1, Concurrency: concurrency}
+	name := fmt.Sprintf("%s-%s-%d", job, phase, input.Run)
+	text, err := json.Marshal(input)
+	if err != nil {
+		return err
+	}
+	arn := strings.Replace(j.env.JobsARN(), ":stateMachine:", ":execution:", 1) + ":" + name
+	record, err := json.Marshal(execution{phase, arn, j.now().UTC()})
+	if err != nil {
+		return err
+	}
+	created, err := j.Files.Create(ctx, runsFolder(job)+strconv.Itoa(input.Run)+".json", record)
+	if err != nil {
+		return err
+	}
+	if !created {
+		return fmt.Errorf("job: %q: somebody else has just started it", job)
+	}
+	if _, err := j.sfn.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String(j.env.JobsARN()), Name: &name, Input: aws.String(string(text))}); err != nil {
+		var missing *types.StateMachineDoesNotExist
+		if errors.As(err, &missing) {
+			err = fmt.Errorf("%w; hint: `gcs-to-s3 up %s` deploys it", err, j.env.Name)
+		}
+		return fmt.Errorf("starting %s: %w", name, err)
+	}
+	return nil
+}
+
+// last returns the number of the last execution of a job, 0 for none.
+func (j Jobs) last(ctx context.Context, job string) (n int, e execution, err error) {
+	for key, err := range j.Files.Keys(ctx, runsFolder(job)) {
+		if err != nil {
+			return 0, execution{}, err
+		}
+		if i, err := strconv.Atoi(strings.TrimSuffix(path.Base(key), ".json")); err == nil {
+			n = max(n, i)
+		}
+	}
+	if n == 0 {
+		return 0, execution{}, nil
+	}
+	data, _, err := j.Files.Get(ctx, runsFolder(job)+strconv.Itoa(n)+".json")
+	if err == nil {
+		err = json.Unmarshal(data, &e)
+	}
+	return n, e, err
+}
+
+// describe describes an execution; nil means that there is none, or none any more.
+func (j Jobs) describe(ctx context.Context, arn string) (*sfn.DescribeExecutionOutput, error) {
+	out, err := j.sfn.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+	var missing *types.ExecutionDoesNotExist
+	if errors.As(err, &missing) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("describing %s: %w", arn, err)
+	}
+	return out, nil
+}
+
+// States of a job.
+const (
+	StatePlanning = "planning"
+	StatePlanned  = "planned"
+	StateRunning  = "running"
+	StateStopped  = "stopped" // it can go on
+	StateFailed   = "failed"  // its execution failed; it can go on
+	StateDone     = "done"    // everything has an outcome
+)
+
+// Status is how far a job has come.
+type Status struct {
+	Job       string        `json:"job"`
+	State     string        `json:"state"` // one of the states
+	Why       string        `json:"why,omitempty"`
+	Run       int           `json:"run"` // executions so far
+	Execution string        `json:"execution,omitempty"`
+	Planned   bulk.Count    `json:"planned"` // to copy; empty until it is planned
+	Progress  bulk.Progress `json:"progress"`
+	// Of the map run that is under way.
+	Map *MapStatus `json:"map,omitempty"`
+	// Objects and bytes that are estimated to have an outcome, with those of the map run.
+	Done    bulk.Count `json:"done"`
+	Started time.Time  `json:"started,omitzero"` // of the execution
+	Ended   time.Time  `json:"ended,omitzero"`
+}
+
+// MapStatus is how far a map run has come.
+type MapStatus struct {
+	ARN         string `json:"arn"`
+	Label       string `json:"label"`
+	Concurrency int    `json:"concurrency"`
+	Total       int64  `json:"total"` // items
+	Succeeded   int64  `json:"succeeded"`
+	Failed      int64  `json:"failed"`
+	Running     int64  `json:"running"`
+	Pending     int64  `json:"pending"`
+}
+
+// Status returns how far a job has come.
+func (j Jobs) Status(ctx context.Context, job string) (Status, error) {
+	s := Status{Job: job}
+	if _, there, err := j.Files.Get(ctx, bulk.Folder+job+"/request.json"); err != nil {
+		return s, err
+	} else if !there {
+		return s, fmt.Errorf("job: %q: there is none; hint: `gcs-to-s3 bulk list` lists the jobs", job)
+	}
+	plan, planned, err := bulk.LoadPlan(ctx, j.Files, job)
+	if err != nil {
+		return s, err
+	}
+	s.Planned = plan.Tally.ToCopy
+	if s.Progress, err = bulk.LastProgress(ctx, j.Files, job); err != nil {
+		return s, err
+	}
+	s.Done = s.Progress.Outcomes()
+	n, last, err := j.last(ctx, job)
+	if err != nil {
+		return s, err
+	}
+	s.Run = n
+	complete := planned && s.Progress.Run > 0 && s.Done == s.Planned
+	var out *sfn.DescribeExecutionOutput
+	if n > 0 {
+		if out, err = j.describe(ctx, last.ARN); err != nil {
+			return s, err
+		}
+		s.Execution, s.Started = last.ARN, last.Started
+	}
+	switch {
+	case out != nil && out.Status == types.ExecutionStatusRunning:
+		s.State = StateRunning
+		if last.Phase == bulk.PhasePlan {
+			s.State = StatePlanning
+		}
+		if err := j.mapOf(ctx, &s, last.ARN); err != nil {
+			return s, err
+		}
+	case complete:
+		s.State = StateDone
+	case out != nil && out.Status == types.ExecutionStatusAborted:
+		s.State, s.Why = StateStopped, aws.ToString(out.Cause)
+	case out != nil && out.Status != types.ExecutionStatusSucceeded:
+		s.State, s.Why = StateFailed, strings.TrimSuffix(aws.ToString(out.Error)+": "+aws.ToString(out.Cause), ": ")
+	case planned && last.Phase != bulk.PhaseRun:
+		s.State = StatePlanned
+	default:
+		s.State = StateStopped
+	}
+	if s.Progress.Stopped != "" {
+		s.Why = s.Progress.Stopped
+	}
+	if out != nil {
+		s.Ended = aws.ToTime(out.StopDate)
+	}
+	return s, nil
+}
+
+// mapOf adds the map run that is under way.
+func (j Jobs) mapOf(ctx context.Context, s *Status, arn string) error {
+	runs, err := j.sfn.ListMapRuns(ctx, &sfn.ListMapRunsInput{ExecutionArn: &arn})
+	if err != nil {
+		return fmt.Errorf("listing the map runs of %s: %w", arn, err)
+	}
+	for _, r := range runs.MapRuns {
+		if r.StopDate != nil {
+			continue
+		}
+		m, err := j.sfn.DescribeMapRun(ctx, &sfn.DescribeMapRunInput{MapRunArn: r.MapRunArn})
+		if err != nil {
+			return fmt.Errorf("describing %s: %w", aws.ToString(r.MapRunArn), err)
+		}
+		label, _, _ := strings.Cut(path.Base(aws.ToString(r.MapRunArn)), ":")
+		s.Map = &MapStatus{
+			ARN: aws.ToString(r.MapRunArn), Label: label, Concurrency: int(m.MaxConcurrency), Total: m.ItemCounts.Total, Succeeded: m.ItemCounts.Succeeded,
+			Failed: m.ItemCounts.Failed, Running: m.ItemCounts.Running, Pending: m.ItemCounts.Pending,
+		}
+		if left := s.Planned.Objects - s.Done.Objects; s.State == StateRunning && s.Map.Total > 0 && left > 0 {
+			// Shards are about equally large.
+			s.Done.Objects += left * s.Map.Succeeded / s.Map.Total
+			s.Done.Bytes += int64(float64(s.Planned.Bytes-s.Done.Bytes) * float64(s.Map.Succeeded) / float64(s.Map.Total))
+		}
+		return nil
+	}
+	return nil
+}
+
+// Set changes how many shards of a running job are copied in parallel.
+func (j Jobs) Set(ctx context.Context, job string, concurrency int) error {
+	if concurrency < 1 || concurrency > bulk.MaxConcurrency {
+		return fmt.Errorf("concurrency: %d: must be from 1 to %d; hint: 0 would mean as many as there can be, and does not pause a job; `gcs-to-s3 bulk stop` does", concurrency, bulk.MaxConcurrency)
+	}
+	s, err := j.Status(ctx, job)
+	if err != nil {
+		return err
+	}
+	if s.Map == nil {
+		return fmt.Errorf("job: %q: copies nothing at the moment; hint: give `gcs-to-s3 bulk run` the concurrency", job)
+	}
+	_, err = j.sfn.UpdateMapRun(ctx, &sfn.UpdateMapRunInput{MapRunArn: &s.Map.ARN, MaxConcurrency: aws.Int32(int32(concurrency))})
+	if err != nil {
+		return fmt.Errorf("updating %s: %w", s.Map.ARN, err)
+	}
+	return nil
+}
+
+// Stop stops a running job. Shards that are being copied end without a result; what they
+// copied is found when the job goes on.
+func (j Jobs) Stop(ctx context.Context, job string) error {
+	n, last, err := j.last(ctx, job)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("job: %q: there is none that was started", job)
+	}
+	if err := bulk.Halt(ctx, j.Files, job, n, "stopped by hand", j.now()); err != nil {
+		return err
+	}
+	_, err = j.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &last.ARN, Cause: aws.String("stopped by hand")})
+	var missing *types.ExecutionDoesNotExist
+	if err != nil && !errors.As(err, &missing) {
+		return fmt.Errorf("stopping %s: %w", last.ARN, err)
+	}
+	return nil
+}
+
+// List returns the names of all jobs.
+func (j Jobs) List(ctx context.Context) ([]string, error) {
+	var jobs []string
+	in := &s3.ListObjectsV2Input{Bucket: &j.env.JobsBucket, Prefix: aws.String(bulk.Folder), Delimiter: aws.String("/")}
+	for p := s3.NewListObjectsV2Paginator(j.s3, in); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, files{j.s3, j.env.JobsBucket}.explain("listing", bulk.Folder, err)
+		}
+		for _, folder := range page.CommonPrefixes {
+			jobs = append(jobs, path.Base(aws.ToString(folder.Prefix)))
+		}
+	}
+	return jobs, nil
+}
+
+// files are the files of jobs, with the caller's credentials.
+type files struct {
+	s3     *s3.Client
+	bucket string
+}
+
+func (f files) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	out, err := f.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &f.bucket, Key: &key})
+	var missing *s3types.NoSuchKey
+	if errors.As(err, &missing) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, f.explain("reading", key, err)
+	}
+	defer out.Body.Close()
+	data, err := io.ReadAll(out.Body)
+	if err != nil {
+		return nil, false, f.explain("reading", key, err)
+	}
+	return data, true, nil
+}
+
+func (f files) Put(ctx context.Context, key string, data []byte) error {
+	_, err := f.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &f.bucket, Key: &key, Body: bytes.NewReader(data)})
+	if err != nil {
+		return f.explain("writing", key, err)
+	}
+	return nil
+}
+
+func (f files) Create(ctx context.Context, key string, data []byte) (bool, error) {
+	_, err := f.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &f.bucket, Key: &key, Body: bytes.NewReader(data), IfNoneMatch: aws.String("*")})
+	var refused smithy.APIError
+	if errors.As(err, &refused) && refused.ErrorCode() == "PreconditionFailed" {
+		return false, nil
+	}
+	if err != nil {
+		return false, f.explain("writing", key, err)
+	}
+	return true, nil
+}
+
+func (f files) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for p := s3.NewListObjectsV2Paginator(f.s3, &s3.ListObjectsV2Input{Bucket: &f.bucket, Prefix: &prefix}); p.HasMorePages(); {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				yield("", f.explain("listing", prefix, err))
+				return
+			}
+			for _, o := range page.Contents {
+				if !yield(aws.ToString(o.Key), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (f files) explain(what, key string, err error) error {
+	var missing *s3types.NoSuchBucket
+	hint := ""
+	if errors.As(err, &missing) {
+		hint = "; hint: jobsBucket names it, and `aws s3 mb` makes it"
+	}
+	return fmt.Errorf("%s s3://%s/%s: %w%s", what, f.bucket, key, err, hint)
+}
