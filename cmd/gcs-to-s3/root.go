@@ -32,6 +32,7 @@ func newRoot(out io.Writer, errors io.Writer, getenv func(string) string) *cobra
 		newDoctor(getenv),
 		newVerify(getenv),
 		newInvoke(getenv),
+		newBulk(getenv),
 		newUploads(getenv),
 		newLogs(getenv),
 		newSandbox(getenv),

@@ -10,7 +10,7 @@ type Machine struct {
 
 // Input is the input of an execution: of its first state, and of every state of a round.
 type Input struct {
-	Phase       string `json:"phase"` // one of PhasePlan and PhaseRun
+	Phase       string `json:"phase"` // one of PhasePlan, PhaseRun and PhaseVerify
 	Job         string `json:"job"`
 	Run         int    `json:"run"`         // which execution of the job this is, from 1
 	Concurrency int    `json:"concurrency"` // of the map; 0 would mean 10,000, and is never used
@@ -18,8 +18,9 @@ type Input struct {
 
 // Phases of a job, which are executions of their own.
 const (
-	PhasePlan = "plan"
-	PhaseRun  = "run"
+	PhasePlan   = "plan"
+	PhaseRun    = "run"
+	PhaseVerify = "verify"
 )
 
 // MaxConcurrency is how many children a map run has at most: AWS Step Functions Developer
@@ -29,8 +30,9 @@ const MaxConcurrency = 10_000
 // Definition returns the state machine in the Amazon States Language (Amazon States
 // Language specification, states-language.net):
 //
-//	plan: Divide → List (map over ranges) → Divide → … → Planned
-//	run:  Advance → Copy (map over shards) → Advance → … → Report → Proven, or NotProven
+//	plan:   Divide → List (map over ranges) → Divide → … → Planned
+//	run:    Advance → Copy (map over shards) → Advance → … → Report → Proven, or NotProven
+//	verify: Recheck → Check (map over shards) → Verified → Proven, or NotProven
 //
 // States hold the input and the last answer only; everything else is in the job's files.
 func Definition(m Machine) string {
@@ -98,10 +100,11 @@ func Definition(m Machine) string {
 				"Choices": []object{
 					{"Variable": "$.phase", "StringEquals": PhasePlan, "Next": "Divide"},
 					{"Variable": "$.phase", "StringEquals": PhaseRun, "Next": "Begin"},
+					{"Variable": "$.phase", "StringEquals": PhaseVerify, "Next": "Recheck"},
 				},
 				"Default": "WrongPhase",
 			},
-			"WrongPhase": object{"Type": "Fail", "Error": "WrongPhase", "Cause": "phase must be plan or run"},
+			"WrongPhase": object{"Type": "Fail", "Error": "WrongPhase", "Cause": "phase must be plan, run or verify"},
 
 			"Divide":  task(StepDivide, "Ranges", object{}),
 			"Ranges":  more("$.last.answer.more", "List", "Planned"),
@@ -113,7 +116,12 @@ func Definition(m Machine) string {
 			"Copy":    overItems("Copy", StepCopy, "Advance"),
 			"Advance": task(StepAdvance, "Shards", object{"round.$": "$.last.answer.round"}),
 
-			"Report":    task(StepReport, "Verdict", object{}),
+			"Report":   task(StepReport, "Verdict", object{}),
+			"Recheck":  task(StepRecheck, "Checks", object{}),
+			"Checks":   more("$.last.answer.more", "Check", "Verified"),
+			"Check":    overItems("Check", StepCheck, "Verified"),
+			"Verified": task(StepVerified, "Verdict", object{}),
+
 			"Verdict":   more("$.last.answer.proven", "Proven", "NotProven"),
 			"Proven":    object{"Type": "Succeed"},
 			"NotProven": object{"Type": "Fail", "Error": "NotProven", "Cause": "the job stopped, or not everything that was planned is at the destination; its report says why"},

@@ -30,6 +30,7 @@ func requestKey(job string) string          { return Folder + job + "/request.js
 func planKey(job string) string             { return Folder + job + "/plan.json" }
 func shardsKey(job string) string           { return Folder + job + "/shards.jsonl" }
 func reportKey(job string) string           { return Folder + job + "/report.json" }
+func failingFolder(job string) string       { return Folder + job + "/failing/" }
 func rangesKey(job string, n int) string    { return fmt.Sprintf("%s%s/ranges/%d.jsonl", Folder, job, n) }
 func listedFolder(job string, n int) string { return fmt.Sprintf("%s%s/listed/%d/", Folder, job, n) }
 func shardKey(job, shard string) string     { return Folder + job + "/shards/" + shard + ".jsonl.gz" }
@@ -106,10 +107,18 @@ func (l *lines) bytes() []byte {
 	return l.buffer.Bytes()
 }
 
-// unpack iterates over the lines of a compressed file.
-func unpack[T any](key string, data []byte) iter.Seq2[T, error] {
+// linesOf iterates over the lines of a compressed file.
+func linesOf[T any](ctx context.Context, files Files, key string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
+		data, there, err := files.Get(ctx, key)
+		if err == nil && !there {
+			err = fmt.Errorf("%s: there is no such file; hint: nothing of a job's folder can be deleted before the job is done", key)
+		}
+		if err != nil {
+			yield(zero, err)
+			return
+		}
 		packed, err := gzip.NewReader(bytes.NewReader(data))
 		if err != nil {
 			yield(zero, fmt.Errorf("%s: %w", key, err))

@@ -190,7 +190,7 @@ func (w *Worker) list(ctx context.Context, job string, round int, s span) error 
 			break
 		}
 	}
-	if err := p.flush(ctx); err != nil {
+	if err := errors.Join(p.flush(ctx), p.flushFailing(ctx)); err != nil {
 		return err
 	}
 	p.found.Tally.SourcePages, p.found.Tally.DestinationPages = (p.seen+999)/1000, (p.looked+999)/1000
@@ -221,8 +221,10 @@ type planner struct {
 	found   listed
 	seen    int64
 
-	shard *lines
-	entry shardEntry
+	shard   *lines
+	entry   shardEntry
+	failing *lines
+	failed  int64
 
 	keys     objectkey.Template
 	next     func() (copy.Stored, error, bool) // of the destination, in the order of keys; nil: it is not compared
@@ -285,9 +287,7 @@ func (p *planner) add(ctx context.Context, o copy.Listed) error {
 	}
 	key := p.key(o)
 	if reason := fails(o, key, p.keys.Names(o.Name)); reason != "" {
-		t.Failing.Add(reason, one)
-		p.example(o.Name, reason)
-		return nil
+		return p.fail(ctx, o, key, reason)
 	}
 	if p.next != nil {
 		there, err := p.at(key)
@@ -301,10 +301,7 @@ func (p *planner) add(ctx context.Context, o copy.Listed) error {
 	}
 	switch leftOut, err := copy.CheckMetadata(o); {
 	case err != nil:
-		const reason = "more custom metadata than S3 takes"
-		t.Failing.Add(reason, one)
-		p.example(o.Name, reason)
-		return nil
+		return p.fail(ctx, o, key, "more custom metadata than S3 takes")
 	case len(leftOut) > 0:
 		t.LeftOut++
 		p.example(o.Name, "loses metadata that S3 cannot hold")
@@ -356,6 +353,33 @@ func (p *planner) flush(ctx context.Context) error {
 	}
 	p.found.Shards = append(p.found.Shards, p.entry)
 	p.shard = nil
+	return nil
+}
+
+// fail notes an object that cannot be copied.
+func (p *planner) fail(ctx context.Context, o copy.Listed, key, reason string) error {
+	p.found.Tally.Failing.Add(reason, Count{1, o.Size})
+	p.example(o.Name, reason)
+	if p.failing == nil {
+		p.failing = newLines(true)
+	}
+	p.failing.add(Failure{Object: o.Name, Key: key, Bytes: o.Size, Cause: reason})
+	if p.failed++; p.failed%DefaultShardObjects == 0 {
+		return p.flushFailing(ctx)
+	}
+	return nil
+}
+
+// flushFailing writes the objects that cannot be copied.
+func (p *planner) flushFailing(ctx context.Context) error {
+	if p.failing == nil {
+		return nil
+	}
+	key := fmt.Sprintf("%s%s-%05d.jsonl.gz", failingFolder(p.request.Job), p.span.ID, (p.failed-1)/DefaultShardObjects)
+	if err := p.worker.Files.Put(ctx, key, p.failing.bytes()); err != nil {
+		return err
+	}
+	p.failing = nil
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -182,16 +181,8 @@ func Halt(ctx context.Context, files Files, job string, run int, reason string, 
 
 // shard reads a shard.
 func (w *Worker) shard(ctx context.Context, job, shard string) ([]entry, error) {
-	key := shardKey(job, shard)
-	data, there, err := w.Files.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if !there {
-		return nil, fmt.Errorf("%s: there is no such file; hint: nothing of a job's folder can be deleted before the job is done", key)
-	}
 	var entries []entry
-	for e, err := range unpack[entry](key, data) {
+	for e, err := range linesOf[entry](ctx, w.Files, shardKey(job, shard)) {
 		if err != nil {
 			return nil, err
 		}
@@ -577,40 +568,66 @@ func MakeReport(ctx context.Context, files Files, job string) (Report, error) {
 				return Report{}, err
 			}
 			ledger.Write([]byte(result.Ledger))
-			if len(result.Failed) == 0 || len(r.Failures) >= maxFailures {
-				continue
-			}
-			if r.Failures, err = failures(ctx, files, job, result, r.Failures); err != nil {
-				return Report{}, err
-			}
 		}
 	}
 	r.Ledger = hex.EncodeToString(ledger.Sum(nil))
+	for f, err := range Failures(ctx, files, job) {
+		if err != nil {
+			return Report{}, err
+		}
+		if r.Failures = append(r.Failures, f); len(r.Failures) == maxFailures {
+			break
+		}
+	}
 	r.Expected = plan.Tally.Digest.Without(r.Progress.Lost)
 	r.Complete = r.Progress.Run > 0 && r.Progress.Outcomes() == plan.Tally.ToCopy
 	r.Proven = r.Complete && r.Expected == r.Progress.Digest
 	return r, nil
 }
 
-// failures adds the failures of a shard in a round.
-func failures(ctx context.Context, files Files, job string, r result, all []Failure) ([]Failure, error) {
-	key := ledgerKey(job, r.Round, r.Shard)
-	data, there, err := files.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if !there {
-		return nil, errors.New(key + ": there is no such file")
-	}
-	for e, err := range unpack[record](key, data) {
-		if err != nil {
-			return nil, err
+// Failures iterates over the objects of a job that failed for good: those that its plan
+// ruled out, and those that could not be copied.
+func Failures(ctx context.Context, files Files, job string) iter.Seq2[Failure, error] {
+	return func(yield func(Failure, error) bool) {
+		stop := func(err error) { yield(Failure{}, err) }
+		for key, err := range files.Keys(ctx, failingFolder(job)) {
+			if err != nil {
+				stop(err)
+				return
+			}
+			for f, err := range linesOf[Failure](ctx, files, key) {
+				if !yield(f, err) || err != nil {
+					return
+				}
+			}
 		}
-		if e.Outcome == invocation.OutcomeFailed && len(all) < maxFailures {
-			all = append(all, Failure{e.Name, e.Key, e.Size, e.Cause, e.Error})
+		for n := 1; ; n++ {
+			if _, there, err := files.Get(ctx, roundKey(job, n)); err != nil || !there {
+				if err != nil {
+					stop(err)
+				}
+				return
+			}
+			for r, err := range readAll[result](ctx, files, resultFolder(job, n)) {
+				if err != nil {
+					stop(err)
+					return
+				}
+				if len(r.Failed) == 0 {
+					continue
+				}
+				for e, err := range linesOf[record](ctx, files, ledgerKey(job, n, r.Shard)) {
+					if err != nil {
+						stop(err)
+						return
+					}
+					if e.Outcome == invocation.OutcomeFailed && !yield(Failure{e.Name, e.Key, e.Size, e.Cause, e.Error}, nil) {
+						return
+					}
+				}
+			}
 		}
 	}
-	return all, nil
 }
 
 var _ Buckets = (*copy.Handler)(nil)

@@ -28,6 +28,7 @@ type Worker struct {
 	Files    Files
 	Buckets  Buckets
 	Copier   Copier
+	Checker  Checker
 	Settings Settings
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -35,7 +36,7 @@ type Worker struct {
 
 // NewWorker returns the worker of a function whose jobs are in a bucket of S3.
 func NewWorker(h *copy.Handler, bucket string, settings Settings, log *slog.Logger) *Worker {
-	return &Worker{Files: h.Files(bucket), Buckets: h, Copier: h, Settings: settings, Log: log, Now: time.Now}
+	return &Worker{Files: h.Files(bucket), Buckets: h, Copier: h, Checker: h, Settings: settings, Log: log, Now: time.Now}
 }
 
 // The steps of a job.
@@ -45,7 +46,16 @@ const (
 	StepAdvance = "advance" // collect the results of a round, and begin the next
 	StepCopy    = "copy"    // copy a shard
 	StepReport  = "report"  // write the report
+
+	StepRecheck  = "recheck"  // begin to check the destination again
+	StepCheck    = "check"    // check a shard
+	StepVerified = "verified" // join what was found
 )
+
+// Steps returns all steps.
+func Steps() []string {
+	return []string{StepDivide, StepList, StepAdvance, StepCopy, StepReport, StepRecheck, StepCheck, StepVerified}
+}
 
 // Step is what the state machine asks the function to do.
 type Step struct {
@@ -92,8 +102,18 @@ func (w *Worker) Handle(ctx context.Context, s Step) (a Answer, err error) {
 		return Answer{}, w.copy(ctx, s, item)
 	case StepReport:
 		return w.report(ctx, s.Job, s.Run)
+	case StepRecheck:
+		return w.recheck(ctx, s.Job, s.Run)
+	case StepCheck:
+		var item indexEntry
+		if err := json.Unmarshal(s.Item, &item); err != nil {
+			return Answer{}, fmt.Errorf("item: %w", err)
+		}
+		return Answer{}, w.check(ctx, s, item)
+	case StepVerified:
+		return w.verified(ctx, s.Job, s.Run)
 	}
-	return Answer{}, fmt.Errorf("step: %q: must be one of %s", s.Step, strings.Join([]string{StepDivide, StepList, StepAdvance, StepCopy, StepReport}, ", "))
+	return Answer{}, fmt.Errorf("step: %q: must be one of %s", s.Step, strings.Join(Steps(), ", "))
 }
 
 // request reads the request of a job and holds it against the function's settings.

@@ -90,7 +90,8 @@ func (j Jobs) Plan(ctx context.Context, r bulk.Request, concurrency int) error {
 	if !created {
 		return fmt.Errorf("job: %q: exists already; hint: choose another name, or run it with `gcs-to-s3 bulk run`", r.Job)
 	}
-	return j.start(ctx, bulk.PhasePlan, r.Job, concurrency)
+	_, err = j.start(ctx, bulk.PhasePlan, r.Job, concurrency)
+	return err
 }
 
 // Run begins to copy what a job has planned, or goes on with it.
@@ -98,7 +99,16 @@ func (j Jobs) Run(ctx context.Context, job string, concurrency int) error {
 	if _, err := j.plan(ctx, job); err != nil {
 		return err
 	}
-	return j.start(ctx, bulk.PhaseRun, job, concurrency)
+	_, err := j.start(ctx, bulk.PhaseRun, job, concurrency)
+	return err
+}
+
+// Verify begins to check what a job has copied; the execution has the returned number.
+func (j Jobs) Verify(ctx context.Context, job string, concurrency int) (run int, err error) {
+	if _, err := j.plan(ctx, job); err != nil {
+		return 0, err
+	}
+	return j.start(ctx, bulk.PhaseVerify, job, concurrency)
 }
 
 func (j Jobs) plan(ctx context.Context, job string) (bulk.Plan, error) {
@@ -110,48 +120,48 @@ func (j Jobs) plan(ctx context.Context, job string) (bulk.Plan, error) {
 }
 
 // start starts an execution unless one is running.
-func (j Jobs) start(ctx context.Context, phase, job string, concurrency int) error {
+func (j Jobs) start(ctx context.Context, phase, job string, concurrency int) (run int, err error) {
 	if concurrency < 1 || concurrency > bulk.MaxConcurrency {
-		return fmt.Errorf("concurrency: %d: must be from 1 to %d", concurrency, bulk.MaxConcurrency)
+		return 0, fmt.Errorf("concurrency: %d: must be from 1 to %d", concurrency, bulk.MaxConcurrency)
 	}
 	n, last, err := j.last(ctx, job)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if n > 0 {
 		switch described, err := j.describe(ctx, last.ARN); {
 		case err != nil:
-			return err
+			return 0, err
 		case described != nil && described.Status == types.ExecutionStatusRunning:
-			return fmt.Errorf("job: %q: is running; hint: `gcs-to-s3 bulk status --watch` follows it, `gcs-to-s3 bulk stop` stops it", job)
+			return 0, fmt.Errorf("job: %q: is running; hint: `gcs-to-s3 bulk status --watch` follows it, `gcs-to-s3 bulk stop` stops it", job)
 		}
 	}
 	input := bulk.Input{Phase: phase, Job: job, Run: n + 1, Concurrency: concurrency}
 	name := fmt.Sprintf("%s-%s-%d", job, phase, input.Run)
 	text, err := json.Marshal(input)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	arn := strings.Replace(j.env.JobsARN(), ":stateMachine:", ":execution:", 1) + ":" + name
 	record, err := json.Marshal(execution{phase, arn, j.now().UTC()})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	created, err := j.Files.Create(ctx, runsFolder(job)+strconv.Itoa(input.Run)+".json", record)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if !created {
-		return fmt.Errorf("job: %q: somebody else has just started it", job)
+		return 0, fmt.Errorf("job: %q: somebody else has just started it", job)
 	}
 	if _, err := j.sfn.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String(j.env.JobsARN()), Name: &name, Input: aws.String(string(text))}); err != nil {
 		var missing *types.StateMachineDoesNotExist
 		if errors.As(err, &missing) {
 			err = fmt.Errorf("%w; hint: `gcs-to-s3 up %s` deploys it", err, j.env.Name)
 		}
-		return fmt.Errorf("starting %s: %w", name, err)
+		return 0, fmt.Errorf("starting %s: %w", name, err)
 	}
-	return nil
+	return input.Run, nil
 }
 
 // last returns the number of the last execution of a job, 0 for none.
@@ -189,12 +199,13 @@ func (j Jobs) describe(ctx context.Context, arn string) (*sfn.DescribeExecutionO
 
 // States of a job.
 const (
-	StatePlanning = "planning"
-	StatePlanned  = "planned"
-	StateRunning  = "running"
-	StateStopped  = "stopped" // it can go on
-	StateFailed   = "failed"  // its execution failed; it can go on
-	StateDone     = "done"    // everything has an outcome
+	StatePlanning  = "planning"
+	StatePlanned   = "planned"
+	StateRunning   = "running"
+	StateVerifying = "verifying"
+	StateStopped   = "stopped" // it can go on
+	StateFailed    = "failed"  // its execution failed; it can go on
+	StateDone      = "done"    // everything has an outcome
 )
 
 // Status is how far a job has come.
@@ -258,10 +269,7 @@ func (j Jobs) Status(ctx context.Context, job string) (Status, error) {
 	}
 	switch {
 	case out != nil && out.Status == types.ExecutionStatusRunning:
-		s.State = StateRunning
-		if last.Phase == bulk.PhasePlan {
-			s.State = StatePlanning
-		}
+		s.State = map[string]string{bulk.PhasePlan: StatePlanning, bulk.PhaseRun: StateRunning, bulk.PhaseVerify: StateVerifying}[last.Phase]
 		if err := j.mapOf(ctx, &s, last.ARN); err != nil {
 			return s, err
 		}
