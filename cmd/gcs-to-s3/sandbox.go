@@ -23,6 +23,7 @@ func newSandbox(getenv func(string) string) *cobra.Command {
 	var keep, empty, asJSON, audit bool
 	var delay time.Duration
 	var rules []string
+	var bulk int
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Deploy, run, check and destroy everything in local clouds",
@@ -46,7 +47,7 @@ cloud account; Go, Node.js and npm must be installed.`,
 			}
 			r := rehearsal.Rehearsal{
 				Root: root, Progress: reporter(cmd.ErrOrStderr(), getenv), Empty: empty,
-				Clouds: sandbox.Options{Faults: choose, IAMDelay: delay}, Audit: audit && !keep,
+				Clouds: sandbox.Options{Faults: choose, IAMDelay: delay}, Audit: audit && !keep, Bulk: bulk,
 			}
 			if keep || empty {
 				return runKept(cmd, r, audit)
@@ -66,6 +67,8 @@ cloud account; Go, Node.js and npm must be installed.`,
 	cmd.Flags().BoolVar(&empty, "empty", false, "like --keep, but deploy nothing: only the buckets, the sample and a CDK bootstrap exist, so that you can try the other commands")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
 	cmd.Flags().BoolVar(&audit, "audit", false, "print every request to the clouds with who sent it, every access decision, and the statement or binding that decided; with --keep as they arrive")
+	cmd.Flags().IntVar(&bulk, "bulk", 0, "also make this many objects, and copy them in a bulk job that is stopped on the way")
+	cmd.MarkFlagsMutuallyExclusive("bulk", "empty")
 	cmd.Flags().DurationVar(&delay, "iam-delay", 0, "delay the effect of policy changes in both clouds; Google's take about 2m, 7m at worst")
 	cmd.Flags().StringArrayVar(&rules, "fault", nil, "inject faults into requests (repeatable): "+faults.Syntax)
 	return cmd

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -38,6 +39,8 @@ type Rehearsal struct {
 	Of string
 	// Empty leaves the clouds as they start: nothing is brought up.
 	Empty bool
+	// Bulk is how many objects a bulk job copies while everything is up; 0 for none.
+	Bulk int
 	// Hold is called once the function is proven to work, while everything is up;
 	// the tear-down starts when it returns. It may be nil.
 	Hold func(ctx context.Context, s *Stand) error
@@ -64,6 +67,7 @@ type Summary struct {
 	Enforced    []string        `json:"enforced"`  // what the clouds were seen to reject
 	Steps       []progress.Step `json:"steps"`
 	Proofs      []Proof         `json:"proofs"`
+	Bulk        *BulkSummary    `json:"bulk,omitempty"`
 	Seconds     float64         `json:"seconds"`
 
 	Audit []journal.Entry `json:"audit,omitempty"`
@@ -96,6 +100,11 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	}
 	if !r.Empty {
 		if err := r.raise(ctx, s, &summary); err != nil {
+			return summary, err
+		}
+	}
+	if r.Bulk > 0 {
+		if err := r.bulk(ctx, &summary, s); err != nil {
 			return summary, err
 		}
 	}
@@ -183,6 +192,9 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t toolchain.Set) 
 		if settings, err = environment.Values(r.Root, r.Of); err != nil {
 			return nil, err
 		}
+	}
+	if r.Bulk > 0 {
+		maps.Copy(settings, bulkSettings())
 	}
 	dir, err := os.MkdirTemp("", "gcs-to-s3-sandbox-")
 	if err != nil {
