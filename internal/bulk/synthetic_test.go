@@ -305,7 +305,7 @@ func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 		if !a.More {
 			break
 		}
-		data, there, _ := s.files.Get(s.t.Context(), a.Index)
+		data, there, _ := s.worker.Files.Get(s.t.Context(), a.Index)
 		if !there {
 			s.t.Fatalf("%s is not there", a.Index)
 		}
