@@ -65,18 +65,30 @@ func lookObject(ctx context.Context, e *examination) finding {
 }
 
 func lookDestinationBucket(ctx context.Context, e *examination) finding {
-	name := e.Environment.DestinationBucket
+	return lookS3Bucket(ctx, e, "destinationBucket", e.Environment.DestinationBucket)
+}
+
+// lookJobsBucket looks for the bucket of bulk jobs, from which Step Functions reads: it must
+// be in the state machine's region (AWS Step Functions Developer Guide, "ItemReader").
+func lookJobsBucket(ctx context.Context, e *examination) finding {
+	if !e.Environment.Bulk {
+		return skip("bulk is false")
+	}
+	return lookS3Bucket(ctx, e, "jobsBucket", e.Environment.JobsBucket)
+}
+
+func lookS3Bucket(ctx context.Context, e *examination, setting, name string) finding {
 	bucket, region := clouds.S3Bucket(ctx, e.AWS, name)
 	switch {
 	case bucket.Absent():
 		return wrong(
-			"aws s3 mb s3://"+name+" --region "+e.Environment.AWSRegion+", or set destinationBucket in the environment's file",
+			"aws s3 mb s3://"+name+" --region "+e.Environment.AWSRegion+", or set "+setting+" in the environment's file",
 			"s3://%s does not exist",
 			name,
 		)
 	case region != "" && region != e.Environment.AWSRegion:
 		return wrong(
-			"set destinationBucket to a bucket in "+e.Environment.AWSRegion+", or awsRegion to "+region,
+			"set "+setting+" to a bucket in "+e.Environment.AWSRegion+", or awsRegion to "+region,
 			"s3://%s is in %s, the function in %s: S3 refuses its writes with 301",
 			name,
 			region,

@@ -52,6 +52,7 @@ func checks() []check {
 		{"source-bucket", "source bucket", "it exists; with `directAccess` it has uniform bucket-level access; if its requesters pay, `billingProject` is set", needGoogle, lookSourceBucket},
 		{"object", "object", "the object that is copied if an event names none exists", needGoogle, lookObject},
 		{"destination-bucket", "destination bucket", "it exists, in the environment's region", needAWS, lookDestinationBucket},
+		{"jobs-bucket", "jobs bucket", "with `bulk`, the bucket of the jobs exists, in the environment's region", needAWS, lookJobsBucket},
 		{"encryption", "default encryption", "if the destination bucket has a KMS key of its own, `kmsKey` names it, without which the role cannot use it", needAWS, lookEncryption},
 		{"uploads", "incomplete uploads", "a lifecycle rule of the destination bucket aborts them; none of the function's is older than a day", needAWS, lookUploads},
 
