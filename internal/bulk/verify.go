@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 )
 
@@ -95,38 +93,31 @@ func (w *Worker) check(ctx context.Context, s Step, item indexEntry) error {
 	}
 	var v Verification
 	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(checksAtOnce)
-	for _, e := range entries {
-		group.Go(func() error {
-			key := request.DestinationPrefix + keys.Key(objectkey.Object{Name: e.Name, Generation: e.Generation, Day: request.Created})
-			size, sum, _, there, err := w.Checker.Checksum(ctx, request.DestinationBucket, key)
-			if err != nil {
-				return err
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan entry)
+	var workers sync.WaitGroup
+	for range checksAtOnce {
+		workers.Go(func() {
+			for e := range next {
+				key := request.DestinationPrefix + keys.Key(objectkey.Object{Name: e.Name, Generation: e.Generation, Day: request.Created})
+				size, sum, _, there, err := w.Checker.Checksum(ctx, request.DestinationBucket, key)
+				if err != nil {
+					cancel(err)
+					continue
+				}
+				mu.Lock()
+				v.compare(e, key, size, sum, there)
+				mu.Unlock()
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			one := Count{1, e.Size}
-			wrong := Failure{Object: e.Name, Key: key, Bytes: e.Size}
-			switch {
-			case !there:
-				v.Missing.add(one)
-				wrong.Cause = "not at the destination"
-			case size != e.Size || sum != e.CRC32C:
-				v.Different.add(one)
-				wrong.Cause, wrong.Error = "different", fmt.Sprintf("planned: %d bytes, CRC32C %s; in S3: %d bytes, CRC32C %s", e.Size, e.CRC32C, size, sum)
-			default:
-				v.Same.add(one)
-				v.Digest.Add(e.Name, size, sum)
-				return nil
-			}
-			if len(v.Examples) < maxExamples {
-				v.Examples = append(v.Examples, wrong)
-			}
-			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
+	for _, e := range entries {
+		next <- e
+	}
+	close(next)
+	workers.Wait()
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	data, err := json.Marshal(v)
@@ -135,6 +126,27 @@ func (w *Worker) check(ctx context.Context, s Step, item indexEntry) error {
 	}
 	_, err = w.Files.Create(ctx, key, data)
 	return err
+}
+
+// compare holds what S3 has of an object against the plan.
+func (v *Verification) compare(e entry, key string, size int64, sum string, there bool) {
+	one := Count{1, e.Size}
+	wrong := Failure{Object: e.Name, Key: key, Bytes: e.Size}
+	switch {
+	case !there:
+		v.Missing.add(one)
+		wrong.Cause = "not at the destination"
+	case size != e.Size || sum != e.CRC32C:
+		v.Different.add(one)
+		wrong.Cause, wrong.Error = "different", fmt.Sprintf("planned: %d bytes, CRC32C %s; in S3: %d bytes, CRC32C %s", e.Size, e.CRC32C, size, sum)
+	default:
+		v.Same.add(one)
+		v.Digest.Add(e.Name, size, sum)
+		return
+	}
+	if len(v.Examples) < maxExamples {
+		v.Examples = append(v.Examples, wrong)
+	}
 }
 
 // verified joins what was found in all shards.
