@@ -274,3 +274,46 @@ func TestDigests(t *testing.T) {
 		}
 	}
 }
+
+// Objects that would overwrite each other are found across the whole job, and all of them
+// fail; the others are copied.
+func TestCollidingKeysAreFound(t *testing.T) {
+	t.Parallel()
+	const count = 12_000
+	s := newSynthetic(t, count, func(i int) string { return fmt.Sprintf("%02d/%d", i/200, i%200+i/200*180) })
+	s.worker.Settings.KeyTemplate = "{name}"
+	s.buckets.page = 2_000_000_000
+	want := map[string]int{}
+	for i := range count {
+		_, name, _ := strings.Cut(s.buckets.name(i), "/")
+		want[name]++
+	}
+	s.buckets.count = sortNames(s.buckets)
+	colliding := 0
+	for _, n := range want {
+		if n > 1 {
+			colliding += n
+		}
+	}
+	p := s.plan(Request{KeyTemplate: "{name}", ShardObjects: 500})
+	if p.Colliding != int64(colliding) || colliding == 0 || colliding == count {
+		t.Errorf("%d objects collide, want %d", p.Colliding, colliding)
+	}
+	s.phase(PhaseRun, "j", 1)
+	r := s.report()
+	if got := r.Progress.Failed["its key is also that of another object"].Objects; got != int64(colliding) || !r.Proven || r.Progress.Copied.Objects != int64(count-colliding) {
+		t.Errorf("got %+v", r.Progress)
+	}
+}
+
+// sortNames puts the names of a bucket into their order.
+func sortNames(b *buckets) int {
+	names := make([]string, b.count)
+	for i := range names {
+		names[i] = b.name(i)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	b.name = func(i int) string { return names[i] }
+	return len(names)
+}

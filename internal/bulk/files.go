@@ -30,6 +30,8 @@ func requestKey(job string) string          { return Folder + job + "/request.js
 func planKey(job string) string             { return Folder + job + "/plan.json" }
 func shardsKey(job string) string           { return Folder + job + "/shards.jsonl" }
 func reportKey(job string) string           { return Folder + job + "/report.json" }
+func marksFolder(job string) string         { return Folder + job + "/keys/" }
+func collisionsKey(job string) string       { return Folder + job + "/collisions.bin" }
 func failingFolder(job string) string       { return Folder + job + "/failing/" }
 func rangesKey(job string, n int) string    { return fmt.Sprintf("%s%s/ranges/%d.jsonl", Folder, job, n) }
 func listedFolder(job string, n int) string { return fmt.Sprintf("%s%s/listed/%d/", Folder, job, n) }

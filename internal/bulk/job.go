@@ -244,6 +244,10 @@ type Plan struct {
 	Hash     string    `json:"hash"`     // SHA-256 of the shards' files, in their order
 	Examples []Example `json:"examples"` // objects that cannot be copied or lose metadata
 	Finished time.Time `json:"finished"`
+
+	// Objects to copy whose keys are also those of others: they fail, since one would
+	// overwrite the other.
+	Colliding int64 `json:"colliding"`
 }
 
 // Example is an object that a plan warns of.

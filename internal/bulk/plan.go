@@ -143,6 +143,10 @@ func (w *Worker) conclude(ctx context.Context, request Request, rounds int) erro
 		plan.Examples = append(plan.Examples, examples[reason]...)
 	}
 	plan.Hash = hex.EncodeToString(hash.Sum(nil))
+	var err error
+	if plan.Colliding, err = w.findCollisions(ctx, request.Job); err != nil {
+		return err
+	}
 	if err := w.Files.Put(ctx, shardsKey(request.Job), list.bytes()); err != nil {
 		return err
 	}
@@ -181,7 +185,7 @@ func (w *Worker) list(ctx context.Context, job string, round int, s span) error 
 			return err
 		}
 		after = o.Name
-		if p.seen%1000 == 0 && !until.IsZero() && w.Now().After(until) {
+		if p.seen%1000 == 0 && (!until.IsZero() && w.Now().After(until) || len(p.marks) >= maxMarks) {
 			rest := s.Range
 			rest.After = after
 			if p.found.Rest, err = w.split(ctx, request.SourceBucket, rest, pieces); err != nil {
@@ -190,7 +194,7 @@ func (w *Worker) list(ctx context.Context, job string, round int, s span) error 
 			break
 		}
 	}
-	if err := errors.Join(p.flush(ctx), p.flushFailing(ctx)); err != nil {
+	if err := errors.Join(p.flush(ctx), p.flushFailing(ctx), w.writeMarks(ctx, job, fmt.Sprintf("%d-%s", round, s.ID), p.marks)); err != nil {
 		return err
 	}
 	p.found.Tally.SourcePages, p.found.Tally.DestinationPages = (p.seen+999)/1000, (p.looked+999)/1000
@@ -225,6 +229,7 @@ type planner struct {
 	entry   shardEntry
 	failing *lines
 	failed  int64
+	marks   []mark // of all keys, if objects may have the same
 
 	keys     objectkey.Template
 	next     func() (copy.Stored, error, bool) // of the destination, in the order of keys; nil: it is not compared
@@ -307,6 +312,9 @@ func (p *planner) add(ctx context.Context, o copy.Listed) error {
 		p.example(o.Name, "loses metadata that S3 cannot hold")
 	}
 	t.toCopy(o)
+	if !p.keys.Distinct() {
+		p.marks = append(p.marks, markOf(key))
+	}
 	if p.shard != nil && (p.entry.Objects >= int64(cmp.Or(p.request.ShardObjects, DefaultShardObjects)) ||
 		p.entry.Bytes+o.Size > cmp.Or(p.request.ShardBytes, DefaultShardBytes)) {
 		if err := p.flush(ctx); err != nil {

@@ -122,6 +122,9 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 			return fmt.Errorf("keyTemplate: %q: %w", request.KeyTemplate, err)
 		}
 	}
+	if c.collisions, err = w.collisions(ctx, s.Job, c.keys); err != nil {
+		return err
+	}
 	work, cancel := withReserve(ctx, w.Now())
 	defer cancel()
 	if item.From == 0 || before.Cursor != "" {
@@ -193,11 +196,13 @@ func (w *Worker) shard(ctx context.Context, job, shard string) ([]entry, error) 
 
 // shardCopy copies a shard in one invocation.
 type shardCopy struct {
-	worker  *Worker
-	request Request
-	step    Step
-	entries []entry
-	keys    objectkey.Template
+	worker     *Worker
+	request    Request
+	step       Step
+	entries    []entry
+	keys       objectkey.Template
+	collisions map[mark]struct{}
+
 	recheck bool        // look at the destination before each copy
 	tries   map[int]int // of objects that failed before
 	ledger  *lines
@@ -224,12 +229,20 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 		}
 	}
 	index := make(map[string]int, len(items))
+	var colliding []invocation.ObjectResult
 	for _, i := range items {
 		if i < 0 || i >= len(c.entries) {
 			return fmt.Errorf("the shard has no object %d", i)
 		}
 		e := c.entries[i]
 		key := c.request.DestinationPrefix + c.keys.Key(objectkey.Object{Name: e.Name, Generation: e.Generation, Day: c.request.Created})
+		if _, collides := c.collisions[markOf(key)]; collides {
+			if cursor == "" {
+				colliding = append(colliding, invocation.ObjectResult{Object: e.Name, Key: key, Outcome: invocation.OutcomeFailed, Cause: "its key is also that of another object"})
+				index[e.Name] = i
+			}
+			continue
+		}
 		event.Objects = append(event.Objects, invocation.Item{Object: e.Name, Key: key, Generation: e.Generation})
 		index[e.Name] = i
 	}
@@ -237,7 +250,7 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 	if err != nil {
 		return err
 	}
-	for _, o := range answer.Objects {
+	for _, o := range append(colliding, answer.Objects...) {
 		i := index[o.Object]
 		e := c.entries[i]
 		one := Count{1, e.Size}

@@ -72,7 +72,7 @@ func lookDestinationBucket(ctx context.Context, e *examination) finding {
 // be in the state machine's region (AWS Step Functions Developer Guide, "ItemReader").
 func lookJobsBucket(ctx context.Context, e *examination) finding {
 	if !e.Environment.Bulk {
-		return skip("bulk is false")
+		return good("none is needed: bulk is false")
 	}
 	return lookS3Bucket(ctx, e, "jobsBucket", e.Environment.JobsBucket)
 }

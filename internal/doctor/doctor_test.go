@@ -483,7 +483,7 @@ func TestFindings(t *testing.T) {
 		}, id: "source-bucket", want: OK, seen: "gs://"},
 		{name: "no object", spoil: func(_ *testing.T, s *stand) { s.options.Environment.Object = "missing" }, id: "object", want: Warning, seen: "does not exist"},
 		{name: "no destination bucket", spoil: func(_ *testing.T, s *stand) { s.options.Environment.DestinationBucket = "no-such-bucket" }, id: "destination-bucket", want: Error, seen: "does not exist", hint: "aws s3 mb"},
-		{name: "no bulk jobs", spoil: func(*testing.T, *stand) {}, id: "jobs-bucket", want: Skipped, seen: "bulk is false"},
+		{name: "no bulk jobs", spoil: func(*testing.T, *stand) {}, id: "jobs-bucket", want: OK, seen: "bulk is false"},
 		{name: "no jobs bucket", spoil: func(_ *testing.T, s *stand) {
 			s.options.Environment.Bulk, s.options.Environment.JobsBucket = true, "no-such-bucket"
 		}, id: "jobs-bucket", want: Error, seen: "s3://no-such-bucket does not exist", hint: "set jobsBucket"},

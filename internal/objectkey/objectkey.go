@@ -125,6 +125,26 @@ func (t Template) Names(object string) bool {
 	return !strings.HasSuffix(object, "/") || t.parts == nil || slices.Contains(t.parts, "{object}") || slices.Contains(t.parts, "{directory}")
 }
 
+// Distinct reports whether different objects are sure to have different keys on the same
+// day. A template for which it does not may still give them different ones.
+func (t Template) Distinct() bool {
+	if t.parts == nil {
+		return true
+	}
+	parts := strings.ReplaceAll(strings.Join(t.parts, "\n")+"\n", "{stem}\n{extension}\n", "{name}\n")
+	var given []string // what differs between objects
+	for part := range strings.SplitSeq(parts, "\n") {
+		switch {
+		case part == "{date}" || part == "":
+		case strings.HasPrefix(part, "{"):
+			given = append(given, part)
+		case strings.Contains(part, "/") && slices.Contains(given, "{directory}"):
+			return false // which slash ended the directory is not sure
+		}
+	}
+	return slices.Equal(given, []string{"{object}"}) || slices.Equal(given, []string{"{directory}", "{name}"})
+}
+
 // KeepsNames reports whether a key is the object's name and nothing else.
 func (t Template) KeepsNames() bool {
 	return t.parts == nil || slices.Equal(t.parts, []string{Default})

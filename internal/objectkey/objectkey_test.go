@@ -64,3 +64,33 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestDistinct(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"{object}":                          true,
+		"copies/{date}/{object}.bak":        true,
+		"{directory}{name}":                 true,
+		"a/{directory}{date}-{name}.gz":     true,
+		"{directory}{stem}{extension}":      true,
+		"{name}":                            false, // a/x and b/x
+		"{directory}{stem}":                 false, // x.a and x.b
+		"{name}{directory}":                 false, // "/ab" and "a" in "b/": ab/
+		"{directory}x/{name}":               false,
+		"{generation}{object}":              false, // 1 and "2a", 12 and "a"
+		"{directory}{generation}{name}":     false,
+		"{directory}{extension}{stem}":      false,
+		"{directory}{stem}-copy{extension}": false,
+	} {
+		template, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := template.Distinct(); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	if !(Template{}).Distinct() {
+		t.Error("the default gives objects keys of others")
+	}
+}
