@@ -382,7 +382,9 @@ func (o object) workflow(besides ...string) *workflow {
 			w.states[name] = one.state(name)
 		}
 	}
-	o.transitions(w)
+	if o.unmodelled == nil { // a state that is not modelled has no transitions here
+		o.transitions(w)
+	}
 	return w
 }
 
