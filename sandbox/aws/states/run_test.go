@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -130,6 +131,19 @@ func TestTaskErrors(t *testing.T) {
 		if got["Error"] != tt.name || !shape(tt.cause, got["Cause"].(string)) {
 			t.Errorf("%s: got %v, want %s: %s", name, got, tt.name, tt.cause)
 		}
+	}
+	functions := lambda.NewFromConfig(c.Config(c.Admin()))
+	if _, err := functions.PutFunctionConcurrency(c.ctx, &lambda.PutFunctionConcurrencyInput{FunctionName: ptr("f"), ReservedConcurrentExecutions: ptr(int32(0))}); err != nil {
+		t.Fatal(err)
+	}
+	got := object(t, text(c.run("concurrency", caught(`{"do":"echo"}`, ""), `{}`)))
+	// HumanCellAtlas/data-store, issue 1118.
+	const throttled = "Rate Exceeded. (Service: AWSLambda; Status Code: 429; Error Code: TooManyRequestsException; Request ID: …; Proxy: null)"
+	if got["Error"] != "Lambda.TooManyRequestsException" || !shape(throttled, got["Cause"].(string)) {
+		t.Errorf("without concurrency: %v", got)
+	}
+	if _, err := functions.DeleteFunctionConcurrency(c.ctx, &lambda.DeleteFunctionConcurrencyInput{FunctionName: ptr("f")}); err != nil {
+		t.Fatal(err)
 	}
 	uncaught := c.run("uncaught", one(task(`{"do":"fail"}`, `,"End":true`)), `{}`)
 	if got := text(uncaught); got != `FAILED: Broken: {"errorMessage":"as asked","errorType":"Broken"}` {
