@@ -33,6 +33,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sigv4"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sqs"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/ssm"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/states"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sts"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
@@ -82,6 +83,7 @@ type Cloud struct {
 	cloudformation *cloudformation.Server
 	lambda         *lambda.Server
 	scheduler      *scheduler.Server
+	states         *states.Server
 
 	services map[string]api.Service // by their names in credential scopes
 }
@@ -127,17 +129,22 @@ func New(o Options) (*Cloud, error) {
 		return nil, err
 	}
 	c.scheduler = scheduler.New(c.site)
+	delivered := logs.New(site)
+	if c.states, err = states.New(states.Options{Options: c.site, Dir: o.Dir, Ask: c.ask, Log: delivered.Deliver}); err != nil {
+		return nil, err
+	}
 	c.cloudformation = cloudformation.New(cloudformation.Options{Options: c.site, Pause: o.Pause, Ask: c.ask})
 	c.services = map[string]api.Service{
 		"cloudformation": c.cloudformation.Service(),
 		"iam":            c.iam.Service(),
 		"kms":            c.kms.Service(),
 		"lambda":         c.lambda.Service(),
-		"logs":           logs.New(site).Service(),
+		"logs":           delivered.Service(),
 		"s3":             c.s3.Service(),
 		"scheduler":      c.scheduler.Service(),
 		"sqs":            sqs.New(site).Service(),
 		"ssm":            ssm.New(site).Service(),
+		"states":         c.states.Service(),
 		"sts":            c.sts.Service(),
 	}
 	return c, nil
@@ -185,10 +192,10 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Close stops what still runs, stack operations and schedules before the functions
-// that they may be making or invoking, and removes what the cloud stored.
+// Close stops what still runs, stack operations, schedules and executions before the
+// functions that they may be making or invoking, and removes what the cloud stored.
 func (c *Cloud) Close() error {
-	return errors.Join(c.cloudformation.Close(), c.scheduler.Close(), c.lambda.Close(), c.store.Close())
+	return errors.Join(c.cloudformation.Close(), c.scheduler.Close(), c.states.Close(), c.lambda.Close(), c.store.Close())
 }
 
 // Admin is the long-lived key of the user AdminUser, who is allowed everything.
@@ -208,6 +215,9 @@ func (c *Cloud) Lambda() *lambda.Server { return c.lambda }
 
 // Scheduler is the cloud's EventBridge Scheduler.
 func (c *Cloud) Scheduler() *scheduler.Server { return c.scheduler }
+
+// States is the cloud's Step Functions.
+func (c *Cloud) States() *states.Server { return c.states }
 
 // S3 is the cloud's S3.
 func (c *Cloud) S3() *s3.S3 { return c.s3 }

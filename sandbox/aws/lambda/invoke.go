@@ -95,15 +95,27 @@ func (s *Server) invokeNow(c *api.Request, f *function, in runner.Invocation) (a
 	return api.Written, nil
 }
 
-// run runs one invocation within the function's concurrency.
+// throttled says why a function may not run once more; empty is that it may. Server.mu
+// must be held.
+func (s *Server) throttled(f *function) string {
+	switch {
+	case f.reserved != nil && f.running >= *f.reserved:
+		return "ReservedFunctionConcurrentInvocationLimitExceeded"
+	case f.reserved == nil && s.unreserved >= s.unreservedLimit(f):
+		return "ConcurrentInvocationLimitExceeded"
+	}
+	return ""
+}
+
+// run runs one invocation within the function's concurrency and that of the account.
 func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
 	whole := f.main()
 	for {
 		s.mu.Lock()
-		if whole.reserved != nil && whole.running >= *whole.reserved {
+		if reason := s.throttled(whole); reason != "" {
 			s.mu.Unlock()
 			return runner.Result{}, &api.Error{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded.",
-				Members: map[string]string{"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded"}}
+				Members: map[string]string{"Reason": reason}}
 		}
 		pool, err := s.ready(f)
 		if err != nil {
@@ -111,10 +123,17 @@ func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
 			return runner.Result{}, err
 		}
 		whole.running++
+		shared := whole.reserved == nil
+		if shared {
+			s.unreserved++
+		}
 		s.mu.Unlock()
 		result, err := pool.Invoke(in)
 		s.mu.Lock()
 		whole.running--
+		if shared {
+			s.unreserved--
+		}
 		again := errors.Is(err, runner.ErrClosed) && s.functions[f.name] == whole && !s.closed
 		s.mu.Unlock()
 		if again { // it was changed meanwhile, and has a new pool

@@ -1,6 +1,7 @@
 package lambda_test
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -206,6 +207,14 @@ func TestReservedConcurrency(t *testing.T) {
 	_, err := c.lambda.Invoke(c.ctx, &sdk.InvokeInput{FunctionName: text("f")})
 	if diff := cmp.Diff("TooManyRequestsException: Rate Exceeded.", code(err)); diff != "" {
 		t.Errorf("without concurrency (-want +got):\n%s", diff)
+	}
+	if e, ok := errors.AsType[*types.TooManyRequestsException](err); !ok || e.Reason != types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
+		t.Errorf("without concurrency: got %v, want the function's own limit", err)
+	}
+	_, err = c.lambda.PutFunctionConcurrency(c.ctx, &sdk.PutFunctionConcurrencyInput{FunctionName: text("f"), ReservedConcurrentExecutions: new(int32(901))})
+	const least = "InvalidParameterValueException: Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100]."
+	if diff := cmp.Diff(least, code(err)); diff != "" {
+		t.Errorf("reserving 901 of 1000 (-want +got):\n%s", diff)
 	}
 	if _, err := c.lambda.DeleteFunctionConcurrency(c.ctx, &sdk.DeleteFunctionConcurrencyInput{FunctionName: text("f")}); err != nil {
 		t.Fatal(err)

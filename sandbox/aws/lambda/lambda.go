@@ -3,18 +3,18 @@
 //
 // Modelled: functions of package type Zip on the OS-only runtimes, their code from
 // the request or from S3, configuration, versions, tags, the resource policy of the
-// function as a whole, reserved concurrency, settings for asynchronous invocation,
-// the states that waiters watch, and invocation: synchronous, asynchronous and dry.
+// function as a whole, reserved concurrency and the account's, settings for
+// asynchronous invocation, the states that waiters watch, and invocation: synchronous,
+// asynchronous and dry.
 // An event whose retries are used up goes to the function's dead-letter queue, sent
 // with the role's own rights.
 //
 // Not modelled, and refused by name: other runtimes, container images, layers,
 // policies and settings of versions, aliases, VPCs, file systems, topics for dead
 // letters, event sources, function URLs, code signing, encryption keys, response
-// streaming, durable functions. X-Ray tracing is accepted and traces nothing. The
-// unreserved concurrency has no limit. A failed asynchronous invocation is retried
-// at once, not after one and two minutes. A function is active when CreateFunction
-// answers.
+// streaming, durable functions. X-Ray tracing is accepted and traces nothing. A failed
+// asynchronous invocation is retried at once, not after one and two minutes. A function
+// is active when CreateFunction answers.
 package lambda
 
 import (
@@ -46,10 +46,11 @@ type Server struct {
 	cancel context.CancelFunc
 	events sync.WaitGroup // asynchronous invocations and retiring environments
 
-	mu        sync.Mutex
-	closed    bool
-	functions map[string]*function
-	downloads map[string]download // by token
+	mu         sync.Mutex
+	closed     bool
+	unreserved int // invocations that run, of functions without reserved concurrency
+	functions  map[string]*function
+	downloads  map[string]download // by token
 }
 
 // New makes the service.

@@ -6,6 +6,25 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
+// Quotas of an account in a region: "Lambda quotas", and "Configuring reserved
+// concurrency for a function".
+const (
+	accountConcurrency = 1000
+	leastUnreserved    = 100
+)
+
+// unreservedLimit is the concurrency that functions without a reservation share. But
+// for the reservations of others, besides is without one. Server.mu must be held.
+func (s *Server) unreservedLimit(besides *function) int {
+	n := accountConcurrency
+	for _, f := range s.functions {
+		if f.reserved != nil && f != besides {
+			n -= *f.reserved
+		}
+	}
+	return n
+}
+
 type concurrency struct {
 	ReservedConcurrentExecutions *int `json:",omitempty"`
 }
@@ -14,6 +33,9 @@ func (s *Server) putConcurrency(c *api.Request, in *concurrency) (any, error) {
 	return s.with(c, "PutFunctionConcurrency", func(f *function) (any, error) {
 		if in.ReservedConcurrentExecutions == nil || *in.ReservedConcurrentExecutions < 0 {
 			return nil, constraint(in.ReservedConcurrentExecutions, "reservedConcurrentExecutions", "have value greater than or equal to 0")
+		}
+		if s.unreservedLimit(f)-*in.ReservedConcurrentExecutions < leastUnreserved {
+			return nil, invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", leastUnreserved)
 		}
 		f.reserved = in.ReservedConcurrentExecutions
 		return in, nil

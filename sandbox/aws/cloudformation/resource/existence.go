@@ -27,6 +27,8 @@ func (t Type) Exists(ctx context.Context, c *Call, name string) bool {
 		_, err = c.SQS.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
 	case "AWS::Scheduler::Schedule":
 		_, err = c.Scheduler.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &name})
+	case "AWS::StepFunctions::StateMachine":
+		return c.stateMachineExists(ctx, name)
 	default:
 		return false
 	}

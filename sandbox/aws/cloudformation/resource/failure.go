@@ -23,7 +23,9 @@ func explain(err error) error {
 	}
 	service, status, request := "AWS", 0, ""
 	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
-		service = op.Service()
+		if service = op.Service(); service == "SFN" {
+			service = "Sfn" // aws-cloudformation/cfn-lint, issue 4073
+		}
 	}
 	if re, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
 		status = re.HTTPStatusCode()
@@ -50,13 +52,15 @@ func handlerCode(code string) string {
 	case slices.Contains(notFoundCodes(), code):
 		return "NotFound"
 	case slices.Contains([]string{"EntityAlreadyExists", "ResourceConflictException", "ResourceAlreadyExistsException", "BucketAlreadyExists",
-		"BucketAlreadyOwnedByYou", "ParameterAlreadyExists", "RepositoryAlreadyExistsException", "QueueAlreadyExists", "ConflictException"}, code):
+		"BucketAlreadyOwnedByYou", "ParameterAlreadyExists", "RepositoryAlreadyExistsException", "QueueAlreadyExists", "ConflictException",
+		"StateMachineAlreadyExists"}, code):
 		return "AlreadyExists"
 	case slices.Contains([]string{"DeleteConflict", "BucketNotEmpty"}, code):
 		return "ResourceConflict"
 	case slices.Contains([]string{"InvalidParameterValueException", "MalformedPolicyDocument", "ValidationError", "ValidationException", "InvalidInput",
 		"InvalidParameterException", "MalformedPolicy", "InvalidArgument", "InvalidBucketName",
-		"InvalidParameterValue", "InvalidAttributeValue", "InvalidAttributeName"}, code):
+		"InvalidParameterValue", "InvalidAttributeValue", "InvalidAttributeName",
+		"InvalidDefinition", "InvalidName", "InvalidArn", "InvalidLoggingConfiguration"}, code):
 		return "InvalidRequest"
 	}
 	return "GeneralServiceException"
@@ -65,7 +69,8 @@ func handlerCode(code string) string {
 func notFoundCodes() []string {
 	return []string{"NoSuchEntity", "ResourceNotFoundException", "NoSuchBucket", "ParameterNotFound", "RepositoryNotFoundException",
 		"NoSuchBucketPolicy", "NoSuchKey", "NotFound",
-		"AWS.SimpleQueueService.NonExistentQueue", "ResourceNotFound"}
+		"AWS.SimpleQueueService.NonExistentQueue", "ResourceNotFound",
+		"StateMachineDoesNotExist"}
 }
 
 func notFound(err error) bool {

@@ -139,12 +139,13 @@ const (
 	assumableLimit = 2 * time.Minute
 )
 
-// assumable repeats what Lambda and Scheduler refuse because of a role.
+// assumable repeats what Lambda, Scheduler and Step Functions refuse because of a role.
 func assumable(ctx context.Context, c *Call, do func() error) error {
 	for waited := time.Duration(0); ; waited += assumablePause {
 		err := do()
 		var refusal smithy.APIError
-		early := errors.As(err, &refusal) && slices.ContainsFunc([]string{"cannot be assumed by Lambda", "does not have permissions to call SendMessage on SQS", "must allow AWS EventBridge Scheduler to assume the role"},
+		early := errors.As(err, &refusal) && slices.ContainsFunc([]string{"cannot be assumed by Lambda", "does not have permissions to call SendMessage on SQS", "must allow AWS EventBridge Scheduler to assume the role",
+			"is authorized to assume the provided role", "is not authorized to access the Log Destination"},
 			func(text string) bool { return strings.Contains(refusal.ErrorMessage(), text) })
 		if !early || c.Pause == nil || waited >= assumableLimit {
 			return err

@@ -32,6 +32,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
@@ -44,6 +45,7 @@ type Clients struct {
 	S3        *s3.Client
 	Scheduler *scheduler.Client
 	SQS       *sqs.Client
+	States    *sfn.Client
 	SSM       *ssm.Client
 	// Ask checks a right of the identity where no request does: for inert resources.
 	Ask func(action, arn string, keys map[string][]string) error
@@ -59,6 +61,7 @@ func NewClients(cfg aws.Config) *Clients {
 		S3:        s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
 		Scheduler: scheduler.NewFromConfig(cfg),
 		SQS:       sqs.NewFromConfig(cfg),
+		States:    sfn.NewFromConfig(cfg),
 		SSM:       ssm.NewFromConfig(cfg),
 	}
 }
@@ -138,7 +141,7 @@ func newType[P any](name string, attributes []string, h handler[P]) Type {
 // Types are the resource types that can be deployed, by name.
 func Types() map[string]Type {
 	out := map[string]Type{}
-	for _, t := range slices.Concat(iamTypes(), lambdaTypes(), logsTypes(), s3Types(), ssmTypes(), ecrTypes(), sqsTypes(), cloudwatchTypes(), schedulerTypes(), cdkTypes()) {
+	for _, t := range slices.Concat(iamTypes(), lambdaTypes(), logsTypes(), s3Types(), ssmTypes(), ecrTypes(), sqsTypes(), cloudwatchTypes(), schedulerTypes(), statesTypes(), cdkTypes()) {
 		out[t.Name] = t
 	}
 	return out

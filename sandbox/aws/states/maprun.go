@@ -1,0 +1,647 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+)
+
+// keptChildren are the successful children of a Map Run whose data and histories are
+// kept: the first ones.
+const keptChildren = 1000
+
+// mapRun is one run of a Map state in distributed mode.
+type mapRun struct {
+	server     *Server
+	parent     *execution
+	arn, id    string
+	label      string
+	definition string
+	state      *distributed
+	visit      *visit
+	input      any
+	start      time.Time
+
+	mu       sync.Mutex
+	changed  sync.Cond // something that is waited for
+	status   string
+	stop     time.Time
+	limits   limits
+	items    *items
+	counts   counts
+	live     map[*execution]bool
+	failed   []*execution // that a redrive runs on
+	again    []*execution // that the present redrive is to run on
+	why      error        // it is being stopped
+	kept     int
+	redrives int
+	redriven time.Time
+
+	outputs   map[int]string // without a writer
+	size      int            // of the outputs, in bytes
+	succeeded resultFile
+	written   int64
+}
+
+// counts are the children that ended, by their states.
+type counts struct{ succeeded, failed, timedOut, aborted int64 }
+
+func (s *Server) newMapRun(v *visit, in any, l limits) *mapRun {
+	d := v.state.distributed
+	r := &mapRun{
+		server: s, parent: v.execution, id: s.UUID(), label: d.label, definition: d.definition, state: d, input: in, start: s.Now(),
+		status: statusRunning, limits: l, live: map[*execution]bool{}, outputs: map[int]string{}, succeeded: resultFile{dir: s.dir},
+	}
+	r.changed.L = &r.mu
+	if r.label == "" {
+		r.label = s.generateLabel()
+	}
+	r.arn = s.ARN("states", "mapRun:"+v.revision.name+"/"+r.label+":"+r.id)
+	s.mu.Lock()
+	s.mapRuns[r.arn] = r
+	s.mu.Unlock()
+	return r
+}
+
+// machineARN is what the children are executions of.
+func (r *mapRun) machineARN() string { return r.parent.revision.arn + "/" + r.label }
+
+// runMap runs a Map state: a new Map Run, or after a redrive the one that failed.
+func (v *visit) runMap(ctx context.Context, in any) (any, error) {
+	d, e := v.state.distributed, v.environment(in)
+	r := v.mapRun
+	if v.resumes && r != nil {
+		v.resumes = false
+		r.mu.Lock()
+		r.redrive()
+		r.mu.Unlock()
+		if err := v.tell("MapRunRedriven", "mapRunRedrivenEventDetails", mapRunEvent{MapRunArn: r.arn, RedriveCount: r.redrives}); err != nil {
+			return nil, err
+		}
+	} else {
+		var list []any
+		if d.reader == nil {
+			got := in
+			if d.items != nil {
+				var ok bool
+				if got, ok = e.find(*d.items); !ok {
+					return nil, invalidPath(d.items)
+				}
+			}
+			var ok bool
+			if list, ok = got.([]any); !ok {
+				return nil, runtimeError("Map state input must be an array but was: %s", encode(got))
+			}
+		}
+		if err := v.tell("MapStateStarted", "mapStateStartedEventDetails", mapStarted{len(list)}); err != nil {
+			return nil, err
+		}
+		l, err := d.limits(e)
+		if err != nil {
+			return nil, err
+		}
+		r = v.server.newMapRun(v, in, l)
+		if d.reader == nil {
+			r.items = &items{total: int64(len(list)), list: list}
+		}
+		v.mu.Lock()
+		v.execution.mapRun = r
+		v.mu.Unlock()
+		if err := v.tell("MapRunStarted", "mapRunStartedEventDetails", mapRunEvent{MapRunArn: r.arn}); err != nil {
+			return nil, err
+		}
+	}
+	r.visit = v
+	result, err := r.run(ctx)
+	f, ok := errors.AsType[*failure](err)
+	switch {
+	case err == nil:
+		if err := v.tell("MapRunSucceeded", "", nil); err != nil {
+			return nil, err
+		}
+		_, err = v.add(v.last, "MapStateSucceeded", "", nil) // what follows refers to the Map Run's event
+		return result, err
+	case ok:
+		if err := v.tell("MapRunFailed", "mapRunFailedEventDetails", mapRunEvent{failed: failed{f.name, f.cause}}); err != nil {
+			return nil, err
+		}
+		if err := v.tell("MapStateFailed", "", nil); err != nil {
+			return nil, err
+		}
+	default:
+		if err := v.tell("MapRunAborted", "", nil); err != nil {
+			return nil, err
+		}
+		if err := v.tell("MapStateAborted", "", nil); err != nil {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+// redrive prepares another run of what failed and of what was left. The caller holds
+// the lock.
+func (r *mapRun) redrive() {
+	r.redrives++
+	r.redriven, r.status, r.why = r.server.Now(), statusRunning, nil
+	r.again, r.failed = r.failed, nil
+	r.counts = counts{succeeded: r.counts.succeeded}
+}
+
+// run runs children until none is left, more failed than is tolerated, or ctx ends. It
+// returns the state's result.
+func (r *mapRun) run(ctx context.Context) (any, error) {
+	stop := context.AfterFunc(ctx, func() { r.halt(context.Cause(ctx)) })
+	defer stop()
+	result, err := r.all(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stop = r.server.Now()
+	_, isFailure := errors.AsType[*failure](err)
+	switch {
+	case err == nil:
+		r.status = statusSucceeded
+		r.items.close()
+		r.succeeded.discard()
+	case isFailure:
+		r.status = statusFailed
+	default:
+		r.status = statusAborted
+	}
+	return result, err
+}
+
+func (r *mapRun) all(ctx context.Context) (any, error) {
+	e := r.visit.environment(r.input)
+	if r.items == nil {
+		read, err := r.state.reader.read(ctx, r.parent.session, e)
+		if err != nil {
+			return nil, err
+		}
+		r.mu.Lock()
+		r.items = read
+		r.mu.Unlock()
+	}
+	var parameters map[string]any
+	if r.state.writer != nil {
+		v, err := r.state.writer.eval(e)
+		if err != nil {
+			return nil, err
+		}
+		parameters = v.(map[string]any)
+	}
+	for {
+		child, ok := r.next()
+		if !ok {
+			break
+		}
+		r.begin(child)
+	}
+	r.mu.Lock()
+	for len(r.live) > 0 {
+		r.changed.Wait()
+	}
+	why := r.why
+	r.mu.Unlock()
+	if r.server.ctx.Err() != nil {
+		return nil, context.Cause(r.server.ctx)
+	}
+	if parameters == nil {
+		if why != nil {
+			return nil, why
+		}
+		return r.result()
+	}
+	// Results are written of a Map Run that was stopped, too, so not within ctx.
+	result, err := r.write(r.server.ctx, parameters)
+	if why != nil {
+		return nil, why
+	}
+	if err != nil {
+		return nil, &failure{name: "States.ResultWriterFailed", cause: s3Cause(err)}
+	}
+	return result, nil
+}
+
+// next waits for room and makes the next child, or takes one that is redriven.
+func (r *mapRun) next() (*execution, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.why == nil && len(r.live) >= r.room() {
+		r.changed.Wait()
+	}
+	if r.why != nil {
+		return nil, false
+	}
+	if len(r.again) > 0 {
+		child := r.again[0]
+		r.again = r.again[1:]
+		r.live[child] = true
+		return child, true
+	}
+	index := int(r.items.taken)
+	item, ok, err := r.items.next()
+	if err != nil {
+		r.why = err
+	}
+	if !ok {
+		return nil, false
+	}
+	child, err := r.child(index, item)
+	if err != nil {
+		r.why = err
+		return nil, false
+	}
+	r.live[child] = true
+	return child, true
+}
+
+// room is how many children may run. The caller holds the lock.
+func (r *mapRun) room() int {
+	if n := r.limits.concurrency; n > 0 {
+		return min(n, maxChildren)
+	}
+	return maxChildren
+}
+
+// child makes the child of an item. The caller holds the lock.
+func (r *mapRun) child(index int, item any) (*execution, error) {
+	in := item
+	if r.state.selector != nil {
+		v := *r.visit
+		v.item = map[string]any{"Index": number(index), "Value": item}
+		var err error
+		if in, err = r.state.selector.eval(v.environment(r.input)); err != nil {
+			return nil, err
+		}
+	}
+	text := encode(in)
+	if len(text) > maxData {
+		return nil, dataLimit(r.visit.state.name)
+	}
+	id := r.server.UUID()
+	return &execution{
+		server: r.server, arn: r.server.ARN("states", "execution:"+r.parent.revision.name+"/"+r.label+":"+id), id: id, revision: r.parent.revision,
+		workflow: r.state.processor, session: r.parent.session, run: r, index: index, text: text, input: in,
+	}, nil
+}
+
+// begin begins a child, or runs it on, if the role may.
+func (r *mapRun) begin(child *execution) {
+	redrives := child.number > 0
+	action, resource := "states:StartExecution", r.parent.revision.arn
+	if redrives {
+		action, resource = "states:RedriveExecution", child.arn
+	}
+	if err := r.parent.session.ask(action, resource); err != nil {
+		r.mu.Lock()
+		delete(r.live, child)
+		if redrives {
+			r.failed = append(r.failed, child)
+			r.count(child, 1)
+		} else {
+			r.items.back() // it stays pending
+		}
+		r.mu.Unlock()
+		r.halt(denied(err))
+		return
+	}
+	if redrives {
+		child.redrive()
+	} else {
+		r.server.mu.Lock()
+		r.server.begin(child)
+		r.server.mu.Unlock()
+	}
+	r.mu.Lock()
+	halted := r.why != nil
+	r.mu.Unlock()
+	if halted { // before it had begun
+		child.interrupt(errAborted)
+	}
+}
+
+// denied is how a Map Run fails whose role may not start children; that it has this
+// name is believed.
+func denied(err error) error {
+	message := notAssumable
+	if e, ok := errors.AsType[*api.Error](err); ok && e.Code == "AccessDenied" {
+		message = e.Message
+	}
+	return &failure{name: "States.Permissions", cause: message}
+}
+
+// count counts a child that ended, or takes it back. The caller holds the lock.
+func (r *mapRun) count(child *execution, by int64) {
+	child.mu.Lock()
+	status := child.status
+	child.mu.Unlock()
+	switch status {
+	case statusSucceeded:
+		r.counts.succeeded += by
+	case statusFailed:
+		r.counts.failed += by
+	case statusTimedOut:
+		r.counts.timedOut += by
+	case statusAborted:
+		r.counts.aborted += by
+	}
+}
+
+// ended takes a child's result.
+func (r *mapRun) ended(child *execution) {
+	if r.server.ctx.Err() != nil {
+		r.halt(context.Cause(r.server.ctx))
+	}
+	r.mu.Lock()
+	r.count(child, 1)
+	child.mu.Lock()
+	status, output := child.status, child.output
+	child.mu.Unlock()
+	var err error
+	if status == statusSucceeded {
+		if r.state.writer != nil {
+			err = r.succeeded.add(child.asResult())
+		} else {
+			r.keep(child.index, output)
+		}
+		if r.kept++; r.kept > keptChildren {
+			child.drop()
+		}
+	} else {
+		r.failed = append(r.failed, child)
+	}
+	if err == nil && r.why == nil && r.limits.exceeded(r.counts.failed+r.counts.timedOut, r.items.total) {
+		err = errThreshold
+	}
+	delete(r.live, child)
+	r.changed.Broadcast()
+	r.mu.Unlock()
+	if err != nil {
+		r.halt(err)
+	}
+}
+
+// keep keeps an output for the state's result, unless that is too large already. The
+// caller holds the lock.
+func (r *mapRun) keep(index int, output string) {
+	if r.size += len(output) + 1; r.size > maxData {
+		r.outputs = nil
+		return
+	}
+	r.outputs[index] = output
+}
+
+// drop forgets a child's data and history.
+func (e *execution) drop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.text, e.input, e.output, e.events, e.point, e.dropped = "", nil, "", nil, point{}, true
+}
+
+// halt stops the run: no child begins, and those that run are stopped.
+func (r *mapRun) halt(why error) {
+	r.mu.Lock()
+	if r.why == nil {
+		r.why = why
+	}
+	live := slices.Collect(maps.Keys(r.live))
+	r.changed.Broadcast()
+	r.mu.Unlock()
+	for _, child := range live {
+		child.interrupt(errAborted)
+	}
+}
+
+// result is the list of the children's outputs, in the order of the items. Of a child
+// whose failure is tolerated it has the record.
+func (r *mapRun) result() (any, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, child := range r.failed {
+		r.keep(child.index, encode(child.asResult()))
+	}
+	if r.outputs == nil {
+		return nil, dataLimit(r.arn)
+	}
+	list := make([]any, 0, len(r.outputs))
+	for _, index := range slices.Sorted(maps.Keys(r.outputs)) {
+		v, err := parse([]byte(r.outputs[index]))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+// write writes the results to S3 and returns where.
+func (r *mapRun) write(ctx context.Context, parameters map[string]any) (any, error) {
+	w, err := r.parent.session.writer(parameters, r.id)
+	if err != nil {
+		return nil, err
+	}
+	failures, left := resultFile{dir: r.server.dir}, resultFile{dir: r.server.dir}
+	defer failures.discard()
+	defer left.discard()
+	for _, child := range r.failed {
+		if err := failures.add(child.asResult()); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.pending(&left); err != nil {
+		return nil, err
+	}
+	m := manifest{DestinationBucket: w.bucket, MapRunArn: r.arn}
+	for _, files := range []struct {
+		status string
+		from   *resultFile
+		to     *[]manifestFile
+	}{{statusFailed, &failures, &m.ResultFiles.FAILED}, {"PENDING", &left, &m.ResultFiles.PENDING}, {statusSucceeded, &r.succeeded, &m.ResultFiles.SUCCEEDED}} {
+		if *files.to, err = w.put(ctx, files.status, files.from); err != nil {
+			return nil, err
+		}
+	}
+	key, err := w.finish(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.written = r.counts.succeeded + r.counts.failed + r.counts.timedOut + r.counts.aborted
+	r.mu.Unlock()
+	return map[string]any{"MapRunArn": r.arn, "ResultWriterDetails": map[string]any{"Bucket": w.bucket, "Key": key}}, nil
+}
+
+// pending records the items that no child began with, and leaves them for a redrive.
+// What the records have is believed.
+func (r *mapRun) pending(to *resultFile) error {
+	for rest := r.items.rest(); ; {
+		item, ok, err := rest.next()
+		if err != nil || !ok {
+			return err
+		}
+		if err := to.add(record{Input: encode(item), InputDetails: recordDetail{true}, RedriveStatus: "NOT_REDRIVABLE", StateMachineArn: r.machineARN(), Status: "PENDING"}); err != nil {
+			return err
+		}
+	}
+}
+
+// shape of counts.
+type countShape struct {
+	Pending               int64 `json:"pending"`
+	Running               int64 `json:"running"`
+	Succeeded             int64 `json:"succeeded"`
+	Failed                int64 `json:"failed"`
+	TimedOut              int64 `json:"timedOut"`
+	Aborted               int64 `json:"aborted"`
+	Total                 int64 `json:"total"`
+	ResultsWritten        int64 `json:"resultsWritten"`
+	FailuresNotRedrivable int64 `json:"failuresNotRedrivable"`
+	PendingRedrive        int64 `json:"pendingRedrive"`
+}
+
+type mapRunShape struct {
+	MapRunArn                  string         `json:"mapRunArn"`
+	ExecutionArn               string         `json:"executionArn"`
+	Status                     string         `json:"status"`
+	StartDate                  api.Timestamp  `json:"startDate"`
+	StopDate                   *api.Timestamp `json:"stopDate,omitempty"`
+	MaxConcurrency             int            `json:"maxConcurrency"`
+	ToleratedFailurePercentage float64        `json:"toleratedFailurePercentage"`
+	ToleratedFailureCount      int64          `json:"toleratedFailureCount"`
+	ItemCounts                 countShape     `json:"itemCounts"`
+	ExecutionCounts            countShape     `json:"executionCounts"`
+	RedriveCount               int            `json:"redriveCount"`
+	RedriveDate                *api.Timestamp `json:"redriveDate,omitempty"`
+}
+
+func (r *mapRun) shape() mapRunShape {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := countShape{
+		Running: int64(len(r.live)), Succeeded: r.counts.succeeded, Failed: r.counts.failed, TimedOut: r.counts.timedOut, Aborted: r.counts.aborted,
+		ResultsWritten: r.written, PendingRedrive: int64(len(r.again)),
+	}
+	if r.items != nil {
+		c.Total, c.Pending = r.items.total, r.items.total-r.items.taken
+	}
+	shape := mapRunShape{
+		MapRunArn: r.arn, ExecutionArn: r.parent.arn, Status: r.status, StartDate: api.Timestamp(r.start), MaxConcurrency: r.limits.concurrency,
+		ToleratedFailurePercentage: r.limits.percentage, ToleratedFailureCount: r.limits.count, ItemCounts: c, ExecutionCounts: c, RedriveCount: r.redrives,
+	}
+	if r.status != statusRunning {
+		at := api.Timestamp(r.stop)
+		shape.StopDate = &at
+	}
+	if r.redrives > 0 {
+		at := api.Timestamp(r.redriven)
+		shape.RedriveDate = &at
+	}
+	return shape
+}
+
+type mapRunInput struct {
+	MapRunArn                  string
+	ExecutionArn               string
+	MaxConcurrency             *int
+	ToleratedFailureCount      *int64
+	ToleratedFailurePercentage *float64
+	MaxResults                 *int
+	NextToken                  string
+}
+
+func (s *Server) findMapRun(r *api.Request, action, arn string) (*mapRun, error) {
+	if err := s.authorize(r, action, arn, "mapRun"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	run := s.mapRuns[arn]
+	if run == nil {
+		return nil, refuse("ResourceNotFound", "Resource not found: '%s'", arn)
+	}
+	return run, nil
+}
+
+func (s *Server) describeMapRun(r *api.Request, in *mapRunInput) (any, error) {
+	run, err := s.findMapRun(r, "DescribeMapRun", in.MapRunArn)
+	if err != nil {
+		return nil, err
+	}
+	return run.shape(), nil
+}
+
+// updateMapRun changes what a Map Run that is running may do.
+func (s *Server) updateMapRun(r *api.Request, in *mapRunInput) (any, error) {
+	run, err := s.findMapRun(r, "UpdateMapRun", in.MapRunArn)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case in.MaxConcurrency != nil && *in.MaxConcurrency < 0:
+		return nil, invalid(*in.MaxConcurrency, "maxConcurrency", "Member must have value greater than or equal to 0")
+	case in.ToleratedFailureCount != nil && *in.ToleratedFailureCount < 0:
+		return nil, invalid(*in.ToleratedFailureCount, "toleratedFailureCount", "Member must have value greater than or equal to 0")
+	case in.ToleratedFailurePercentage != nil && (*in.ToleratedFailurePercentage < 0 || *in.ToleratedFailurePercentage > 100):
+		return nil, invalid(strconv.FormatFloat(*in.ToleratedFailurePercentage, 'f', -1, 64), "toleratedFailurePercentage", "Member must have value between 0 and 100")
+	}
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	if run.status != statusRunning {
+		return nil, wrong("CANNOT_UPDATE_COMPLETED_MAP_RUN", "Cannot update a Map Run that has completed: '"+in.MapRunArn+"'")
+	}
+	if in.MaxConcurrency != nil {
+		run.limits.concurrency = *in.MaxConcurrency
+	}
+	if in.ToleratedFailureCount != nil {
+		run.limits.count, run.limits.byCount = *in.ToleratedFailureCount, true
+	}
+	if in.ToleratedFailurePercentage != nil {
+		run.limits.percentage, run.limits.byPercent = *in.ToleratedFailurePercentage, true
+	}
+	run.changed.Broadcast()
+	return nil, nil
+}
+
+type mapRunItem struct {
+	ExecutionArn    string         `json:"executionArn"`
+	MapRunArn       string         `json:"mapRunArn"`
+	StateMachineArn string         `json:"stateMachineArn"`
+	StartDate       api.Timestamp  `json:"startDate"`
+	StopDate        *api.Timestamp `json:"stopDate,omitempty"`
+}
+
+func (s *Server) listMapRuns(r *api.Request, in *mapRunInput) (any, error) {
+	e, err := s.execution(r, "ListMapRuns", in.ExecutionArn)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	var runs []*mapRun
+	for _, run := range s.mapRuns {
+		if run.parent == e {
+			runs = append(runs, run)
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(runs, func(a, b *mapRun) int { return b.start.Compare(a.start) })
+	items := []mapRunItem{}
+	for _, run := range runs {
+		shape := run.shape()
+		items = append(items, mapRunItem{e.arn, run.arn, run.machineARN(), shape.StartDate, shape.StopDate})
+	}
+	page, next, err := cut(items, in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		MapRuns   []mapRunItem `json:"mapRuns"`
+		NextToken string       `json:"nextToken,omitempty"`
+	}{page, next}, nil
+}
