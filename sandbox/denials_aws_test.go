@@ -46,7 +46,7 @@ const (
 // awsDenials are the rows of the AWS cloud.
 func awsDenials() []denial {
 	var rows []denial
-	for _, part := range [][]denial{signatures(), presigned(), streams(), s3Denials(), iamDenials(), lambdaDenials(), operationDenials()} {
+	for _, part := range [][]denial{signatures(), presigned(), streams(), s3Denials(), iamDenials(), lambdaDenials(), operationDenials(), statesDenials()} {
 		rows = append(rows, part...)
 	}
 	return rows

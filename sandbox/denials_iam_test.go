@@ -251,6 +251,16 @@ func lambdaDenials() []denial {
 	}
 	const unassumable = "The role defined for the function cannot be assumed by Lambda."
 	return []denial{
+		row("reserving what leaves less than 100 of the account's concurrency", func(t *testing.T, c *sandboxtest.Clouds) error {
+			if err := create(t, admin(c), c.Names.Role); err != nil {
+				t.Fatal(err)
+			}
+			_, err := lambda.NewFromConfig(admin(c)).PutFunctionConcurrency(t.Context(), &lambda.PutFunctionConcurrencyInput{
+				FunctionName: aws.String("f"), ReservedConcurrentExecutions: aws.Int32(901),
+			})
+			return err
+		}, 400, "InvalidParameterValueException", "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].",
+			"aws-samples/siem-on-amazon-opensearch-service, issue 175, with the minimum of its time"),
 		row("a function whose role does not trust Lambda", func(t *testing.T, c *sandboxtest.Clouds) error {
 			must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("ec2"), AssumeRolePolicyDocument: aws.String(strings.Replace(lambdaTrust, "lambda", "ec2", 1))}))
 			return create(t, admin(c), "ec2")
