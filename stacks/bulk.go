@@ -29,10 +29,7 @@ func jobs(stack awscdk.Stack, env environment.Environment, function awslambda.Fu
 		Description: jsii.Sprintf("Lets the state machine %s run bulk jobs", env.Jobs()),
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("states.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			// AWS Step Functions Developer Guide, "Prevent cross-service confused deputy issue".
-			Conditions: &map[string]any{
-				"StringEquals": map[string]string{"aws:SourceAccount": env.AWSAccount},
-				"ArnLike":      map[string]string{"aws:SourceArn": fmt.Sprintf("arn:aws:states:%s:%s:*", env.AWSRegion, env.AWSAccount)},
-			},
+			Conditions: &map[string]any{"StringEquals": map[string]string{"aws:SourceAccount": env.AWSAccount}},
 		}),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"run-jobs": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
