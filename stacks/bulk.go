@@ -56,17 +56,19 @@ func jobs(stack awscdk.Stack, env environment.Environment, function awslambda.Fu
 // it with the source.
 func keepJobs(env environment.Environment) awsiam.PolicyDocument {
 	bucket := "arn:aws:s3:::" + env.JobsBucket
-	list := func(sid, bucket, prefix string) awsiam.PolicyStatement {
+	list := func(sid, bucket string, conditions *map[string]any) awsiam.PolicyStatement {
 		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: jsii.String(sid), Actions: jsii.Strings("s3:ListBucket"), Resources: jsii.Strings(bucket),
-			Conditions: &map[string]any{"StringLike": map[string]string{"s3:prefix": prefix + "*"}},
+			Sid: jsii.String(sid), Actions: jsii.Strings("s3:ListBucket"), Resources: jsii.Strings(bucket), Conditions: conditions,
 		})
 	}
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid: jsii.String("KeepFiles"), Actions: jsii.Strings("s3:GetObject", "s3:PutObject"), Resources: jsii.Strings(bucket + "/" + bulk.Folder + "*"),
 		}),
-		list("ListFiles", bucket, bulk.Folder),
-		list("ListDestination", "arn:aws:s3:::"+env.DestinationBucket, env.DestinationPrefix),
+		// Without a condition: S3 says of a file that it does not exist only to who may list
+		// the bucket (Amazon S3 API Reference, "GetObject").
+		list("ListFiles", bucket, nil),
+		list("ListDestination", "arn:aws:s3:::"+env.DestinationBucket,
+			&map[string]any{"StringLike": map[string]string{"s3:prefix": env.DestinationPrefix + "*"}}),
 	}})
 }
