@@ -116,9 +116,11 @@ func lookAPIs(ctx context.Context, e *examination) finding {
 }
 
 func lookSubject(_ context.Context, e *examination) finding {
-	subject := e.Environment.Subject()
+	names := e.Environment.Functions()
+	function := names[len(names)-1] // the longest
+	subject := e.Environment.AssumedRole() + "/" + function
 	arithmetic := fmt.Sprintf("%d of %d bytes: %d for the account, %d for the role %s, 1, %d for the function %s", len(subject), environment.MaxSubject,
-		len(subject)-len(e.Environment.Role)-len(e.Environment.Function)-1, len(e.Environment.Role), e.Environment.Role, len(e.Environment.Function), e.Environment.Function)
+		len(subject)-len(e.Environment.Role)-len(function)-1, len(e.Environment.Role), e.Environment.Role, len(function), function)
 	if len(subject) > environment.MaxSubject {
 		return wrong("shorten role or function in the environment's file", "%s", arithmetic)
 	}

@@ -225,7 +225,7 @@ func (e Environment) JobsARN() string {
 	return fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%s", e.AWSRegion, e.AWSAccount, e.Jobs())
 }
 
-// Functions returns the names of all functions.
+// Functions returns the names of all functions, the shortest first.
 func (e Environment) Functions() []string {
 	if e.Bulk {
 		return []string{e.Function, e.Jobs()}

@@ -95,7 +95,7 @@ func (i Item) key() string {
 func Of(ctx context.Context, c clouds.Pair, env environment.Environment, recorded ...engine.Resource) ([]Item, error) {
 	r := records(recorded)
 	s := survey{env: env, own: env.Mark(), records: r, wanted: wanted{
-		roles: []string{env.Role}, functions: []string{env.Function},
+		roles: []string{env.Role}, functions: env.Functions(),
 		accounts: r.names(typeAccount, env.ServiceAccountEmail()), // direct access needs none
 		pools:    r.names(typePool, env.Pool),
 		buckets:  r.buckets(env.SourceBucket),

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
 // The resource types of CloudFormation that the stacks of an environment have.
@@ -31,6 +33,7 @@ var types = map[Stack][]string{
 		TypeSchedule,
 		TypeMetadata,
 		"AWS::CloudWatch::Alarm",
+		"AWS::StepFunctions::StateMachine",
 		"AWS::Lambda::EventInvokeConfig",
 	},
 }
@@ -165,6 +168,9 @@ func ReadTemplate(body []byte) (Template, error) {
 		}
 	}
 	delete(made, "")
+	for name := range made { // the function for bulk jobs is beside the function
+		delete(made, environment.Environment{Function: name}.Jobs())
+	}
 	if len(made) != 1 {
 		t.form = "its template does not make one role or one function with a name"
 		return t, nil

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -90,7 +91,11 @@ func (s *Stand) goneFromAWS(ctx context.Context, summary *Summary) error {
 	if err != nil {
 		return err
 	}
-	summary.prove("the copied object is left: no engine touches data", fmt.Sprintf("%d objects", len(objects.Contents)), len(objects.Contents) == 1)
+	want := 1
+	if summary.Bulk != nil {
+		want = min(want+int(summary.Bulk.Copied), int(aws.ToInt32(objects.MaxKeys)))
+	}
+	summary.prove("what was copied is left: no engine touches data", fmt.Sprintf("%d objects in the first page", len(objects.Contents)), len(objects.Contents) == want)
 	return nil
 }
 
