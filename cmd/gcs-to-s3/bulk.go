@@ -340,6 +340,9 @@ func (b *bulkCommands) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status JOB",
 		Short: "Show how far a job has come",
+		Long: `Shows whether a job is planned, running, stopped or done, and how many objects and bytes
+have an outcome. While shards are being copied, the numbers are estimated from those that
+are done.`,
 		Example: `  gcs-to-s3 bulk status migration
   gcs-to-s3 bulk status migration --watch`,
 		Args: cobra.ExactArgs(1),
@@ -353,15 +356,7 @@ func (b *bulkCommands) status() *cobra.Command {
 					return err
 				}
 			}
-			s, err := j.Status(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), s)
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), statusLine(s))
-			return err
+			return showStatus(cmd, j, args[0], asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "follow it until it ends")
@@ -371,9 +366,12 @@ func (b *bulkCommands) status() *cobra.Command {
 
 func (b *bulkCommands) set() *cobra.Command {
 	var concurrency int
+	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "set JOB --concurrency N",
-		Short:   "Change how many shards of a running job are copied in parallel",
+		Use:   "set JOB --concurrency N",
+		Short: "Change how many shards of a running job are copied in parallel",
+		Long: `Changes how many shards of a running job are copied in parallel, from now to the end of
+the round. Shards that are being copied are finished.`,
 		Example: `  gcs-to-s3 bulk set migration --concurrency 20`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -381,16 +379,21 @@ func (b *bulkCommands) set() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return j.Set(cmd.Context(), args[0], concurrency)
+			if err := j.Set(cmd.Context(), args[0], concurrency); err != nil {
+				return err
+			}
+			return showStatus(cmd, j, args[0], asJSON)
 		},
 	}
 	cmd.Flags().IntVar(&concurrency, "concurrency", 0, "the new number")
-	_ = cmd.MarkFlagRequired("concurrency")
+	_ = cmd.MarkFlagRequired("concurrency") // it exists
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the job's status as JSON")
 	return cmd
 }
 
 func (b *bulkCommands) stop() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "stop JOB",
 		Short: "Stop a running job; `bulk run` goes on with it",
 		Long: `Stops a running job. Shards that are being copied are cut off; what they had copied is
@@ -402,9 +405,27 @@ found when the job goes on, and not copied again.`,
 			if err != nil {
 				return err
 			}
-			return j.Stop(cmd.Context(), args[0])
+			if err := j.Stop(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return showStatus(cmd, j, args[0], asJSON)
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the job's status as JSON")
+	return cmd
+}
+
+// showStatus prints how far a job has come.
+func showStatus(cmd *cobra.Command, j jobs.Jobs, job string, asJSON bool) error {
+	s, err := j.Status(cmd.Context(), job)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return writeJSON(cmd.OutOrStdout(), s)
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), statusLine(s))
+	return err
 }
 
 func (b *bulkCommands) list() *cobra.Command {
@@ -412,6 +433,7 @@ func (b *bulkCommands) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the jobs",
+		Long:    `Lists the jobs whose files are in the jobs bucket, with their states.`,
 		Example: `  gcs-to-s3 bulk list --environment prod`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -454,6 +476,8 @@ func (b *bulkCommands) report() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report JOB",
 		Short: "Report what became of a job, and prove it",
+		Long: `Adds up what became of every object that was planned, and compares the digest of what was
+planned, without what failed, with that of what S3 confirmed: names, sizes and CRC32C.`,
 		Example: `  gcs-to-s3 bulk report migration
   gcs-to-s3 bulk report migration --html report.html
   gcs-to-s3 bulk report migration --failures`,

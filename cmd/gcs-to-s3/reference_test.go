@@ -55,16 +55,23 @@ func TestReference(t *testing.T) {
 // TestEveryCommandIsComplete: each has JSON for programs, and help with an example for
 // people.
 func TestEveryCommandIsComplete(t *testing.T) {
-	root := newRoot(io.Discard, io.Discard, func(string) string { return "" })
-	for _, c := range root.Commands() {
+	var check func(c *cobra.Command)
+	check = func(c *cobra.Command) {
+		for _, child := range c.Commands() {
+			check(child)
+		}
+		if c.HasParent() && (c.Short == "" || c.Long == "" || strings.HasSuffix(c.Short, ".")) {
+			t.Errorf("%s does not say what it is for: %q, %q", c.CommandPath(), c.Short, c.Long)
+		}
+		if c.HasSubCommands() {
+			return
+		}
 		if c.Flags().Lookup("json") == nil {
-			t.Errorf("%s has no --json", c.Name())
+			t.Errorf("%s has no --json", c.CommandPath())
 		}
-		if c.Long == "" || c.Short == "" || strings.HasSuffix(c.Short, ".") {
-			t.Errorf("%s does not say what it is for: %q, %q", c.Name(), c.Short, c.Long)
-		}
-		if !strings.HasPrefix(c.Example, "  gcs-to-s3 "+c.Name()) {
-			t.Errorf("%s has no example that shows it: %q", c.Name(), c.Example)
+		if !strings.HasPrefix(c.Example, "  "+c.CommandPath()) {
+			t.Errorf("%s has no example that shows it: %q", c.CommandPath(), c.Example)
 		}
 	}
+	check(newRoot(io.Discard, io.Discard, func(string) string { return "" }))
 }
