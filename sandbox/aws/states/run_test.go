@@ -9,11 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestStates runs definitions of states that wait for nothing.
-func TestStates(t *testing.T) {
-	c := newCloud(t)
+// stateCases are definitions of states that wait for nothing.
+func stateCases() map[string]struct{ definition, input, want string } {
 	const pass = `{"Type":"Pass","End":true}`
-	for name, tt := range map[string]struct{ definition, input, want string }{
+	return map[string]struct{ definition, input, want string }{
 		"result":          {one(`{"Type":"Pass","Result":{"a":1},"ResultPath":"$.r","End":true}`), `{"b":2}`, `{"b":2,"r":{"a":1}}`},
 		"null result":     {one(`{"Type":"Pass","Result":1,"ResultPath":null,"End":true}`), `{"b":2}`, `{"b":2}`},
 		"paths":           {one(`{"Type":"Pass","InputPath":"$.a[1]","OutputPath":"$.b","End":true}`), `{"a":[0,{"b":"x"}]}`, `"x"`},
@@ -43,7 +42,12 @@ func TestStates(t *testing.T) {
 			"FAILED: States.Runtime: An error occurred while executing the state 'S' (entered at the event id #2). The SecondsPath parameter references a negative value: $.n == -1"},
 		"a wait for a text": {one(`{"Type":"Wait","SecondsPath":"$.n","End":true}`), `{"n":1.5}`,
 			"FAILED: States.Runtime: An error occurred while executing the state 'S' (entered at the event id #2). The SecondsPath parameter cannot be parsed as a long value: $.n == 1.5"},
-	} {
+	}
+}
+
+func TestStates(t *testing.T) {
+	c := newCloud(t)
+	for name, tt := range stateCases() {
 		got := text(c.run(name, tt.definition, tt.input))
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
