@@ -35,6 +35,10 @@ var unavailable = map[string]map[int]problem{
 		http.StatusTooManyRequests:     {"TooManyRequestsException", "Rate Exceeded."},
 		http.StatusInternalServerError: {"ServiceException", "An error occurred and the request cannot be processed."},
 	},
+	"states": {
+		http.StatusBadRequest:          {"ThrottlingException", "Rate exceeded"},
+		http.StatusInternalServerError: {"InternalServerError", "The request processing has failed because of an unknown error, exception or failure."},
+	},
 	"": {
 		http.StatusBadRequest:          {"Throttling", "Rate exceeded"},
 		http.StatusTooManyRequests:     {"Throttling", "Rate exceeded"},

@@ -78,7 +78,10 @@ func TestStateMachines(t *testing.T) {
 		}
 		return m
 	}
-	st := c.create("bulk", body("states.amazonaws.com", text1), func(in *sdk.CreateStackInput) { in.Tags = []types.Tag{{Key: text("team"), Value: text("blue")}} })
+	st := c.create("bulk", body("states.amazonaws.com", text1), func(in *sdk.CreateStackInput) {
+		in.Tags = []types.Tag{{Key: text("team"),
+			Value: text("blue")}}
+	})
 	if st.StackStatus != types.StackStatusCreateComplete {
 		t.Fatalf("got status %s, want CREATE_COMPLETE: %s", st.StackStatus, c.reason("bulk", "Machine", "CREATE_FAILED"))
 	}

@@ -35,7 +35,8 @@ func (s *Server) putConcurrency(c *api.Request, in *concurrency) (any, error) {
 			return nil, constraint(in.ReservedConcurrentExecutions, "reservedConcurrentExecutions", "have value greater than or equal to 0")
 		}
 		if s.unreservedLimit(f)-*in.ReservedConcurrentExecutions < leastUnreserved {
-			return nil, invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", leastUnreserved)
+			return nil, invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "+
+				"below its minimum value of [%d].", leastUnreserved)
 		}
 		f.reserved = in.ReservedConcurrentExecutions
 		return in, nil

@@ -168,7 +168,8 @@ func (o object) allow(names ...string) {
 		case name == "Assign":
 			o.lack(api.Unmodelled("field", "Assign"))
 		case slices.Contains(jsonataFields, name):
-			o.say(schemaFailed, o.place(), "The QueryLanguage is set to 'JSONPath', but field '%s' is only supported for the 'JSONata' QueryLanguage", name)
+			o.say(schemaFailed, o.place(),
+				"The QueryLanguage is set to 'JSONPath', but field '%s' is only supported for the 'JSONata' QueryLanguage", name)
 		default:
 			o.say(schemaFailed, o.place(), "Field '%s' is not supported", name)
 		}
@@ -443,15 +444,20 @@ func (s *state) targets() (out []target) {
 // kinds are the states' types, with the fields that each has beside Type, Comment and
 // QueryLanguage.
 var kinds = map[string][]string{
-	"Task":    {"Next", "End", "InputPath", "OutputPath", "ResultPath", "Parameters", "ResultSelector", "Retry", "Catch", "Resource", "TimeoutSeconds", "TimeoutSecondsPath"},
+	"Task": {
+		"Next", "End", "InputPath", "OutputPath", "ResultPath", "Parameters", "ResultSelector", "Retry", "Catch", "Resource",
+		"TimeoutSeconds", "TimeoutSecondsPath",
+	},
 	"Pass":    {"Next", "End", "InputPath", "OutputPath", "ResultPath", "Parameters", "Result"},
 	"Wait":    {"Next", "End", "InputPath", "OutputPath", "Seconds", "SecondsPath", "Timestamp", "TimestampPath"},
 	"Choice":  {"InputPath", "OutputPath", "Choices", "Default"},
 	"Succeed": {"InputPath", "OutputPath"},
 	"Fail":    {"Error", "ErrorPath", "Cause", "CausePath"},
-	"Map": {"Next", "End", "InputPath", "OutputPath", "ResultPath", "ResultSelector", "Retry", "Catch", "ItemsPath", "ItemReader", "ItemSelector", "ItemProcessor",
-		"MaxConcurrency", "MaxConcurrencyPath", "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath",
-		"ResultWriter", "Label"},
+	"Map": {
+		"Next", "End", "InputPath", "OutputPath", "ResultPath", "ResultSelector", "Retry", "Catch", "ItemsPath", "ItemReader",
+		"ItemSelector", "ItemProcessor", "MaxConcurrency", "MaxConcurrencyPath", "ToleratedFailureCount", "ToleratedFailureCountPath",
+		"ToleratedFailurePercentage", "ToleratedFailurePercentagePath", "ResultWriter", "Label",
+	},
 }
 
 func (o object) state(name string) *state {

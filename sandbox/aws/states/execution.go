@@ -99,7 +99,8 @@ func (s *Server) startExecution(r *api.Request, in *startInput) (any, error) {
 		return nil, api.NotModelled("traceHeader")
 	}
 	if strings.Contains(in.StateMachineArn, "/") {
-		return nil, wrong("API_DOES_NOT_SUPPORT_LABELED_ARNS", "StartExecution does not support state machine ARNs qualified with labels: '"+in.StateMachineArn+"'")
+		return nil, wrong("API_DOES_NOT_SUPPORT_LABELED_ARNS",
+			"StartExecution does not support state machine ARNs qualified with labels: '"+in.StateMachineArn+"'")
 	}
 	text := "{}"
 	if in.Input != nil {
@@ -297,7 +298,8 @@ type included struct {
 
 // item is an execution as ListExecutions shows it. The caller holds the lock.
 func (e *execution) item() executionShape {
-	shape := executionShape{ExecutionArn: e.arn, StateMachineArn: e.revision.arn, Name: e.id, Status: e.status, StartDate: api.Timestamp(e.start), RedriveCount: e.redrives}
+	shape := executionShape{ExecutionArn: e.arn, StateMachineArn: e.revision.arn, Name: e.id, Status: e.status,
+		StartDate: api.Timestamp(e.start), RedriveCount: e.redrives}
 	if !e.stop.IsZero() && e.status != statusRunning {
 		at := api.Timestamp(e.stop)
 		shape.StopDate = &at
@@ -358,8 +360,9 @@ func (s *Server) listExecutions(r *api.Request, in *listExecutionsInput) (any, e
 	if err := s.authorize(r, "ListExecutions", arn, kind); err != nil {
 		return nil, err
 	}
-	if all := []string{statusSucceeded, statusTimedOut, statusPendingRedrive, statusAborted, statusFailed, statusRunning}; in.StatusFilter != "" && !slices.Contains(all, in.StatusFilter) {
-		return nil, invalid(in.StatusFilter, "statusFilter", "Member must satisfy enum value set: ["+strings.Join(all, ", ")+"]")
+	statuses := []string{statusSucceeded, statusTimedOut, statusPendingRedrive, statusAborted, statusFailed, statusRunning}
+	if in.StatusFilter != "" && !slices.Contains(statuses, in.StatusFilter) {
+		return nil, invalid(in.StatusFilter, "statusFilter", "Member must satisfy enum value set: ["+strings.Join(statuses, ", ")+"]")
 	}
 	if in.RedriveFilter != "" && in.RedriveFilter != "REDRIVEN" && in.RedriveFilter != "NOT_REDRIVEN" {
 		return nil, invalid(in.RedriveFilter, "redriveFilter", "Member must satisfy enum value set: [REDRIVEN, NOT_REDRIVEN]")
@@ -386,7 +389,8 @@ func (s *Server) listExecutions(r *api.Request, in *listExecutionsInput) (any, e
 		e.mu.Lock()
 		item, kept := e.item(), e.status == statusRunning || s.Now().Sub(e.stop) < retention
 		e.mu.Unlock()
-		if kept && (in.StatusFilter == "" || item.Status == in.StatusFilter) && (in.RedriveFilter == "" || (item.RedriveCount > 0) == (in.RedriveFilter == "REDRIVEN")) {
+		redriven := in.RedriveFilter == "" || (item.RedriveCount > 0) == (in.RedriveFilter == "REDRIVEN")
+		if kept && redriven && (in.StatusFilter == "" || item.Status == in.StatusFilter) {
 			items = append(items, item)
 		}
 	}
@@ -411,7 +415,8 @@ func (s *Server) getExecutionHistory(r *api.Request, in *executionInput) (any, e
 	if dropped {
 		return nil, api.Unmodelled("history of", "successful children of a Map Run beyond the first "+itoa(keptChildren))
 	}
-	page, next, err := cut(e.history(in.ReverseOrder, in.IncludeExecutionData == nil || *in.IncludeExecutionData), in.MaxResults, in.NextToken)
+	data := in.IncludeExecutionData == nil || *in.IncludeExecutionData
+	page, next, err := cut(e.history(in.ReverseOrder, data), in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -444,7 +449,8 @@ func (s *Server) redriveExecution(r *api.Request, in *executionInput) (any, erro
 		return nil, err
 	}
 	if e.run != nil {
-		return nil, refuse("ExecutionNotRedrivable", "Execution '%s' was started by a Map Run and cannot be redriven: redrive its parent", e.arn)
+		return nil, refuse("ExecutionNotRedrivable", "Execution '%s' was started by a Map Run and cannot be redriven: redrive its parent",
+			e.arn)
 	}
 	s.mu.Lock()
 	_, err = s.machine(e.revision.arn)

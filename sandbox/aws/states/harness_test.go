@@ -88,14 +88,16 @@ func newCloud(t *testing.T) *cloud {
 	t.Parallel()
 	s := awstest.Start(t)
 	config := s.Config(s.Admin())
-	return &cloud{Server: s, t: t, ctx: t.Context(), iam: iam.NewFromConfig(config), states: sdk.NewFromConfig(config, func(o *sdk.Options) { o.HTTPSignerV4 = signer{s} }),
+	return &cloud{Server: s, t: t, ctx: t.Context(), iam: iam.NewFromConfig(config), states: sdk.NewFromConfig(config,
+		func(o *sdk.Options) { o.HTTPSignerV4 = signer{s} }),
 		s3: s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true })}
 }
 
 // signer signs by the cloud's clock, which tests move.
 type signer struct{ *awstest.Server }
 
-func (s signer) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Request, hash, service, region string, _ time.Time, options ...func(*v4.SignerOptions)) error {
+func (s signer) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Request, hash, service, region string, _ time.Time,
+	options ...func(*v4.SignerOptions)) error {
 	return v4.NewSigner().SignHTTP(ctx, creds, r, hash, service, region, s.Now(), options...)
 }
 
@@ -107,8 +109,9 @@ func (c *cloud) function() {
 		architecture = lambdatypes.ArchitectureArm64
 	}
 	_, err := lambda.NewFromConfig(c.Config(c.Admin())).CreateFunction(c.ctx, &lambda.CreateFunctionInput{
-		FunctionName: ptr("f"), Role: ptr(c.role("function", "lambda.amazonaws.com", "")), Runtime: lambdatypes.RuntimeProvidedal2023, Handler: ptr("bootstrap"),
-		Code: &lambdatypes.FunctionCode{ZipFile: bundle}, Architectures: []lambdatypes.Architecture{architecture}, Timeout: ptr(int32(30)),
+		FunctionName: ptr("f"), Role: ptr(c.role("function", "lambda.amazonaws.com", "")), Runtime: lambdatypes.RuntimeProvidedal2023,
+		Handler: ptr("bootstrap"),
+		Code:    &lambdatypes.FunctionCode{ZipFile: bundle}, Architectures: []lambdatypes.Architecture{architecture}, Timeout: ptr(int32(30)),
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -118,7 +121,8 @@ func (c *cloud) function() {
 // role makes a role that a service may assume, with these statements if there are any.
 func (c *cloud) role(name, service, statements string) string {
 	c.t.Helper()
-	out, err := c.iam.CreateRole(c.ctx, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: ptr(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`)})
+	out, err := c.iam.CreateRole(c.ctx, &iam.CreateRoleInput{RoleName: &name,
+		AssumeRolePolicyDocument: ptr(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`)})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -130,7 +134,8 @@ func (c *cloud) role(name, service, statements string) string {
 
 func (c *cloud) grant(role, statements string) {
 	c.t.Helper()
-	if _, err := c.iam.PutRolePolicy(c.ctx, &iam.PutRolePolicyInput{RoleName: &role, PolicyName: ptr("rights"), PolicyDocument: ptr(`{"Version":"2012-10-17","Statement":[` + statements + `]}`)}); err != nil {
+	if _, err := c.iam.PutRolePolicy(c.ctx, &iam.PutRolePolicyInput{RoleName: &role, PolicyName: ptr("rights"),
+		PolicyDocument: ptr(`{"Version":"2012-10-17","Statement":[` + statements + `]}`)}); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -149,7 +154,8 @@ const (
 func (c *cloud) machine(definition, statements string) {
 	c.t.Helper()
 	role := c.role("states", "states.amazonaws.com", statements)
-	if _, err := c.states.CreateStateMachine(c.ctx, &sdk.CreateStateMachineInput{Name: ptr("m"), Definition: &definition, RoleArn: &role}); err != nil {
+	if _, err := c.states.CreateStateMachine(c.ctx, &sdk.CreateStateMachineInput{Name: ptr("m"), Definition: &definition,
+		RoleArn: &role}); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -251,7 +257,8 @@ func object(t *testing.T, text string) map[string]any {
 // define gives the state machine another definition.
 func (c *cloud) define(definition string) {
 	c.t.Helper()
-	if _, err := c.states.UpdateStateMachine(c.ctx, &sdk.UpdateStateMachineInput{StateMachineArn: ptr(machine), Definition: &definition}); err != nil {
+	if _, err := c.states.UpdateStateMachine(c.ctx, &sdk.UpdateStateMachineInput{StateMachineArn: ptr(machine),
+		Definition: &definition}); err != nil {
 		c.t.Fatalf("%s: %v", definition, err)
 	}
 }

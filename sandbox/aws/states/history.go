@@ -86,7 +86,8 @@ type redriven struct {
 
 // errHistory ends an execution whose history is full; see "Avoid reaching the history
 // quota" (AWS Step Functions Developer Guide).
-var errHistory = &failure{name: "States.Runtime", cause: "The execution reached the maximum number of history events (25000).", runtime: true}
+var errHistory = &failure{name: "States.Runtime", cause: "The execution reached the maximum number of history events (25000).",
+	runtime: true}
 
 // add records an event and returns its id. The last place is kept for the end of the
 // execution, so that any other event fails it.

@@ -82,7 +82,8 @@ func (e *execution) log(one event) {
 	if l.Level == "OFF" {
 		return
 	}
-	if suffixes, ok := levels[l.Level]; ok && !slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(one.kind, s) }) {
+	is := func(suffix string) bool { return strings.HasSuffix(one.kind, suffix) }
+	if suffixes, ok := levels[l.Level]; ok && !slices.ContainsFunc(suffixes, is) {
 		return
 	}
 	details := one.details

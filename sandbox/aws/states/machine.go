@@ -93,7 +93,8 @@ func (s *Server) checkRole(r *api.Request, role string) error {
 }
 
 // notAssumable is what a role is refused with that Step Functions cannot assume.
-const notAssumable = "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the provided role."
+const notAssumable = "Neither the global service principal states.amazonaws.com, " +
+	"nor the regional one is authorized to assume the provided role."
 
 func (s *Server) createStateMachine(r *api.Request, in *createInput) (any, error) {
 	arn := s.machineARN(in.Name)
@@ -128,7 +129,8 @@ func (s *Server) createStateMachine(r *api.Request, in *createInput) (any, error
 	if err := s.checkRole(r, in.RoleArn); err != nil {
 		return nil, err
 	}
-	v := &revision{arn: arn, name: in.Name, role: in.RoleArn, definition: in.Definition, workflow: w, logging: logging{Level: "OFF"}, updated: s.Now()}
+	v := &revision{arn: arn, name: in.Name, role: in.RoleArn, definition: in.Definition, workflow: w, logging: logging{Level: "OFF"},
+		updated: s.Now()}
 	if err := s.configure(v, in.LoggingConfiguration, in.TracingConfiguration); err != nil {
 		return nil, err
 	}
@@ -167,7 +169,8 @@ func (s *Server) updateStateMachine(r *api.Request, in *updateInput) (any, error
 	case in.Publish:
 		return nil, api.NotModelled("publish")
 	case in.Definition == "" && in.RoleArn == "" && in.LoggingConfiguration == nil && in.TracingConfiguration == nil:
-		return nil, refuse("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified")
+		return nil, refuse("MissingRequiredParameter",
+			"Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified")
 	}
 	s.mu.Lock()
 	old, err := s.machine(in.StateMachineArn)

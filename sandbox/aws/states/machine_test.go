@@ -21,7 +21,8 @@ func TestStateMachines(t *testing.T) {
 	c := newCloud(t)
 	role := c.role("states", "states.amazonaws.com", "")
 	create := func(change ...func(*sdk.CreateStateMachineInput)) (*sdk.CreateStateMachineOutput, error) {
-		in := &sdk.CreateStateMachineInput{Name: ptr("m"), Definition: ptr(simple), RoleArn: &role, Tags: []types.Tag{{Key: ptr("team"), Value: ptr("blue")}},
+		in := &sdk.CreateStateMachineInput{Name: ptr("m"), Definition: ptr(simple), RoleArn: &role, Tags: []types.Tag{{Key: ptr("team"),
+			Value: ptr("blue")}},
 			TracingConfiguration: &types.TracingConfiguration{Enabled: true}}
 		for _, f := range change {
 			f(in)
@@ -40,19 +41,22 @@ func TestStateMachines(t *testing.T) {
 	if err != nil || *got.Definition != simple || *got.RoleArn != role || got.Status != "ACTIVE" || got.Type != "STANDARD" || got.LoggingConfiguration.Level != "OFF" || !got.TracingConfiguration.Enabled || got.RevisionId != nil {
 		t.Errorf("DescribeStateMachine() = %+v, %v", got, err)
 	}
-	updated, err := c.states.UpdateStateMachine(c.ctx, &sdk.UpdateStateMachineInput{StateMachineArn: ptr(machine), Definition: ptr(strings.Replace(simple, "Pass", "Wait\",\"Seconds\":60,\"Comment\":\"", 1))})
+	updated, err := c.states.UpdateStateMachine(c.ctx, &sdk.UpdateStateMachineInput{StateMachineArn: ptr(machine),
+		Definition: ptr(strings.Replace(simple, "Pass", "Wait\",\"Seconds\":60,\"Comment\":\"", 1))})
 	if err != nil || updated.RevisionId == nil {
 		t.Fatalf("UpdateStateMachine() = %+v, %v", updated, err)
 	}
 	arn := c.start(`{}`)
-	if _, err := c.states.UpdateStateMachine(c.ctx, &sdk.UpdateStateMachineInput{StateMachineArn: ptr(machine), Definition: ptr(simple)}); err != nil {
+	if _, err := c.states.UpdateStateMachine(c.ctx, &sdk.UpdateStateMachineInput{StateMachineArn: ptr(machine),
+		Definition: ptr(simple)}); err != nil {
 		t.Fatal(err)
 	}
 	of, err := c.states.DescribeStateMachineForExecution(c.ctx, &sdk.DescribeStateMachineForExecutionInput{ExecutionArn: &arn})
 	if err != nil || *of.RevisionId != *updated.RevisionId || !strings.Contains(*of.Definition, "Wait") {
 		t.Errorf("an execution keeps its definition: %+v, %v", of, err)
 	}
-	if _, err := c.states.TagResource(c.ctx, &sdk.TagResourceInput{ResourceArn: ptr(machine), Tags: []types.Tag{{Key: ptr("stage"), Value: ptr("test")}}}); err != nil {
+	if _, err := c.states.TagResource(c.ctx, &sdk.TagResourceInput{ResourceArn: ptr(machine), Tags: []types.Tag{{Key: ptr("stage"),
+		Value: ptr("test")}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.states.UntagResource(c.ctx, &sdk.UntagResourceInput{ResourceArn: ptr(machine), TagKeys: []string{"team"}}); err != nil {
@@ -62,14 +66,16 @@ func TestStateMachines(t *testing.T) {
 	if err != nil || len(tags.Tags) != 1 || *tags.Tags[0].Key != "stage" || *tags.Tags[0].Value != "test" {
 		t.Errorf("ListTagsForResource() = %+v, %v", tags, err)
 	}
-	if list, err := c.states.ListStateMachines(c.ctx, &sdk.ListStateMachinesInput{}); err != nil || len(list.StateMachines) != 1 || *list.StateMachines[0].Name != "m" {
+	if list, err := c.states.ListStateMachines(c.ctx,
+		&sdk.ListStateMachinesInput{}); err != nil || len(list.StateMachines) != 1 || *list.StateMachines[0].Name != "m" {
 		t.Errorf("ListStateMachines() = %+v, %v", list, err)
 	}
 	// It is there until its execution has ended, at its next transition.
 	if _, err := c.states.DeleteStateMachine(c.ctx, &sdk.DeleteStateMachineInput{StateMachineArn: ptr(machine)}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := c.states.DescribeStateMachine(c.ctx, &sdk.DescribeStateMachineInput{StateMachineArn: ptr(machine)}); err != nil || got.Status != "DELETING" {
+	if got, err := c.states.DescribeStateMachine(c.ctx,
+		&sdk.DescribeStateMachineInput{StateMachineArn: ptr(machine)}); err != nil || got.Status != "DELETING" {
 		t.Errorf("deleting: %+v, %v", got, err)
 	}
 	if _, err := create(); awstest.RefusalOf(t, err).Code != "StateMachineDeleting" {
@@ -126,7 +132,8 @@ func TestExecutions(t *testing.T) {
 	c.Advance(89 * 24 * time.Hour)
 	refused("after 89 days", `{"n":60}`)
 	c.Advance(25 * time.Hour)
-	if _, err := c.states.DescribeExecution(c.ctx, &sdk.DescribeExecutionInput{ExecutionArn: first.ExecutionArn}); awstest.RefusalOf(t, err).Code != "ExecutionDoesNotExist" {
+	if _, err := c.states.DescribeExecution(c.ctx, &sdk.DescribeExecutionInput{ExecutionArn: first.ExecutionArn}); awstest.RefusalOf(t,
+		err).Code != "ExecutionDoesNotExist" {
 		t.Errorf("after 90 days it is described: %v", err)
 	}
 	if _, err := start("a", `{"n":0}`); err != nil {
@@ -137,7 +144,8 @@ func TestExecutions(t *testing.T) {
 	}
 	c.wait("arn:aws:states"+place+"execution:m:b", 0)
 	c.wait("arn:aws:states"+place+"execution:m:a", 0)
-	list, err := c.states.ListExecutions(c.ctx, &sdk.ListExecutionsInput{StateMachineArn: ptr(machine), StatusFilter: types.ExecutionStatusFailed})
+	list, err := c.states.ListExecutions(c.ctx, &sdk.ListExecutionsInput{StateMachineArn: ptr(machine),
+		StatusFilter: types.ExecutionStatusFailed})
 	if err != nil || len(list.Executions) != 1 || *list.Executions[0].Name != "b" {
 		t.Errorf("failed executions are %+v, %v", list, err)
 	}
@@ -145,21 +153,26 @@ func TestExecutions(t *testing.T) {
 	if err != nil || len(page.Executions) != 1 || *page.Executions[0].Name != "b" || page.NextToken == nil {
 		t.Errorf("the newest execution is %+v, %v", page, err)
 	}
-	bare, err := c.states.GetExecutionHistory(c.ctx, &sdk.GetExecutionHistoryInput{ExecutionArn: ptr("arn:aws:states" + place + "execution:m:b"), ReverseOrder: true, IncludeExecutionData: ptr(false)})
+	bare, err := c.states.GetExecutionHistory(c.ctx,
+		&sdk.GetExecutionHistoryInput{ExecutionArn: ptr("arn:aws:states" + place + "execution:m:b"), ReverseOrder: true,
+			IncludeExecutionData: ptr(false)})
 	if err != nil || len(bare.Events) != 3 || bare.Events[0].Type != "ExecutionFailed" || bare.Events[2].ExecutionStartedEventDetails.Input != nil {
 		t.Errorf("a history backwards and without data: %+v, %v", bare, err)
 	}
 	// Fourteen days are for a redrive.
 	failed := ptr("arn:aws:states" + place + "execution:m:b")
-	if out, err := c.states.RedriveExecution(c.ctx, &sdk.RedriveExecutionInput{ExecutionArn: failed}); err != nil || out.RedriveDate == nil {
+	if out, err := c.states.RedriveExecution(c.ctx,
+		&sdk.RedriveExecutionInput{ExecutionArn: failed}); err != nil || out.RedriveDate == nil {
 		t.Errorf("RedriveExecution() = %+v, %v", out, err)
 	}
-	if want := "3<2 ExecutionFailed\n4<3 ExecutionRedriven\n5<4 WaitStateEntered\n6<5 ExecutionFailed"; !strings.HasSuffix(kindsAfter(c, *failed), want) {
+	if want := "3<2 ExecutionFailed\n4<3 ExecutionRedriven\n5<4 WaitStateEntered\n6<5 ExecutionFailed"; !strings.HasSuffix(kindsAfter(c,
+		*failed), want) {
 		t.Errorf("events of a redrive: %s, want %s", c.kinds(*failed), want)
 	}
 	c.Advance(14 * 24 * time.Hour)
 	_, err = c.states.RedriveExecution(c.ctx, &sdk.RedriveExecutionInput{ExecutionArn: failed})
-	if diff := cmp.Diff(awstest.Refused(400, "ExecutionNotRedrivable", "Execution redrivable period exceeded"), awstest.RefusalOf(t, err)); diff != "" {
+	if diff := cmp.Diff(awstest.Refused(400, "ExecutionNotRedrivable", "Execution redrivable period exceeded"), awstest.RefusalOf(t,
+		err)); diff != "" {
 		t.Errorf("after fourteen days (-want +got):\n%s", diff)
 	}
 }
@@ -174,21 +187,26 @@ func kindsAfter(c *cloud, arn string) string {
 func TestLogging(t *testing.T) {
 	c := newCloud(t)
 	logs := cloudwatchlogs.NewFromConfig(c.Config(c.Admin()))
-	if _, err := logs.CreateLogGroup(c.ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: ptr("/aws/vendedlogs/states/m")}); err != nil {
+	if _, err := logs.CreateLogGroup(c.ctx,
+		&cloudwatchlogs.CreateLogGroupInput{LogGroupName: ptr("/aws/vendedlogs/states/m")}); err != nil {
 		t.Fatal(err)
 	}
 	role := c.role("states", "states.amazonaws.com", "")
 	create := func(group string, level types.LogLevel) error {
-		_, err := c.states.CreateStateMachine(c.ctx, &sdk.CreateStateMachineInput{Name: ptr("m"), Definition: ptr(one(`{"Type":"Wait","SecondsPath":"$.n","End":true}`)), RoleArn: &role,
-			LoggingConfiguration: &types.LoggingConfiguration{Level: level, IncludeExecutionData: true, Destinations: []types.LogDestination{
-				{CloudWatchLogsLogGroup: &types.CloudWatchLogsLogGroup{LogGroupArn: ptr("arn:aws:logs" + place + "log-group:" + group + ":*")}}}}})
+		_, err := c.states.CreateStateMachine(c.ctx, &sdk.CreateStateMachineInput{Name: ptr("m"),
+			Definition: ptr(one(`{"Type":"Wait","SecondsPath":"$.n","End":true}`)), RoleArn: &role,
+			LoggingConfiguration: &types.LoggingConfiguration{Level: level, IncludeExecutionData: true,
+				Destinations: []types.LogDestination{
+					{CloudWatchLogsLogGroup: &types.CloudWatchLogsLogGroup{LogGroupArn: ptr("arn:aws:logs" + place + "log-group:" + group + ":*")}}}}})
 		return err
 	}
 	denied := awstest.Refused(400, "AccessDeniedException", "The state machine IAM Role is not authorized to access the Log Destination")
 	if diff := cmp.Diff(denied, awstest.RefusalOf(t, create("/aws/vendedlogs/states/m", types.LogLevelAll))); diff != "" {
 		t.Errorf("without rights (-want +got):\n%s", diff)
 	}
-	c.grant("states", allow(`["logs:CreateLogDelivery","logs:GetLogDelivery","logs:UpdateLogDelivery","logs:DeleteLogDelivery","logs:ListLogDeliveries","logs:PutResourcePolicy","logs:DescribeResourcePolicies","logs:DescribeLogGroups"]`, "*"))
+	c.grant("states",
+		allow(`["logs:CreateLogDelivery","logs:GetLogDelivery","logs:UpdateLogDelivery","logs:DeleteLogDelivery","logs:ListLogDeliveries","logs:PutResourcePolicy","logs:DescribeResourcePolicies","logs:DescribeLogGroups"]`,
+			"*"))
 	if err := create("none", types.LogLevelAll); awstest.RefusalOf(t, err) != denied {
 		t.Errorf("without a group: %v", err)
 	}
@@ -211,8 +229,9 @@ func TestLogging(t *testing.T) {
 	if n := count(); n != 4 {
 		t.Errorf("%d lines of an execution of four events", n)
 	}
-	if _, err := c.states.UpdateStateMachine(c.ctx, &sdk.UpdateStateMachineInput{StateMachineArn: ptr(machine), LoggingConfiguration: &types.LoggingConfiguration{Level: types.LogLevelFatal, Destinations: []types.LogDestination{
-		{CloudWatchLogsLogGroup: &types.CloudWatchLogsLogGroup{LogGroupArn: ptr("arn:aws:logs" + place + "log-group:/aws/vendedlogs/states/m:*")}}}}}); err != nil {
+	if _, err := c.states.UpdateStateMachine(c.ctx, &sdk.UpdateStateMachineInput{StateMachineArn: ptr(machine),
+		LoggingConfiguration: &types.LoggingConfiguration{Level: types.LogLevelFatal, Destinations: []types.LogDestination{
+			{CloudWatchLogsLogGroup: &types.CloudWatchLogsLogGroup{LogGroupArn: ptr("arn:aws:logs" + place + "log-group:/aws/vendedlogs/states/m:*")}}}}}); err != nil {
 		t.Fatal(err)
 	}
 	c.end(`{"n":0}`)
@@ -238,7 +257,8 @@ func TestThrottles(t *testing.T) {
 	for ; refused == nil && n < 500; n++ {
 		refused = list()
 	}
-	if diff := cmp.Diff(awstest.Refused(400, "ThrottlingException", "Rate exceeded"), awstest.RefusalOf(t, refused)); diff != "" || n < 100 {
+	if diff := cmp.Diff(awstest.Refused(400, "ThrottlingException", "Rate exceeded"), awstest.RefusalOf(t,
+		refused)); diff != "" || n < 100 {
 		t.Errorf("after %d calls (-want +got):\n%s", n, diff)
 	}
 	c.Advance(2 * time.Second)

@@ -81,7 +81,8 @@ func (v *visit) runMap(ctx context.Context, in any) (any, error) {
 		r.mu.Lock()
 		r.redrive()
 		r.mu.Unlock()
-		if err := v.tell("MapRunRedriven", "mapRunRedrivenEventDetails", mapRunEvent{MapRunArn: r.arn, RedriveCount: r.redrives}); err != nil {
+		details := mapRunEvent{MapRunArn: r.arn, RedriveCount: r.redrives}
+		if err := v.tell("MapRunRedriven", "mapRunRedrivenEventDetails", details); err != nil {
 			return nil, err
 		}
 	} else {
@@ -287,7 +288,8 @@ func (r *mapRun) child(index int, item any) (*execution, error) {
 	}
 	id := r.server.UUID()
 	return &execution{
-		server: r.server, arn: r.server.ARN("states", "execution:"+r.parent.revision.name+"/"+r.label+":"+id), id: id, revision: r.parent.revision,
+		server: r.server, arn: r.server.ARN("states", "execution:"+r.parent.revision.name+"/"+r.label+":"+id), id: id,
+		revision: r.parent.revision,
 		workflow: r.state.processor, session: r.parent.session, run: r, index: index, text: text, input: in,
 	}, nil
 }
@@ -463,7 +465,9 @@ func (r *mapRun) write(ctx context.Context, parameters map[string]any) (any, err
 		status string
 		from   *resultFile
 		to     *[]manifestFile
-	}{{statusFailed, &failures, &m.ResultFiles.FAILED}, {"PENDING", &left, &m.ResultFiles.PENDING}, {statusSucceeded, &r.succeeded, &m.ResultFiles.SUCCEEDED}} {
+	}{
+		{"FAILED", &failures, &m.ResultFiles.FAILED}, {"PENDING", &left, &m.ResultFiles.PENDING}, {"SUCCEEDED", &r.succeeded, &m.ResultFiles.SUCCEEDED},
+	} {
 		if *files.to, err = w.put(ctx, files.status, files.from); err != nil {
 			return nil, err
 		}
@@ -486,7 +490,9 @@ func (r *mapRun) pending(to *resultFile) error {
 		if err != nil || !ok {
 			return err
 		}
-		if err := to.add(record{Input: encode(item), InputDetails: recordDetail{true}, RedriveStatus: "NOT_REDRIVABLE", StateMachineArn: r.machineARN(), Status: "PENDING"}); err != nil {
+		left := record{Input: encode(item), InputDetails: recordDetail{true}, RedriveStatus: "NOT_REDRIVABLE", Status: "PENDING"}
+		left.StateMachineArn = r.machineARN()
+		if err := to.add(left); err != nil {
 			return err
 		}
 	}
@@ -525,15 +531,16 @@ func (r *mapRun) shape() mapRunShape {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := countShape{
-		Running: int64(len(r.live)), Succeeded: r.counts.succeeded, Failed: r.counts.failed, TimedOut: r.counts.timedOut, Aborted: r.counts.aborted,
-		ResultsWritten: r.written, PendingRedrive: int64(len(r.again)),
+		Running: int64(len(r.live)), Succeeded: r.counts.succeeded, Failed: r.counts.failed, TimedOut: r.counts.timedOut,
+		Aborted: r.counts.aborted, ResultsWritten: r.written, PendingRedrive: int64(len(r.again)),
 	}
 	if r.items != nil {
 		c.Total, c.Pending = r.items.total, r.items.total-r.items.taken
 	}
 	shape := mapRunShape{
-		MapRunArn: r.arn, ExecutionArn: r.parent.arn, Status: r.status, StartDate: api.Timestamp(r.start), MaxConcurrency: r.limits.concurrency,
-		ToleratedFailurePercentage: r.limits.percentage, ToleratedFailureCount: r.limits.count, ItemCounts: c, ExecutionCounts: c, RedriveCount: r.redrives,
+		MapRunArn: r.arn, ExecutionArn: r.parent.arn, Status: r.status, StartDate: api.Timestamp(r.start),
+		MaxConcurrency: r.limits.concurrency, ToleratedFailurePercentage: r.limits.percentage, ToleratedFailureCount: r.limits.count,
+		ItemCounts: c, ExecutionCounts: c, RedriveCount: r.redrives,
 	}
 	if r.status != statusRunning {
 		at := api.Timestamp(r.stop)
@@ -589,7 +596,8 @@ func (s *Server) updateMapRun(r *api.Request, in *mapRunInput) (any, error) {
 	case in.ToleratedFailureCount != nil && *in.ToleratedFailureCount < 0:
 		return nil, invalid(*in.ToleratedFailureCount, "toleratedFailureCount", "Member must have value greater than or equal to 0")
 	case in.ToleratedFailurePercentage != nil && (*in.ToleratedFailurePercentage < 0 || *in.ToleratedFailurePercentage > 100):
-		return nil, invalid(strconv.FormatFloat(*in.ToleratedFailurePercentage, 'f', -1, 64), "toleratedFailurePercentage", "Member must have value between 0 and 100")
+		return nil, invalid(strconv.FormatFloat(*in.ToleratedFailurePercentage, 'f', -1, 64), "toleratedFailurePercentage",
+			"Member must have value between 0 and 100")
 	}
 	run.mu.Lock()
 	defer run.mu.Unlock()

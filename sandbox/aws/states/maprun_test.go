@@ -23,8 +23,9 @@ var (
 	starts   = allow(`"states:StartExecution"`, machine)
 	redrives = allow(`"states:RedriveExecution"`, "arn:aws:states"+place+"execution:m/items:*")
 	reads    = allow(`"s3:GetObject"`, "arn:aws:s3:::jobs/index.jsonl")
-	writes   = allow(`["s3:PutObject","s3:GetObject","s3:ListMultipartUploadParts","s3:AbortMultipartUpload"]`, "arn:aws:s3:::jobs/results/*")
-	mapping  = strings.Join([]string{starts, redrives, reads, writes, invoker}, ",")
+	writes   = allow(`["s3:PutObject","s3:GetObject","s3:ListMultipartUploadParts","s3:AbortMultipartUpload"]`,
+		"arn:aws:s3:::jobs/results/*")
+	mapping = strings.Join([]string{starts, redrives, reads, writes, invoker}, ",")
 )
 
 // mapState is a Map whose children run the states that begin at C.
@@ -137,7 +138,8 @@ func TestMapReadsAndWrites(t *testing.T) {
 	if diff := cmp.Diff(want, text(out)); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}
-	kinds := strings.Join([]string{"1<0 ExecutionStarted", "2<0 MapStateEntered", "3<2 MapStateStarted", "4<3 MapRunStarted", "5<4 MapRunSucceeded", "6<5 MapStateSucceeded",
+	kinds := strings.Join([]string{"1<0 ExecutionStarted", "2<0 MapStateEntered", "3<2 MapStateStarted", "4<3 MapRunStarted",
+		"5<4 MapRunSucceeded", "6<5 MapStateSucceeded",
 		"7<5 MapStateExited", "8<7 ExecutionSucceeded"}, "\n")
 	if diff := cmp.Diff(kinds, c.kinds(arn)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -154,7 +156,8 @@ func TestMapReadsAndWrites(t *testing.T) {
 		inputs[r["Input"].(string)] = true
 		name := r["Name"].(string)
 		for field, want := range map[string]any{
-			"ExecutionArn": "arn:aws:states" + place + "execution:m/items:" + name, "StateMachineArn": machine + "/items", "Status": "SUCCEEDED", "RedriveStatus": "NOT_REDRIVABLE",
+			"ExecutionArn": "arn:aws:states" + place + "execution:m/items:" + name, "StateMachineArn": machine + "/items",
+			"Status": "SUCCEEDED", "RedriveStatus": "NOT_REDRIVABLE",
 			"RedriveStatusReason": "Execution is SUCCEEDED and cannot be redriven", "RedriveCount": 0.0, "Output": r["Input"],
 		} {
 			if r[field] != want {
@@ -165,7 +168,8 @@ func TestMapReadsAndWrites(t *testing.T) {
 			t.Errorf("a record is %v", r)
 		}
 	}
-	if want := map[string]bool{`{"at":0,"item":{"n":1},"job":"jobs"}`: true, `{"at":1,"item":{"n":2},"job":"jobs"}`: true, `{"at":2,"item":{"n":3},"job":"jobs"}`: true}; !cmp.Equal(want, inputs) {
+	if want := map[string]bool{`{"at":0,"item":{"n":1},"job":"jobs"}`: true, `{"at":1,"item":{"n":2},"job":"jobs"}`: true,
+		`{"at":2,"item":{"n":3},"job":"jobs"}`: true}; !cmp.Equal(want, inputs) {
 		t.Errorf("inputs are %v, want %v", inputs, want)
 	}
 	for _, item := range c.children(*run.MapRunArn) {
@@ -173,15 +177,18 @@ func TestMapReadsAndWrites(t *testing.T) {
 		if *child.StateMachineArn != machine+"/items" || *child.MapRunArn != *run.MapRunArn || *child.Output != *child.Input {
 			t.Errorf("a child is %+v", child)
 		}
-		if diff := cmp.Diff(strings.Join([]string{"1<0 ExecutionStarted", "2<0 PassStateEntered", "3<2 PassStateExited", "4<3 ExecutionSucceeded"}, "\n"), c.kinds(*item.ExecutionArn)); diff != "" {
+		if diff := cmp.Diff(strings.Join([]string{"1<0 ExecutionStarted", "2<0 PassStateEntered", "3<2 PassStateExited",
+			"4<3 ExecutionSucceeded"}, "\n"), c.kinds(*item.ExecutionArn)); diff != "" {
 			t.Errorf("a child's events (-want +got):\n%s", diff)
 		}
-		of, err := c.states.DescribeStateMachineForExecution(c.ctx, &sdk.DescribeStateMachineForExecutionInput{ExecutionArn: item.ExecutionArn})
+		of, err := c.states.DescribeStateMachineForExecution(c.ctx,
+			&sdk.DescribeStateMachineForExecutionInput{ExecutionArn: item.ExecutionArn})
 		if err != nil || *of.Label != "items" || *of.MapRunArn != *run.MapRunArn || !strings.Contains(*of.Definition, `"StartAt":"C"`) {
 			t.Errorf("DescribeStateMachineForExecution() = %+v, %v", of, err)
 		}
 	}
-	if list, err := c.states.ListExecutions(c.ctx, &sdk.ListExecutionsInput{StateMachineArn: ptr(machine)}); err != nil || len(list.Executions) != 1 {
+	if list, err := c.states.ListExecutions(c.ctx,
+		&sdk.ListExecutionsInput{StateMachineArn: ptr(machine)}); err != nil || len(list.Executions) != 1 {
 		t.Errorf("the state machine's own executions are %+v, %v", list, err)
 	}
 }
@@ -222,7 +229,8 @@ func TestMapRegion(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.machine(one(mapState(passing, fromS3+`,"End":true`)), mapping)
-	if got := text(c.end(jobs)); !shape("FAILED: States.ItemReaderFailed: … (Service: Amazon S3; Status Code: 301; Error Code: PermanentRedirect; …", got) {
+	if got := text(c.end(jobs)); !shape("FAILED: States.ItemReaderFailed: … (Service: Amazon S3; Status Code: 301; Error Code: PermanentRedirect; …",
+		got) {
 		t.Errorf("got %s", got)
 	}
 }
@@ -261,7 +269,8 @@ func TestMapTolerance(t *testing.T) {
 	if n := run.ItemCounts; run.Status != "FAILED" || n.Total != 10 || n.Succeeded != 2 || n.Failed != 1 || n.Pending != 7 || n.Running+n.Aborted != 0 {
 		t.Errorf("DescribeMapRun() = %s %+v", run.Status, n)
 	}
-	kinds := strings.Join([]string{"1<0 ExecutionStarted", "2<0 MapStateEntered", "3<2 MapStateStarted", "4<3 MapRunStarted", "5<4 MapRunFailed", "6<5 MapStateFailed", "7<6 ExecutionFailed"}, "\n")
+	kinds := strings.Join([]string{"1<0 ExecutionStarted", "2<0 MapStateEntered", "3<2 MapStateStarted", "4<3 MapRunStarted",
+		"5<4 MapRunFailed", "6<5 MapStateFailed", "7<6 ExecutionFailed"}, "\n")
 	if diff := cmp.Diff(kinds, c.kinds(*out.ExecutionArn)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
@@ -284,7 +293,8 @@ func TestMapArrays(t *testing.T) {
 	if got, want := text(c.end(`{"list":[3,"a",{"b":null}]}`)), `[3,"a",{"b":null}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got, want := text(c.end(`{"list":{}}`)), "FAILED: States.Runtime: An error occurred while executing the state 'S' (entered at the event id #2). Map state input must be an array but was: {}"; got != want {
+	if got, want := text(c.end(`{"list":{}}`)),
+		"FAILED: States.Runtime: An error occurred while executing the state 'S' (entered at the event id #2). Map state input must be an array but was: {}"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	c.define(one(mapState(failing, `,"ItemsPath":"$","ToleratedFailureCount":5,"End":true`)))
@@ -298,7 +308,8 @@ func TestMapArrays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := text(c.end(string(many))); !shape("FAILED: States.DataLimitExceeded: The state/task '…' returned a result with a size exceeding the maximum number of bytes service limit.", got) {
+	if got := text(c.end(string(many))); !shape("FAILED: States.DataLimitExceeded: The state/task '…' returned a result with a size exceeding the maximum number of bytes service limit.",
+		got) {
 		t.Errorf("300 kB of results: %s", got)
 	}
 }
@@ -345,7 +356,8 @@ func TestMapConcurrency(t *testing.T) {
 		t.Fatal(err)
 	}
 	settled(50) // 0 does not pause it
-	if _, err := c.states.StopExecution(c.ctx, &sdk.StopExecutionInput{ExecutionArn: &arn, Error: ptr("Enough"), Cause: ptr("of it")}); err != nil {
+	if _, err := c.states.StopExecution(c.ctx, &sdk.StopExecutionInput{ExecutionArn: &arn, Error: ptr("Enough"),
+		Cause: ptr("of it")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := text(c.describe(arn)); got != "ABORTED: Enough: of it" {
@@ -364,7 +376,8 @@ func TestMapConcurrency(t *testing.T) {
 func TestRedrive(t *testing.T) {
 	c := newCloud(t)
 	c.put("index.jsonl", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n")
-	child := `"C":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericEquals":2,"Next":"T"}],"Default":"P"},"P":{"Type":"Pass","End":true},"T":` + task(`{"do":"echo","value":"mended"}`, `,"End":true`)
+	child := `"C":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericEquals":2,"Next":"T"}],"Default":"P"},"P":{"Type":"Pass","End":true},"T":` + task(`{"do":"echo","value":"mended"}`,
+		`,"End":true`)
 	c.machine(one(mapState(child, fromS3+toS3+`,"MaxConcurrency":1,"End":true`)), mapping)
 	out := c.end(jobs)
 	arn := *out.ExecutionArn
@@ -393,15 +406,18 @@ func TestRedrive(t *testing.T) {
 	}
 	for _, item := range children {
 		if kinds := c.kinds(*item.ExecutionArn); *item.RedriveCount == 1 {
-			want := strings.Join([]string{"1<0 ExecutionStarted", "2<0 ChoiceStateEntered", "3<2 ChoiceStateExited", "4<3 TaskStateEntered", "5<4 TaskScheduled", "6<5 TaskStarted", "7<6 TaskFailed", "8<7 ExecutionFailed",
-				"9<8 ExecutionRedriven", "10<9 TaskScheduled", "11<10 TaskStarted", "12<11 TaskSucceeded", "13<12 TaskStateExited", "14<13 ExecutionSucceeded"}, "\n")
+			want := strings.Join([]string{"1<0 ExecutionStarted", "2<0 ChoiceStateEntered", "3<2 ChoiceStateExited",
+				"4<3 TaskStateEntered", "5<4 TaskScheduled", "6<5 TaskStarted", "7<6 TaskFailed", "8<7 ExecutionFailed",
+				"9<8 ExecutionRedriven", "10<9 TaskScheduled", "11<10 TaskStarted", "12<11 TaskSucceeded", "13<12 TaskStateExited",
+				"14<13 ExecutionSucceeded"}, "\n")
 			if diff := cmp.Diff(want, kinds); diff != "" {
 				t.Errorf("the redriven child's events (-want +got):\n%s", diff)
 			}
 		}
 	}
 	_, err := c.states.RedriveExecution(c.ctx, &sdk.RedriveExecutionInput{ExecutionArn: &arn})
-	if diff := cmp.Diff(awstest.Refused(400, "ExecutionNotRedrivable", "Execution is SUCCEEDED and cannot be redriven"), awstest.RefusalOf(t, err)); diff != "" {
+	if diff := cmp.Diff(awstest.Refused(400, "ExecutionNotRedrivable", "Execution is SUCCEEDED and cannot be redriven"),
+		awstest.RefusalOf(t, err)); diff != "" {
 		t.Errorf("redriving what succeeded (-want +got):\n%s", diff)
 	}
 }
@@ -448,5 +464,6 @@ func TestManyItems(t *testing.T) {
 }
 
 func createIn(bucket, region string) *s3.CreateBucketInput {
-	return &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(region)}}
+	return &s3.CreateBucketInput{Bucket: &bucket,
+		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(region)}}
 }

@@ -220,7 +220,8 @@ func (d *distributed) limits(e environment) (l limits, err error) {
 		}
 		n, err := parseFloat(got)
 		if err != nil {
-			return l, runtimeError("The ToleratedFailurePercentagePath field refers to value %s which is not a valid float: %s", encode(got), p.text)
+			return l, runtimeError("The ToleratedFailurePercentagePath field refers to value %s which is not a valid float: %s",
+				encode(got), p.text)
 		}
 		if l.percentage, l.byPercent = n, true; n < 0 || n > 100 {
 			return l, runtimeError("ToleratedFailurePercentage must be between 0 and 100.")

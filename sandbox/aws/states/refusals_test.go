@@ -78,7 +78,8 @@ func TestDefinitions(t *testing.T) {
 		state(task(`1`, `,"HeartbeatSeconds":5,"End":true`)):                                                                                   "field HeartbeatSeconds",
 		state(`{"Type":"Choice","Choices":[{"Variable":"$.a","TimestampEquals":"x","Next":"S"}]}`):                                             "operator TimestampEquals",
 	} {
-		if diff := cmp.Diff(awstest.Refused(501, "NotImplemented", "The local AWS does not model the "+want+"."), create(definition)); diff != "" {
+		if diff := cmp.Diff(awstest.Refused(501, "NotImplemented", "The local AWS does not model the "+want+"."),
+			create(definition)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", want, diff)
 		}
 	}
@@ -98,7 +99,8 @@ func TestRefusals(t *testing.T) {
 	const execution = "arn:aws:states" + place + "execution:m:none"
 	role, lambdas := "arn:aws:iam::111122223333:role/states", c.role("lambdas", "lambda.amazonaws.com", "")
 	as := func(name, actions string) *sdk.Client {
-		return sdk.NewFromConfig(c.Config(awstest.Session(t, c.Server, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"`+actions+`","Resource":"*"}]}`, time.Hour)))
+		return sdk.NewFromConfig(c.Config(awstest.Session(t, c.Server, name,
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"`+actions+`","Resource":"*"}]}`, time.Hour)))
 	}
 	worker, nobody := as("worker", "states:*"), as("nobody", "sqs:*")
 	create := func(client *sdk.Client, name, role string) error {
@@ -112,16 +114,20 @@ func TestRefusals(t *testing.T) {
 	_, missing := c.states.DescribeExecution(c.ctx, &sdk.DescribeExecutionInput{ExecutionArn: ptr(execution)})
 	_, gone := c.states.DescribeStateMachine(c.ctx, &sdk.DescribeStateMachineInput{StateMachineArn: ptr(machine + "x")})
 	_, nothing := c.states.UpdateStateMachine(c.ctx, &sdk.UpdateStateMachineInput{StateMachineArn: ptr(machine)})
-	_, both := c.states.ListExecutions(c.ctx, &sdk.ListExecutionsInput{StateMachineArn: ptr(machine), MapRunArn: ptr("arn:aws:states" + place + "mapRun:m/l:x")})
+	_, both := c.states.ListExecutions(c.ctx, &sdk.ListExecutionsInput{StateMachineArn: ptr(machine),
+		MapRunArn: ptr("arn:aws:states" + place + "mapRun:m/l:x")})
 	_, many := c.states.ListExecutions(c.ctx, &sdk.ListExecutionsInput{StateMachineArn: ptr(machine), MaxResults: 1001})
 	_, filter := c.states.ListExecutions(c.ctx, &sdk.ListExecutionsInput{StateMachineArn: ptr(machine), StatusFilter: "succeeded"})
 	_, run := c.states.DescribeMapRun(c.ctx, &sdk.DescribeMapRunInput{MapRunArn: ptr("arn:aws:states" + place + "mapRun:m/l:x")})
 	_, denied := nobody.DescribeExecution(c.ctx, &sdk.DescribeExecutionInput{ExecutionArn: ptr(execution)})
-	_, express := c.states.CreateStateMachine(c.ctx, &sdk.CreateStateMachineInput{Name: ptr("n"), Definition: ptr(simple), RoleArn: &role, Type: types.StateMachineTypeExpress})
+	_, express := c.states.CreateStateMachine(c.ctx, &sdk.CreateStateMachineInput{Name: ptr("n"), Definition: ptr(simple), RoleArn: &role,
+		Type: types.StateMachineTypeExpress})
 	_, activities := c.states.ListActivities(c.ctx, &sdk.ListActivitiesInput{})
-	_, changed := c.states.CreateStateMachine(c.ctx, &sdk.CreateStateMachineInput{Name: ptr("m"), Definition: ptr(simple + " "), RoleArn: &role})
+	_, changed := c.states.CreateStateMachine(c.ctx, &sdk.CreateStateMachineInput{Name: ptr("m"), Definition: ptr(simple + " "),
+		RoleArn: &role})
 	no := func(name, action, on string) awstest.Refusal {
-		return awstest.Refused(400, "AccessDeniedException", "User: arn:aws:sts::111122223333:assumed-role/"+name+"/session is not authorized to perform: "+action+" on resource: "+on+" because no identity-based policy allows the "+action+" action")
+		return awstest.Refused(400, "AccessDeniedException",
+			"User: arn:aws:sts::111122223333:assumed-role/"+name+"/session is not authorized to perform: "+action+" on resource: "+on+" because no identity-based policy allows the "+action+" action")
 	}
 	for name, tt := range map[string]struct {
 		err  error

@@ -152,7 +152,8 @@ func (w *writer) upload(ctx context.Context, key string, body io.Reader) error {
 	}
 	err = w.parts(ctx, key, begun.UploadId, body)
 	if err != nil {
-		_, abort := w.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &w.bucket, Key: &key, UploadId: begun.UploadId})
+		_, abort := w.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &w.bucket, Key: &key,
+			UploadId: begun.UploadId})
 		return errors.Join(err, abort)
 	}
 	return nil
@@ -168,7 +169,8 @@ func (w *writer) parts(ctx context.Context, key string, upload *string, body io.
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return err
 		}
-		if _, err := w.client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &w.bucket, Key: &key, UploadId: upload, PartNumber: &n, Body: bytes.NewReader(part[:size])}); err != nil {
+		if _, err := w.client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &w.bucket, Key: &key, UploadId: upload, PartNumber: &n,
+			Body: bytes.NewReader(part[:size])}); err != nil {
 			return err
 		}
 	}
@@ -183,7 +185,8 @@ func (w *writer) parts(ctx context.Context, key string, upload *string, body io.
 			parts = append(parts, types.CompletedPart{ETag: p.ETag, PartNumber: p.PartNumber})
 		}
 	}
-	_, err := w.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &w.bucket, Key: &key, UploadId: upload, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}})
+	_, err := w.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &w.bucket, Key: &key, UploadId: upload,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}})
 	return err
 }
 

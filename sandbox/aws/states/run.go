@@ -25,7 +25,8 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // dataLimit is what is too large for a quota.
 func dataLimit(what string) *failure {
-	return &failure{name: "States.DataLimitExceeded", cause: "The state/task '" + what + "' returned a result with a size exceeding the maximum number of bytes service limit."}
+	return &failure{name: "States.DataLimitExceeded",
+		cause: "The state/task '" + what + "' returned a result with a size exceeding the maximum number of bytes service limit."}
 }
 
 // follow runs the states from the execution's point. enter is false where a redrive
@@ -52,7 +53,9 @@ func (e *execution) follow(ctx context.Context, enter bool) (output string, last
 		out, next, err := v.do(ctx)
 		if err != nil {
 			if f, ok := errors.AsType[*failure](err); ok && f.runtime && f != errHistory {
-				err = &failure{name: f.name, runtime: true, cause: fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", s.name, at.entered, f.cause)}
+				err = &failure{name: f.name, runtime: true,
+					cause: fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", s.name,
+						at.entered, f.cause)}
 			}
 			if s.kind != "Task" && s.kind != "Map" {
 				at.entered = 0 // a redrive enters it again
@@ -150,7 +153,8 @@ func (v *visit) caught(f *failure) (any, string, error) {
 }
 
 func (v *visit) noPlace(p *path) error {
-	return &failure{name: "States.ResultPathMatchFailure", cause: fmt.Sprintf("Unable to apply step \"%s\" to input %s", p.text, encode(v.point.input))}
+	return &failure{name: "States.ResultPathMatchFailure", cause: fmt.Sprintf("Unable to apply step \"%s\" to input %s", p.text,
+		encode(v.point.input))}
 }
 
 // attempt runs the state once.
@@ -297,7 +301,8 @@ func (v *visit) until(in any) (time.Time, error) {
 		n, ok := integer(got)
 		switch {
 		case !ok:
-			return time.Time{}, runtimeError("The SecondsPath parameter cannot be parsed as a long value: %s == %s", s.secondsPath.text, encode(got))
+			return time.Time{}, runtimeError("The SecondsPath parameter cannot be parsed as a long value: %s == %s", s.secondsPath.text,
+				encode(got))
 		case n < 0:
 			return time.Time{}, runtimeError("The SecondsPath parameter references a negative value: %s == %d", s.secondsPath.text, n)
 		case n > maxSeconds:
@@ -309,7 +314,10 @@ func (v *visit) until(in any) (time.Time, error) {
 		text, _ := got.(string)
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil {
-			return time.Time{}, runtimeError("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %s", s.timestampPath.text, text)
+			return time.Time{},
+				runtimeError("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time "+
+					"format string: %s == %s",
+					s.timestampPath.text, text)
 		}
 		return at, nil
 	case s.timestamp != nil:
@@ -327,8 +335,10 @@ func (v *visit) environment(in any) environment {
 	return environment{input: in, context: func() any {
 		e := v.execution
 		c := map[string]any{
-			"Execution":    map[string]any{"Id": e.arn, "Name": e.id, "Input": e.input, "StartTime": e.start.UTC().Format(stamp), "RoleArn": e.revision.role, "RedriveCount": number(e.redrives)},
-			"State":        map[string]any{"Name": v.state.name, "EnteredTime": v.point.at.UTC().Format(stamp), "RetryCount": number(v.tried)},
+			"Execution": map[string]any{"Id": e.arn, "Name": e.id, "Input": e.input, "StartTime": e.start.UTC().Format(stamp),
+				"RoleArn": e.revision.role, "RedriveCount": number(e.redrives)},
+			"State": map[string]any{"Name": v.state.name, "EnteredTime": v.point.at.UTC().Format(stamp),
+				"RetryCount": number(v.tried)},
 			"StateMachine": map[string]any{"Id": e.revision.arn, "Name": e.revision.name},
 		}
 		if e.run != nil {

@@ -9,11 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestStates runs definitions of states that wait for nothing.
-func TestStates(t *testing.T) {
-	c := newCloud(t)
+// stateCases are definitions of states that wait for nothing.
+func stateCases() map[string]struct{ definition, input, want string } {
 	const pass = `{"Type":"Pass","End":true}`
-	for name, tt := range map[string]struct{ definition, input, want string }{
+	return map[string]struct{ definition, input, want string }{
 		"result":          {one(`{"Type":"Pass","Result":{"a":1},"ResultPath":"$.r","End":true}`), `{"b":2}`, `{"b":2,"r":{"a":1}}`},
 		"null result":     {one(`{"Type":"Pass","Result":1,"ResultPath":null,"End":true}`), `{"b":2}`, `{"b":2}`},
 		"paths":           {one(`{"Type":"Pass","InputPath":"$.a[1]","OutputPath":"$.b","End":true}`), `{"a":[0,{"b":"x"}]}`, `"x"`},
@@ -43,7 +42,12 @@ func TestStates(t *testing.T) {
 			"FAILED: States.Runtime: An error occurred while executing the state 'S' (entered at the event id #2). The SecondsPath parameter references a negative value: $.n == -1"},
 		"a wait for a text": {one(`{"Type":"Wait","SecondsPath":"$.n","End":true}`), `{"n":1.5}`,
 			"FAILED: States.Runtime: An error occurred while executing the state 'S' (entered at the event id #2). The SecondsPath parameter cannot be parsed as a long value: $.n == 1.5"},
-	} {
+	}
+}
+
+func TestStates(t *testing.T) {
+	c := newCloud(t)
+	for name, tt := range stateCases() {
 		got := text(c.run(name, tt.definition, tt.input))
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -94,12 +98,14 @@ func TestTask(t *testing.T) {
 	if got, want := text(c.wait(arn, 0)), `{"out":{"value":[1,"a"]},"v":[1,"a"]}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	want := strings.Join([]string{"1<0 ExecutionStarted", "2<0 TaskStateEntered", "3<2 TaskScheduled", "4<3 TaskStarted", "5<4 TaskSucceeded", "6<5 TaskStateExited", "7<6 ExecutionSucceeded"}, "\n")
+	want := strings.Join([]string{"1<0 ExecutionStarted", "2<0 TaskStateEntered", "3<2 TaskScheduled", "4<3 TaskStarted",
+		"5<4 TaskSucceeded", "6<5 TaskStateExited", "7<6 ExecutionSucceeded"}, "\n")
 	if diff := cmp.Diff(want, c.kinds(arn)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	events := c.events(arn)
-	if got, want := *events[2].TaskScheduledEventDetails.Parameters, `{"FunctionName":"f","Payload":{"do":"echo","value":[1,"a"]}}`; got != want {
+	if got, want := *events[2].TaskScheduledEventDetails.Parameters,
+		`{"FunctionName":"f","Payload":{"do":"echo","value":[1,"a"]}}`; got != want {
 		t.Errorf("scheduled with %s, want %s", got, want)
 	}
 	whole := object(t, *events[4].TaskSucceededEventDetails.Output)
@@ -133,7 +139,8 @@ func TestTaskErrors(t *testing.T) {
 		}
 	}
 	functions := lambda.NewFromConfig(c.Config(c.Admin()))
-	if _, err := functions.PutFunctionConcurrency(c.ctx, &lambda.PutFunctionConcurrencyInput{FunctionName: ptr("f"), ReservedConcurrentExecutions: ptr(int32(0))}); err != nil {
+	if _, err := functions.PutFunctionConcurrency(c.ctx, &lambda.PutFunctionConcurrencyInput{FunctionName: ptr("f"),
+		ReservedConcurrentExecutions: ptr(int32(0))}); err != nil {
 		t.Fatal(err)
 	}
 	got := object(t, text(c.run("concurrency", caught(`{"do":"echo"}`, ""), `{}`)))
@@ -149,7 +156,8 @@ func TestTaskErrors(t *testing.T) {
 	if got := text(uncaught); got != `FAILED: Broken: {"errorMessage":"as asked","errorType":"Broken"}` {
 		t.Errorf("uncaught: %s", got)
 	}
-	want := strings.Join([]string{"1<0 ExecutionStarted", "2<0 TaskStateEntered", "3<2 TaskScheduled", "4<3 TaskStarted", "5<4 TaskFailed", "6<5 ExecutionFailed"}, "\n")
+	want := strings.Join([]string{"1<0 ExecutionStarted", "2<0 TaskStateEntered", "3<2 TaskScheduled", "4<3 TaskStarted",
+		"5<4 TaskFailed", "6<5 ExecutionFailed"}, "\n")
 	if diff := cmp.Diff(want, c.kinds(*uncaught.ExecutionArn)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
@@ -217,7 +225,8 @@ func TestWait(t *testing.T) {
 // pitfall: The execution reached the maximum number of history events" (cloudonaut).
 func TestHistoryQuota(t *testing.T) {
 	c := newCloud(t)
-	c.machine(`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Choices":[{"Variable":"$.stop","IsPresent":true,"Next":"C"}],"Default":"A"},"C":{"Type":"Succeed"}}}`, "")
+	c.machine(`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Choices":[{"Variable":"$.stop","IsPresent":true,"Next":"C"}],"Default":"A"},"C":{"Type":"Succeed"}}}`,
+		"")
 	out := c.wait(c.start(`{}`), time.Second)
 	if got, want := text(out), "FAILED: States.Runtime: The execution reached the maximum number of history events (25000)."; got != want {
 		t.Errorf("got %s, want %s", got, want)

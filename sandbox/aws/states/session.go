@@ -45,7 +45,8 @@ func (x *session) credentials() (api.Credentials, error) {
 type signer struct{ now func() time.Time }
 
 // SignHTTP implements the interface that the SDK's clients sign with.
-func (s signer) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Request, hash, service, region string, _ time.Time, options ...func(*v4.SignerOptions)) error {
+func (s signer) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Request, hash, service, region string, _ time.Time,
+	options ...func(*v4.SignerOptions)) error {
 	return v4.NewSigner().SignHTTP(ctx, creds, r, hash, service, region, s.now(), options...)
 }
 

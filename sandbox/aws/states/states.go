@@ -149,12 +149,14 @@ func refuse(code, format string, args ...any) error {
 
 // invalid is the answer of the common validation to one bad member.
 func invalid(value any, member, constraint string) error {
-	return refuse("ValidationException", "1 validation error detected: Value '%v' at '%s' failed to satisfy constraint: %s", value, member, constraint)
+	return refuse("ValidationException", "1 validation error detected: Value '%v' at '%s' failed to satisfy constraint: %s", value,
+		member, constraint)
 }
 
 // wrong is a ValidationException with its reason.
 func wrong(reason, message string) error {
-	return &api.Error{Status: http.StatusBadRequest, Code: "ValidationException", Message: message, Members: map[string]string{"reason": reason}}
+	return &api.Error{Status: http.StatusBadRequest, Code: "ValidationException", Message: message,
+		Members: map[string]string{"reason": reason}}
 }
 
 // forbidden are the characters that names must not contain; see "Step Functions

@@ -37,7 +37,8 @@ func (v *visit) task(ctx context.Context, in any) (any, error) {
 		}
 		n, ok := integer(got)
 		if !ok || n < 1 || n > maxSeconds {
-			return nil, runtimeError("The TimeoutSecondsPath field refers to value %s which is not a valid positive integer: %s", encode(got), p.text)
+			return nil, runtimeError("The TimeoutSecondsPath field refers to value %s which is not a valid positive integer: %s",
+				encode(got), p.text)
 		}
 		timeout = time.Duration(n) * time.Second
 	}
@@ -131,7 +132,9 @@ func (v *visit) invoke(ctx context.Context, parameters map[string]any) (any, err
 			ErrorType string `json:"errorType"`
 		}
 		if json.Unmarshal(out.Payload, &document) != nil || document.ErrorType == "" {
-			return nil, &failure{name: "Lambda.Unknown", cause: "The cause could not be determined because Lambda did not return an error type. Returned payload: " + string(out.Payload)}
+			return nil, &failure{name: "Lambda.Unknown",
+				cause: "The cause could not be determined because Lambda did not return an error type. " +
+					"Returned payload: " + string(out.Payload)}
 		}
 		return nil, &failure{name: document.ErrorType, cause: string(out.Payload)}
 	}
@@ -139,7 +142,8 @@ func (v *visit) invoke(ctx context.Context, parameters map[string]any) (any, err
 	if err != nil && len(out.Payload) > 0 {
 		payload = string(out.Payload)
 	}
-	result := map[string]any{"ExecutedVersion": aws.ToString(out.ExecutedVersion), "Payload": payload, "StatusCode": number(int(out.StatusCode))}
+	result := map[string]any{"ExecutedVersion": aws.ToString(out.ExecutedVersion), "Payload": payload,
+		"StatusCode": number(int(out.StatusCode))}
 	headers(result, out.ResultMetadata)
 	return result, nil
 }
@@ -166,7 +170,8 @@ func headers(result map[string]any, metadata middleware.Metadata) {
 // see "Handling error conditions in a Step Functions state machine".
 var lambdaCodes = map[string]bool{
 	"ResourceNotFoundException": true, "TooManyRequestsException": true, "ServiceException": true, "InvalidParameterValueException": true,
-	"InvalidRequestContentException": true, "RequestTooLargeException": true, "ResourceConflictException": true, "ResourceNotReadyException": true,
+	"InvalidRequestContentException": true, "RequestTooLargeException": true, "ResourceConflictException": true,
+	"ResourceNotReadyException": true,
 }
 
 // lambdaFailure is a refusal of Lambda as a workflow sees it.

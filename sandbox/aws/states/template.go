@@ -79,11 +79,14 @@ func parseTemplate(v any) (*template, *fault) {
 				f.name = short
 				text, ok := v[name].(string)
 				if !ok {
-					return nil, &fault{"/" + name, fmt.Errorf("The value for the field '%s' must be a STRING that contains a JSONPath but was a %s", name, jsonKind(v[name]))}
+					return nil, &fault{"/" + name,
+						fmt.Errorf("The value for the field '%s' must be a STRING that contains a JSONPath but was a %s", name,
+							jsonKind(v[name]))}
 				}
 				var err error
 				if f.expression, err = parseExpression(text); err != nil {
-					return nil, &fault{"/" + name, notModelledOr(err, "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", name)}
+					return nil, &fault{"/" + name, notModelledOr(err,
+						"The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", name)}
 				}
 			} else {
 				var wrong *fault
@@ -148,5 +151,6 @@ func unresolved(err error, field string, e environment) error {
 	if m.path.context {
 		in = e.context()
 	}
-	return runtimeError("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", m.path.text, field, encode(in))
+	return runtimeError("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", m.path.text, field,
+		encode(in))
 }

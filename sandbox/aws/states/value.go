@@ -48,7 +48,8 @@ func syntax(text []byte, err error) string {
 		return "Invalid execution input."
 	case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
 		word := trimmed[:len(trimmed)-len(strings.TrimLeft(trimmed, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"))]
-		return fmt.Sprintf("Unrecognized token '%s': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')", word)
+		return fmt.Sprintf("Unrecognized token '%s': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')",
+			word)
 	case r == '{' && strings.HasPrefix(strings.TrimSpace(trimmed[1:]), "'"):
 		return "Unexpected character (''' (code 39)): was expecting double-quote to start field name"
 	}

@@ -77,7 +77,8 @@ func stateMachineInstance(arn, revision string) Instance {
 	if revision == "" {
 		revision = "INITIAL"
 	}
-	return Instance{PhysicalID: arn, Attributes: map[string]any{"Arn": arn, "Name": arn[strings.LastIndex(arn, ":")+1:], "StateMachineRevisionId": revision}}
+	return Instance{PhysicalID: arn, Attributes: map[string]any{"Arn": arn, "Name": arn[strings.LastIndex(arn, ":")+1:],
+		"StateMachineRevisionId": revision}}
 }
 
 func createStateMachine(ctx context.Context, c *Call, p stateMachine) (Instance, error) {
@@ -90,7 +91,8 @@ func createStateMachine(ctx context.Context, c *Call, p stateMachine) (Instance,
 	}
 	// The operation answers the same state machine again; a resource must be a new one.
 	if c.stateMachineExists(ctx, p.StateMachineName) {
-		return Instance{}, handlerError("State Machine Already Exists: '"+c.stateMachineARN(p.StateMachineName)+"'", "Sfn", 400, "", "StateMachineAlreadyExists")
+		return Instance{}, handlerError("State Machine Already Exists: '"+c.stateMachineARN(p.StateMachineName)+"'", "Sfn", 400, "",
+			"StateMachineAlreadyExists")
 	}
 	in := &sfn.CreateStateMachineInput{
 		Name: &p.StateMachineName, Definition: text, RoleArn: &p.RoleArn, Type: types.StateMachineType(p.StateMachineType),
@@ -128,7 +130,8 @@ func updateStateMachine(ctx context.Context, c *Call, now, before stateMachine) 
 	}
 	err = assumable(ctx, c, func() error {
 		out, err := c.States.UpdateStateMachine(ctx, &sfn.UpdateStateMachineInput{
-			StateMachineArn: &c.PhysicalID, Definition: text, RoleArn: &now.RoleArn, LoggingConfiguration: now.logging(), TracingConfiguration: now.tracing(),
+			StateMachineArn: &c.PhysicalID, Definition: text, RoleArn: &now.RoleArn, LoggingConfiguration: now.logging(),
+			TracingConfiguration: now.tracing(),
 		})
 		if err == nil {
 			i = stateMachineInstance(c.PhysicalID, *out.RevisionId)
