@@ -27,35 +27,46 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-// pagePolicy lets the page run and be styled by what it comes with, and load nothing.
-var pagePolicy = fmt.Sprintf(
-	"default-src 'none'; script-src '%s'; style-src '%s'; base-uri 'none'; form-action 'none'", policyHash(pageJS), policyHash(pageCSS),
-)
+// pagePolicy returns the policy that lets the page run and be styled by what it comes with,
+// and load nothing.
+func pagePolicy() string {
+	return fmt.Sprintf(
+		"default-src 'none'; script-src '%s'; style-src '%s'; base-uri 'none'; form-action 'none'", policyHash(pageJS), policyHash(pageCSS),
+	)
+}
 
 func policyHash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"bytes":    formatBytes,
-	"count":    formatCount,
-	"duration": formatDuration,
-	"legible":  legible,
-	"moment":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
-	"percent":  formatPercent,
-	"usd":      formatUSD,
-	"amount":   formatAmount,
-	"inc":      func(n int) int { return n + 1 },
-	"int64":    func(n int) int64 { return int64(n) },
-	"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-}).Parse(pageHTML))
+// pageTemplate parses the template. It is not a variable: the function, which writes no page,
+// would link it and parse it at every start.
+func pageTemplate() (*template.Template, error) {
+	return template.New("page").Funcs(template.FuncMap{
+		"bytes":    formatBytes,
+		"count":    formatCount,
+		"duration": formatDuration,
+		"legible":  legible,
+		"moment":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
+		"percent":  formatPercent,
+		"usd":      formatUSD,
+		"amount":   formatAmount,
+		"inc":      func(n int) int { return n + 1 },
+		"int64":    func(n int) int64 { return int64(n) },
+		"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	}).Parse(pageHTML)
+}
 
 // WritePage writes a report and what the job cost as one file of HTML, which needs nothing
 // else and loads nothing: for a browser, a printer or an archive. Names of objects are shown
 // in it with everything invisible written out, and do no harm. The errors are the writer's.
 func WritePage(w io.Writer, r Report, c Cost) error {
-	return pageTemplate.Execute(w, newPage(r, c))
+	t, err := pageTemplate()
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, newPage(r, c))
 }
 
 // page is what the template shows.
@@ -122,7 +133,7 @@ func newPage(r Report, c Cost) page {
 	t, p := r.Plan.Tally, r.Progress
 	failed := p.Failed.Sum()
 	view := page{
-		Report: r, Cost: c, Policy: pagePolicy, Style: template.CSS(pageCSS), Script: template.JS(pageJS),
+		Report: r, Cost: c, Policy: pagePolicy(), Style: template.CSS(pageCSS), Script: template.JS(pageJS),
 		Took: max(0, r.Finished.Sub(r.Started)), Found: t.Found(), Failed: failed,
 		Shown: r.Failures[:min(len(r.Failures), maxFailures)],
 	}
