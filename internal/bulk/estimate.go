@@ -16,8 +16,8 @@ import (
 type Options struct {
 	Region       string  // of AWS; empty: us-east-1
 	Architecture string  // of the function: arm64, the default, or x86_64
-	MemoryMB     int     // of the function; zero: 512
-	Concurrency  int     // invocations at a time; zero: 1,000
+	MemoryMB     int     // of the function; zero: 1,024
+	Concurrency  int     // shards that are copied at a time; zero: 100
 	Objects      int     // that an invocation copies at a time; zero: invocation.DefaultConcurrency
 	Compare      string  // one of Compares; empty: none
 	Shards       int     // of the plan; zero: estimated
@@ -36,8 +36,8 @@ type Options struct {
 func (o Options) filled() Options {
 	o.Region = cmp.Or(o.Region, fallbackRegion)
 	o.Architecture = cmp.Or(o.Architecture, "arm64")
-	o.MemoryMB = cmp.Or(o.MemoryMB, 512)
-	o.Concurrency = cmp.Or(o.Concurrency, 1000)
+	o.MemoryMB = cmp.Or(o.MemoryMB, 1024)
+	o.Concurrency = cmp.Or(o.Concurrency, 100)
 	o.Objects = cmp.Or(o.Objects, invocation.DefaultConcurrency)
 	o.Compare = cmp.Or(o.Compare, CompareNone)
 	o.ShardObjects = cmp.Or(o.ShardObjects, DefaultShardObjects)
@@ -87,9 +87,12 @@ const (
 	pageSeconds = 0.3
 	// logBytes is what an invocation writes to its log: a line of its own, and Lambda's.
 	logBytes = 2000
-	// fileWrites and fileReads are the requests to the jobs bucket for a shard.
-	fileWrites, fileReads = 4, 4
-	// transitions is how many a shard takes, and jobTransitions all else of a job.
+	// fileWrites and fileReads are the requests to the jobs bucket for a shard: its file, its
+	// ledger and its result are written, and with the request and the stops read.
+	fileWrites, fileReads = 3, 6
+	// invocationSeconds is how long an invocation copies at most.
+	invocationSeconds = 880
+	// transitions is how many an invocation for a shard takes, and jobTransitions all else.
 	transitions, jobTransitions = 2, 50
 	// keySavings is the part of the requests to KMS that remains with an S3 Bucket Key
 	// (Amazon S3 User Guide, "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys").
@@ -164,8 +167,8 @@ func Spent(p Prices, progress Progress, tally Tally, o Options) Cost {
 		gbSeconds:   progress.Seconds*float64(o.MemoryMB)/1024 + tally.listingSeconds()*float64(o.MemoryMB)/1024,
 		invocations: float64(progress.Shards) + tally.listings(),
 		transitions: transitions*(float64(progress.Shards)+tally.listings()) + jobTransitions,
-		fileWrites:  whole.fileWrites * share(float64(progress.Shards), float64(o.shards(tally))),
-		fileReads:   whole.fileReads * share(float64(progress.Shards), float64(o.shards(tally))),
+		fileWrites:  whole.fileWrites * share(float64(progress.Shards), whole.invocations-tally.listings()),
+		fileReads:   whole.fileReads * share(float64(progress.Shards), whole.invocations-tally.listings()),
 		logBytes:    logBytes * (float64(progress.Shards) + tally.listings()),
 	}
 	if o.Compare == CompareChecksum {
@@ -258,9 +261,19 @@ func (o Options) shards(t Tally) int64 {
 	return own + others
 }
 
+// continued returns how many invocations go on with an object that another one began.
+func (t Tally) continued(o Options) (n float64) {
+	for _, count := range t.sizes() {
+		if count.Objects > 0 && count.Bytes/count.Objects > o.ShardBytes {
+			n += float64(count.Objects) * math.Floor(float64(count.Bytes/count.Objects)/functionRate/invocationSeconds)
+		}
+	}
+	return n
+}
+
 // usage returns what the whole of a job uses if nothing is repeated.
 func (t Tally) usage(o Options) usage {
-	shards := float64(o.shards(t))
+	shards := float64(o.shards(t)) + t.continued(o)
 	total, _, _ := t.copySeconds(o)
 	u := usage{
 		egress:      t.ToCopy.Bytes,
@@ -345,7 +358,7 @@ func (u usage) items(p Prices, aws RegionPrices, o Options) []CostItem {
 	add(amazon, "Lambda, "+o.Architecture, u.gbSeconds, "GB-seconds", u.gbSeconds*second, aws.Lambda.Origin, true)
 	add(amazon, "Lambda requests", u.invocations, "requests", u.invocations/1e6*aws.Lambda.Requests, aws.Lambda.Origin, false)
 	states := u.transitions / 1000 * aws.StepFunctions.Transitions
-	add(amazon, "Step Functions", u.transitions, "transitions", states, aws.StepFunctions.Origin, false)
+	add(amazon, "Step Functions", u.transitions, "transitions", states, aws.StepFunctions.Origin, true)
 	files := u.fileWrites/1000*aws.S3.Put + u.fileReads/1000*aws.S3.Get
 	add(amazon, "files in the jobs bucket", u.fileWrites+u.fileReads, "requests", files, aws.S3.Origin, true)
 	add(amazon, "CloudWatch Logs", u.logBytes/1e9, "GB", u.logBytes/1e9*aws.Logs.PerGB, aws.Logs.Origin, true)

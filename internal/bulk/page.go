@@ -81,7 +81,6 @@ type page struct {
 	Rate     string
 	Groups   []countGroup
 	Found    Count
-	Off      Count // by how much the groups' sum differs from what was found
 	Causes   []bar
 	Classes  []bar
 	Sizes    []bar
@@ -131,25 +130,26 @@ type cloudItems struct {
 
 func newPage(r Report, c Cost) page {
 	t, p := r.Plan.Tally, r.Progress
-	failed := p.Failed.Sum()
 	view := page{
 		Report: r, Cost: c, Policy: pagePolicy(), Style: template.CSS(pageCSS), Script: template.JS(pageJS),
-		Took: max(0, r.Finished.Sub(r.Started)), Found: t.Found(), Failed: failed,
+		Found: t.Found(),
 		Shown: r.Failures[:min(len(r.Failures), maxFailures)],
 	}
+	if r.Finished.IsZero() && len(r.Rounds) > 0 {
+		view.Report.Finished = r.Rounds[len(r.Rounds)-1].At
+	}
+	view.Took = max(0, view.Report.Finished.Sub(r.Started))
 	if seconds := view.Took.Seconds(); seconds > 0 && p.Copied.Objects > 0 {
 		objects, size := float64(p.Copied.Objects)/seconds, float64(p.Copied.Bytes)/seconds
 		view.Rate = fmt.Sprintf("%s objects and %s a second", formatAmount(objects), formatBytes(int64(size)))
 	}
 	view.Groups = groups(r)
-	var sum Count
-	for _, g := range view.Groups {
-		for _, row := range g.Rows {
-			sum.add(row.Count)
-		}
+	causes := maps.Clone(t.Failing)
+	if causes == nil {
+		causes = Counts{}
 	}
-	view.Off = Count{sum.Objects - view.Found.Objects, sum.Bytes - view.Found.Bytes}
-	view.Causes = bars(p.Failed)
+	causes.join(p.Failed)
+	view.Causes, view.Failed = bars(causes), causes.Sum()
 	view.Classes = bars(t.Classes)
 	view.Sizes = sizeBars(t)
 	view.Columns = newSizeChart(view.Sizes)
@@ -162,18 +162,15 @@ func newPage(r Report, c Cost) page {
 		last := &view.Clouds[len(view.Clouds)-1]
 		last.Items = append(last.Items, item)
 	}
-	view.Verdict = judge(r, view.Off)
+	view.Verdict = judge(r)
 	return view
 }
 
 // rest returns what of the plan has no outcome.
 func (r Report) rest() Count {
 	rest := r.Plan.Tally.ToCopy
-	for _, c := range []Count{r.Progress.Copied, r.Progress.Unchanged, r.Progress.Failed.Sum()} {
-		rest.Objects -= c.Objects
-		rest.Bytes -= c.Bytes
-	}
-	return rest
+	done := r.Progress.Outcomes()
+	return Count{rest.Objects - done.Objects, rest.Bytes - done.Bytes}
 }
 
 // groups returns the counts in groups that add up to what the listing found.
@@ -211,11 +208,11 @@ func groups(r Report) []countGroup {
 
 // judge returns the verdict. It goes by the report's own digests and counts as well as by
 // what it claims, and a claim that they do not bear out is the worst.
-func judge(r Report, off Count) verdict {
+func judge(r Report) verdict {
 	failed, failing, rest := r.Progress.Failed.Sum(), r.Plan.Tally.Failing.Sum(), r.rest()
 	agree := r.Expected == r.Progress.Digest
 	switch {
-	case r.Proven && (!agree || !r.Complete || rest != (Count{}) || off != (Count{})):
+	case r.Proven && (!agree || !r.Complete || rest != (Count{})):
 		text := []string{"The report says that the copy is proven, but what is in it does not bear that out. Do not rely on it."}
 		if !agree {
 			text = append(text, "The two digests differ.")

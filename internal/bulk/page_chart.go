@@ -15,6 +15,7 @@ type progressChart struct {
 	Ticks                []chartTick // of the time
 	Levels               []chartTick // of the part that is done
 	Words                string      // the same for who cannot see it
+	Rounds               []Moment    // without the start
 }
 
 type chartPoint struct {
@@ -37,8 +38,9 @@ const (
 func newProgressChart(r Report) *progressChart {
 	rounds := slices.Clone(r.Rounds)
 	slices.SortStableFunc(rounds, func(a, b Moment) int { return a.At.Compare(b.At) })
+	rounds = slices.DeleteFunc(rounds, func(m Moment) bool { return !m.At.After(r.Started) })
 	whole := r.Plan.Tally.ToCopy
-	if len(rounds) == 0 || whole.Objects <= 0 || r.Started.IsZero() || !rounds[len(rounds)-1].At.After(r.Started) {
+	if len(rounds) == 0 || whole.Objects <= 0 || r.Started.IsZero() {
 		return nil
 	}
 	end := rounds[len(rounds)-1].At
@@ -48,7 +50,7 @@ func newProgressChart(r Report) *progressChart {
 	}
 	y := func(part float64) float64 { return round1(chartBottom - part*(chartBottom-chartTop)) }
 
-	c := &progressChart{Objects: fmt.Sprintf("M%d %d", chartLeft, chartBottom)}
+	c := &progressChart{Objects: fmt.Sprintf("M%d %d", chartLeft, chartBottom), Rounds: rounds}
 	c.Bytes = c.Objects
 	words := []string{fmt.Sprintf("%s after %s rounds", formatDuration(end.Sub(r.Started)), formatCount(int64(len(rounds))))}
 	for i, m := range rounds {
