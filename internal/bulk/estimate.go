@@ -29,7 +29,6 @@ type Options struct {
 	BucketKey    bool    // the destination uses an S3 Bucket Key with it
 	EgressUsed   int64   // bytes that left Google in the month before the job
 	EgressPerGiB float64 // contract price of egress, in USD; zero: the list price
-	SplitObjects bool    // objects of more than ShardBytes are divided among invocations
 }
 
 // filled returns the options with their defaults.

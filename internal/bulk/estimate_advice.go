@@ -149,9 +149,9 @@ func (c *Cost) hasten(t Tally, u usage, o Options) {
 		advice.Text = "Step Functions starts a shard with two transitions. The quota is 5,000 a second in three regions and 800 elsewhere, " +
 			"and can be raised."
 	case "largest object":
-		better.SplitObjects = true
-		advice.Title = "Copy the largest objects first, or in pieces"
-		advice.Text = "One invocation at a time copies an object, and everything else is done before the largest is."
+		advice.Title = "Give the largest objects a job of their own"
+		advice.Text = "One invocation after another copies an object, so the largest one decides how long the job takes, and more at a time " +
+			"do not help. With a job of their own, the report on everything else is ready sooner."
 	default:
 		return
 	}

@@ -282,11 +282,6 @@ func TestTheBoundThatBinds(t *testing.T) {
 			seconds: 5e12 / (75 << 20),
 		},
 		{
-			name: "huge objects, divided", tally: tallyOf(10, 5e12, "STANDARD"),
-			o: Options{SplitObjects: true, Shards: 6000, Concurrency: 1000}, binds: "network of the functions",
-			seconds: 5e13 / (1000 * (75 << 20)),
-		},
-		{
 			name: "tiny shards", tally: tallyOf(1e6, 10, "STANDARD"),
 			o: Options{ShardObjects: 1, Partitions: 1000, Concurrency: 10_000, Region: "eu-central-1"}, binds: "starts of shards",
 			seconds: 1e6 / 400,

@@ -86,10 +86,10 @@ func (o Options) bounds(t Tally, u usage) []Bound {
 			Source: "Google Cloud, IAM quotas and limits",
 		},
 	}
-	if size := t.largest(); size > o.ShardBytes && !o.SplitObjects {
+	if size := t.largest(); size > o.ShardBytes {
 		bounds = slices.Insert(bounds, 0, Bound{
 			Name: "largest object", Value: functionRate / (1 << 20), Unit: "MiB/s", work: float64(size) / (1 << 20),
-			Source: fmt.Sprintf("one invocation at a time copies it, at %d MiB/s", functionRate>>20), Believed: true,
+			Source: fmt.Sprintf("one invocation after another copies it, at %d MiB/s", functionRate>>20), Believed: true,
 		})
 	}
 	return slices.DeleteFunc(bounds, func(b Bound) bool { return b.work <= 0 || b.Value <= 0 })
