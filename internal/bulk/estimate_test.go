@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -102,6 +103,51 @@ func TestEstimatesOfThreeBuckets(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheDocumentHasTheseFigures compares the examples of docs/bulk.md with the estimates.
+func TestTheDocumentHasTheseFigures(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/bulk.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs := []Cost{
+		Estimate(ListPrices(), tallyOf(1e6, 100e3, "STANDARD"), Options{}),
+		Estimate(ListPrices(), tallyOf(1e9, 10e3, "STANDARD"), Options{}),
+		Estimate(ListPrices(), tallyOf(10, 5e12, "STANDARD"), Options{}),
+	}
+	row := func(title, mark string, amount func(Cost) float64) {
+		t.Helper()
+		want := "| " + title + " |"
+		for _, c := range costs {
+			want += fmt.Sprintf(" %s$%s%s |", mark, strings.TrimPrefix(formatUSD(math.Round(amount(c)*100)/100), "$"), mark)
+		}
+		if !strings.Contains(string(text), want) {
+			t.Errorf("docs/bulk.md does not have the row %s", want)
+		}
+	}
+	items := func(names ...string) func(Cost) float64 {
+		return func(c Cost) (sum float64) {
+			for _, name := range names {
+				sum += c.item(name).Estimated
+			}
+			return sum
+		}
+	}
+	row("egress from Google", "", items("egress"))
+	row("reads of Cloud Storage (class B)", "", items("reads of"))
+	row("listing the source (class A)", "", items("listing the source"))
+	row("writes to S3 (PUT, POST)", "", items("writes to S3"))
+	row("Lambda ≈", "", items("Lambda"))
+	row("Step Functions ≈", "", items("Step Functions"))
+	row("jobs bucket, logs ≈", "", items("files in", "CloudWatch"))
+	row("**together**", "**", func(c Cost) float64 { return c.Estimated })
+	for what, got := range map[string]float64{"6 minutes": costs[0].Seconds / 60, "19 hours": costs[1].Seconds / 3600, "18 hours": costs[2].Seconds / 3600} {
+		if !strings.HasPrefix(what, fmt.Sprintf("%.0f ", got)) || !strings.Contains(string(text), what) {
+			t.Errorf("docs/bulk.md says %s, the estimate %.1f", what, got)
+		}
 	}
 }
 
