@@ -393,14 +393,13 @@ func formatCount(n int64) string {
 	return sign + digits
 }
 
-// formatAmount writes a number with three digits, or all of those before its point.
+// formatAmount writes a number with three digits, or all of those before its point; whole
+// numbers without one.
 func formatAmount(f float64) string {
 	switch {
 	case f < 0:
 		return "−" + formatAmount(-f)
-	case f == 0:
-		return "0"
-	case f >= 100:
+	case f >= 100, f == math.Trunc(f):
 		return formatCount(int64(math.Round(f)))
 	case f >= 10:
 		return strconv.FormatFloat(f, 'f', 1, 64)

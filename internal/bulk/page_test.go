@@ -343,8 +343,8 @@ func TestNumbersAreWritten(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ got, want string }{
 		{formatCount(0), "0"}, {formatCount(999), "999"}, {formatCount(1000), "1,000"}, {formatCount(-1234567), "−1,234,567"},
-		{formatBytes(0), "0 B"}, {formatBytes(1023), "1,023 B"}, {formatBytes(1024), "1.00 KiB"}, {formatBytes(1536 << 20), "1.50 GiB"},
-		{formatBytes(10_000_000_000_000), "9.09 TiB"}, {formatBytes(5 << 60), "5,120 PiB"}, {formatBytes(-2048), "−2.00 KiB"},
+		{formatBytes(0), "0 B"}, {formatBytes(1023), "1,023 B"}, {formatBytes(1024), "1 KiB"}, {formatBytes(1100), "1.07 KiB"}, {formatBytes(1536 << 20), "1.50 GiB"},
+		{formatBytes(10_000_000_000_000), "9.09 TiB"}, {formatBytes(5 << 60), "5,120 PiB"}, {formatBytes(-2048), "−2 KiB"},
 		{formatUSD(0), "$0.00"}, {formatUSD(0.001), "< $0.01"}, {formatUSD(1234.5), "$1,234.50"}, {formatUSD(999.999), "$1,000.00"},
 		{formatPercent(0), "0 %"}, {formatPercent(1), "100 %"}, {formatPercent(0.99999), "99.9 %"}, {formatPercent(0.0001), "< 0.1 %"}, {formatPercent(0.5), "50.0 %"},
 		{formatDuration(0), "0 s"}, {formatDuration(61 * time.Second), "1 min 1 s"}, {formatDuration(26 * time.Hour), "1 d 2 h"}, {formatDuration(97 * time.Minute), "1 h 37 min"},
