@@ -59,6 +59,7 @@ func (b *bulkCommands) plan() *cobra.Command {
 	var prefix string
 	var concurrency, shard int
 	var detach, asJSON bool
+	var table prices
 	cmd := &cobra.Command{
 		Use:   "plan [NAME]",
 		Short: "Plan a job: list the source, compare, and say what would be copied",
@@ -69,6 +70,10 @@ object and generation by generation. Nothing is copied yet.`,
   gcs-to-s3 bulk plan prod --job migration --prefix logs/ --exclude '*.tmp' --compare size`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			table, err := table.read()
+			if err != nil {
+				return err
+			}
 			env, j, err := b.open(cmd.Context(), args)
 			if err != nil {
 				return err
@@ -100,10 +105,18 @@ object and generation by generation. Nothing is copied yet.`,
 			if !there {
 				return fmt.Errorf("job: %q: was not planned; hint: `gcs-to-s3 bulk status %[1]s` says why", job)
 			}
+			cost := bulk.Estimate(table, plan.Tally, terms(env, plan, concurrency))
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), plan)
+				return writeJSON(cmd.OutOrStdout(), pricedPlan{plan, cost})
 			}
-			return showPlan(cmd.OutOrStdout(), plan)
+			if err := showPlan(cmd.OutOrStdout(), plan); err != nil {
+				return err
+			}
+			if err := showCost(cmd.OutOrStdout(), cost); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "\n`gcs-to-s3 bulk run %s` copies it.\n", job)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&job, "job", "", "name of the job; default: the environment's name and the time")
@@ -115,6 +128,7 @@ object and generation by generation. Nothing is copied yet.`,
 	cmd.Flags().IntVar(&shard, "shard-objects", bulk.DefaultShardObjects, "the most objects of a shard, which one invocation copies")
 	cmd.Flags().IntVar(&concurrency, "concurrency", 100, "how many ranges are listed in parallel")
 	cmd.Flags().BoolVar(&detach, "detach", false, "print the job's name, and do not wait")
+	table.flag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON")
 	return cmd
 }
@@ -160,14 +174,30 @@ func showPlan(w io.Writer, p bulk.Plan) error {
 	for _, e := range p.Examples {
 		fmt.Fprintf(w, "  %s: %q\n", e.Reason, e.Object)
 	}
-	fmt.Fprintf(w, "%d shards, digest %s\n", p.Shards, p.Tally.Digest)
-	_, err := fmt.Fprintf(w, "`gcs-to-s3 bulk run %s` copies it.\n", r.Job)
+	if p.Colliding > 0 {
+		fmt.Fprintf(w, "%d objects will fail, because their keys are also those of others; hint: keyTemplate with {object} tells them apart\n", p.Colliding)
+	}
+	_, err := fmt.Fprintf(w, "%d shards, digest %s\n", p.Shards, p.Tally.Digest)
 	return err
+}
+
+// pricedPlan is what `bulk plan --json` prints.
+type pricedPlan struct {
+	bulk.Plan
+	Cost bulk.Cost `json:"cost"`
+}
+
+// pricedReport is what `bulk report --json` prints.
+type pricedReport struct {
+	bulk.Report
+	Cost bulk.Cost `json:"cost"`
 }
 
 func (b *bulkCommands) run() *cobra.Command {
 	var concurrency int
+	var most float64
 	var yes, detach, asJSON bool
+	var table prices
 	cmd := &cobra.Command{
 		Use:   "run JOB",
 		Short: "Copy what a job has planned, or go on with it",
@@ -180,7 +210,11 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
   gcs-to-s3 bulk run migration --yes --detach --concurrency 200`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, j, err := b.open(cmd.Context(), nil)
+			table, err := table.read()
+			if err != nil {
+				return err
+			}
+			env, j, err := b.open(cmd.Context(), nil)
 			if err != nil {
 				return err
 			}
@@ -189,12 +223,16 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
 			if err != nil {
 				return err
 			}
+			cost := bulk.Estimate(table, plan.Tally, terms(env, plan, concurrency))
+			if most > 0 && cost.Estimated > most {
+				return fmt.Errorf("max-cost: the job is estimated to cost USD %.2f, which is more than %.2f; hint: `gcs-to-s3 bulk plan` says what it is made of", cost.Estimated, most)
+			}
 			if there && !yes {
 				if err := canAsk(cmd, ""); err != nil {
 					return err
 				}
 				c := plan.Tally.ToCopy
-				if agreed, err := confirm(cmd, fmt.Sprintf("Copy %d objects, %s?", c.Objects, size(c.Bytes))); !agreed {
+				if agreed, err := confirm(cmd, fmt.Sprintf("Copy %d objects, %s, for about USD %.2f?", c.Objects, size(c.Bytes), cost.Estimated)); !agreed {
 					return err
 				}
 			}
@@ -212,6 +250,8 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
 	}
 	cmd.Flags().IntVar(&concurrency, "concurrency", 100, "how many shards are copied in parallel")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
+	cmd.Flags().Float64Var(&most, "max-cost", 0, "do not start a job that is estimated to cost more US dollars than this; 0 is no limit")
+	table.flag(cmd)
 	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
@@ -473,6 +513,7 @@ func (b *bulkCommands) list() *cobra.Command {
 func (b *bulkCommands) report() *cobra.Command {
 	var page string
 	var failures, asJSON bool
+	var table prices
 	cmd := &cobra.Command{
 		Use:   "report JOB",
 		Short: "Report what became of a job, and prove it",
@@ -483,7 +524,11 @@ planned, without what failed, with that of what S3 confirmed: names, sizes and C
   gcs-to-s3 bulk report migration --failures`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, j, err := b.open(cmd.Context(), nil)
+			table, err := table.read()
+			if err != nil {
+				return err
+			}
+			env, j, err := b.open(cmd.Context(), nil)
 			if err != nil {
 				return err
 			}
@@ -491,13 +536,14 @@ planned, without what failed, with that of what S3 confirmed: names, sizes and C
 			if err != nil {
 				return err
 			}
+			cost := bulk.Spent(table, r.Progress, r.Plan.Tally, terms(env, r.Plan, 0))
 			switch {
 			case page != "":
 				f, err := os.Create(page)
 				if err != nil {
 					return err
 				}
-				if err := errors.Join(writePage(f, r), f.Close()); err != nil {
+				if err := errors.Join(bulk.WritePage(f, r, cost), f.Close()); err != nil {
 					return fmt.Errorf("writing %s: %w", page, err)
 				}
 				return nil
@@ -512,12 +558,17 @@ planned, without what failed, with that of what S3 confirmed: names, sizes and C
 				}
 				return nil
 			case asJSON:
-				return writeJSON(cmd.OutOrStdout(), r)
+				return writeJSON(cmd.OutOrStdout(), pricedReport{r, cost})
 			}
-			return showReport(cmd.OutOrStdout(), r)
+			if err := showReport(cmd.OutOrStdout(), r); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Spent about USD %.2f of USD %.2f that were estimated.\n", cost.Spent, cost.Estimated)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&page, "html", "", "write it as a page of HTML into this file")
+	table.flag(cmd)
 	cmd.Flags().BoolVar(&failures, "failures", false, "list the objects that failed")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	cmd.MarkFlagsMutuallyExclusive("html", "failures", "json")
@@ -576,4 +627,62 @@ Exit code: 0 if everything is still there, 1 if not.`,
 	return cmd
 }
 
-func writePage(w io.Writer, r bulk.Report) error { return errors.New("not yet") }
+// prices are the prices that jobs are reckoned with.
+type prices struct{ file string }
+
+func (p *prices) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.file, "prices", "", "reckon with the prices in this file instead of the list prices: internal/bulk/prices.json shows its form")
+}
+
+func (p *prices) read() (bulk.Prices, error) {
+	if p.file == "" {
+		return bulk.ListPrices(), nil
+	}
+	data, err := os.ReadFile(p.file)
+	if err != nil {
+		return bulk.Prices{}, fmt.Errorf("prices: %w", err)
+	}
+	read, err := bulk.ParsePrices(data)
+	if err != nil {
+		return bulk.Prices{}, fmt.Errorf("%s: %w", p.file, err)
+	}
+	return read, nil
+}
+
+// terms are the settings of an environment that a job's price and time depend on.
+func terms(env environment.Environment, p bulk.Plan, concurrency int) bulk.Options {
+	return bulk.Options{
+		Region: env.AWSRegion, Architecture: string(env.Architecture), MemoryMB: env.BulkMemoryMB, Concurrency: concurrency, Objects: env.Concurrency,
+		Compare: p.Request.Compare, Shards: p.Shards, ShardObjects: p.Request.ShardObjects, ShardBytes: p.Request.ShardBytes, KMS: env.KMSKey != "",
+	}
+}
+
+// showCost prints what a job is estimated to cost, and how long it takes.
+func showCost(w io.Writer, c bulk.Cost) error {
+	fmt.Fprintf(w, "\nEstimated price: USD %.2f, by the prices of %s for %s\n", c.Estimated, c.Date, c.Region)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, item := range c.Items {
+		if item.Estimated >= 0.005 {
+			fmt.Fprintf(t, "%.2f\t  \t%s (%s)\t\n", item.Estimated, item.Name, item.Cloud)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "Estimated time of copying: %s", (time.Duration(c.Seconds) * time.Second).Round(time.Second))
+	for _, b := range c.Bounds {
+		if b.Binds {
+			fmt.Fprintf(w, ", bound by %s", b.Name)
+		}
+	}
+	fmt.Fprintln(w)
+	for _, a := range c.Advice {
+		if a.Saves >= 0.01*c.Estimated && a.Saves >= 1 {
+			fmt.Fprintf(w, "Saves up to USD %.2f: %s\n", a.Saves, a.Title)
+		}
+	}
+	for _, warning := range c.Warnings {
+		fmt.Fprintf(w, "Mind: %s\n", warning)
+	}
+	return nil
+}
