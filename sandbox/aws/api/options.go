@@ -94,6 +94,10 @@ type Sessions interface {
 	// role does not exist.
 	ServiceRole(roleARN, service, session string, d time.Duration) (Credentials, error)
 
+	// ServiceRoleFor is ServiceRole on behalf of a resource, whose ARN trust policies
+	// know as aws:SourceArn.
+	ServiceRoleFor(source, roleARN, service, session string, d time.Duration) (Credentials, error)
+
 	// Forward makes a session with the caller's own identity and rights, as a
 	// service does that goes on with its caller's credentials.
 	Forward(caller Principal, d time.Duration) (Credentials, error)

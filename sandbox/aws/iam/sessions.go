@@ -133,16 +133,24 @@ func (i *IAM) ManagedPolicy(arn string) (policy.Named, bool) {
 
 // ServiceRole implements api.Sessions.
 func (i *IAM) ServiceRole(roleARN, service, session string, d time.Duration) (api.Credentials, error) {
+	return i.ServiceRoleFor("", roleARN, service, session, d)
+}
+
+// ServiceRoleFor implements api.Sessions.
+func (i *IAM) ServiceRoleFor(source, roleARN, service, session string, d time.Duration) (api.Credentials, error) {
 	role, ok := i.Role(roleARN)
 	if !ok {
 		return api.Credentials{}, api.Errorf(http.StatusNotFound, "NoSuchEntity", "The role with name %s cannot be found.", roleARN[strings.LastIndex(roleARN, "/")+1:])
 	}
+	keys := map[string][]string{
+		"aws:PrincipalServiceName": {service}, "aws:PrincipalIsAWSService": {"true"}, "aws:SourceAccount": {i.Account},
+		"sts:RoleSessionName": {session}, "aws:CurrentTime": {i.Now().UTC().Format(time.RFC3339)},
+	}
+	if source != "" {
+		keys["aws:SourceArn"] = []string{source}
+	}
 	decision := policy.Evaluate(policy.Request{
-		Caller: policy.Caller{Service: service}, Action: "sts:AssumeRole", Resource: roleARN,
-		Context: map[string][]string{
-			"aws:PrincipalServiceName": {service}, "aws:PrincipalIsAWSService": {"true"}, "aws:SourceAccount": {i.Account},
-			"sts:RoleSessionName": {session}, "aws:CurrentTime": {i.Now().UTC().Format(time.RFC3339)},
-		},
+		Caller: policy.Caller{Service: service}, Action: "sts:AssumeRole", Resource: roleARN, Context: keys,
 	}, policy.Set{Resource: role.Trust, Trust: true})
 	entry := journal.Entry{
 		Time: i.Now(), Cloud: "aws", Service: "sts", Operation: "AssumeRole", Principal: service, Status: http.StatusOK, RequestID: rand.Text(),

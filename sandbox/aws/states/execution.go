@@ -131,7 +131,7 @@ func (s *Server) startExecution(r *api.Request, in *startInput) (any, error) {
 		}
 	}
 	e := &execution{
-		server: s, arn: arn, id: in.Name, revision: m.revision, workflow: m.workflow, session: &session{server: s, role: m.role},
+		server: s, arn: arn, id: in.Name, revision: m.revision, workflow: m.workflow, session: &session{server: s, machine: m.arn, role: m.role},
 		text: text, input: input,
 	}
 	s.begin(e)
@@ -283,7 +283,6 @@ type executionShape struct {
 	Output              string         `json:"output,omitempty"`
 	OutputDetails       *included      `json:"outputDetails,omitempty"`
 	MapRunArn           string         `json:"mapRunArn,omitempty"`
-	ItemCount           *int           `json:"itemCount,omitempty"`
 	Error               string         `json:"error,omitempty"`
 	Cause               string         `json:"cause,omitempty"`
 	RedriveCount        int            `json:"redriveCount"`

@@ -58,7 +58,7 @@ func (s *Server) configure(v *revision, l *logging, t *tracing) error {
 	if !strings.HasPrefix(arn, s.ARN("logs", "log-group:")) || !strings.HasSuffix(arn, ":*") {
 		return bad("Log Destination is not valid.")
 	}
-	role := &session{server: s, role: v.role}
+	role := &session{server: s, machine: v.arn, role: v.role}
 	for _, action := range deliveryActions {
 		if role.ask(action, "*") != nil {
 			return refuse("AccessDeniedException", "The state machine IAM Role is not authorized to access the Log Destination")

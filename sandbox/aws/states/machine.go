@@ -79,14 +79,14 @@ func define(text string) (*workflow, error) {
 
 // checkRole checks that the caller may pass the role, and that Step Functions may
 // assume it.
-func (s *Server) checkRole(r *api.Request, role string) error {
+func (s *Server) checkRole(r *api.Request, machine, role string) error {
 	if !strings.HasPrefix(role, "arn:aws:iam::"+s.Account+":role/") {
 		return refuse("InvalidArn", "Invalid Role Arn: '%s'", role)
 	}
 	if err := r.Authorize("iam:PassRole", role, map[string][]string{"iam:PassedToService": {principal}}); err != nil {
 		return err
 	}
-	if _, err := (&session{server: s, role: role}).credentials(); err != nil {
+	if _, err := (&session{server: s, machine: machine, role: role}).credentials(); err != nil {
 		return refuse("AccessDeniedException", "%s", notAssumable)
 	}
 	return nil
@@ -126,7 +126,7 @@ func (s *Server) createStateMachine(r *api.Request, in *createInput) (any, error
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkRole(r, in.RoleArn); err != nil {
+	if err := s.checkRole(r, arn, in.RoleArn); err != nil {
 		return nil, err
 	}
 	v := &revision{arn: arn, name: in.Name, role: in.RoleArn, definition: in.Definition, workflow: w, logging: logging{Level: "OFF"},
@@ -187,7 +187,7 @@ func (s *Server) updateStateMachine(r *api.Request, in *updateInput) (any, error
 		}
 	}
 	if in.RoleArn != "" {
-		if err := s.checkRole(r, in.RoleArn); err != nil {
+		if err := s.checkRole(r, in.StateMachineArn, in.RoleArn); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	sdk "github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/google/go-cmp/cmp"
@@ -93,6 +94,28 @@ func TestStateMachines(t *testing.T) {
 	}
 	if _, err := c.states.DeleteStateMachine(c.ctx, &sdk.DeleteStateMachineInput{StateMachineArn: ptr(machine)}); err != nil {
 		t.Errorf("deleting what is gone: %v", err)
+	}
+}
+
+// TestConfusedDeputy: a role may trust Step Functions for some state machines alone; see
+// "Prevent cross-service confused deputy issue" (AWS Step Functions Developer Guide).
+func TestConfusedDeputy(t *testing.T) {
+	c := newCloud(t)
+	for name, tt := range map[string]struct{ source, code string }{
+		"this":    {machine, ""},
+		"any":     {"arn:aws:states" + place + "*", ""},
+		"another": {machine + "x", "AccessDeniedException"},
+	} {
+		trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"states.amazonaws.com"},"Action":"sts:AssumeRole",` +
+			`"Condition":{"ArnLike":{"aws:SourceArn":"` + tt.source + `"},"StringEquals":{"aws:SourceAccount":"111122223333"}}}]}`
+		role, err := c.iam.CreateRole(c.ctx, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.states.CreateStateMachine(c.ctx, &sdk.CreateStateMachineInput{Name: ptr("m"), Definition: ptr(simple), RoleArn: role.Role.Arn})
+		if got := awstest.RefusalOf(t, err); got.Code != tt.code {
+			t.Errorf("%s: got %+v, want %s", name, got, tt.code)
+		}
 	}
 }
 

@@ -18,8 +18,9 @@ const sessionLength = time.Hour
 // session is a state machine's role, as the calls of one execution and its children
 // are made.
 type session struct {
-	server *Server
-	role   string
+	server  *Server
+	machine string // ARN of the state machine that the role is assumed for
+	role    string
 
 	mu    sync.Mutex
 	creds api.Credentials
@@ -33,7 +34,7 @@ func (x *session) credentials() (api.Credentials, error) {
 		return x.creds, nil
 	}
 	name := x.server.Text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789ab", 32)
-	creds, err := x.server.ServiceRole(x.role, principal, name, sessionLength)
+	creds, err := x.server.ServiceRoleFor(x.machine, x.role, principal, name, sessionLength)
 	if err == nil {
 		x.creds = creds
 	}

@@ -14,6 +14,13 @@
 // not list. X-Ray tracing is accepted and traces nothing. A state's output has its
 // members in the order of their names. A clock that jumps is noticed within tick.
 //
+// The calls of an execution need the role's rights, as "IAM policies for using Distributed
+// Map states" lists them: lambda:InvokeFunction, s3:GetObject, s3:PutObject,
+// s3:ListMultipartUploadParts and s3:AbortMultipartUpload, states:StartExecution on the
+// state machine for every child, and states:RedriveExecution on every child that is
+// redriven. The states:DescribeExecution that it lists as well names executions that are
+// no children, and is not asked for.
+//
 // Of the children of a Map Run, data and histories are kept for the first
 // keptChildren and for those that failed; the others say so when they are asked for.
 package states
