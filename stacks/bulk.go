@@ -43,13 +43,12 @@ func jobs(stack awscdk.Stack, env environment.Environment, function awslambda.Fu
 		},
 		PermissionsBoundary: boundary(stack, env),
 	})
-	machine := awsstepfunctions.NewCfnStateMachine(stack, jsii.String("Jobs"), &awsstepfunctions.CfnStateMachineProps{
+	awsstepfunctions.NewCfnStateMachine(stack, jsii.String("Jobs"), &awsstepfunctions.CfnStateMachineProps{
 		StateMachineName: jsii.String(env.Jobs()),
 		StateMachineType: jsii.String("STANDARD"),
 		RoleArn:          role.RoleArn(),
 		DefinitionString: jsii.String(bulk.Definition(bulk.Machine{Function: *function.FunctionArn(), Bucket: env.JobsBucket})),
 	})
-	machine.Node().AddDependency(role) // with its policies, which Step Functions looks at
 }
 
 // keepJobs lets the function keep the files of jobs, and list what it may write, to compare
