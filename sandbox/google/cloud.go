@@ -12,6 +12,7 @@
 package google
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -90,7 +91,7 @@ func New(opts Options) (*Cloud, error) {
 		ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Policies: policies,
 		Now: opts.Now, Delay: opts.IAMDelay,
 	})
-	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay})
+	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay, Billed: c.projects.Billed})
 	c.services = []api.Service{
 		sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}).Service(),
 		credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens, Policies: policies}).Service(),
@@ -142,15 +143,15 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := c.enabled(req, service); err != nil {
-		service.Fail(out, req, err)
-		return
-	}
 	if entry.Principal == "" {
 		entry.Principal, entry.Through = req.Principal.Member, req.Principal.Through
 	}
 	req.Decide = func(who api.Principal, permission, resource string, own []api.Granter) journal.Decision {
 		return c.decide(who, permission, resource, own, req.Time)
+	}
+	if err := cmp.Or(c.counted(req, service), c.enabled(req, service)); err != nil {
+		service.Fail(out, req, err)
+		return
 	}
 	service.Serve(out, req)
 }
