@@ -14,6 +14,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
@@ -42,7 +43,7 @@ const (
 
 func googleDenials() []denial {
 	var rows []denial
-	for _, part := range [][]denial{fromAWS(), subjectTokens(), providers(), pools(), bindings(), accessTokens(), objects(), administration()} {
+	for _, part := range [][]denial{fromAWS(), subjectTokens(), providers(), pools(), quotas(), bindings(), accessTokens(), objects(), administration()} {
 		rows = append(rows, part...)
 	}
 	return rows
@@ -232,6 +233,14 @@ func providers() []denial {
 		exchange(section, "a subject that is no string", mapped(map[string]string{"google.subject": "assertion.arn == 'x'"}), 400, "unauthorized_client", "The mapped attribute 'google.subject' must be of type STRING.", "google-github-actions/auth, issue 378"),
 		exchange(section, "another attribute that is no string", mapped(map[string]string{"google.subject": "assertion.arn", "attribute.parts": "assertion.arn.split('/')"}), 400, "unauthorized_client", "The mapped attribute 'attribute.parts' must be of type STRING.", believed),
 	}
+}
+
+// quotas are exchanges that come too fast.
+func quotas() []denial {
+	return []denial{exchange("Token exchange: the quota", "used up", func(_ *testing.T, c *sandboxtest.Clouds) login {
+		c.Fail(faults.Rule{Service: "google/sts", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 429}}})
+		return login{}
+	}, 429, "quota_exceeded", "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few seconds.", troubleshooting)}
 }
 
 // pools are exchanges that the pool refuses.
