@@ -149,7 +149,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.Decide = func(who api.Principal, permission, resource string, own []api.Granter) journal.Decision {
 		return c.decide(who, permission, resource, own, req.Time)
 	}
-	if err := cmp.Or(c.counted(req, service), c.enabled(req, service)); err != nil {
+	if err := cmp.Or(service.Known(r), c.counted(req, service), c.enabled(req, service)); err != nil {
 		service.Fail(out, req, err)
 		return
 	}
