@@ -52,6 +52,9 @@ type Options struct {
 	// service's is some two minutes, seven or more at worst (IAM documentation,
 	// "Access change propagation"). Zero is at once.
 	IAMDelay time.Duration
+	// EnableDelay is how long an API that was enabled does not answer yet, though Service
+	// Usage lists it: "wait a few minutes", says the refusal. Zero is not at all.
+	EnableDelay time.Duration
 	// AWS sends signed requests of AWS hosts to the AWS cloud that subject tokens
 	// are made for. Without it every token exchange fails.
 	AWS http.RoundTripper
@@ -89,7 +92,7 @@ func New(opts Options) (*Cloud, error) {
 	}
 	c.projects = projects.New(projects.Options{
 		ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Policies: policies,
-		Now: opts.Now, Delay: opts.IAMDelay,
+		Now: opts.Now, Delay: opts.IAMDelay, EnableDelay: opts.EnableDelay,
 	})
 	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay, Billed: c.projects.Billed})
 	c.services = []api.Service{

@@ -21,7 +21,7 @@ var apis = []string{
 func (c *Cloud) enabled(r *api.Request, service *api.Service) error {
 	path := r.URL.Path
 	always := service.Name == "cloudresourcemanager" && (strings.Contains(path, "/services") || strings.HasPrefix(path, "/v1/operations/") || strings.HasSuffix(path, "/billingInfo"))
-	if always || c.projects.IsEnabled(service.API) {
+	if always || c.projects.Answers(service.API) {
 		return nil
 	}
 	name := service.API

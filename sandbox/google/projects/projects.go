@@ -26,6 +26,8 @@ type Options struct {
 	Policies *orgpolicy.OrgPolicy
 	Now      func() time.Time
 	Delay    time.Duration // until a change of the policy has effect
+	// EnableDelay is how long a service that was enabled does not answer yet.
+	EnableDelay time.Duration
 }
 
 // Projects is the service.
@@ -35,6 +37,7 @@ type Projects struct {
 	mu      sync.Mutex
 	policy  policy.Timeline
 	enabled []string
+	since   map[string]time.Time // when a service was enabled, of those that were not at first
 	billing string // the resource name of the account; empty is none
 }
 
@@ -48,7 +51,7 @@ func New(opts Options) *Projects {
 	for _, role := range administration {
 		bindings = append(bindings, policy.Binding{Role: role, Members: []string{opts.Owner}})
 	}
-	return &Projects{opts: opts, billing: firstAccount, enabled: slices.Sorted(slices.Values(opts.Enabled)), policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: bindings}}}
+	return &Projects{opts: opts, billing: firstAccount, since: map[string]time.Time{}, enabled: slices.Sorted(slices.Values(opts.Enabled)), policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: bindings}}}
 }
 
 // Resource is the project's full resource name.
