@@ -596,6 +596,14 @@ func administration() []denial {
 		{section, "a provider with a long display name", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, DisplayName: strings.Repeat("x", 33)}), 400, "INVALID_ARGUMENT", "display name must be less than or equal to 32 characters", "kushin77/self-hosted-runner, issue 1900"},
 		{section, "a provider whose mapping has no subject", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, AttributeMapping: map[string]string{"attribute.aws_role": "assertion.arn"}}), 400, "INVALID_ARGUMENT", "The attribute mapping must map google.subject.", believed},
 		{section, "a provider whose condition does not parse", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, AttributeCondition: "assertion.arn =="}), 400, "INVALID_ARGUMENT", "…", believed},
+		{section, "a service account that is not there, by its project", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Get(project + "/serviceAccounts/nobody@demo-project.iam.gserviceaccount.com").Do()
+			return err
+		}), 404, "NOT_FOUND", "Unknown service account", "projects.serviceAccounts.get (IAM API reference), for the status; the words are believed"},
+		{section, "a service account that is not there, by projects/-", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Get("projects/-/serviceAccounts/nobody@demo-project.iam.gserviceaccount.com").Do()
+			return err
+		}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.get' denied on resource (or it may not exist).", "projects.serviceAccounts.get (IAM API reference), for the status"},
 		{section, "a service account that is there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
 			_, err := s.Projects.ServiceAccounts.Create(project, &iam.CreateServiceAccountRequest{AccountId: c.Names.ServiceAccount}).Do()
 			return err

@@ -58,6 +58,9 @@ var causes = map[string]cause{
 		"aws iam get-role --role-name {role} --query Role.AssumeRolePolicyDocument", mendAWS},
 	"role-remade": {"the role was deleted and created again: sessions of the old role are not valid any more",
 		"aws iam get-role --role-name {role} --query Role.CreateDate", newSession},
+	"variables-grant": {"the role was deleted and created again: Lambda's grant on the key of the function's variables is for the old one",
+		"aws iam get-role --role-name {role} --query Role.CreateDate (is it later than the function's stack?)",
+		mendAWS + ", which gives the function its role again; if that is not enough, aws lambda delete-function --function-name {function}, and " + mendAWS},
 	"variables-key": {"Lambda is not allowed to use the key that encrypts the function's variables",
 		"aws lambda get-function-configuration --function-name {function} --query KMSKeyArn", "enable the key, or allow the role kms:Decrypt on it"},
 

@@ -61,6 +61,8 @@ func (v *verification) ask(ctx context.Context, p problem) verdict {
 		return found
 	case askTrust:
 		return verdictOf(a.Trust(ctx))
+	case askVariables:
+		return verdictOf(a.Variables(ctx))
 	}
 	if found, ok := v.disagreed(); ok {
 		return found

@@ -8,16 +8,17 @@ import "strings"
 type asking int
 
 const (
-	askNothing  asking = iota
-	askPasses          // nothing: the service says that this is temporary
-	askProvider        // the pool, the provider and what they trust
-	askBinding         // the service account and its policy
-	askRequest         // the service account, its policy, and whether its tokens may live so long
-	askViewer          // the bucket's and the project's policy
-	askWriter          // the role's policies
-	askTrust           // the role's trust policy
-	askAPI             // whether the API of the hop is enabled
-	askAccount         // which account the AWS credentials belong to
+	askNothing   asking = iota
+	askPasses           // nothing: the service says that this is temporary
+	askProvider         // the pool, the provider and what they trust
+	askBinding          // the service account and its policy
+	askRequest          // the service account, its policy, and whether its tokens may live so long
+	askViewer           // the bucket's and the project's policy
+	askVariables        // whether the role is newer than the function
+	askWriter           // the role's policies
+	askTrust            // the role's trust policy
+	askAPI              // whether the API of the hop is enabled
+	askAccount          // which account the AWS credentials belong to
 )
 
 // symptom is a row of the table: how a failure shows itself, and what may cause it.
@@ -69,7 +70,7 @@ var symptoms = []symptom{
 	{HopFunction, 0, "UnrecognizedClientException", "", askNothing, []string{"aws-login", "aws-account"}},
 	{HopFunction, 0, "InvalidSignatureException", "", askNothing, []string{"aws-login"}},
 	{HopFunction, 0, codeCredentials, "", askNothing, []string{"aws-login"}},
-	{HopFunction, 0, "KMSAccessDeniedException", "", askNothing, []string{"variables-key"}},
+	{HopFunction, 0, "KMSAccessDeniedException", "", askVariables, []string{"variables-grant", "variables-key"}},
 	{HopFunction, 0, "KMSDisabledException", "", askNothing, []string{"variables-key"}},
 	{HopFunction, 429, "", "", askPasses, []string{"lambda-busy"}},
 	{HopFunction, 503, "", "", askPasses, []string{"lambda-busy"}},

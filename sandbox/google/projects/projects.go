@@ -38,7 +38,7 @@ type Projects struct {
 	policy  policy.Timeline
 	enabled []string
 	since   map[string]time.Time // when a service was enabled, of those that were not at first
-	billing string // the resource name of the account; empty is none
+	billing string               // the resource name of the account; empty is none
 }
 
 // administration are the roles that the project's owner begins with: its owner may
