@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -28,9 +29,7 @@ const (
 	commonErrors  = "Common errors (AWS STS API Reference)"
 	signingErrors = "Troubleshoot Signature Version 4 signing for AWS API requests (IAM User Guide)"
 	s3Errors      = "Error responses (Amazon S3 API Reference)"
-	s3Payload     = "Authenticating Requests: Using the Authorization Header (Amazon S3 API Reference)"
-	minioErrors   = "minio/minio, cmd/api-errors.go"
-	presignErrors = "versity/versitygw, s3err/presigned-urls.go"
+	measuredS3    = "brekkylab/backlot, backlot/auth.py, measured on the service on 2026-09-29"
 	reported      = "public reports of this message"
 )
 
@@ -156,6 +155,9 @@ func everywhere(name string, set func(t *testing.T, c *sandboxtest.Clouds) signe
 	return rows
 }
 
+// accessKeyID is a long-lived one.
+var accessKeyID = regexp.MustCompile(`AKIA[A-Z0-9]{16}`)
+
 // signatures are what is wrong with a signature in the header, whoever is called.
 func signatures() []denial {
 	tampered := func(change func(*http.Request)) func(*testing.T, *sandboxtest.Clouds) signer {
@@ -194,6 +196,12 @@ func signatures() []denial {
 	const region = "Credential should be scoped to a valid region. "
 	set := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
+	}
+	blank := func(before, after string) func(*http.Request) { // as a key that was copied with one is sent
+		return func(r *http.Request) {
+			key := accessKeyID.FindString(r.Header.Get("Authorization"))
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), key, before+key+after, 1))
+		}
 	}
 	var rows []denial
 	for _, part := range [][]denial{
@@ -242,7 +250,7 @@ func signatures() []denial {
 		everywhere("a scope of another region", func(*testing.T, *sandboxtest.Clouds) signer { return signer{region: "eu-nowhere-1"} }, map[string]answer{
 			"STS": {403, "SignatureDoesNotMatch", region, reported}, "SSM": {400, "InvalidSignatureException", region, reported},
 			"Lambda": {403, "InvalidSignatureException", region, reported},
-			"S3":     {400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-nowhere-1' is wrong; expecting 'ap-northeast-1'", s3Errors},
+			"S3":     {400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-nowhere-1' is wrong; expecting 'ap-northeast-1'", measuredS3},
 		}),
 		everywhere("a scope of a region that the account has not enabled",
 			func(*testing.T, *sandboxtest.Clouds) signer { return signer{region: "eu-south-1"} }, map[string]answer{
@@ -259,6 +267,19 @@ func signatures() []denial {
 		}), map[string]answer{
 			"STS":    {403, "SignatureDoesNotMatch", "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20130524' != '…', from '…'.", signingErrors},
 			"Lambda": {403, "InvalidSignatureException", "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20130524' != '…', from '…'.", signingErrors},
+			"S3":     {400, "AuthorizationHeaderMalformed", "The authorization header is malformed; Invalid credential date. Date is not the same as X-Amz-Date.", measuredS3},
+		}),
+		everywhere("a scope of another service, for S3's own host", func(*testing.T, *sandboxtest.Clouds) signer {
+			return signer{service: "ec2", host: "s3.ap-northeast-1.amazonaws.com"}
+		}, map[string]answer{"S3": {400, "AuthorizationHeaderMalformed", `The authorization header is malformed; incorrect service "ec2". This endpoint belongs to "s3".`, measuredS3}}),
+		everywhere("a blank before the access key id", tampered(blank(" ", "")), map[string]answer{
+			"STS": {400, "IncompleteSignature", "'AKIA…/sts/aws4_request' not a valid key=value pair (missing equal-sign) in Authorization header: 'AWS4-HMAC-SHA256 Credential= AKIA…'.", "boto/boto3, issue 2280"},
+			"SSM": {400, "IncompleteSignatureException", "'AKIA…/ssm/aws4_request' not a valid key=value pair (missing equal-sign) in Authorization header: 'AWS4-HMAC-SHA256 Credential= AKIA…'.", "iann0036/cloud9-sync, issue 10"},
+			"S3":  {403, "InvalidAccessKeyId", unknownKeyS3, believed},
+		}),
+		everywhere("a blank after the access key id", tampered(blank("", " ")), map[string]answer{
+			"STS": {400, "IncompleteSignature", "'/…/sts/aws4_request' not a valid key=value pair (missing equal-sign) in Authorization header: 'AWS4-HMAC-SHA256 Credential=AKIA… /…'.", "aws/aws-sdk-go, issue 289"},
+			"S3":  {403, "InvalidAccessKeyId", unknownKeyS3, believed},
 		}),
 		everywhere("an x-amz- header that is not signed", tampered(set("X-Amz-Meta-Late", "1")), map[string]answer{
 			"S3": {403, "AccessDenied", "There were headers present in the request which were not signed", reported},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
@@ -30,18 +31,19 @@ const (
 
 // What Google answers in more than one row.
 const (
-	badFormat     = "AWS request has invalid format."
-	badTarget     = "The value of the header x-goog-cloud-target-resource must be the audience of the token exchange."
-	rejected      = "The given credential is rejected by the attribute condition."
-	invalidTarget = `The target service indicated by the "audience" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn't exist.`
-	tooLong       = "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping or the incoming assertion to produce a mapped attribute that is less than 127 bytes."
-	noGetToken    = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
-	badToken      = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+	badCredentials = "Invalid format of AWS credentials:Error at line 0:0: Unexpected end of stream : expected '{'\n"
+	badFormat      = "AWS request has invalid format."
+	badTarget      = "The value of the header x-goog-cloud-target-resource must be the audience of the token exchange."
+	rejected       = "The given credential is rejected by the attribute condition."
+	invalidTarget  = `The target service indicated by the "audience" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn't exist.`
+	tooLong        = "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping or the incoming assertion to produce a mapped attribute that is less than 127 bytes."
+	noGetToken     = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
+	badToken       = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
 )
 
 func googleDenials() []denial {
 	var rows []denial
-	for _, part := range [][]denial{fromAWS(), subjectTokens(), providers(), pools(), bindings(), accessTokens(), objects(), administration()} {
+	for _, part := range [][]denial{fromAWS(), subjectTokens(), providers(), pools(), quotas(), bindings(), accessTokens(), objects(), administration()} {
 		rows = append(rows, part...)
 	}
 	return rows
@@ -117,9 +119,9 @@ func subjectTokens() []denial {
 	}
 	const host = "sts." + sandbox.Region + ".amazonaws.com"
 	return []denial{
-		text("not JSON", func(string) string { return "not-json" }, "Invalid format of AWS credentials:…", "googleapis/google-api-python-client, issue 1136"),
-		text("a list", func(string) string { return "%5B%5D" }, "Invalid format of AWS credentials:…", "googleapis/google-api-python-client, issue 1136"),
-		text("encoded twice", url.QueryEscape, "Invalid format of AWS credentials:…", "googleapis/google-api-python-client, issue 1136"),
+		text("not JSON", func(string) string { return "not-json" }, badCredentials, "googleapis/google-api-python-client, issue 1136"),
+		text("a list", func(string) string { return "%5B%5D" }, badCredentials, "googleapis/google-api-python-client, issue 1136"),
+		text("encoded twice", url.QueryEscape, badCredentials, "googleapis/google-api-python-client, issue 1136"),
 		text("two tokens", func(s string) string { return s + s }, badFormat, believed),
 		exchange(section, "over 64 KiB", func(*testing.T, *sandboxtest.Clouds) login {
 			return login{subject: func(s string) string { return s + strings.Repeat("%20", 64<<10) }}
@@ -225,11 +227,20 @@ func providers() []denial {
 		exchange(section, "a role whose name begins like the condition's", role("gcs-to-s3-role-evil"), 400, "unauthorized_client", rejected, rejections),
 		exchange(section, "a condition that is false", patch("attributeCondition", "assertion.account == '000000000000'", theProvider), 400, "unauthorized_client", rejected, rejections),
 		exchange(section, "a condition that fails", patch("attributeCondition", "assertion.missing == 'x'", theProvider), 400, "unauthorized_client", rejected, rejections),
-		exchange(section, "a mapping to an empty subject", mapped(map[string]string{"google.subject": "assertion.arn.extract('user/{name}')"}), 400, "invalid_grant", "The mapped attribute google.subject must not be empty.", believed),
-		exchange(section, "a mapping of what is not there", mapped(map[string]string{"google.subject": "assertion.sub"}), 400, "invalid_grant", "Error evaluating the mapping of google.subject: no such key: sub", believed),
+		exchange(section, "a mapping to an empty subject", mapped(map[string]string{"google.subject": "assertion.arn.extract('user/{name}')"}), 400, "unauthorized_client", "The mapped attribute google.subject must not be empty.", believed),
+		exchange(section, "a mapping of what is not there", mapped(map[string]string{"google.subject": "assertion.sub"}), 400, "unauthorized_client", "Error evaluating the mapping of google.subject: no such key: sub", believed),
 		exchange(section, "a subject of over 127 bytes", mapped(map[string]string{"google.subject": "assertion.arn + assertion.arn + assertion.arn"}), 400, "invalid_request", tooLong, troubleshooting),
-		exchange(section, "an attribute that is no string", mapped(map[string]string{"google.subject": "assertion.arn", "attribute.parts": "assertion.arn.split('/')"}), 400, "invalid_grant", "The mapped attribute attribute.parts must be a string.", believed),
+		exchange(section, "a subject that is no string", mapped(map[string]string{"google.subject": "assertion.arn == 'x'"}), 400, "unauthorized_client", "The mapped attribute 'google.subject' must be of type STRING.", "google-github-actions/auth, issue 378"),
+		exchange(section, "another attribute that is no string", mapped(map[string]string{"google.subject": "assertion.arn", "attribute.parts": "assertion.arn.split('/')"}), 400, "unauthorized_client", "The mapped attribute 'attribute.parts' must be of type STRING.", believed),
 	}
+}
+
+// quotas are exchanges that come too fast.
+func quotas() []denial {
+	return []denial{exchange("Token exchange: the quota", "used up", func(_ *testing.T, c *sandboxtest.Clouds) login {
+		c.Fail(faults.Rule{Service: "google/sts", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 429}}})
+		return login{}
+	}, 429, "quota_exceeded", "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few seconds.", troubleshooting)}
 }
 
 // pools are exchanges that the pool refuses.
@@ -246,10 +257,10 @@ func pools() []denial {
 // bindings are impersonations that the service account's policy refuses.
 func bindings() []denial {
 	const section = "generateAccessToken: the binding"
-	row := func(name string, binding func(c *sandboxtest.Clouds) map[string]any) denial {
+	row := func(name string, binding func(t *testing.T, c *sandboxtest.Clouds) map[string]any) denial {
 		return exchange(section, name, func(t *testing.T, c *sandboxtest.Clouds) login {
 			var list []any
-			if b := binding(c); b != nil {
+			if b := binding(t, c); b != nil {
 				list = append(list, b)
 			}
 			c.Call(t, "POST", accountPath(c)+":setIamPolicy", map[string]any{"policy": map[string]any{"version": 3, "bindings": list}}, nil)
@@ -262,27 +273,32 @@ func bindings() []denial {
 	}
 	right := func(c *sandboxtest.Clouds) string { return c.PrincipalSet(c.Names.AssumedRole()) }
 	return []denial{
-		row("none", func(*sandboxtest.Clouds) map[string]any { return nil }),
-		row("of another role", func(c *sandboxtest.Clouds) map[string]any {
+		row("none", func(*testing.T, *sandboxtest.Clouds) map[string]any { return nil }),
+		row("of another role", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
 			return member(user, c.PrincipalSet("arn:aws:sts::123456789012:assumed-role/other-role"))
 		}),
-		row("of a role that begins with this one's name", func(c *sandboxtest.Clouds) map[string]any { return member(user, right(c)+"-evil") }),
-		row("of a role that this one's name begins with", func(c *sandboxtest.Clouds) map[string]any { return member(user, strings.TrimSuffix(right(c), "-role")) }),
-		row("of another pool", func(c *sandboxtest.Clouds) map[string]any {
+		row("of a role that begins with this one's name", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any { return member(user, right(c)+"-evil") }),
+		row("of a role that this one's name begins with", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
+			return member(user, strings.TrimSuffix(right(c), "-role"))
+		}),
+		row("of another pool", func(t *testing.T, c *sandboxtest.Clouds) map[string]any {
+			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/locations/global/workloadIdentityPools?workloadIdentityPoolId=other-pool", map[string]any{}, nil)
 			return member(user, strings.Replace(right(c), "aws-connect", "other-pool", 1))
 		}),
-		row("of another project's number", func(c *sandboxtest.Clouds) map[string]any {
+		row("of another project's number", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
 			return member(user, strings.Replace(right(c), sandbox.ProjectNumber, "123", 1))
 		}),
-		row("of another attribute", func(c *sandboxtest.Clouds) map[string]any {
+		row("of another attribute", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
 			return member(user, strings.Replace(right(c), "attribute.aws_role", "attribute.role", 1))
 		}),
-		row("of another session's subject", func(c *sandboxtest.Clouds) map[string]any {
+		row("of another session's subject", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
 			set := strings.Replace(right(c), "principalSet:", "principal:", 1)
 			return member(user, set[:strings.Index(set, "/attribute.")]+"/subject/"+c.Names.AssumedRole()+"/other-function")
 		}),
-		row("of the wrong role", func(c *sandboxtest.Clouds) map[string]any { return member("roles/iam.serviceAccountUser", right(c)) }),
-		row("under a condition that is false", func(c *sandboxtest.Clouds) map[string]any {
+		row("of the wrong role", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
+			return member("roles/iam.serviceAccountUser", right(c))
+		}),
+		row("under a condition that is false", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
 			b := member(user, right(c))
 			b["condition"] = map[string]any{"title": "past", "expression": "request.time < timestamp('2020-01-01T00:00:00Z')"}
 			return b
@@ -297,6 +313,11 @@ func accountPath(c *sandboxtest.Clouds) string {
 // disabledAPI is the refusal of an API that the project has not enabled.
 func disabledAPI(title, name string) string {
 	return title + " has not been used in project " + sandbox.ProjectNumber + " before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/" + name + "/overview?project=" + sandbox.ProjectNumber + " then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
+}
+
+// quotaDenied is the refusal of a quota project.
+func quotaDenied(project string) string {
+	return "Caller does not have required permission to use project " + project + ". Grant the caller the roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use permission, by visiting https://console.developers.google.com/iam-admin/iam/project?project=" + project + " and then retry. Propagation of the new permission may take a few minutes."
 }
 
 // accessTokens are impersonations that the Service Account Credentials API refuses.
@@ -327,10 +348,27 @@ func accessTokens() []denial {
 		}
 	}
 	scope := []string{readOnly}
+	quota := func(project string) func(*testing.T, *sandboxtest.Clouds) error {
+		return func(t *testing.T, c *sandboxtest.Clouds) error {
+			l := login{alone: true, scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}}
+			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(l.credentials(t, c)), option.WithEndpoint(c.GoogleURL))
+			if err != nil {
+				t.Fatal(err)
+			}
+			call := service.Projects.ServiceAccounts.GenerateAccessToken("projects/-/serviceAccounts/"+c.Names.ServiceAccountEmail(), &iamcredentials.GenerateAccessTokenRequest{Scope: scope})
+			call.Header().Set("X-Goog-User-Project", project)
+			_, err = call.Do()
+			return err
+		}
+	}
 	const invalid = "Request contains an invalid argument."
 	return []denial{
-		{section, "no scope", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{}), 400, "INVALID_ARGUMENT", "Scope required.", believed},
-		{section, "a lifetime over an hour", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "3601s"}), 400, "INVALID_ARGUMENT", invalid, "googleapis/google-cloud-python, issue 15186; " + credentialsAPI},
+		{section, "no scope", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{}), 400, "INVALID_ARGUMENT", invalid, "golang/oauth2, issue 537; googleapis/google-cloud-python, issue 15186"},
+		{section, "a lifetime over an hour", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "3601s"}), 400, "INVALID_ARGUMENT", invalid, credentialsAPI + ", for the limit; the words are believed"},
+		{section, "a service account with a quote", generate(login{}, "'gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com'", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 400, "INVALID_ARGUMENT", invalid, "google-github-actions/auth, issue 139"},
+		{section, "a service account with a blank", generate(login{}, " gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 400, "INVALID_ARGUMENT", invalid, "google-github-actions/auth, issue 139"},
+		{section, "a quota project that the caller is not allowed to use", quota(sandbox.Project), 403, "PERMISSION_DENIED", quotaDenied(sandbox.Project), "cloud-custodian/cloud-custodian, issue 7155; google-github-actions/auth, issue 250"},
+		{section, "a quota project of somebody else", quota("other-project"), 403, "PERMISSION_DENIED", quotaDenied("other-project"), "cloud-custodian/cloud-custodian, issue 7155; google-github-actions/auth, issue 250"},
 		{section, "a lifetime of nothing", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "0s"}), 400, "INVALID_ARGUMENT", invalid, believed},
 		{section, "a lifetime in hours", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "1h"}), 400, "INVALID_ARGUMENT", "Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), …", believed},
 		{section, "through a delegate that may not", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Delegates: []string{"projects/-/serviceAccounts/gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"}}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist).", believed},
@@ -456,11 +494,15 @@ func objects() []denial {
 		{section, "the API is not enabled", func(t *testing.T, c *sandboxtest.Clouds) error {
 			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/services/storage.googleapis.com:disable", nil, nil)
 			return get(t, c)
-		}, 403, "accessNotConfigured", disabledAPI("Cloud Storage API", "storage.googleapis.com"), believed},
+		}, 403, "accessNotConfigured", disabledAPI("Cloud Storage JSON API", "storage-api.googleapis.com"), "public reports of this message; that today's name of the API is storage-api is believed"},
+		{section, "a project whose billing is off", func(t *testing.T, c *sandboxtest.Clouds) error {
+			c.Call(t, "PUT", "/v1/projects/"+sandbox.Project+"/billingInfo", map[string]any{"billingAccountName": ""}, nil)
+			return get(t, c)
+		}, 403, "accountDisabled", "The billing account for the owning project is disabled in state absent", "googleapis/python-storage, issue 1456"},
 		{section, "the federated principal without a grant of its own", func(t *testing.T, c *sandboxtest.Clouds) error {
 			_, err := storageAs(t, c, &login{alone: true}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
 			return err
-		}, 403, "forbidden", "principal://iam.googleapis.com/projects/987654321098/locations/global/workloadIdentityPools/aws-connect/subject/arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role/gcs-to-s3 does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).", believed},
+		}, 403, "forbidden", "Caller does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).", "facebookresearch/fbpcs, pull request 1942; for the provider of a GKE pool"},
 	}
 }
 
@@ -550,8 +592,18 @@ func administration() []denial {
 			return err
 		}), 404, "NOT_FOUND", "Requested entity was not found.", believed},
 		{section, "a provider without an account", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: &iam.Aws{}}), 400, "INVALID_ARGUMENT", "aws.account_id must be 12 digits.", believed},
+		{section, "a provider whose mapping has a key of no kind", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, AttributeMapping: map[string]string{"google.subject": "assertion.arn", "assertion.arn": "assertion.arn"}}), 400, "INVALID_ARGUMENT", "Invalid mapped attribute key: assertion.arn. Custom mapped attributes must be in format 'attribute.{custom_attribute}'", "kushin77/self-hosted-runner, issue 1900"},
+		{section, "a provider with a long display name", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, DisplayName: strings.Repeat("x", 33)}), 400, "INVALID_ARGUMENT", "display name must be less than or equal to 32 characters", "kushin77/self-hosted-runner, issue 1900"},
 		{section, "a provider whose mapping has no subject", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, AttributeMapping: map[string]string{"attribute.aws_role": "assertion.arn"}}), 400, "INVALID_ARGUMENT", "The attribute mapping must map google.subject.", believed},
 		{section, "a provider whose condition does not parse", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, AttributeCondition: "assertion.arn =="}), 400, "INVALID_ARGUMENT", "…", believed},
+		{section, "a service account that is not there, by its project", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Get(project + "/serviceAccounts/nobody@demo-project.iam.gserviceaccount.com").Do()
+			return err
+		}), 404, "NOT_FOUND", "Unknown service account", "projects.serviceAccounts.get (IAM API reference), for the status; the words are believed"},
+		{section, "a service account that is not there, by projects/-", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Get("projects/-/serviceAccounts/nobody@demo-project.iam.gserviceaccount.com").Do()
+			return err
+		}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.get' denied on resource (or it may not exist).", "projects.serviceAccounts.get (IAM API reference), for the status"},
 		{section, "a service account that is there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
 			_, err := s.Projects.ServiceAccounts.Create(project, &iam.CreateServiceAccountRequest{AccountId: c.Names.ServiceAccount}).Do()
 			return err
@@ -569,6 +621,13 @@ func administration() []denial {
 		{section, "a member of no kind", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
 			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"someone@example.com"}}}})
 		}), 400, "INVALID_ARGUMENT", "The member someone@example.com is of an unknown type. Please set a valid type prefix for the member.", policies},
+		{section, "a pool as a member that is not there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{strings.Replace(c.PrincipalSet(c.Names.AssumedRole()), c.Names.Pool, "other-pool", 1)}}}})
+		}), 400, "INVALID_ARGUMENT", "Identity Pool does not exist (projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/other-pool). Please check that you specified a valid resource name as returned in the `name` attribute in the configuration API.",
+			"terraform-google-modules/terraform-google-kubernetes-engine, issue 916, for a pool of GKE; for others believed"},
+		{section, "a principal set without a pool", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"principalSet://iam.googleapis.com/" + c.Names.Pool + "/*"}}}})
+		}), 400, "INVALID_ARGUMENT", "Invalid principalSet member (principalSet://iam.googleapis.com/aws-connect/*).", reported + "; in 2022 another one: hashicorp/terraform-provider-google, issue 12672"},
 		{section, "a service account as a member that is not there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
 			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"serviceAccount:nobody@demo-project.iam.gserviceaccount.com"}}}})
 		}), 400, "INVALID_ARGUMENT", "Service account nobody@demo-project.iam.gserviceaccount.com does not exist.", "GoogleCloudPlatform/generative-ai, issue 944"},

@@ -46,22 +46,31 @@ func presigned() []denial {
 		}
 	}
 	const malformed = "AuthorizationQueryParametersError"
+	const six = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
 	return []denial{
 		row("expired", time.Minute, func(_ *testing.T, c *sandboxtest.Clouds, url string) string {
 			c.Advance(time.Minute + 2*time.Second)
 			return url
-		}, 403, "AccessDenied", "Request has expired", reported),
+		}, 403, "AccessDenied", "Request has expired", measuredS3),
 		row("not valid yet", time.Minute, func(_ *testing.T, c *sandboxtest.Clouds, url string) string {
 			c.Advance(-16 * time.Minute)
 			return url
-		}, 403, "AccessDenied", "Request is not valid yet", believed),
+		}, 403, "AccessDenied", "Request is not yet valid", measuredS3),
 		row("for more than seven days", time.Hour, replace("X-Amz-Expires=3600", "X-Amz-Expires=604801"), 400, malformed,
-			"X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds", minioErrors),
-		row("for less than no time", time.Hour, replace("X-Amz-Expires=3600", "X-Amz-Expires=-1"), 400, malformed, "X-Amz-Expires must be non-negative", presignErrors),
+			"X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds", measuredS3),
+		row("for less than no time", time.Hour, replace("X-Amz-Expires=3600", "X-Amz-Expires=-1"), 400, malformed, "X-Amz-Expires must be non-negative", measuredS3),
 		row("for a longer time than was signed", time.Hour, replace("X-Amz-Expires=3600", "X-Amz-Expires=3601"), 403, "SignatureDoesNotMatch", noMatchS3, s3Errors),
 		row("for another object", time.Hour, replace("sample.txt", "other.txt"), 403, "SignatureDoesNotMatch", noMatchS3, s3Errors),
-		row("without a date", time.Hour, replace("X-Amz-Date=", "X-Amz-Other="), 400, malformed, `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`, minioErrors),
-		row("by another algorithm", time.Hour, replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1"), 400, malformed, `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`, minioErrors),
+		row("without a date", time.Hour, replace("X-Amz-Date=", "X-Amz-Other="), 400, malformed, six, measuredS3),
+		row("without a lifetime", time.Hour, replace("X-Amz-Expires=", "X-Amz-Other="), 400, malformed, six, measuredS3),
+		row("without a credential", time.Hour, replace("X-Amz-Credential=", "X-Amz-Other="), 400, malformed, six, measuredS3),
+		row("with a date of another form", time.Hour, replace("X-Amz-Date=", "X-Amz-Date=x"), 400, malformed, `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`, measuredS3),
+		row("by another algorithm", time.Hour, replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1"), 400, malformed, `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"`, measuredS3),
+		row("for another region", time.Hour, replace(sandbox.Region, "eu-nowhere-1"), 400, malformed,
+			"Error parsing the X-Amz-Credential parameter; the region 'eu-nowhere-1' is wrong; expecting 'ap-northeast-1'", measuredS3),
+		row("for another day", time.Hour, func(t *testing.T, c *sandboxtest.Clouds, url string) string {
+			return replace(c.Now().UTC().Format("20060102")+"%2F", "20130524%2F")(t, c, url)
+		}, 400, malformed, `Invalid credential date "20130524". This date is not the same as X-Amz-Date: "…".`, measuredS3),
 	}
 }
 
@@ -158,7 +167,7 @@ func streams() []denial {
 				t.Fatal(err)
 			}
 			return send(t, r)
-		}, 400, "InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.", s3Payload},
+		}, 400, "InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.", measuredS3},
 	}
 }
 

@@ -102,7 +102,7 @@ func TestDenialsPage(t *testing.T) {
 
 func writeDenials(rows []denial) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "# What the sandbox refuses\n\nThe %d cases of the table in `sandbox`, where each is a test: the call is made through the service's own SDK, and status, code and the whole message are held to these. … stands for what differs from call to call. A source is a page or report that shows the answer; where there is none, the answer is believed.\n", len(rows))
+	fmt.Fprintf(&out, "# What the sandbox refuses\n\nThe %d cases of the table in `sandbox`, where each is a test: the call is made through the service's own SDK, and status, code and the whole message are held to these. … stands for what differs from call to call. A source is a page or report that shows the answer; where there is none, the answer is believed, and where sources disagree, it is contested.\n", len(rows))
 	var sections []string
 	bySection := map[string][]denial{}
 	for _, row := range rows {

@@ -53,6 +53,8 @@ type Options struct {
 	Services []string
 	// IAMDelay is how long a change of a policy takes to have effect, on both sides.
 	IAMDelay time.Duration
+	// EnableDelay is how long a Google API that was enabled does not answer yet.
+	EnableDelay time.Duration
 	// Accounts are further AWS accounts, by their ids, each with a cloud of its own:
 	// Google asks whichever has signed.
 	Accounts []string
@@ -121,6 +123,7 @@ func (s *Sandbox) start(opts Options) error {
 			URL:           s.GoogleURL,
 			AWS:           s.localAWS(),
 			IAMDelay:      opts.IAMDelay,
+			EnableDelay:   opts.EnableDelay,
 			Services:      opts.Services,
 		})
 	}

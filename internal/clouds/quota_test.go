@@ -16,8 +16,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// The answers of this file are those of the documentation and of public reports; the
-// local Google has no quota projects. The reasons and their metadata are of the page
+// The answers of this file are those of the documentation and of public reports: the
+// local Google has one project. The reasons and their metadata are of the page
 // "Enum ErrorReason" (google.api.ErrorReason).
 
 // errorInfo is the body of an error with google.rpc.ErrorInfo.

@@ -172,6 +172,14 @@ var (
 	quotaRequired = "requires a quota project, which is not set by default"
 )
 
+// DisabledAPI is the name of the API that a message says is disabled, or empty.
+func DisabledAPI(message string) string {
+	if m := disabledAPI.FindStringSubmatch(message); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
 // refusedCredentials are the codes by which AWS's services refuse keys and sessions:
 // "Common errors" of their API references.
 var refusedCredentials = []string{
@@ -181,6 +189,8 @@ var refusedCredentials = []string{
 	"UnrecognizedClientException",
 	"SignatureDoesNotMatch",
 	"InvalidSignatureException",
+	"IncompleteSignature", // a blank in the access key id: boto/boto3, issue 2280
+	"IncompleteSignatureException",
 	"InvalidAccessKeyId",
 	"InvalidToken",
 	"RequestExpired",
@@ -201,14 +211,12 @@ func (r Reply) classify() (reason Reason, api, project string) {
 		return QuotaProject, r.metadata["service"], consumer
 	case r.reason == "SERVICE_DISABLED" || in != nil:
 		api = r.metadata["service"]
-		if m := disabledAPI.FindStringSubmatch(r.Message); api == "" && m != nil {
-			api = m[1]
-		}
+		api = cmp.Or(api, DisabledAPI(r.Message))
 		if consumer == "" && in != nil {
 			consumer = in[1]
 		}
 		return APIDisabled, api, consumer
-	case r.reason == "BILLING_DISABLED":
+	case r.reason == "BILLING_DISABLED", r.google && r.Code == "accountDisabled": // Cloud Storage's: "HTTP status and error codes for JSON"
 		return Billing, r.metadata["service"], consumer
 	}
 	switch {

@@ -24,6 +24,29 @@ func (r Rights) Account(ctx context.Context) Verdict {
 	return granted("your AWS credentials are for the account %s", r.Environment.AWSAccount)
 }
 
+// Regranted reports whether the role was made after the function: Lambda's grant on the
+// key of the function's variables is then for the role before it, unless the function's
+// role has been set since (AWS re:Post, "KMSAccessDeniedException from Lambda").
+func (r Rights) Regranted(ctx context.Context) (bool, error) {
+	role, stack := clouds.Role(ctx, r.AWS, r.Environment.Role), clouds.Stack(ctx, r.AWS, r.Environment.FunctionStack())
+	if err := clouds.Join(role.Err(), stack.Err()); err != nil {
+		return false, err
+	}
+	return role.There() && stack.There() && aws.ToTime(role.Thing.CreateDate).After(aws.ToTime(stack.Thing.CreationTime)), nil
+}
+
+// Variables checks why Lambda cannot decrypt the function's variables.
+func (r Rights) Variables(ctx context.Context) Verdict {
+	after, err := r.Regranted(ctx)
+	switch {
+	case err != nil:
+		return unseen(err)
+	case after:
+		return missing("variables-grant", "the role %s was made after the stack %s", r.Environment.Role, r.Environment.FunctionStack())
+	}
+	return missing("", "the role %s is older than the stack %s", r.Environment.Role, r.Environment.FunctionStack())
+}
+
 // Writer makes AWS simulate the write with the role's policies. What the bucket's
 // own policy says is not among them.
 func (r Rights) Writer(ctx context.Context, key string) Verdict {

@@ -85,6 +85,8 @@ func CauseOf(err error) string {
 		return "quota-missing"
 	case unseen.Reason == clouds.QuotaProject:
 		return "quota-denied"
+	case unseen.Reason == clouds.Billing:
+		return "billing"
 	}
 	return ""
 }

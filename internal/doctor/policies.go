@@ -4,18 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"google.golang.org/api/orgpolicy/v2"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
 
 // awsIssuer stands for AWS in the constraint on providers: IAM documentation,
 // "Manage workload identity pools and providers".
 const awsIssuer = "https://sts.amazonaws.com"
-
-// hour is the longest life of a token without an organization policy.
-const hour = 3600
 
 func lookPolicyAccounts(ctx context.Context, e *examination) finding {
 	return e.policy(ctx, "iam.workloadIdentityPoolAwsAccounts", e.Environment.AWSAccount)
@@ -26,10 +24,10 @@ func lookPolicyProviders(ctx context.Context, e *examination) finding {
 }
 
 func lookPolicyLifetime(ctx context.Context, e *examination) finding {
-	if n := e.Environment.TokenLifetimeSeconds; n <= hour {
+	if n := e.Environment.TokenLifetimeSeconds; n <= diagnosis.Hour {
 		return good("tokens live at most an hour, which needs no policy")
 	}
-	return e.policy(ctx, "iam.allowServiceAccountCredentialLifetimeExtension", e.Environment.ServiceAccountEmail())
+	return e.policy(ctx, diagnosis.LifetimeConstraint, e.Environment.ServiceAccountEmail())
 }
 
 // lookPolicyAccountCreation looks at both forms of the constraint, which stops nothing that
@@ -135,52 +133,11 @@ func (e *examination) policy(ctx context.Context, constraint, value string) find
 		constraint,
 		e.Environment.GoogleProject,
 	)
-	switch admits(rules, value) {
-	case yes:
+	switch diagnosis.Admits(rules, value) {
+	case diagnosis.Granted:
 		return good("allows %s", value)
-	case no:
+	case diagnosis.Missing:
 		return wrong(hint, "does not allow %s", value)
 	}
 	return warn(hint, "has conditions or groups of values, so it is unclear whether it allows %s", value)
-}
-
-type answer int
-
-const (
-	maybe answer = iota
-	yes
-	no
-)
-
-// admits reports whether a list constraint's rules allow a value: Organization Policy
-// documentation, "Constraints". What any rule denies is denied.
-func admits(rules []*orgpolicy.GoogleCloudOrgpolicyV2PolicySpecPolicyRule, value string) answer {
-	allowed, unsure := false, false
-	is := func(listed string) bool { return strings.TrimPrefix(listed, "is:") == value }
-	group := func(listed string) bool {
-		return strings.HasPrefix(listed, "in:") || strings.HasPrefix(listed, "under:")
-	}
-	for _, r := range rules {
-		switch {
-		case r.Condition != nil:
-			unsure = true
-		case r.DenyAll:
-			return no
-		case r.AllowAll:
-			allowed = true
-		case r.Values != nil:
-			if slices.ContainsFunc(r.Values.DeniedValues, is) {
-				return no
-			}
-			unsure = unsure || slices.ContainsFunc(r.Values.DeniedValues, group) || slices.ContainsFunc(r.Values.AllowedValues, group)
-			allowed = allowed || len(r.Values.AllowedValues) == 0 || slices.ContainsFunc(r.Values.AllowedValues, is)
-		}
-	}
-	switch {
-	case unsure:
-		return maybe
-	case allowed || len(rules) == 0:
-		return yes
-	}
-	return no
 }

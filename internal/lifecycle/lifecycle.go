@@ -81,7 +81,7 @@ func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	if err := l.tidyRecords(ctx); err != nil {
 		return "", err
 	}
-	if err := l.unlocked(ctx, func() error { return l.Pulumi.Up(ctx) }); err != nil {
+	if err := l.answering(ctx, func() error { return l.unlocked(ctx, func() error { return l.Pulumi.Up(ctx) }) }); err != nil {
 		return "", err
 	}
 	held, err := l.Pulumi.Resources(ctx)

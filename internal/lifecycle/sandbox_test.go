@@ -32,6 +32,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
@@ -49,6 +50,12 @@ type project struct {
 // open starts clouds without any environment, and builds the command line.
 func open(t *testing.T) project {
 	t.Helper()
+	return openClouds(t, sandbox.Options{})
+}
+
+// openClouds is open with clouds of certain options.
+func openClouds(t *testing.T, options sandbox.Options) project {
+	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
 	working, err := os.Getwd()
 	if err != nil {
@@ -59,7 +66,7 @@ func open(t *testing.T) project {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	s, err := rehearsal.Rehearsal{Root: root, Progress: progress.Plain(&log)}.Open(t.Context(), &rehearsal.Summary{})
+	s, err := rehearsal.Rehearsal{Root: root, Progress: progress.Plain(&log), Clouds: options}.Open(t.Context(), &rehearsal.Summary{})
 	if s != nil {
 		t.Cleanup(func() {
 			if err := s.Close(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 )
@@ -49,16 +50,20 @@ func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
 		modes[l.Env.FunctionStack()] = engine.Import
 		done += ", and its existing log group"
 	}
-	role := clouds.Role(ctx, l.Clouds.AWS, l.Env.Role)
 	if modes[names[0]] == modes[names[1]] {
 		err = l.CDK.Deploy(ctx, modes[names[0]], names...)
 	} else if err = l.CDK.Deploy(ctx, modes[names[0]], names[0]); err == nil {
 		err = l.CDK.Deploy(ctx, modes[names[1]], names[1])
 	}
-	if err == nil && role.Absent() && modes[l.Env.FunctionStack()] == engine.Revert {
-		err = l.setRole(ctx)
+	if err != nil {
+		return done, err
 	}
-	return done, err
+	// Once a role was made again, every update sets it: that it was set is recorded nowhere.
+	rights := diagnosis.Rights{Environment: l.Env, AWS: l.Clouds.AWS, Google: l.Clouds.Google}
+	if after, err := rights.Regranted(ctx); err != nil || !after {
+		return done, err
+	}
+	return done, l.setRole(ctx)
 }
 
 // deployed reports whether the resources of a stack in a state are those of a template.

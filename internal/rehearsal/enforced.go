@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 )
 
 // checks are requests that the clouds must reject before anything is built on
@@ -39,6 +41,9 @@ var checks = []struct {
 	{"a token exchange without a signed AWS request", func(ctx context.Context, s *Stand) error {
 		// In a new project the API is not enabled, so every request would be rejected.
 		if err := s.ask(ctx, http.MethodPost, "/v1/projects/"+s.Env.GoogleProject+"/services/sts.googleapis.com:enable", "application/json", nil, nil); err != nil {
+			return err
+		}
+		if err := clouds.Pause(ctx, s.enableDelay); err != nil {
 			return err
 		}
 		status, data, err := s.google(ctx, "", http.MethodPost, "/v1/token", "application/x-www-form-urlencoded", []byte("grant_type=urn:ietf:params:oauth:grant-type:token-exchange"))

@@ -67,10 +67,14 @@ func (s *Stand) Add(name string, settings map[string]string) (environment.Enviro
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(&content, "  %s:%s: %q\n", environment.Namespace, key, all[key])
 	}
-	for _, key := range []string{"iam", "iamBeta", "resourceManager", "cloudResourceManager", "serviceUsage"} {
-		fmt.Fprintf(&content, "  gcp:%sCustomEndpoint: %s/v1/\n", key, google)
+	// The plugin's clients of google.golang.org/api add the version themselves, and the
+	// plugin takes it off an endpoint only where that is https: hashicorp/terraform-provider-google,
+	// issue 26600. Pools and providers are asked for by URLs that it builds itself.
+	for _, endpoint := range [][2]string{
+		{"iam", "/"}, {"iamBeta", "/v1/"}, {"resourceManager", "/"}, {"serviceUsage", "/"}, {"storage", "/storage/v1/"}, {"orgPolicy", "/v2/"},
+	} {
+		fmt.Fprintf(&content, "  gcp:%sCustomEndpoint: %s%s\n", endpoint[0], google, endpoint[1])
 	}
-	fmt.Fprintf(&content, "  gcp:storageCustomEndpoint: %s/storage/v1/\n  gcp:orgPolicyCustomEndpoint: %[1]s/v2/\n", google)
 
 	path := filepath.Join(s.root, environment.FileName(name))
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

@@ -53,11 +53,12 @@ type Stand struct {
 	Dir     string   // the run's own folder, removed with it
 	Sandbox *sandbox.Sandbox
 
-	root     string
-	delay    time.Duration // until a policy change takes effect
-	tools    toolchain.Set
-	progress *progress.Reporter
-	written  []environment.Environment // their files are removed at the end
+	root        string
+	delay       time.Duration // until a policy change takes effect
+	enableDelay time.Duration // until an API that was enabled answers
+	tools       toolchain.Set
+	progress    *progress.Reporter
+	written     []environment.Environment // their files are removed at the end
 }
 
 // Summary is what a run did and proved.
@@ -200,7 +201,7 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t toolchain.Set) 
 	if err != nil {
 		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
-	s := &Stand{Dir: dir, root: r.Root, delay: r.Clouds.IAMDelay, tools: t, progress: r.Progress}
+	s := &Stand{Dir: dir, root: r.Root, delay: r.Clouds.IAMDelay, enableDelay: r.Clouds.EnableDelay, tools: t, progress: r.Progress}
 	start := progress.Act{Name: "start the local clouds", Run: func(context.Context) (string, error) {
 		options := r.Clouds
 		options.Dir = dir

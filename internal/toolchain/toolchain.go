@@ -131,8 +131,13 @@ func (t Toolchain) GCP() (path string, standIn bool, tool Tool, err error) {
 			return real, false, Tool{Name: "use the Google Cloud plugin " + GCPVersion, Ready: true}, nil
 		}
 	}
-	path, tool, err = t.own("gcp-stand-in", "pulumi-resource-gcp", "build the stand-in for Pulumi's Google Cloud plugin (once)")
+	path, tool, err = t.StandIn()
 	return path, true, tool, err
+}
+
+// StandIn returns this repository's stand-in for Pulumi's Google Cloud plugin.
+func (t Toolchain) StandIn() (path string, tool Tool, err error) {
+	return t.own("gcp-stand-in", "pulumi-resource-gcp", "build the stand-in for Pulumi's Google Cloud plugin (once)")
 }
 
 // GoHost returns Pulumi's language host for Go: the real one if it is on the

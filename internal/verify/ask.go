@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
@@ -49,13 +50,19 @@ func (v *verification) ask(ctx context.Context, p problem) verdict {
 		return verdict{state: passing, reason: "the service is temporarily unavailable"}
 	case askAPI:
 		api := hopAPIs[p.hop]
-		return verdictOf(a.API(ctx, api[0], api[1]))
+		found := a.API(ctx, api[0], api[1])
+		if named := clouds.DisabledAPI(p.message); found.State == diagnosis.Granted && named != "" && named != api[0] {
+			found = a.API(ctx, named, api[1])
+		}
+		return verdictOf(found)
 	case askAccount:
 		found := verdictOf(a.Account(ctx))
 		found.state = missing // waiting does not help
 		return found
 	case askTrust:
 		return verdictOf(a.Trust(ctx))
+	case askVariables:
+		return verdictOf(a.Variables(ctx))
 	}
 	if found, ok := v.disagreed(); ok {
 		return found
@@ -65,6 +72,8 @@ func (v *verification) ask(ctx context.Context, p problem) verdict {
 		return verdictOf(a.Provider(ctx))
 	case askBinding:
 		return verdictOf(a.Binding(ctx))
+	case askRequest:
+		return verdictOf(a.Request(ctx))
 	case askViewer:
 		return verdictOf(a.Viewer(ctx))
 	}

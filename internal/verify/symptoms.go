@@ -8,15 +8,17 @@ import "strings"
 type asking int
 
 const (
-	askNothing  asking = iota
-	askPasses          // nothing: the service says that this is temporary
-	askProvider        // the pool, the provider and what they trust
-	askBinding         // the service account and its policy
-	askViewer          // the bucket's and the project's policy
-	askWriter          // the role's policies
-	askTrust           // the role's trust policy
-	askAPI             // whether the API of the hop is enabled
-	askAccount         // which account the AWS credentials belong to
+	askNothing   asking = iota
+	askPasses           // nothing: the service says that this is temporary
+	askProvider         // the pool, the provider and what they trust
+	askBinding          // the service account and its policy
+	askRequest          // the service account, its policy, and whether its tokens may live so long
+	askViewer           // the bucket's and the project's policy
+	askVariables        // whether the role is newer than the function
+	askWriter           // the role's policies
+	askTrust            // the role's trust policy
+	askAPI              // whether the API of the hop is enabled
+	askAccount          // which account the AWS credentials belong to
 )
 
 // symptom is a row of the table: how a failure shows itself, and what may cause it.
@@ -33,8 +35,15 @@ func (s symptom) matches(p problem) bool {
 	return s.hop == p.hop && (s.status == 0 || s.status == p.status) && (s.code == "" || s.code == p.code) && strings.Contains(p.message, s.part)
 }
 
-// apiOff is how Google's APIs begin to say that they are not enabled.
-const apiOff = "has not been used in project"
+// Parts of messages that public reports or the documentation show. No row depends on
+// other words: where they are not known, status and code decide, and the clouds are asked.
+const (
+	apiOff      = "has not been used in project"       // "Enable and disable services" (Service Usage documentation)
+	awsRefused  = "Received invalid AWS response"      // googleapis/google-api-dotnet-client, issue 2250
+	longSubject = "google.subject exceeds"             // "Troubleshoot Workload Identity Federation" (IAM documentation)
+	quotaUsed   = "permission to use project"          // google-github-actions/auth, issue 250
+	perimeter   = "vpcServiceControlsUniqueIdentifier" // "Troubleshoot common issues" (VPC Service Controls documentation)
+)
 
 // symptoms is the table. The first row that matches counts; the last of every hop
 // matches all.
@@ -42,7 +51,9 @@ var symptoms = []symptom{
 	{HopSource, 401, "", "", askNothing, []string{"google-login"}},
 	{HopSource, 0, codeCredentials, "", askNothing, []string{"google-login"}},
 	{HopSource, 403, "", "requires a quota project", askNothing, []string{"quota-missing"}},
-	{HopSource, 403, "", "permission to use project", askNothing, []string{"quota-denied"}},
+	{HopSource, 403, "", quotaUsed, askNothing, []string{"quota-denied"}},
+	{HopSource, 403, "accountDisabled", "", askNothing, []string{"billing"}},
+	{HopSource, 403, "", perimeter, askNothing, []string{"perimeter"}},
 	{HopSource, 403, "", apiOff, askAPI, []string{"storage-api", "quota-api", "not-yet"}},
 	{HopSource, 403, "", "", askNothing, []string{"put-denied", "google-login", "perimeter"}},
 	{HopSource, 404, "", "No such object", askNothing, []string{"object-missing"}},
@@ -55,10 +66,11 @@ var symptoms = []symptom{
 	{HopFunction, 403, "AccessDeniedException", "cannot be assumed by Lambda", askTrust, []string{"role-missing", "role-trust", "not-yet"}},
 	{HopFunction, 403, "AccessDeniedException", "", askAccount, []string{"invoke-denied", "aws-account"}},
 	{HopFunction, 0, "ExpiredTokenException", "", askNothing, []string{"aws-login"}},
+	{HopFunction, 0, "IncompleteSignatureException", "", askNothing, []string{"aws-login"}},
 	{HopFunction, 0, "UnrecognizedClientException", "", askNothing, []string{"aws-login", "aws-account"}},
 	{HopFunction, 0, "InvalidSignatureException", "", askNothing, []string{"aws-login"}},
 	{HopFunction, 0, codeCredentials, "", askNothing, []string{"aws-login"}},
-	{HopFunction, 0, "KMSAccessDeniedException", "", askNothing, []string{"variables-key"}},
+	{HopFunction, 0, "KMSAccessDeniedException", "", askVariables, []string{"variables-grant", "variables-key"}},
 	{HopFunction, 0, "KMSDisabledException", "", askNothing, []string{"variables-key"}},
 	{HopFunction, 429, "", "", askPasses, []string{"lambda-busy"}},
 	{HopFunction, 503, "", "", askPasses, []string{"lambda-busy"}},
@@ -73,23 +85,25 @@ var symptoms = []symptom{
 	{invocation.HopSession, 0, "", "", askNothing, []string{"no-sts-route", "role-remade"}},
 
 	{invocation.HopPrincipal, 400, "invalid_target", "", askProvider, []string{"provider-disabled", "pool-disabled", "provider-deleted", "pool-deleted", "provider-missing", "pool-missing", "other-configuration", "not-yet"}},
-	{invocation.HopPrincipal, 400, "unauthorized_client", "", askProvider, []string{"provider-condition", "other-role", "provider-mapping", "other-configuration", "not-yet"}},
-	{invocation.HopPrincipal, 400, "invalid_grant", "AWS account", askProvider, []string{"provider-account", "other-configuration", "not-yet"}},
-	{invocation.HopPrincipal, 400, "invalid_grant", "mapping", askProvider, []string{"provider-mapping", "not-yet"}},
-	{invocation.HopPrincipal, 400, "invalid_grant", "", askNothing, []string{"aws-refused", "provider-account"}},
-	{invocation.HopPrincipal, 400, "invalid_request", "google.subject", askNothing, []string{"subject"}},
-	{invocation.HopPrincipal, 400, "invalid_request", "", askNothing, []string{"other-configuration"}},
+	{invocation.HopPrincipal, 400, "unauthorized_client", "", askProvider, []string{"provider-condition", "other-role", "provider-mapping", "provider-account", "other-configuration", "not-yet"}},
+	{invocation.HopPrincipal, 400, "invalid_grant", awsRefused, askNothing, []string{"aws-refused"}},
+	{invocation.HopPrincipal, 400, "invalid_request", longSubject, askNothing, []string{"subject"}},
+	{invocation.HopPrincipal, 400, "invalid_request", "", askNothing, []string{"other-configuration", "subject"}},
+	{invocation.HopPrincipal, 400, "", "", askProvider, []string{"provider-account", "provider-mapping", "aws-refused", "other-configuration", "not-yet"}},
 	{invocation.HopPrincipal, 403, "", apiOff, askAPI, []string{"sts-api", "not-yet"}},
 	{invocation.HopPrincipal, 429, "", "", askPasses, []string{"sts-quota"}},
 	{invocation.HopPrincipal, 503, "", "", askPasses, []string{"unknown"}},
 	{invocation.HopPrincipal, 0, "", "answered", askNothing, []string{"unknown"}},
 	{invocation.HopPrincipal, 0, "", "", askNothing, []string{"no-route", "unknown"}},
 
-	{invocation.HopAccount, 403, "PERMISSION_DENIED", apiOff, askAPI, []string{"credentials-api", "not-yet"}},
-	{invocation.HopAccount, 403, "PERMISSION_DENIED", "", askBinding, []string{"binding-missing", "binding-other", "binding-deleted", "account-missing", "other-configuration", "not-yet", "deny-policy"}},
+	{invocation.HopAccount, 403, "", apiOff, askAPI, []string{"credentials-api", "not-yet"}},
+	{invocation.HopAccount, 403, "", quotaUsed, askNothing, []string{"other-configuration"}},
+	{invocation.HopAccount, 403, "", perimeter, askNothing, []string{"perimeter"}},
+	{invocation.HopAccount, 403, "", "", askBinding, []string{"binding-missing", "binding-other", "binding-deleted", "account-missing", "account-disabled", "other-configuration", "not-yet", "deny-policy", "perimeter"}},
 	{invocation.HopAccount, 404, "", "", askBinding, []string{"account-missing", "other-configuration"}},
-	{invocation.HopAccount, 400, "FAILED_PRECONDITION", "", askBinding, []string{"account-disabled"}},
-	{invocation.HopAccount, 400, "INVALID_ARGUMENT", "", askNothing, []string{"lifetime"}},
+	{invocation.HopAccount, 400, "INVALID_ARGUMENT", "", askRequest, []string{"lifetime", "other-configuration", "account-disabled"}},
+	{invocation.HopAccount, 400, "", "", askBinding, []string{"account-disabled", "account-missing", "other-configuration", "not-yet"}},
+	{invocation.HopAccount, 401, "", "", askBinding, []string{"account-disabled", "account-missing", "not-yet"}},
 	{invocation.HopAccount, 429, "", "", askPasses, []string{"credentials-quota"}},
 	{invocation.HopAccount, 503, "", "", askPasses, []string{"unknown"}},
 	{invocation.HopAccount, 0, "", "answered", askNothing, []string{"unknown"}},
@@ -98,6 +112,12 @@ var symptoms = []symptom{
 	{invocation.HopRead, 403, "", "KMS", askNothing, []string{"gcs-kms"}},
 	{invocation.HopRead, 400, "", "KMS", askNothing, []string{"gcs-kms"}},
 	{invocation.HopRead, 403, "", apiOff, askAPI, []string{"storage-api", "not-yet"}},
+	{invocation.HopRead, 403, "AccountProblem", "", askNothing, []string{"billing"}},
+	{invocation.HopRead, 403, "UserProjectAccountProblem", "", askNothing, []string{"billing", "payer-denied"}},
+	{invocation.HopRead, 403, "UserProjectAccessDenied", "", askNothing, []string{"payer-denied"}},
+	{invocation.HopRead, 400, "UserProjectMissing", "", askNothing, []string{"payer-missing"}},
+	{invocation.HopRead, 403, "SecurityPolicyViolated", "", askNothing, []string{"perimeter"}},
+	{invocation.HopRead, 403, "", perimeter, askNothing, []string{"perimeter"}},
 	{invocation.HopRead, 403, "", "", askViewer, []string{"viewer-missing", "viewer-deleted", "viewer-condition", "not-yet", "deny-policy", "perimeter"}},
 	{invocation.HopRead, 401, "", "", askBinding, []string{"account-disabled", "account-missing", "not-yet"}},
 	{invocation.HopRead, 404, "NoSuchBucket", "", askNothing, []string{"source-bucket"}},

@@ -100,8 +100,8 @@ var introductions = map[string]string{
 }
 
 var asked = map[asking]string{
-	askNothing: "no", askPasses: "yes: `verify` waits up to a minute", askProvider: "perhaps: `verify` checks the pool and the provider", askBinding: "perhaps: `verify` checks the service account and its policy",
-	askViewer: "perhaps: `verify` checks the policies of bucket and project", askWriter: "perhaps: AWS simulates the write", askTrust: "perhaps: `verify` checks the role's trust policy", askAPI: "perhaps: `verify` checks whether the API is enabled", askAccount: "no: `verify` checks which account your credentials belong to",
+	askNothing: "no", askPasses: "yes: `verify` waits up to a minute", askProvider: "perhaps: `verify` checks the pool and the provider", askBinding: "perhaps: `verify` checks the service account and its policy", askRequest: "perhaps: `verify` checks the service account, its policy and the organization's about lifetimes",
+	askViewer: "perhaps: `verify` checks the policies of bucket and project", askWriter: "perhaps: AWS simulates the write", askVariables: "no: `verify` checks whether the role is newer than the function", askTrust: "perhaps: `verify` checks the role's trust policy", askAPI: "perhaps: `verify` checks whether the API is enabled", askAccount: "no: `verify` checks which account your credentials belong to",
 }
 
 func writeTroubleshooting() string {

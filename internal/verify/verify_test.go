@@ -196,8 +196,17 @@ func TestMistakes(t *testing.T) {
 		{name: "no such object", spoil: func(t *testing.T, s *stand) { s.options.Object = "missing" }, hop: HopSource, status: 404, cause: "object-missing"},
 		{name: "storage is not enabled", spoil: func(t *testing.T, s *stand) { disable(t, s, "storage") }, hop: HopSource, status: 403, cause: "storage-api", found: "storage.googleapis.com is not enabled"},
 
+		{name: "no billing", spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "PUT", "/v1/projects/"+s.Env.GoogleProject+"/billingInfo", map[string]any{"billingAccountName": ""}, nil)
+		}, hop: HopSource, status: 403, cause: "billing", found: "has no billing"},
+
 		{name: "no function", set: func(*testing.T, *stand) {}, hop: HopFunction, status: 404, cause: "not-deployed"},
 		{name: "credentials of another account", set: func(*testing.T, *stand) {}, spoil: func(_ *testing.T, s *stand) { s.options.Environment.AWSAccount = "999999999999" }, hop: HopFunction, status: 404, cause: "aws-account", found: "for the account 123456789012"},
+		{name: "an AWS access key id with a blank", spoil: func(_ *testing.T, s *stand) {
+			key := s.AWS.Admin()
+			key.AccessKeyID = " " + key.AccessKeyID
+			s.options.AWS = s.AWSConfig(key)
+		}, hop: HopFunction, status: 403, cause: "aws-login"},
 		{name: "expired AWS credentials", spoil: func(t *testing.T, s *stand) {
 			session := s.Session(t, s.Env.Role)
 			session.SessionToken = "another"
@@ -279,6 +288,18 @@ func TestMistakes(t *testing.T) {
 			s.policy(t, "/storage/v1/b/"+s.Env.SourceBucket+"/iam", map[string]any{})
 		},
 			hop: invocation.HopRead, status: 403, cause: "viewer-missing", found: "no binding of the bucket or the project"},
+		{name: "a bucket whose requesters pay", spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "PATCH", "/storage/v1/b/"+s.Env.SourceBucket, map[string]any{"billing": map[string]any{"requesterPays": true}}, nil)
+		}, hop: invocation.HopRead, status: 400, cause: "payer-missing"},
+		{name: "a project to bill that the service account is not allowed to use", set: func(t *testing.T, s *stand) {
+			s.Deploy(t, func(in *lambda.CreateFunctionInput) {
+				in.Environment.Variables[invocation.EnvBillingProject] = s.Env.GoogleProject
+			})
+		}, hop: invocation.HopRead, status: 403, cause: "payer-denied"},
+		{name: "a perimeter", spoil: func(_ *testing.T, s *stand) {
+			s.FailAs(faults.Rules(faults.Rule{Service: "storage", Method: "GET", Path: "/" + s.Env.SourceBucket + "/*", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 403, Code: "SecurityPolicyViolated",
+				Message: "Request violates VPC Service Controls."}}}))
+		}, hop: invocation.HopRead, status: 403, cause: "perimeter"},
 		{name: "a grant to the deleted account of the same name", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "DELETE", account(s), nil, nil)
 			s.Call(t, "POST", "/v1/projects/"+s.Env.GoogleProject+"/serviceAccounts", map[string]any{"accountId": s.Env.ServiceAccount}, nil)
@@ -339,7 +360,7 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("the table is not whole: %v\n%s", err, text.String())
 			}
 			s.Fail()
-			if tt.cause != "destination-bucket" && tt.cause != "storage-api" {
+			if tt.cause != "destination-bucket" && tt.cause != "storage-api" && tt.cause != "billing" {
 				s.clean(t)
 			}
 		})

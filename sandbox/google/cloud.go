@@ -12,6 +12,7 @@
 package google
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -51,6 +52,9 @@ type Options struct {
 	// service's is some two minutes, seven or more at worst (IAM documentation,
 	// "Access change propagation"). Zero is at once.
 	IAMDelay time.Duration
+	// EnableDelay is how long an API that was enabled does not answer yet, though Service
+	// Usage lists it: "wait a few minutes", says the refusal. Zero is not at all.
+	EnableDelay time.Duration
 	// AWS sends signed requests of AWS hosts to the AWS cloud that subject tokens
 	// are made for. Without it every token exchange fails.
 	AWS http.RoundTripper
@@ -88,9 +92,9 @@ func New(opts Options) (*Cloud, error) {
 	}
 	c.projects = projects.New(projects.Options{
 		ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Policies: policies,
-		Now: opts.Now, Delay: opts.IAMDelay,
+		Now: opts.Now, Delay: opts.IAMDelay, EnableDelay: opts.EnableDelay,
 	})
-	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay})
+	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay, Billed: c.projects.Billed})
 	c.services = []api.Service{
 		sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}).Service(),
 		credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens, Policies: policies}).Service(),
@@ -142,15 +146,15 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := c.enabled(req, service); err != nil {
-		service.Fail(out, req, err)
-		return
-	}
 	if entry.Principal == "" {
 		entry.Principal, entry.Through = req.Principal.Member, req.Principal.Through
 	}
 	req.Decide = func(who api.Principal, permission, resource string, own []api.Granter) journal.Decision {
 		return c.decide(who, permission, resource, own, req.Time)
+	}
+	if err := cmp.Or(service.Known(r), c.counted(req, service), c.enabled(req, service)); err != nil {
+		service.Fail(out, req, err)
+		return
 	}
 	service.Serve(out, req)
 }

@@ -41,8 +41,8 @@ func (c *Cloud) Refuse(w http.ResponseWriter, r *http.Request, f faults.Refusal)
 	switch {
 	case entry.Service == "storage":
 		storage.Refuse(out, req, f.Status, f.Code, f.Message)
-	case entry.Service == "sts" && f.Status == http.StatusTooManyRequests:
-		sts.Throttle(out, req)
+	case entry.Service == "sts" && f.Status < http.StatusInternalServerError:
+		sts.Refuse(out, req, f.Status, f.Code, f.Message)
 	default:
 		api.WriteError(out, req, &e)
 	}

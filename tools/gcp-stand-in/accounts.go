@@ -10,21 +10,28 @@ const iam = "iamCustomEndpoint"
 
 // account is a service account as returned by IAM.
 type account struct {
-	Name, Email, UniqueID, DisplayName, Description, ProjectID string
-	Disabled                                                   bool
-}
-
-func (a account) outputs() fields {
-	return fields{"name": a.Name, "email": a.Email, "member": "serviceAccount:" + a.Email, "uniqueId": a.UniqueID}
+	Name, Email, UniqueID, DisplayName, Description, ProjectID, Etag string
+	Disabled                                                         bool
 }
 
 func createAccount(ctx context.Context, c *client, in fields) (string, fields, error) {
+	settings := map[string]any{}
+	setText(settings, "displayName", in.text("displayName"))
+	setText(settings, "description", in.text("description"))
 	var made account
-	err := c.call(ctx, iam, http.MethodPost, "projects/"+in.text("project")+"/serviceAccounts", map[string]any{
-		"accountId":      in["accountId"],
-		"serviceAccount": map[string]any{"displayName": in.text("displayName"), "description": in.text("description")},
-	}, &made)
-	return made.Name, made.outputs(), err
+	err := c.call(ctx, iam, http.MethodPost, "projects/"+in.text("project")+"/serviceAccounts", map[string]any{"accountId": in["accountId"], "serviceAccount": settings}, &made)
+	if err != nil {
+		return "", nil, err
+	}
+	// The real plugin looks for it twice, because a new account need not be seen at once,
+	// sleeps ten seconds, and reads it.
+	var out fields
+	for range 3 {
+		if out, err = readAccount(ctx, c, made.Name, nil); err != nil {
+			return made.Name, nil, err
+		}
+	}
+	return made.Name, out, nil
 }
 
 func readAccount(ctx context.Context, c *client, id string, _ fields) (fields, error) {
@@ -32,28 +39,45 @@ func readAccount(ctx context.Context, c *client, id string, _ fields) (fields, e
 	if err := c.call(ctx, iam, http.MethodGet, id, nil, &found); err != nil {
 		return nil, err
 	}
-	out := found.outputs()
 	accountID, _, _ := strings.Cut(found.Email, "@")
-	out["accountId"], out["project"] = accountID, found.ProjectID
-	setText(out, "displayName", found.DisplayName)
-	setText(out, "description", found.Description)
-	return out, nil
+	return fields{
+		"name": found.Name, "email": found.Email, "member": "serviceAccount:" + found.Email, "uniqueId": found.UniqueID, "accountId": accountID,
+		"project": found.ProjectID, "displayName": found.DisplayName, "description": found.Description, "disabled": found.Disabled,
+	}, nil
 }
 
-// setText leaves out empty values, as inputs do.
-func setText(f fields, key, value string) {
+// setText leaves out empty values.
+func setText(f map[string]any, key, value string) {
 	if value != "" {
 		f[key] = value
 	}
 }
 
-func updateAccount(ctx context.Context, c *client, id string, in fields) (fields, error) {
-	var changed account
-	err := c.call(ctx, iam, http.MethodPatch, id, map[string]any{
-		"serviceAccount": map[string]any{"displayName": in.text("displayName"), "description": in.text("description")},
-		"updateMask":     "displayName,description",
-	}, &changed)
-	return nil, err
+func updateAccount(ctx context.Context, c *client, id string, old, in fields) (fields, error) {
+	var have account
+	if err := c.call(ctx, iam, http.MethodGet, id, nil, &have); err != nil {
+		return nil, err
+	}
+	if was, is := old.flag("disabled"), in.flag("disabled"); was != is {
+		method := map[bool]string{true: ":disable", false: ":enable"}[is]
+		if err := c.call(ctx, iam, http.MethodPost, id+method, struct{}{}, nil); err != nil {
+			return nil, err
+		}
+	}
+	out := fields{"displayName": in.text("displayName"), "description": in.text("description"), "disabled": in.flag("disabled")}
+	var mask []string
+	for _, field := range [][2]string{{"description", "description"}, {"displayName", "display_name"}} {
+		if old.text(field[0]) != in.text(field[0]) {
+			mask = append(mask, field[1])
+		}
+	}
+	if mask == nil {
+		return out, nil
+	}
+	settings := map[string]any{"etag": have.Etag}
+	setText(settings, "displayName", in.text("displayName"))
+	setText(settings, "description", in.text("description"))
+	return out, c.call(ctx, iam, http.MethodPatch, id, map[string]any{"serviceAccount": settings, "updateMask": strings.Join(mask, ",")}, nil)
 }
 
 func deleteAccount(ctx context.Context, c *client, id string, _ fields) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,8 +11,8 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	provider "github.com/pulumi/pulumi-go-provider"
@@ -29,12 +30,18 @@ var endpoints = map[string]string{
 	"orgPolicyCustomEndpoint":            "https://orgpolicy.googleapis.com/v2/",
 }
 
+// endpointPattern is what the real plugin takes for an address.
+var endpointPattern = regexp.MustCompile(`^https?://.*/$|^$`)
+
 // passed are keys that the engine or a user may set but that have no effect here.
 var passed = []string{"accessToken", "project", "region", "zone", "version", "pluginDownloadURL"}
 
 func checkConfig(config fields) []provider.CheckFailure {
 	var failures []provider.CheckFailure
 	for _, key := range slices.Sorted(maps.Keys(config)) {
+		if endpoints[key] != "" && !endpointPattern.MatchString(config.text(key)) {
+			failures = append(failures, provider.CheckFailure{Property: key, Reason: "must be an address that ends with a slash"})
+		}
 		if _, ok := endpoints[key]; !ok && !slices.Contains(passed, key) {
 			failures = append(failures, provider.CheckFailure{Property: key, Reason: "is not known to the stand-in for the Google Cloud provider"})
 		}
@@ -44,9 +51,10 @@ func checkConfig(config fields) []provider.CheckFailure {
 
 // client calls Google's APIs.
 type client struct {
-	config fields
-	token  string
-	http   *http.Client
+	config   fields
+	token    string
+	http     *http.Client
+	services *services
 }
 
 func newClient(config fields) (*client, error) {
@@ -57,7 +65,8 @@ func newClient(config fields) (*client, error) {
 	if token == "" {
 		return nil, errors.New("the stand-in for the Google Cloud provider needs an access token: gcp:accessToken or GOOGLE_OAUTH_ACCESS_TOKEN")
 	}
-	return &client{config: config, token: token, http: &http.Client{Timeout: time.Minute}}, nil
+	return &client{config: config, token: token, http: &http.Client{Timeout: time.Minute},
+		services: &services{listings: map[string]*listing{}, enablings: map[string]*enabling{}}}, nil
 }
 
 // apiError is an error response from an API.
@@ -71,10 +80,6 @@ func (e *apiError) Error() string { return fmt.Sprintf("Error %d: %s", e.Status,
 // call makes a request; path is relative to the endpoint of the configuration
 // key. A missing resource is errGone.
 func (c *client) call(ctx context.Context, endpoint, method, path string, in, out any) error {
-	base := c.config.text(endpoint)
-	if base == "" {
-		base = endpoints[endpoint]
-	}
 	var body io.Reader
 	if in != nil {
 		data, err := json.Marshal(in)
@@ -83,7 +88,7 @@ func (c *client) call(ctx context.Context, endpoint, method, path string, in, ou
 		}
 		body = bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+"/"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.base(endpoint)+path, body)
 	if err != nil {
 		return err
 	}
@@ -119,6 +124,32 @@ func (c *client) call(ctx context.Context, endpoint, method, path string, in, ou
 	return json.Unmarshal(data, out)
 }
 
+// versioned matches an address that ends with a version. Like the real plugin, it
+// overlooks that of one over plain http: hashicorp/terraform-provider-google, issue 26600.
+var versioned = regexp.MustCompile(`^(https://.*)/[^/]+/$`)
+
+// base is the address before a path. The real plugin's clients of google.golang.org/api take
+// the version off the address and add it themselves; pools, providers and buckets are asked
+// for at the address as it is.
+func (c *client) base(endpoint string) string {
+	base := cmp.Or(c.config.text(endpoint), endpoints[endpoint])
+	switch endpoint {
+	case iam, resourceManager, serviceUsage:
+		return versioned.ReplaceAllString(base, "$1/") + "v1/"
+	}
+	return base
+}
+
+// pause waits, or says why it does not.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
 // pollInterval is how often an unfinished operation is polled.
 const pollInterval = 200 * time.Millisecond
 
@@ -133,10 +164,8 @@ func (c *client) operate(ctx context.Context, endpoint, method, path string, in 
 		return err
 	}
 	for wait := time.Duration(0); !op.Done; wait = pollInterval {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
 		if err := c.call(ctx, endpoint, http.MethodGet, op.Name, nil, &op); err != nil {
 			return err

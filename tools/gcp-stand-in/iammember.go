@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 )
 
 // policyOf describes where the allow policy of a resource is read and written.
@@ -13,28 +17,54 @@ type policyOf struct {
 	input    string // the input that names the resource
 	endpoint string
 
-	getMethod, getSuffix string
-	setMethod, setSuffix string
-	path                 func(name string) string
-	wrapped              bool // the policy is a field of the request
+	get, set func(name string) (method, path string)
+	ask      any                 // the body of the request for the policy
+	id       func(string) string // the resource's own id
+	wrap     func(policy) any    // the body of the request that sets it
 }
 
 var (
-	serviceAccountPolicy = policyOf{"serviceAccountId", iam, http.MethodPost, ":getIamPolicy?options.requestedPolicyVersion=3", http.MethodPost, ":setIamPolicy", func(name string) string { return name }, true}
-	projectPolicy        = policyOf{"project", "resourceManagerCustomEndpoint", http.MethodPost, ":getIamPolicy", http.MethodPost, ":setIamPolicy", func(name string) string { return "projects/" + name }, true}
-	bucketPolicy         = policyOf{"bucket", "storageCustomEndpoint", http.MethodGet, "/iam?optionsRequestedPolicyVersion=3", http.MethodPut, "/iam", func(name string) string { return "b/" + name }, false}
+	serviceAccountPolicy = policyOf{
+		input: "serviceAccountId", endpoint: iam,
+		get: func(name string) (string, string) {
+			return http.MethodPost, name + ":getIamPolicy?options.requestedPolicyVersion=3"
+		},
+		set:  func(name string) (string, string) { return http.MethodPost, name + ":setIamPolicy" },
+		id:   func(name string) string { return name },
+		wrap: func(p policy) any { return map[string]any{"policy": p} },
+	}
+	projectPolicy = policyOf{
+		input: "project", endpoint: resourceManager,
+		get:  func(name string) (string, string) { return http.MethodPost, "projects/" + name + ":getIamPolicy" },
+		set:  func(name string) (string, string) { return http.MethodPost, "projects/" + name + ":setIamPolicy" },
+		ask:  map[string]any{"options": map[string]any{"requestedPolicyVersion": 3}},
+		id:   func(name string) string { return name },
+		wrap: func(p policy) any { return map[string]any{"policy": p, "updateMask": "bindings,etag,auditConfigs"} },
+	}
+	bucketPolicy = policyOf{
+		input: "bucket", endpoint: "storageCustomEndpoint",
+		get: func(name string) (string, string) {
+			return http.MethodGet, bucketID(name) + "/iam?optionsRequestedPolicyVersion=3"
+		},
+		set:  func(name string) (string, string) { return http.MethodPut, bucketID(name) + "/iam" },
+		id:   bucketID,
+		wrap: func(p policy) any { return p },
+	}
 )
+
+// bucketID is how the real plugin names a bucket once it has a grant on it.
+func bucketID(name string) string { return "b/" + strings.TrimPrefix(name, "b/") }
 
 type policy struct {
 	Version  int       `json:"version,omitempty"`
 	Etag     string    `json:"etag,omitempty"`
-	Bindings []binding `json:"bindings"`
+	Bindings []binding `json:"bindings,omitempty"`
 }
 
 type binding struct {
-	Role      string   `json:"role"`
-	Members   []string `json:"members"`
-	Condition any      `json:"condition,omitempty"`
+	Role      string          `json:"role"`
+	Members   []string        `json:"members"`
+	Condition json.RawMessage `json:"condition,omitempty"`
 }
 
 // iamMember returns the type that adds one member to one role of a policy and
@@ -44,77 +74,157 @@ func iamMember(of policyOf) kind {
 		required: []string{of.input, "role", "member"},
 		replace:  []string{of.input, "role", "member"},
 		computed: []string{"etag"},
+		same:     of.same,
+		valid:    map[string]func(string) error{"member": checkMember},
 		create: func(ctx context.Context, c *client, in fields) (string, fields, error) {
-			etag, err := of.change(ctx, c, in, func(members []string) []string {
-				if slices.Contains(members, in.text("member")) {
-					return members
-				}
-				return append(members, in.text("member"))
+			role, member := in.text("role"), normal(in.text("member"))
+			err := of.change(ctx, c, in, func(p *policy) {
+				p.merge(binding{Role: role, Members: []string{member}})
+				p.Version = 3
 			})
-			return of.path(in.text(of.input)) + "/" + in.text("role") + "/" + in.text("member"), fields{"etag": etag}, err
-		},
-		read: func(ctx context.Context, c *client, id string, state fields) (fields, error) {
-			if parts := strings.Fields(id); state.text("role") == "" && len(parts) == 3 { // an import
-				state = fields{of.input: parts[0], "role": parts[1], "member": parts[2]}
-			}
-			p, err := of.get(ctx, c, state)
 			if err != nil {
-				return nil, err
+				return "", nil, err
 			}
-			for _, b := range p.Bindings {
-				if b.Role == state.text("role") && b.Condition == nil && slices.Contains(b.Members, state.text("member")) {
-					state["etag"] = p.Etag
-					return state, nil
-				}
-			}
-			return nil, errGone
+			id := of.id(in.text(of.input)) + "/" + role + "/" + member
+			out, err := of.read(ctx, c, id, in)
+			return id, out, err
 		},
-		delete: func(ctx context.Context, c *client, _ string, state fields) error {
-			_, err := of.change(ctx, c, state, func(members []string) []string {
-				return slices.DeleteFunc(members, func(m string) bool { return m == state.text("member") })
-			})
+		read: of.read,
+		delete: func(ctx context.Context, c *client, id string, state fields) error {
+			err := of.change(ctx, c, state, func(p *policy) { p.remove(state.text("role"), normal(state.text("member"))) })
+			if err == nil {
+				_, err = of.read(ctx, c, id, state)
+			}
 			return err
 		},
 	}
 }
 
-func (of policyOf) get(ctx context.Context, c *client, state fields) (policy, error) {
-	var p policy
-	return p, c.call(ctx, of.endpoint, of.getMethod, of.path(state.text(of.input))+of.getSuffix, nil, &p)
+// same reports whether an input means what the state has.
+func (of policyOf) same(name string, old, now any) bool {
+	was, _ := old.(string)
+	is, _ := now.(string)
+	switch name {
+	case of.input:
+		return of.id(was) == of.id(is)
+	case "member":
+		return normal(was) == normal(is)
+	}
+	return was == is
 }
 
-// maxAttempts limits the retries of a change that conflicts with others.
-const maxAttempts = 10
-
-// change edits the members of the role's unconditional binding, and starts over
-// if the policy has changed in the meantime.
-func (of policyOf) change(ctx context.Context, c *client, state fields, edit func([]string) []string) (string, error) {
-	var err error
-	for range maxAttempts {
-		var p policy
-		if p, err = of.get(ctx, c, state); err != nil {
-			return "", err
-		}
-		i := slices.IndexFunc(p.Bindings, func(b binding) bool { return b.Role == state.text("role") && b.Condition == nil })
-		if i < 0 {
-			p.Bindings = append(p.Bindings, binding{Role: state.text("role")})
-			i = len(p.Bindings) - 1
-		}
-		p.Bindings[i].Members = edit(p.Bindings[i].Members)
-		if len(p.Bindings[i].Members) == 0 {
-			p.Bindings = slices.Delete(p.Bindings, i, i+1)
-		}
-		var body any = p
-		if of.wrapped {
-			body = map[string]any{"policy": p}
-		}
-		var changed policy
-		err = c.call(ctx, of.endpoint, of.setMethod, of.path(state.text(of.input))+of.setSuffix, body, &changed)
-		var answered *apiError
-		if errors.As(err, &answered) && (answered.Status == http.StatusConflict || answered.Status == http.StatusPreconditionFailed) {
+func (of policyOf) read(ctx context.Context, c *client, id string, state fields) (fields, error) {
+	if parts := strings.Fields(id); state.text("role") == "" && len(parts) == 3 { // an import
+		state = fields{of.input: parts[0], "role": parts[1], "member": normal(parts[2])}
+	}
+	p, err := of.policy(ctx, c, state)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range p.Bindings {
+		if b.Role != state.text("role") || b.Condition != nil {
 			continue
 		}
-		return changed.Etag, err
+		if i := slices.IndexFunc(b.Members, func(m string) bool { return strings.EqualFold(m, state.text("member")) }); i >= 0 {
+			state[of.input], state["member"], state["etag"] = of.id(state.text(of.input)), b.Members[i], p.Etag
+			return state, nil
+		}
 	}
-	return "", err
+	return nil, errGone
+}
+
+func (of policyOf) policy(ctx context.Context, c *client, state fields) (policy, error) {
+	var p policy
+	method, path := of.get(state.text(of.input))
+	return p, c.call(ctx, of.endpoint, method, path, of.ask, &p)
+}
+
+// The real plugin waits a second before each look at what it changed, and after a
+// conflict one second, then twice as long.
+const (
+	looks        = 3 // at a changed policy
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = 5 * time.Second
+)
+
+// policies lets one change of a resource's policy happen at a time.
+var policies sync.Map
+
+// change edits a policy, starts over if it has changed in the meantime, and looks
+// whether it stays changed.
+func (of policyOf) change(ctx context.Context, c *client, state fields, edit func(*policy)) error {
+	lock, _ := policies.LoadOrStore(of.endpoint+of.id(state.text(of.input)), &sync.Mutex{})
+	lock.(*sync.Mutex).Lock()
+	defer lock.(*sync.Mutex).Unlock()
+	for backoff := firstBackoff; ; backoff *= 2 {
+		p, err := of.policy(ctx, c, state)
+		if err != nil {
+			return err
+		}
+		edit(&p)
+		method, path := of.set(state.text(of.input))
+		err = c.call(ctx, of.endpoint, method, path, of.wrap(p), nil)
+		var answered *apiError
+		if errors.As(err, &answered) && (answered.Status == http.StatusConflict || answered.Status == http.StatusPreconditionFailed) && backoff < maxBackoff {
+			if err := pause(ctx, backoff); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for range looks {
+			if _, err := of.policy(ctx, c, state); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// merge adds a binding, and puts all in the real plugin's order.
+func (p *policy) merge(more ...binding) {
+	var out []binding
+	for _, b := range append(p.Bindings, more...) {
+		i := slices.IndexFunc(out, func(have binding) bool { return have.Role == b.Role && string(have.Condition) == string(b.Condition) })
+		if i < 0 {
+			i = len(out)
+			out = append(out, binding{Role: b.Role, Condition: b.Condition})
+		}
+		for _, m := range b.Members {
+			if m = normal(m); !slices.Contains(out[i].Members, m) {
+				out[i].Members = append(out[i].Members, m)
+			}
+		}
+	}
+	for i := range out {
+		slices.Sort(out[i].Members)
+	}
+	slices.SortFunc(out, func(a, b binding) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(string(a.Condition), string(b.Condition)))
+	})
+	p.Bindings = out
+}
+
+func (p *policy) remove(role, member string) {
+	p.merge()
+	for i, b := range p.Bindings {
+		if b.Role == role && b.Condition == nil {
+			p.Bindings[i].Members = slices.DeleteFunc(b.Members, func(m string) bool { return m == member })
+		}
+	}
+	p.Bindings = slices.DeleteFunc(p.Bindings, func(b binding) bool { return len(b.Members) == 0 })
+}
+
+// normal is a member in lower case, but for what is told apart by case.
+func normal(member string) string {
+	prefix, rest, found := strings.Cut(member, ":")
+	if prefix == "deleted" || prefix == "iamMember" {
+		return prefix + ":" + normal(rest)
+	}
+	if !found || strings.HasPrefix(prefix, "principal") {
+		return member
+	}
+	return prefix + ":" + strings.ToLower(rest)
 }

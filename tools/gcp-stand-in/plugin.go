@@ -28,13 +28,19 @@ type kind struct {
 	optional []string // inputs
 	replace  []string // inputs that cannot change without replacing the resource
 	computed []string // outputs known once the resource exists
+	defaults fields   // inputs that are set where they are left out
 
-	// create creates the resource and returns its id and computed outputs.
+	// valid are the rules for texts.
+	valid map[string]func(string) error
+	// same reports whether an input means the same as the state; nil compares them.
+	same func(name string, old, now any) bool
+
+	// create creates the resource and returns its id and its outputs.
 	create func(ctx context.Context, c *client, in fields) (id string, out fields, err error)
 	// read returns the resource's state, inputs and outputs together, or errGone.
 	read func(ctx context.Context, c *client, id string, state fields) (fields, error)
 	// update applies new inputs; nil if every change replaces the resource.
-	update func(ctx context.Context, c *client, id string, in fields) (out fields, err error)
+	update func(ctx context.Context, c *client, id string, old, in fields) (out fields, err error)
 	// delete deletes the resource; it is not an error if it is gone.
 	delete func(ctx context.Context, c *client, id string, state fields) error
 }
@@ -45,6 +51,11 @@ type fields map[string]any
 func (f fields) text(key string) string {
 	s, _ := f[key].(string)
 	return s
+}
+
+func (f fields) flag(key string) bool {
+	b, _ := f[key].(bool)
+	return b
 }
 
 // errGone reports that a resource does not exist.
@@ -103,7 +114,20 @@ func (p *plugin) check(_ context.Context, r provider.CheckRequest) (provider.Che
 			failures = append(failures, provider.CheckFailure{Property: name, Reason: "is not known to the stand-in for the Google Cloud provider"})
 		}
 	}
-	return provider.CheckResponse{Inputs: r.Inputs.Delete("__defaults"), Failures: failures}, nil
+	inputs := r.Inputs.Delete("__defaults")
+	for _, name := range slices.Sorted(maps.Keys(k.valid)) {
+		if v, ok := inputs.GetOk(name); ok && v.IsString() {
+			if err := k.valid[name](v.AsString()); err != nil {
+				failures = append(failures, provider.CheckFailure{Property: name, Reason: err.Error()})
+			}
+		}
+	}
+	for name, value := range k.defaults {
+		if v, ok := inputs.GetOk(name); !ok || v.IsNull() {
+			inputs = inputs.Set(name, property.New(value.(bool)))
+		}
+	}
+	return provider.CheckResponse{Inputs: inputs, Failures: failures}, nil
 }
 
 func (p *plugin) diff(_ context.Context, r provider.DiffRequest) (provider.DiffResponse, error) {
@@ -113,20 +137,25 @@ func (p *plugin) diff(_ context.Context, r provider.DiffRequest) (provider.DiffR
 	}
 	// If the clouds have drifted from the old inputs, refresh has updated the state.
 	out := provider.DiffResponse{DetailedDiff: map[string]provider.PropertyDiff{}}
+	state := toFields(r.State)
 	for _, name := range slices.Concat(k.required, k.optional) {
-		old, had := r.State.GetOk(name)
 		now, has := r.Inputs.GetOk(name)
-		if had == has && old.Equals(now) {
-			continue
-		}
-		if !had && !has {
-			continue
+		if has && now.HasComputed() {
+			if old, had := r.State.GetOk(name); had && old.Equals(now) {
+				continue
+			}
+		} else {
+			if !has && name == "project" { // stays what it is
+				continue
+			}
+			inputs := toFields(r.Inputs)
+			if !changed(state[name], inputs[name]) || k.same != nil && k.same(name, state[name], inputs[name]) {
+				continue
+			}
 		}
 		change := provider.Update
 		if slices.Contains(k.replace, name) {
-			// A name that stays taken cannot be reused before the old
-			// resource is gone.
-			change, out.DeleteBeforeReplace = provider.UpdateReplace, true
+			change = provider.UpdateReplace
 		}
 		out.DetailedDiff[name] = provider.PropertyDiff{Kind: change, InputDiff: true}
 		out.HasChanges = true
@@ -141,17 +170,18 @@ func (p *plugin) create(ctx context.Context, r provider.CreateRequest) (provider
 	}
 	if r.DryRun {
 		state := r.Properties
-		for _, name := range k.computed {
+		for _, name := range append([]string{"id"}, k.computed...) {
 			state = state.Set(name, property.New(property.Computed))
 		}
 		return provider.CreateResponse{Properties: state}, nil
 	}
 	in := toFields(r.Properties)
 	id, out, err := k.create(ctx, p.client, in)
-	if err != nil {
+	if err != nil { // what was made is not recorded, as the real plugin does not
 		return provider.CreateResponse{}, err
 	}
 	maps.Copy(in, out)
+	in["id"] = id
 	return provider.CreateResponse{ID: id, Properties: toMap(in)}, nil
 }
 
@@ -167,12 +197,15 @@ func (p *plugin) read(ctx context.Context, r provider.ReadRequest) (provider.Rea
 	if err != nil {
 		return provider.ReadResponse{}, err
 	}
-	inputs := fields{}
+	// Inputs are those that there were; of an import, those that say something.
+	old, inputs := toFields(r.Inputs), fields{}
 	for _, name := range slices.Concat(k.required, k.optional) {
-		if v, ok := state[name]; ok {
+		v, ok := state[name]
+		if _, had := old[name]; ok && (had || len(old) == 0 && !empty(v)) {
 			inputs[name] = v
 		}
 	}
+	state["id"] = r.ID
 	return provider.ReadResponse{ID: r.ID, Properties: toMap(state), Inputs: toMap(inputs)}, nil
 }
 
@@ -181,14 +214,16 @@ func (p *plugin) update(ctx context.Context, r provider.UpdateRequest) (provider
 	if err != nil {
 		return provider.UpdateResponse{}, err
 	}
-	state := toFields(r.State)
+	state, in := toFields(r.State), toFields(r.Inputs)
+	old := maps.Clone(state)
 	for _, name := range slices.Concat(k.required, k.optional) {
-		delete(state, name)
+		if name != "project" {
+			delete(state, name)
+		}
 	}
-	in := toFields(r.Inputs)
 	maps.Copy(state, in)
 	if !r.DryRun {
-		out, err := k.update(ctx, p.client, r.ID, in)
+		out, err := k.update(ctx, p.client, r.ID, old, in)
 		if err != nil {
 			return provider.UpdateResponse{}, err
 		}

@@ -98,6 +98,10 @@ type Sessions interface {
 	// know as aws:SourceArn.
 	ServiceRoleFor(source, roleARN, service, session string, d time.Duration) (Credentials, error)
 
+	// RoleID is the unique id of the role that has the ARN now; a role that was deleted
+	// and made again has another.
+	RoleID(roleARN string) (id string, ok bool)
+
 	// Forward makes a session with the caller's own identity and rights, as a
 	// service does that goes on with its caller's credentials.
 	Forward(caller Principal, d time.Duration) (Credentials, error)

@@ -188,11 +188,8 @@ func (i *IAM) getPolicy(r *api.Request, in *policyArnInput) (any, error) {
 
 func (i *IAM) deletePolicy(r *api.Request, in *policyArnInput) (any, error) {
 	return i.withPolicy(r, "DeletePolicy", in.PolicyArn, i.ownPolicy, func(p *managedPolicy) (any, error) {
-		if len(i.carriers(p.arn)) > 0 {
+		if len(i.carriers(p.arn))+i.bounded(p.arn) > 0 {
 			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete a policy attached to entities.")
-		}
-		if i.bounded(p.arn) > 0 {
-			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "Cannot delete a policy that is in use as a permissions boundary.")
 		}
 		if len(p.versions) > 1 {
 			return nil, api.Errorf(http.StatusConflict, "DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")

@@ -131,6 +131,12 @@ func (i *IAM) ManagedPolicy(arn string) (policy.Named, bool) {
 	return policy.Named{Name: p.name, ARN: arn, Document: d}, d != nil
 }
 
+// RoleID implements api.Sessions.
+func (i *IAM) RoleID(roleARN string) (string, bool) {
+	role, ok := i.Role(roleARN)
+	return role.ID, ok
+}
+
 // ServiceRole implements api.Sessions.
 func (i *IAM) ServiceRole(roleARN, service, session string, d time.Duration) (api.Credentials, error) {
 	return i.ServiceRoleFor("", roleARN, service, session, d)

@@ -125,6 +125,7 @@ func (s *Server) createFunction(c *api.Request, in *createInput) (any, error) {
 	if f.code, f.codeSHA256, err = s.fetch(c, in.Code); err != nil {
 		return nil, err
 	}
+	f.grantee, _ = s.RoleID(f.configuration.role)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.functions[name] != nil {
@@ -169,6 +170,9 @@ func (s *Server) updateFunctionConfiguration(c *api.Request, in *configurationIn
 		return nil, err
 	}
 	f.configuration = next
+	if in.Role != nil {
+		f.grantee, _ = s.RoleID(*in.Role)
+	}
 	s.changed(f)
 	return s.answer(f), nil
 }

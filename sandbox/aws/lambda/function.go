@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,6 +28,10 @@ type function struct {
 	running       int  // invocations, while concurrency is reserved
 	asynchronous  *eventInvokeConfig
 	pool          *runner.Pool // nil until the first invocation after a change
+
+	// grantee is the unique id of the role that Lambda's grant on the key of the variables
+	// is for: the one that had the ARN when the function's role was set.
+	grantee string
 
 	of      *function // of a published version; nil for $LATEST
 	version string    // of a published version
@@ -146,17 +151,33 @@ func (s *Server) ready(f *function) (*runner.Pool, error) {
 	if err := runner.Unpack(f.code, root); err != nil {
 		return nil, err
 	}
-	c := f.configuration
+	c, grantee := f.configuration, f.grantee
 	f.pool = runner.NewPool(&runner.Function{
 		ARN: s.versionArn(f), Name: f.name, Version: cmp.Or(f.version, latest), Region: s.Region, Handler: c.handler,
 		Architecture: c.architecture, MemoryMB: c.memory, Timeout: time.Duration(c.timeout) * time.Second, Variables: maps.Clone(c.variables),
 		LogGroup: c.group(f.name), JSONLogs: c.logFormat == "JSON", Root: root, Endpoint: s.URL,
 		Credentials: func() (api.Credentials, error) {
-			return s.ServiceRole(c.role, principal, f.name, sessionLength)
+			session, err := s.ServiceRole(c.role, principal, f.name, sessionLength)
+			if id, _ := s.RoleID(c.role); err == nil && len(c.variables) > 0 && id != grantee {
+				return session, variablesDenied()
+			}
+			return session, err
 		},
 		Deliver: s.deliver, Now: s.Now, Random: s.Random,
 	})
 	return f.pool, nil
+}
+
+// variablesDenied is the refusal of a function whose variables are encrypted for a role
+// that is gone, though there is another of its name: hashicorp/terraform-provider-aws,
+// issue 6352, and for the words aws/chalice, issue 1342. That it is enough to set the same
+// ARN again is believed; the reports set another role in between. Status: "Invoke" (AWS
+// Lambda API Reference).
+func variablesDenied() error {
+	return api.Errorf(http.StatusBadGateway, "KMSAccessDeniedException",
+		"Lambda was unable to decrypt the environment variables because KMS access was denied. Please check the function's KMS key settings. "+
+			"KMS Exception: AccessDeniedException KMS Message: The ciphertext refers to a customer master key that does not exist, "+
+			"does not exist in this region, or you are not allowed to access.")
 }
 
 // sessionLength is how long the credentials of an environment last; the real

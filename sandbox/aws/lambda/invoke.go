@@ -139,7 +139,7 @@ func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
 		if again { // it was changed meanwhile, and has a new pool
 			continue
 		}
-		if _, refused := errors.AsType[*api.Error](err); refused { // by IAM, for the role
+		if refused, ok := errors.AsType[*api.Error](err); ok && refused.Code != "KMSAccessDeniedException" { // by IAM, for the role
 			return result, api.Errorf(http.StatusForbidden, "AccessDeniedException", "The role defined for the function cannot be assumed by Lambda.")
 		}
 		return result, err

@@ -9,8 +9,10 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -243,4 +245,45 @@ func TestOtherInvocations(t *testing.T) {
 	if diff := cmp.Diff("RequestTooLargeException: Request must be smaller than 6291456 bytes for the InvokeFunction operation", code(err)); diff != "" {
 		t.Errorf("too large (-want +got):\n%s", diff)
 	}
+}
+
+// TestRoleMadeAgain is case S12: Lambda's grant on the key of the variables is for the role
+// that had the name when the function's role was set.
+func TestRoleMadeAgain(t *testing.T) {
+	c := newCloud(t)
+	variables := &types.Environment{Variables: map[string]string{"NAME": "1"}}
+	c.create("with", func(in *sdk.CreateFunctionInput) { in.Environment = variables })
+	c.create("without")
+	if _, err := c.iam.DeleteRole(c.ctx, &iam.DeleteRoleInput{RoleName: text("function")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.iam.CreateRole(c.ctx, &iam.CreateRoleInput{RoleName: text("function"), AssumeRolePolicyDocument: text(trust)}); err != nil {
+		t.Fatal(err)
+	}
+	const denied = "KMSAccessDeniedException: Lambda was unable to decrypt the environment variables because KMS access was denied. Please check the function's KMS key settings. " +
+		"KMS Exception: AccessDeniedException KMS Message: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
+	invoke := func(name, want string) {
+		t.Helper()
+		_, err := c.lambda.Invoke(c.ctx, &sdk.InvokeInput{FunctionName: &name})
+		if got := code(err); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+		var response *smithyhttp.ResponseError
+		if want != "" && (!errors.As(err, &response) || response.HTTPStatusCode() != 502) {
+			t.Errorf("%s: got %v, want the status 502", name, err)
+		}
+	}
+	update := func(in *sdk.UpdateFunctionConfigurationInput) {
+		t.Helper()
+		in.FunctionName = text("with")
+		if _, err := c.lambda.UpdateFunctionConfiguration(c.ctx, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	invoke("with", denied)
+	invoke("without", "")
+	update(&sdk.UpdateFunctionConfigurationInput{MemorySize: new(int32(256)), Environment: variables})
+	invoke("with", denied)
+	update(&sdk.UpdateFunctionConfigurationInput{Role: &c.role})
+	invoke("with", "")
 }

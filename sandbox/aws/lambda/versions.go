@@ -68,7 +68,7 @@ func (s *Server) publish(f *function, description string) *function {
 	}
 	f.published++
 	v := &function{
-		of: f, version: strconv.Itoa(f.published), name: f.name, configuration: f.configuration, code: f.code, codeSHA256: f.codeSHA256,
+		of: f, version: strconv.Itoa(f.published), name: f.name, configuration: f.configuration, code: f.code, codeSHA256: f.codeSHA256, grantee: f.grantee,
 		revision: s.UUID(), modified: s.Now(),
 	}
 	v.configuration.variables = maps.Clone(f.configuration.variables)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sigv4"
 )
 
 // regions are those with buckets; see "Amazon Simple Storage Service endpoints and
@@ -57,10 +58,7 @@ func (c *call) here() error {
 	}
 	c.w.Header().Set("x-amz-bucket-region", b.region)
 	if global(c.Host) { // which leads to the bucket's region, where the signature is wrong
-		e := api.Errorf(http.StatusBadRequest, "AuthorizationHeaderMalformed",
-			"The authorization header is malformed; the region '%s' is wrong; expecting '%s'", c.Region, b.region)
-		e.Members = map[string]string{"Region": b.region}
-		return e
+		return sigv4.WrongRegion(c.Request, b.region)
 	}
 	e := api.Errorf(http.StatusMovedPermanently, "PermanentRedirect",
 		"The bucket you are attempting to access must be addressed using the specified endpoint. "+

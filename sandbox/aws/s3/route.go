@@ -238,7 +238,7 @@ func (c *call) explain(err error) error {
 		members = map[string]string{"Key": c.key}
 	case "NoSuchUpload":
 		members = map[string]string{"UploadId": c.query.Get("uploadId")}
-	case "PermanentRedirect", "AuthorizationHeaderMalformed", "AccessDenied", "NotModified", "PreconditionFailed", "BadDigest", "InvalidRange":
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "AccessDenied", "NotModified", "PreconditionFailed", "BadDigest", "InvalidRange":
 		members = map[string]string{}
 	}
 	if strings.Contains(e.Code, "Bucket") {

@@ -223,7 +223,7 @@ func TestDigestsAreChecked(t *testing.T) {
 		"two checksums": {http.Header{"X-Amz-Checksum-Crc32": {"AAAAAA=="}, "X-Amz-Checksum-Crc32c": {"AAAAAA=="}}, "", awstest.Refused(400, "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")},
 		"promised only": {http.Header{"X-Amz-Sdk-Checksum-Algorithm": {"CRC32"}}, "", awstest.Refused(400, "InvalidRequest", "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")},
 		"payload hash":  {nil, strings.Repeat("0", 64), awstest.Refused(400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")},
-		"no hash":       {nil, "nonsense", awstest.Refused(400, "InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.")},
+		"no hash":       {nil, "nonsense", awstest.Refused(400, "InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.")},
 	} {
 		status, body := s.Do(t, awstest.Call{Credentials: s.Admin(), Service: "s3", Method: "PUT", Path: "/" + bucket + "/bad", Header: test.header, Body: "hello", PayloadHash: test.hash})
 		if diff := cmp.Diff(test.want, refusal(t, status, body)); diff != "" {

@@ -10,12 +10,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
 
-// maxPresignedLifetime is the longest X-Amz-Expires; see "Authenticating
-// Requests: Using Query Parameters (AWS Signature Version 4)".
-const maxPresignedLifetime = 7 * 24 * time.Hour
-
-// parse reads the signature out of the header or the query. The signature is
-// returned with an error too once its scope is known.
+// parse reads the signature out of the header or the query, for every service but
+// S3. The signature is returned with an error too once its scope is known.
 func parse(r *api.Request) (*signature, error) {
 	if h := r.Header.Get("Authorization"); h != "" {
 		if n := len(r.Header.Values("Authorization")); n > 1 {
@@ -32,14 +28,14 @@ func parse(r *api.Request) (*signature, error) {
 func parseHeader(r *api.Request, header string) (*signature, error) {
 	algorithm, rest, _ := strings.Cut(header, " ")
 	if algorithm != Algorithm {
-		if r.Protocol() == api.ProtocolS3 {
-			return nil, api.Errorf(http.StatusBadRequest, "InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
-		}
 		return nil, incomplete(r, "Unsupported AWS 'algorithm': '"+algorithm+"'.")
 	}
 	fields := map[string]string{}
-	for _, f := range strings.Split(rest, ",") {
-		k, v, _ := strings.Cut(strings.TrimSpace(f), "=")
+	for _, f := range strings.FieldsFunc(rest, func(c rune) bool { return c == ',' || c == ' ' || c == '\t' }) {
+		k, v, ok := strings.Cut(f, "=")
+		if !ok { // a blank in the access key id, most of all: boto/boto3, issue 2280
+			return nil, incomplete(r, "'"+f+"' not a valid key=value pair (missing equal-sign) in Authorization header: '"+header+"'.")
+		}
 		fields[k] = v
 	}
 	var sig signature
@@ -67,9 +63,6 @@ func parseHeader(r *api.Request, header string) (*signature, error) {
 		sig.time, err = http.ParseTime(date)
 	}
 	if date == "" || err != nil {
-		if r.Protocol() == api.ProtocolS3 {
-			return &sig, api.Errorf(http.StatusForbidden, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
-		}
 		return &sig, incomplete(r, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization="+algorithm)
 	}
 	return &sig, nil
@@ -94,33 +87,24 @@ func parseQuery(r *api.Request, q url.Values) (*signature, error) {
 		return nil, err
 	}
 	r.Service = sig.service
-	refuse := func(message string) (*signature, error) {
-		if r.Protocol() == api.ProtocolS3 {
-			return &sig, api.Errorf(http.StatusBadRequest, "AuthorizationQueryParametersError", "%s", message)
-		}
-		return &sig, incomplete(r, message)
-	}
 	if q.Get("X-Amz-Algorithm") != Algorithm {
-		return refuse(`X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`)
+		return &sig, incomplete(r, "Unsupported AWS 'algorithm': '"+q.Get("X-Amz-Algorithm")+"'.")
 	}
 	if sig.hex == "" || q.Get("X-Amz-SignedHeaders") == "" {
-		return refuse("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
+		return &sig, incomplete(r, "AWS query-string parameters must include 'X-Amz-Signature' and 'X-Amz-SignedHeaders'.")
 	}
 	sig.signedHeaders = strings.Split(strings.ToLower(q.Get("X-Amz-SignedHeaders")), ";")
 	var err error
 	if sig.time, err = time.Parse(timeFormat, q.Get("X-Amz-Date")); err != nil {
-		return refuse(`X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`)
+		return &sig, incomplete(r, "Date must be in ISO-8601 'basic format'. Got '"+q.Get("X-Amz-Date")+"'. See http://en.wikipedia.org/wiki/ISO_8601")
 	}
-	if q.Has("X-Amz-Expires") || r.Protocol() == api.ProtocolS3 {
+	if q.Has("X-Amz-Expires") {
 		seconds, err := strconv.Atoi(q.Get("X-Amz-Expires"))
-		if err != nil {
-			return refuse("X-Amz-Expires should be a number")
-		}
-		if seconds < 0 {
-			return refuse("X-Amz-Expires must be non-negative")
+		if err != nil || seconds < 0 {
+			return &sig, incomplete(r, "X-Amz-Expires must be a number of seconds.")
 		}
 		if sig.lifetime = time.Duration(seconds) * time.Second; sig.lifetime > maxPresignedLifetime {
-			return refuse("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds")
+			return &sig, incomplete(r, "X-Amz-Expires must be at most a week, in seconds.")
 		}
 	}
 	return &sig, nil

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
@@ -28,24 +29,36 @@ const maxBufferedBody = 100 << 20
 
 const contentHash = "X-Amz-Content-Sha256"
 
+// streamingECDSA are the values that SigV4a has, which is not modelled.
+const streamingECDSA = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER"
+
+// checkContentHash checks what the header of a signed request to S3 says of its body.
+func checkContentHash(r *api.Request) error {
+	declared := r.Header.Get(contentHash)
+	switch declared {
+	case "":
+		return api.Errorf(http.StatusBadRequest, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+	case unsignedPayload, streamingPayload, streamingTrailer, streamingUnsignedTrailer:
+		return nil
+	}
+	if !isHash(declared) {
+		return argument("x-amz-content-sha256 must be "+strings.Join([]string{unsignedPayload, streamingUnsignedTrailer, streamingPayload, streamingTrailer, streamingECDSA}, ", ")+
+			" or a valid sha256 value.", "x-amz-content-sha256", declared)
+	}
+	return nil
+}
+
+func isHash(text string) bool {
+	b, err := hex.DecodeString(text)
+	return err == nil && len(b) == sha256.Size
+}
+
 // payloadHash returns what stands for the body in the canonical request.
 func payloadHash(r *api.Request, sig *signature) (string, error) {
 	declared := r.Header.Get(contentHash)
 	if r.Service == "s3" {
-		switch {
-		case sig.presigned && declared == "":
+		if sig.presigned && declared == "" {
 			return unsignedPayload, nil
-		case declared == "":
-			return "", api.Errorf(http.StatusBadRequest, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-		}
-		switch declared {
-		case unsignedPayload, streamingPayload, streamingTrailer, streamingUnsignedTrailer:
-			return declared, nil
-		}
-		if b, err := hex.DecodeString(declared); err != nil || len(b) != sha256.Size {
-			e := api.Errorf(http.StatusBadRequest, "InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, %s, %s, %s or a valid sha256 value.", streamingUnsignedTrailer, streamingPayload, streamingTrailer)
-			e.Members = map[string]string{"ArgumentName": "x-amz-content-sha256", "ArgumentValue": declared}
-			return "", e
 		}
 		return declared, nil
 	}
@@ -82,7 +95,9 @@ func wrapBody(r *api.Request, sig *signature, payload string, signingKey []byte)
 		r.ContentLength = length
 		return nil
 	}
-	r.Body = &hashedBody{body: r.Body, hash: sha256.New(), want: payload}
+	if isHash(payload) { // what a presigned request declares need not be one
+		r.Body = &hashedBody{body: r.Body, hash: sha256.New(), want: strings.ToLower(payload)}
+	}
 	return nil
 }
 

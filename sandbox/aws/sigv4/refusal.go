@@ -3,7 +3,6 @@ package sigv4
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
@@ -36,10 +35,7 @@ func missing(r *api.Request) error {
 }
 
 func incomplete(r *api.Request, message string) error {
-	switch r.Protocol() {
-	case api.ProtocolS3:
-		return api.Errorf(http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed; %s", message)
-	case api.ProtocolQuery:
+	if r.Protocol() == api.ProtocolQuery {
 		return api.Errorf(http.StatusBadRequest, "IncompleteSignature", "%s", message)
 	}
 	return refusal(r, "", "IncompleteSignatureException", message)
@@ -56,12 +52,14 @@ func unknownKey(r *api.Request, id string) error {
 	return refusal(r, "InvalidClientTokenId", "UnrecognizedClientException", tokenInvalid+".")
 }
 
-func invalidToken(r *api.Request, token string) error {
+func invalidToken(r *api.Request, id, token string) error {
 	if r.Protocol() == api.ProtocolS3 {
 		if token == "" {
-			return api.Errorf(http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+			return unknownKey(r, id)
 		}
-		return api.Errorf(http.StatusBadRequest, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+		e := api.Errorf(http.StatusBadRequest, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+		e.Members = map[string]string{"Token-0": token}
+		return e
 	}
 	return refusal(r, "InvalidClientTokenId", "UnrecognizedClientException", tokenInvalid+".")
 }
@@ -71,13 +69,6 @@ func expiredToken(r *api.Request) error {
 		return api.Errorf(http.StatusBadRequest, "ExpiredToken", "The provided token has expired.")
 	}
 	return refusal(r, "ExpiredToken", "ExpiredTokenException", "The security token included in the request is expired")
-}
-
-// expired refuses a presigned request of S3 whose time is over.
-func expired(end, now time.Time) error {
-	e := api.Errorf(http.StatusForbidden, "AccessDenied", "Request has expired")
-	e.Members = map[string]string{"Expires": iso(end), "ServerTime": iso(now)}
-	return e
 }
 
 const noMatchS3 = "The request signature we calculated does not match the signature you provided. Check your key and signing method."
@@ -93,6 +84,7 @@ func mismatch(r *api.Request, sig *signature, canonical, toSign string) error {
 		e.Members = map[string]string{
 			"AWSAccessKeyId": sig.accessKeyID, "StringToSign": toSign,
 			"SignatureProvided": sig.hex, "CanonicalRequest": canonical,
+			"StringToSignBytes": fmt.Sprintf("% x", toSign), "CanonicalRequestBytes": fmt.Sprintf("% x", canonical),
 		}
 		return e
 	}
@@ -100,14 +92,6 @@ func mismatch(r *api.Request, sig *signature, canonical, toSign string) error {
 }
 
 func skewed(r *api.Request, sig *signature, now time.Time) error {
-	if r.Protocol() == api.ProtocolS3 {
-		e := api.Errorf(http.StatusForbidden, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
-		e.Members = map[string]string{
-			"RequestTime": sig.time.Format(timeFormat), "ServerTime": iso(now),
-			"MaxAllowedSkewMilliseconds": fmt.Sprint(MaxSkew.Milliseconds()),
-		}
-		return e
-	}
 	at, server := sig.time.UTC().Format(timeFormat), now.UTC().Format(timeFormat)
 	if sig.time.Before(now) {
 		return badSignature(r, fmt.Sprintf("Signature expired: %s is now earlier than %s (%s - 15 min.)", at, now.Add(-MaxSkew).UTC().Format(timeFormat), server))
@@ -116,28 +100,14 @@ func skewed(r *api.Request, sig *signature, now time.Time) error {
 }
 
 func wrongDate(r *api.Request, sig *signature) error {
-	if r.Protocol() == api.ProtocolS3 {
-		return api.Errorf(http.StatusForbidden, "AccessDenied", "The date in the credential scope does not match the date of the request")
-	}
 	at := sig.time.UTC()
 	return badSignature(r, fmt.Sprintf("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", sig.date, at.Format(dateFormat), at.Format(timeFormat)))
 }
 
-func wrongRegion(r *api.Request, expected string) error {
-	if r.Protocol() == api.ProtocolS3 {
-		e := api.Errorf(http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region '%s' is wrong; expecting '%s'", r.Region, expected)
-		e.Members = map[string]string{"Region": expected}
-		return e
-	}
+func wrongRegion(r *api.Request) error {
 	return badSignature(r, "Credential should be scoped to a valid region. ")
 }
 
 func wrongService(r *api.Request, expected string) error {
 	return badSignature(r, fmt.Sprintf("Credential should be scoped to correct service: '%s'. ", expected))
-}
-
-func notSigned(header string) error {
-	e := api.Errorf(http.StatusForbidden, "AccessDenied", "There were headers present in the request which were not signed")
-	e.Members = map[string]string{"HeadersNotSigned": strings.ToLower(header)}
-	return e
 }

@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -9,9 +10,12 @@ import (
 // to be signed for, or out of its host. Nothing of it is verified; an unsigned
 // request is one of S3.
 func Service(r *http.Request) string {
-	if service, _ := hostScope(r.Host); service != "" {
-		return service
-	}
+	service, _ := hostScope(r.Host)
+	return cmp.Or(service, claimed(r), "s3")
+}
+
+// claimed is the service of the scope, or empty if there is none.
+func claimed(r *http.Request) string {
 	credential := r.URL.Query().Get("X-Amz-Credential")
 	if _, rest, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
 		credential, _, _ = strings.Cut(rest, ",")
@@ -19,5 +23,5 @@ func Service(r *http.Request) string {
 	if parts := strings.Split(credential, "/"); len(parts) == 5 {
 		return parts[3]
 	}
-	return "s3"
+	return ""
 }

@@ -6,6 +6,7 @@
 package sigv4
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -75,7 +76,7 @@ func (s *signature) scope() string {
 
 // Signed reports whether a request claims to be signed at all.
 func Signed(r *http.Request) bool {
-	return r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Signature") || r.URL.Query().Has("X-Amz-Algorithm")
+	return r.Header.Get("Authorization") != "" || r.URL.Query().Has("X-Amz-Algorithm")
 }
 
 // Verify checks the signature of r and sets its Service and Region from the
@@ -92,12 +93,19 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 			now = v.Now()
 		}
 	}
+	host, _ := hostScope(r.Host) // who answers does not depend on the signature
+	if host != "" {
+		r.Service = host
+	} else {
+		r.Service = claimed(r.Request)
+	}
+	if r.Protocol() == api.ProtocolS3 {
+		r.Service = "s3"
+		return v.verifyS3(r, now)
+	}
 	sig, err := parse(r)
 	if sig != nil {
-		r.Service, r.Region = sig.service, sig.region
-		if host, _ := hostScope(r.Host); host != "" { // who answers does not depend on the signature
-			r.Service = host
-		}
+		r.Service, r.Region = cmp.Or(host, sig.service), sig.region
 	}
 	if err != nil {
 		return "", err
@@ -112,38 +120,61 @@ func (v *Verifier) Verify(r *api.Request) (accessKeyID string, err error) {
 	if err := fresh(r, sig, now); err != nil {
 		return "", err
 	}
-	if err := complete(r, sig); err != nil {
+	if !slices.Contains(sig.signedHeaders, "host") {
+		return "", badSignature(r, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+	}
+	if _, _, err := v.sign(r, sig, key, now); err != nil {
 		return "", err
 	}
-	payload, err := payloadHash(r, sig)
+	return sig.accessKeyID, nil
+}
+
+// verifyS3 is Verify for S3.
+func (v *Verifier) verifyS3(r *api.Request, now time.Time) (accessKeyID string, err error) {
+	sig, err := v.readS3(r, now)
+	if sig != nil {
+		r.Region = sig.region
+	}
 	if err != nil {
 		return "", err
+	}
+	key, ok := v.Lookup(sig.accessKeyID)
+	if !ok {
+		return "", unknownKey(r, sig.accessKeyID)
+	}
+	payload, signingKey, err := v.sign(r, sig, key, now)
+	if err != nil {
+		return "", err
+	}
+	if err := wrapBody(r, sig, payload, signingKey); err != nil {
+		return "", err
+	}
+	return sig.accessKeyID, nil
+}
+
+// sign signs the request as its caller must have, and checks the signature and then
+// the session. It returns what stood for the body, and the key of the scope.
+func (v *Verifier) sign(r *api.Request, sig *signature, key Key, now time.Time) (payload string, signingKey []byte, err error) {
+	if payload, err = payloadHash(r, sig); err != nil {
+		return "", nil, err
 	}
 	sig.plainPath = v.plainPath
 	canonical := canonicalRequest(r.Request, sig, payload)
 	toSign := strings.Join([]string{Algorithm, sig.time.Format(timeFormat), sig.scope(), hexSHA256([]byte(canonical))}, "\n")
-	signingKey := derive(key.Secret, sig)
+	signingKey = derive(key.Secret, sig)
 	want := hex.EncodeToString(hmacSHA256(signingKey, toSign))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(sig.hex)) != 1 || !sig.sent(r.Request) {
-		return "", mismatch(r, sig, canonical, toSign)
+		return "", nil, mismatch(r, sig, canonical, toSign)
 	}
-	if err := key.session(r, sig.token, now); err != nil {
-		return "", err
-	}
-	if r.Service == "s3" {
-		if err := wrapBody(r, sig, payload, signingKey); err != nil {
-			return "", err
-		}
-	}
-	return sig.accessKeyID, nil
+	return payload, signingKey, key.session(r, sig, now)
 }
 
 // session checks the token that came with a signature by the key. It is looked
 // at after the signature, so that an answer about it reveals nothing to a caller
 // without the secret.
-func (k Key) session(r *api.Request, token string, now time.Time) error {
-	if subtle.ConstantTimeCompare([]byte(k.SessionToken), []byte(token)) != 1 {
-		return invalidToken(r, token)
+func (k Key) session(r *api.Request, sig *signature, now time.Time) error {
+	if subtle.ConstantTimeCompare([]byte(k.SessionToken), []byte(sig.token)) != 1 {
+		return invalidToken(r, sig.accessKeyID, sig.token)
 	}
 	if !k.Expiration.IsZero() && !now.Before(k.Expiration) {
 		return expiredToken(r)
@@ -161,16 +192,16 @@ func (v *Verifier) scope(r *api.Request, sig *signature) error {
 		return wrongService(r, service)
 	}
 	if region != "" && region != sig.region {
-		return wrongRegion(r, region)
+		return wrongRegion(r)
 	}
-	if v.Enabled != nil && !v.Enabled(sig.region) && r.Protocol() != api.ProtocolS3 {
+	if v.Enabled != nil && !v.Enabled(sig.region) {
 		return unknownKey(r, sig.accessKeyID)
 	}
 	if v.Region == nil || region != "" {
 		return nil
 	}
-	if expected, ok := v.Region(sig.service, sig.region); !ok {
-		return wrongRegion(r, expected)
+	if _, ok := v.Region(sig.service, sig.region); !ok {
+		return wrongRegion(r)
 	}
 	return nil
 }
@@ -201,41 +232,12 @@ func fresh(r *api.Request, sig *signature, now time.Time) error {
 	if sig.time.Format(dateFormat) != sig.date {
 		return wrongDate(r, sig)
 	}
-	if sig.presigned && r.Protocol() == api.ProtocolS3 {
-		if sig.time.After(now.Add(MaxSkew)) {
-			return api.Errorf(http.StatusForbidden, "AccessDenied", "Request is not valid yet")
-		}
-		if expires := sig.time.Add(sig.lifetime); now.After(expires) {
-			return expired(expires, now)
-		}
-		return nil
-	}
 	limit := MaxSkew
 	if sig.presigned && sig.lifetime > limit {
 		limit = sig.lifetime
 	}
 	if d := now.Sub(sig.time); d > limit || d < -MaxSkew {
 		return skewed(r, sig, now)
-	}
-	return nil
-}
-
-// complete checks that the headers which must be signed are.
-func complete(r *api.Request, sig *signature) error {
-	if !slices.Contains(sig.signedHeaders, "host") {
-		if r.Protocol() == api.ProtocolS3 {
-			return notSigned("host")
-		}
-		return badSignature(r, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
-	}
-	if r.Protocol() != api.ProtocolS3 {
-		return nil
-	}
-	for h := range r.Header {
-		h = strings.ToLower(h)
-		if strings.HasPrefix(h, "x-amz-") && !slices.Contains(sig.signedHeaders, h) && !(sig.presigned && h == "x-amz-content-sha256") {
-			return notSigned(h)
-		}
 	}
 	return nil
 }

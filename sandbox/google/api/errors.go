@@ -112,6 +112,21 @@ func ServiceDisabled(service, title, project string) *Error {
 	}
 }
 
+// UserProjectDenied is the answer to a request that is to be counted on a project which
+// its caller is not allowed to use, or which is not there: google.api.ErrorReason, and
+// for the words google-github-actions/auth, issue 250.
+func UserProjectDenied(service, project string) *Error {
+	address := "https://console.developers.google.com/iam-admin/iam/project?project=" + project
+	return &Error{
+		HTTP: http.StatusForbidden, Status: "PERMISSION_DENIED",
+		Message: "Caller does not have required permission to use project " + project + ". Grant the caller the roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use permission, by visiting " + address + " and then retry. Propagation of the new permission may take a few minutes.",
+		Details: []any{
+			map[string]any{"@type": "type.googleapis.com/google.rpc.Help", "links": []any{map[string]string{"description": "Google developer console IAM admin", "url": address}}},
+			errorInfo("USER_PROJECT_DENIED", "googleapis.com", map[string]string{"service": service, "consumer": "projects/" + project}),
+		},
+	}
+}
+
 // ResourceInfo is google.rpc.ResourceInfo of a resource by its name.
 func ResourceInfo(name string) any {
 	return map[string]any{"@type": "type.googleapis.com/google.rpc.ResourceInfo", "resourceName": name}

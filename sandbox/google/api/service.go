@@ -78,6 +78,12 @@ func (s *Service) find(r *http.Request) (m Method, args []string, err error) {
 	return Method{}, nil, Unknown(r)
 }
 
+// Known refuses a request for a method that the service does not have.
+func (s *Service) Known(r *http.Request) error {
+	_, _, err := s.find(r)
+	return err
+}
+
 // Operation names a request for the journal: by its method, or as it is written
 // where it is for none.
 func (s *Service) Operation(r *http.Request) string {

@@ -75,6 +75,14 @@ func (s *Credentials) become(r *api.Request, who api.Principal, permission, name
 	}, account, nil
 }
 
+// accountPattern is a service account's email address or unique id.
+var accountPattern = regexp.MustCompile(`^([a-zA-Z0-9._+-]+@[a-zA-Z0-9.-]+|[0-9]+)$`)
+
+// invalid is what the service says of a name with a quote or a blank in it
+// (google-github-actions/auth, issue 139), of no scope (golang/oauth2, issue 537) and,
+// as believed, of a lifetime that it does not give: which of them it is, it does not say.
+func invalid() *api.Error { return api.InvalidArgument("Request contains an invalid argument.") }
+
 // delegatePattern is a service account as a chain of delegates names it.
 var delegatePattern = regexp.MustCompile(`^projects/-/serviceAccounts/([^/:]+)$`)
 
@@ -86,6 +94,9 @@ func (s *Credentials) generate(r *api.Request, args []string) (any, error) {
 	}
 	if err := api.ReadJSON(r, &in); err != nil {
 		return nil, err
+	}
+	if !accountPattern.MatchString(args[0]) {
+		return nil, invalid()
 	}
 	who := r.Principal
 	for _, delegate := range in.Delegates {
@@ -106,7 +117,7 @@ func (s *Credentials) generate(r *api.Request, args []string) (any, error) {
 		return nil, api.FailedPrecondition("Service account is disabled.")
 	}
 	if len(in.Scope) == 0 || slices.Contains(in.Scope, "") {
-		return nil, api.InvalidArgument("Scope required.")
+		return nil, invalid()
 	}
 	lifetime := maxLifetime
 	if in.Lifetime != "" {
@@ -119,7 +130,7 @@ func (s *Credentials) generate(r *api.Request, args []string) (any, error) {
 		}
 		var err error
 		if lifetime, err = time.ParseDuration(in.Lifetime); err != nil || lifetime <= 0 || lifetime > most {
-			return nil, api.InvalidArgument("Request contains an invalid argument.")
+			return nil, invalid()
 		}
 	}
 	principal.Scopes = in.Scope

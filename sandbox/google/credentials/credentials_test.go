@@ -92,8 +92,8 @@ func TestRefusals(t *testing.T) {
 		body                 map[string]any
 		want                 string
 	}{
-		{"no scope", "my-account", s.AdminToken(), map[string]any{}, "400 INVALID_ARGUMENT: Scope required."},
-		{"an empty scope", "my-account", s.AdminToken(), map[string]any{"scope": []string{""}}, "400 INVALID_ARGUMENT: Scope required."},
+		{"no scope", "my-account", s.AdminToken(), map[string]any{}, invalid},
+		{"an empty scope", "my-account", s.AdminToken(), map[string]any{"scope": []string{""}}, invalid},
 		{"too long", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "lifetime": "3601s"}, invalid},
 		{"no time", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "lifetime": "0s"}, invalid},
 		{"less than no time", "my-account", s.AdminToken(), map[string]any{"scope": []string{scope}, "lifetime": "-1s"}, invalid},
@@ -118,6 +118,11 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("answered\n%s\nwant\n%s", got, tt.want)
 			}
 		})
+	}
+	for _, name := range []string{"'" + googletest.Email("my-account") + "'", "%20" + googletest.Email("my-account"), googletest.Email("my-account") + "%20", "my-account"} {
+		if got := s.Admin(t, "POST", "/v1/projects/-/serviceAccounts/"+name+":generateAccessToken", map[string]any{"scope": []string{scope}}).Error(t); got != invalid {
+			t.Errorf("the account %q is answered\n%s\nwant\n%s", name, got, invalid)
+		}
 	}
 	for _, method := range []string{"generateIdToken", "signBlob", "signJwt"} {
 		path := "/v1/projects/-/serviceAccounts/" + googletest.Email("my-account") + ":" + method

@@ -27,25 +27,11 @@ type Expression struct {
 
 // Condition compiles an expression that can only give a bool.
 func Condition(source string, variables ...string) (Expression, error) {
-	return of(source, variables, cel.BoolType)
-}
-
-// Mapping compiles an expression that can only give a string or a list.
-func Mapping(source string, variables ...string) (Expression, error) {
-	return of(source, variables, cel.StringType, cel.ListType(cel.DynType))
-}
-
-func of(source string, variables []string, types ...*cel.Type) (Expression, error) {
 	e, err := Compile(source, variables...)
-	if err != nil {
-		return Expression{}, err
+	if err == nil && !cel.BoolType.IsAssignableType(e.gives) && e.gives.Kind() != cel.DynKind {
+		err = fmt.Errorf("the expression gives %s, not bool", e.gives)
 	}
-	for _, t := range types {
-		if t.IsAssignableType(e.gives) || e.gives.Kind() == cel.DynKind {
-			return e, nil
-		}
-	}
-	return Expression{}, fmt.Errorf("the expression gives %s, not %s", e.gives, types[0])
+	return e, err
 }
 
 // Compile checks and compiles an expression over the named variables, each a
@@ -94,7 +80,8 @@ func (e Expression) Bool(variables map[string]any) (bool, error) {
 	return bool(b), nil
 }
 
-// Value evaluates a mapping; the value is a string or a list of strings.
+// Value evaluates a mapping. A list of strings is a []string; whether a value is of the
+// type that its attribute needs is known only here: google-github-actions/auth, issue 378.
 func (e Expression) Value(variables map[string]any) (any, error) {
 	out, _, err := e.program.Eval(variables)
 	if err != nil {
@@ -108,13 +95,13 @@ func (e Expression) Value(variables map[string]any) (any, error) {
 		for it := v.Iterator(); it.HasNext() == types.True; {
 			text, ok := it.Next().(types.String)
 			if !ok {
-				return nil, fmt.Errorf("the expression gives a list with more than strings")
+				return v.Value(), nil
 			}
 			list = append(list, string(text))
 		}
 		return list, nil
 	}
-	return nil, fmt.Errorf("the expression gives %s, not string", out.Type().TypeName())
+	return out.Value(), nil
 }
 
 // extract returns the part of value that stands where the template has its name

@@ -64,9 +64,18 @@ func (s *IAM) testAccountPermissions(r *api.Request, args []string) (any, error)
 	return map[string]any{"permissions": held}, nil
 }
 
-// Known reports whether a policy may name a service account: those of other
-// projects are taken on trust.
-func (s *IAM) Known(email string) bool {
-	_, lives := s.living.Load(email)
-	return lives || !strings.HasSuffix(email, "@"+s.opts.ProjectID+".iam.gserviceaccount.com")
+// Known reports whether a policy may newly name a member: a service account or a
+// workload identity pool that exists. Those of other projects are taken on trust. A
+// deleted pool still exists, as believed: it can come back.
+func (s *IAM) Known(member string) bool {
+	if email, ok := strings.CutPrefix(member, "serviceAccount:"); ok {
+		_, lives := s.living.Load(email)
+		return lives || !strings.HasSuffix(email, "@"+s.opts.ProjectID+".iam.gserviceaccount.com")
+	}
+	name := policy.PoolOf(member)
+	if !strings.HasPrefix(name, s.poolName("")) {
+		return true
+	}
+	_, exists := s.poolNames.Load(name)
+	return exists
 }

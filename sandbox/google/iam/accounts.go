@@ -86,6 +86,9 @@ func (s *IAM) lookup(r *api.Request, permission string, args []string) (*account
 		}
 	}
 	a := s.find(args[1])
+	if a == nil && args[0] == "-" { // 403 instead of 404: IAM API reference, "projects.serviceAccounts.get"
+		return nil, api.PermissionDenied(permission, "")
+	}
 	if a == nil {
 		// Only callers that could see it learn whether it exists.
 		if err := r.Authorize(permission, s.ProjectResource()); err != nil {

@@ -49,6 +49,8 @@ type IAM struct {
 	// living holds the e-mail addresses of the accounts that are not deleted. Other
 	// services ask for them under locks of their own, so it has none.
 	living sync.Map
+	// poolNames holds the resource names of the pools that are there or deleted.
+	poolNames sync.Map
 }
 
 // New makes the service of one project.
@@ -162,6 +164,7 @@ func (s *IAM) purge() {
 	for id, p := range s.pools {
 		if p.purged(now) {
 			delete(s.pools, id)
+			s.poolNames.Delete(p.Name)
 			continue
 		}
 		for id, provider := range p.providers {

@@ -56,10 +56,10 @@ func (l *lifecycle) undelete() error {
 
 func (l *lifecycle) check() error {
 	if len(l.DisplayName) > maxDisplayName {
-		return api.InvalidArgument("display_name must have at most %d characters.", maxDisplayName)
+		return api.InvalidArgument("display name must be less than or equal to %d characters", maxDisplayName)
 	}
 	if len(l.Description) > maxDescription {
-		return api.InvalidArgument("description must have at most %d characters.", maxDescription)
+		return api.InvalidArgument("description must be less than or equal to %d characters", maxDescription)
 	}
 	return nil
 }

@@ -76,6 +76,7 @@ func (s *IAM) createPool(r *api.Request, args []string) (any, error) {
 		providers: map[string]*provider{},
 	}
 	s.pools[id] = p
+	s.poolNames.Store(p.Name, true)
 	return s.operation(p.Name, "WorkloadIdentityPool", p.lifecycle)
 }
 

@@ -68,12 +68,12 @@ func (p *provider) check() error {
 	}
 	for key, source := range p.AttributeMapping {
 		if !mappingPattern.MatchString(key) || len(key) > maxMappingKey {
-			return api.InvalidArgument("Invalid attribute mapping key %q.", key)
+			return api.InvalidArgument("Invalid mapped attribute key: %s. Custom mapped attributes must be in format 'attribute.{custom_attribute}'", key)
 		}
 		if len(source) > maxMappingExpression {
 			return api.InvalidArgument("The mapping of %s is longer than %d characters.", key, maxMappingExpression)
 		}
-		if _, err := expression.Mapping(source, "assertion"); err != nil {
+		if _, err := expression.Compile(source, "assertion"); err != nil {
 			return api.InvalidArgument("Invalid mapping of %s: %v", key, err)
 		}
 	}

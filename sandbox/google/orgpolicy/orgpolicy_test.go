@@ -139,6 +139,7 @@ func TestMembers(t *testing.T) {
 			t.Parallel()
 			s := googletest.Start(t)
 			s.MakeAccount(t, "reader")
+			s.MakeProvider(t, "pool", "provider", nil)
 			account := "/v1/projects/" + googletest.Project + "/serviceAccounts/" + googletest.Email("reader")
 			body := func(members ...string) map[string]any {
 				binding := map[string]any{"role": "roles/iam.workloadIdentityUser", "members": members}

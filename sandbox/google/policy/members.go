@@ -15,6 +15,7 @@ var (
 	subjectPattern   = regexp.MustCompile(`^principal://` + poolPattern + `/subject/.+$`)
 	setPattern       = regexp.MustCompile(`^principalSet://` + poolPattern + `/(\*|group/.+|attribute\.[a-z0-9_]+/.+)$`)
 	deletedPattern   = regexp.MustCompile(`^deleted:(user|serviceAccount|group):[^?\s]+\?uid=[0-9]+$`)
+	poolMember       = regexp.MustCompile(`^principal(?:Set)?://iam\.googleapis\.com/(projects/[0-9]+/locations/global/workloadIdentityPools/[a-z0-9-]+)/`)
 	deletedPrincipal = regexp.MustCompile(`^deleted:principal(Set)?://.+$`)
 )
 
@@ -39,8 +40,31 @@ func checkMember(m string) error {
 	default:
 		return api.InvalidArgument("The member %s is of an unknown type. Please set a valid type prefix for the member.", m)
 	}
-	if !ok {
-		return api.InvalidArgument("Invalid member: %s", m)
+	switch {
+	case ok:
+		return nil
+	case kind == "principalSet" || kind == "principal":
+		return api.InvalidArgument("Invalid %s member (%s).", kind, m)
 	}
-	return nil
+	return api.InvalidArgument("Invalid member: %s", m)
+}
+
+// PoolOf is the name of the workload identity pool that a member is of, or empty.
+func PoolOf(member string) string {
+	m := poolMember.FindStringSubmatch(member)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// unknown refuses a member that does not exist. The words about a pool are those about
+// pools of GKE (terraform-google-modules/terraform-google-kubernetes-engine, issue 916);
+// that pools of federation are refused so, too, and only where a policy newly names
+// them, is believed.
+func unknown(member string) error {
+	if pool := PoolOf(member); pool != "" {
+		return api.InvalidArgument("Identity Pool does not exist (%s). Please check that you specified a valid resource name as returned in the `name` attribute in the configuration API.", pool)
+	}
+	return api.InvalidArgument("Service account %s does not exist.", strings.TrimPrefix(member, "serviceAccount:"))
 }

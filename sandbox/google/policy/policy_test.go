@@ -96,9 +96,9 @@ func TestMembers(t *testing.T) {
 		"user:nobody":                       "Invalid member: ",
 		"domain:a@example.com":              "Invalid member: ",
 		"allUsers:x":                        "Invalid member: ",
-		"principal://" + pool + "/subject/": "Invalid member: ",
-		"principalSet://" + pool + "/x/y":   "Invalid member: ",
-		"principalSet://iam.googleapis.com/projects/my-id/locations/global/workloadIdentityPools/pool-one/*": "Invalid member: ",
+		"principal://" + pool + "/subject/": "Invalid principal member (",
+		"principalSet://" + pool + "/x/y":   "Invalid principalSet member (",
+		"principalSet://iam.googleapis.com/projects/my-id/locations/global/workloadIdentityPools/pool-one/*": "Invalid principalSet member (",
 		"a@example.com":       "The member a@example.com is of an unknown type.",
 		"robot:a@example.com": "The member robot:a@example.com is of an unknown type.",
 	} {

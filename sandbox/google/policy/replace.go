@@ -27,7 +27,7 @@ type Request struct {
 // Apply is Replace with the update's policy, after a look at its mask: only
 // bindings, etag and version are here to be updated, and clients that always name
 // the audit configuration send none.
-func (u Update) Apply(to Policy, on Resource, exists func(email string) bool) (Policy, error) {
+func (u Update) Apply(to Policy, on Resource, exists func(member string) bool) (Policy, error) {
 	for field := range strings.SplitSeq(u.UpdateMask, ",") {
 		if field != "" && !slices.Contains([]string{"bindings", "etag", "version", "auditConfigs", "audit_configs"}, field) {
 			return to, api.InvalidArgument("Invalid update mask: %q.", field)
@@ -41,8 +41,8 @@ func (u Update) Apply(to Policy, on Resource, exists func(email string) bool) (P
 
 // Replace is what setIamPolicy does: it returns next instead of p, if next's etag is
 // that of p or none, and if every part of it is valid. exists reports whether a
-// service account of this cloud does.
-func (p Policy) Replace(next Policy, on Resource, exists func(email string) bool) (Policy, error) {
+// service account or a pool of this cloud does.
+func (p Policy) Replace(next Policy, on Resource, exists func(member string) bool) (Policy, error) {
 	if next.Etag != "" && !sameEtag(next.Etag, p.etag()) {
 		return p, api.Aborted("There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag '%s' did not match the current policy's ETag '%s'.", escaped(next.Etag), escaped(p.etag()))
 	}
@@ -53,6 +53,10 @@ func (p Policy) Replace(next Policy, on Resource, exists func(email string) bool
 		return p, api.Unmodelled("field", "auditConfigs of policies")
 	}
 	var out Policy
+	var had []string
+	for _, b := range p.Bindings {
+		had = append(had, b.Members...)
+	}
 	members := 0
 	for _, b := range next.Bindings {
 		if len(b.Members) == 0 {
@@ -65,8 +69,9 @@ func (p Policy) Replace(next Policy, on Resource, exists func(email string) bool
 			if err := checkMember(m); err != nil {
 				return p, err
 			}
-			if email, ok := strings.CutPrefix(m, "serviceAccount:"); ok && !exists(email) {
-				return p, api.InvalidArgument("Service account %s does not exist.", email)
+			ofPool := PoolOf(m) != "" && !slices.Contains(had, m)
+			if (ofPool || strings.HasPrefix(m, "serviceAccount:")) && !exists(m) {
+				return p, unknown(m)
 			}
 		}
 		if b.Condition != nil {

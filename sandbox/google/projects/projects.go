@@ -1,6 +1,6 @@
-// Package projects is Google's Cloud Resource Manager (v1 and v3) and Service
-// Usage for the sandbox's one project: look-up, allow policy, and which APIs are
-// enabled. Creation of projects, folders and organizations are not modelled.
+// Package projects is Google's Cloud Resource Manager (v1 and v3), Service Usage
+// and Cloud Billing for the sandbox's one project: look-up, allow policy, which APIs are
+// enabled, and whether it has a billing account. Creation of projects, folders and organizations are not modelled.
 package projects
 
 import (
@@ -19,13 +19,15 @@ import (
 type Options struct {
 	ID      string // project id
 	Number  string
-	Owner   string   // the member that owns the project
-	Enabled []string // the services that are enabled at first
-	Known   func(email string) bool
+	Owner   string                   // the member that owns the project
+	Enabled []string                 // the services that are enabled at first
+	Known   func(member string) bool // of a policy
 	// Policies say whom the project's policy may newly name; nil is everybody.
 	Policies *orgpolicy.OrgPolicy
 	Now      func() time.Time
 	Delay    time.Duration // until a change of the policy has effect
+	// EnableDelay is how long a service that was enabled does not answer yet.
+	EnableDelay time.Duration
 }
 
 // Projects is the service.
@@ -35,6 +37,8 @@ type Projects struct {
 	mu      sync.Mutex
 	policy  policy.Timeline
 	enabled []string
+	since   map[string]time.Time // when a service was enabled, of those that were not at first
+	billing string               // the resource name of the account; empty is none
 }
 
 // administration are the roles that the project's owner begins with: its owner may
@@ -47,7 +51,7 @@ func New(opts Options) *Projects {
 	for _, role := range administration {
 		bindings = append(bindings, policy.Binding{Role: role, Members: []string{opts.Owner}})
 	}
-	return &Projects{opts: opts, enabled: slices.Sorted(slices.Values(opts.Enabled)), policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: bindings}}}
+	return &Projects{opts: opts, billing: firstAccount, since: map[string]time.Time{}, enabled: slices.Sorted(slices.Values(opts.Enabled)), policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: bindings}}}
 }
 
 // Resource is the project's full resource name.
@@ -69,8 +73,8 @@ func (s *Projects) Rename(from, to string) {
 	s.policy = s.policy.Rename(from, to)
 }
 
-// Service declares the APIs of both services. They answer under one name, since a
-// project has no use for either alone.
+// Service declares the APIs of all three. They answer under one name, since a
+// project has no use for one alone.
 func (s *Projects) Service() api.Service {
 	method := func(id, verb, pattern string, do api.Handler, query ...string) api.Method {
 		path := regexp.MustCompile("^" + strings.ReplaceAll(pattern, "{}", "([^/:]+)") + "$")
@@ -78,12 +82,15 @@ func (s *Projects) Service() api.Service {
 	}
 	return api.Service{
 		Name: "cloudresourcemanager", API: "cloudresourcemanager.googleapis.com", Title: "Cloud Resource Manager API",
-		Paths: regexp.MustCompile(`^/(v[13]/projects/[^/:]+(:[a-zA-Z]+)?$|v1/projects/[^/:]+/services([/:]|$)|v1/operations/)`), Lock: &s.mu,
+		Paths: regexp.MustCompile(`^/(v[13]/projects/[^/:]+(:[a-zA-Z]+)?$|v1/projects/[^/:]+/(billingInfo$|services([/:]|$))|v1/operations/)`), Lock: &s.mu,
 		Methods: []api.Method{
 			method("cloudresourcemanager.projects.get", "GET", "/v[13]/projects/{}", s.get),
 			method("cloudresourcemanager.projects.getIamPolicy", "POST", "/v[13]/projects/{}:getIamPolicy", s.getPolicy),
 			method("cloudresourcemanager.projects.setIamPolicy", "POST", "/v[13]/projects/{}:setIamPolicy", s.setPolicy),
 			method("cloudresourcemanager.projects.testIamPermissions", "POST", "/v[13]/projects/{}:testIamPermissions", s.testPermissions),
+
+			method("cloudbilling.projects.getBillingInfo", "GET", "/v1/projects/{}/billingInfo", s.getBilling),
+			method("cloudbilling.projects.updateBillingInfo", "PUT", "/v1/projects/{}/billingInfo", s.putBilling),
 
 			method("serviceusage.services.list", "GET", "/v1/projects/{}/services", s.listServices, "filter", "pageSize", "pageToken"),
 			method("serviceusage.services.get", "GET", "/v1/projects/{}/services/{}", s.getService),

@@ -133,6 +133,7 @@ func (s *Projects) set(name string, on bool) {
 	switch {
 	case on && !found:
 		s.enabled = slices.Insert(s.enabled, i, name)
+		s.since[name] = s.opts.Now()
 	case !on && found:
 		s.enabled = slices.Delete(s.enabled, i, i+1)
 	}
@@ -152,9 +153,9 @@ func (s *Projects) getOperation(_ *api.Request, args []string) (any, error) {
 	return operation(struct{}{}), nil
 }
 
-// IsEnabled reports whether a service is enabled.
-func (s *Projects) IsEnabled(name string) bool {
+// Answers reports whether a service is enabled, and has been for long enough.
+func (s *Projects) Answers(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Contains(s.enabled, name)
+	return slices.Contains(s.enabled, name) && !s.opts.Now().Before(s.since[name].Add(s.opts.EnableDelay))
 }

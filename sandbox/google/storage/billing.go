@@ -16,6 +16,12 @@ func (s *Storage) bucket(r *api.Request, name string) (*bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.opts.Billed != nil && !s.opts.Billed() {
+		// googleapis/python-storage, issue 1456; the XML API's code is of the page "HTTP
+		// status and error codes for XML".
+		const absent = "The billing account for the owning project is disabled in state absent"
+		return nil, &fault{http.StatusForbidden, "accountDisabled", "AccountProblem", absent, absent}
+	}
 	switch project := cmp.Or(r.URL.Query().Get("userProject"), r.Header.Get("X-Goog-User-Project")); project {
 	case "":
 		if b.requesterPays && !r.Allowed("resourcemanager.projects.createBillingAssignment", s.projectResource()) {

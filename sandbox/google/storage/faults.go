@@ -85,7 +85,7 @@ func caller(p api.Principal) string {
 	if kind, email, ok := strings.Cut(p.Member, ":"); ok && (kind == "user" || kind == "serviceAccount") {
 		return email
 	}
-	return p.Member
+	return "Caller" // a federated principal: facebookresearch/fbpcs, pull request 1942
 }
 
 // scoped reports whether a token's scopes cover a permission: Cloud Storage
@@ -164,7 +164,7 @@ func writeJSONError(w http.ResponseWriter, r *api.Request, err error) {
 		return
 	}
 	item := map[string]string{"message": f.Message, "domain": "global", "reason": f.Reason}
-	if f.HTTP == http.StatusUnauthorized {
+	if f.HTTP == http.StatusUnauthorized || f.Reason == "accountDisabled" {
 		item["locationType"], item["location"] = "header", "Authorization"
 	}
 	f.challenge(w.Header())

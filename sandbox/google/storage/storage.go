@@ -29,9 +29,10 @@ type Options struct {
 	ProjectNumber string
 	Now           func() time.Time
 	Blobs         *blob.Store
-	URL           string // this cloud's own, for links and upload sessions
-	Known         func(email string) bool
-	Delay         time.Duration // until a change of a bucket's policy has effect
+	URL           string                   // this cloud's own, for links and upload sessions
+	Known         func(member string) bool // of a policy
+	Delay         time.Duration            // until a change of a bucket's policy has effect
+	Billed        func() bool              // the project has a billing account; nil is yes
 }
 
 // Storage is the service.
@@ -94,7 +95,7 @@ var jsonPaths = regexp.MustCompile(`^/(download/|(resumable/)?upload/)?storage/v
 // service is what the two APIs declare alike.
 func service(paths *regexp.Regexp, unknown func(*http.Request) error, methods []api.Method) api.Service {
 	return api.Service{
-		Name: "storage", API: "storage.googleapis.com", Title: "Cloud Storage API", Paths: paths,
+		Name: "storage", API: "storage.googleapis.com", Title: "Cloud Storage JSON API", Paths: paths,
 		Escaped: true, Check: checkRequest, Unknown: unknown, WriteError: WriteError, Methods: methods,
 	}
 }

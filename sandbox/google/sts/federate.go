@@ -28,11 +28,16 @@ func federate(p iam.Provider, id identity) (principal api.Principal, why string,
 	pool := "principalSet://iam.googleapis.com/" + p.Pool + "/"
 	total := 0
 	var mapped []string
+	// Seen for google.subject of another type alone (google-github-actions/auth, issue
+	// 378); that the other faults of a mapping have the same code is believed.
+	unmapped := func(format string, args ...any) *Error {
+		return &Error{Code: "unauthorized_client", Description: fmt.Sprintf(format, args...)}
+	}
 	for _, key := range slices.Sorted(maps.Keys(p.Mapping)) {
 		source := p.Mapping[key]
 		value, err := evaluate(source, assertion)
 		if err != nil {
-			return api.Principal{}, "", &Error{Code: "invalid_grant", Description: fmt.Sprintf("Error evaluating the mapping of %s: %v", key, err)}
+			return api.Principal{}, "", unmapped("Error evaluating the mapping of %s: %v", key, err)
 		}
 		mapped = append(mapped, fmt.Sprintf("%s=%v", key, value))
 		text, isText := value.(string)
@@ -41,14 +46,14 @@ func federate(p iam.Provider, id identity) (principal api.Principal, why string,
 		case key == "google.groups":
 			groups, ok := value.([]string)
 			if !ok {
-				return api.Principal{}, "", &Error{Code: "invalid_grant", Description: "The mapped attribute google.groups must be a list of strings."}
+				return api.Principal{}, "", unmapped("The mapped attribute '%s' must be of type LIST.", key)
 			}
 			google["groups"] = groups
 			for _, group := range groups {
 				sets = append(sets, pool+"group/"+group)
 			}
 		case !isText:
-			return api.Principal{}, "", &Error{Code: "invalid_grant", Description: fmt.Sprintf("The mapped attribute %s must be a string.", key)}
+			return api.Principal{}, "", unmapped("The mapped attribute '%s' must be of type STRING.", key)
 		case custom:
 			attribute[name] = text
 			if text != "" {
@@ -60,7 +65,7 @@ func federate(p iam.Provider, id identity) (principal api.Principal, why string,
 	}
 	switch {
 	case subject == "":
-		return api.Principal{}, "", &Error{Code: "invalid_grant", Description: "The mapped attribute google.subject must not be empty."}
+		return api.Principal{}, "", unmapped("The mapped attribute google.subject must not be empty.")
 	case len(subject) > maxSubject:
 		return api.Principal{}, "", &Error{Code: "invalid_request", Description: fmt.Sprintf("The size of mapped attribute google.subject exceeds the %d bytes limit. Either modify your attribute mapping or the incoming assertion to produce a mapped attribute that is less than %d bytes.", maxSubject, maxSubject)}
 	case total > maxAttributes:
@@ -90,7 +95,7 @@ func federate(p iam.Provider, id identity) (principal api.Principal, why string,
 }
 
 func evaluate(source string, assertion map[string]any) (any, error) {
-	e, err := expression.Mapping(source, "assertion")
+	e, err := expression.Compile(source, "assertion")
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ package sts
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -227,9 +228,13 @@ func (s *STS) verify(ctx context.Context, subjectToken, audience string) (identi
 	return readIdentity(resp)
 }
 
-// Throttle answers that there were too many exchanges: IAM documentation,
-// "Troubleshoot Workload Identity Federation".
-func Throttle(w http.ResponseWriter, r *api.Request) {
-	r.Entry.Code = "quota_exceeded"
-	api.WriteJSON(w, http.StatusTooManyRequests, &Error{Code: "quota_exceeded", Description: "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few seconds."})
+// Refuse answers a refusal that was asked for. One of too many exchanges is as the IAM
+// documentation has it, "Troubleshoot Workload Identity Federation".
+func Refuse(w http.ResponseWriter, r *api.Request, status int, code, message string) {
+	if status == http.StatusTooManyRequests {
+		code = cmp.Or(code, "quota_exceeded")
+		message = cmp.Or(message, "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few seconds.")
+	}
+	r.Entry.Code = code
+	api.WriteJSON(w, status, &Error{Code: code, Description: message})
 }

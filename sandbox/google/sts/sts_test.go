@@ -56,6 +56,7 @@ func TestExchange(t *testing.T) {
 	get := func() int {
 		return s.Do(t, googletest.Request{Method: "GET", Path: "/v1/projects/demo-project", Token: token}).Status
 	}
+	s.MakeProvider(t, "pool-onex", "prov-one", nil)
 	for _, tt := range []struct {
 		member string
 		want   int
@@ -123,7 +124,7 @@ func TestRefusals(t *testing.T) {
 		{"another project", other("audience", strings.Replace(audience, googletest.Number, "1", 1)), problem("invalid_target", target)},
 		{"another pool", other("audience", strings.Replace(audience, "pool-one", "pool-two", 1)), problem("invalid_target", target)},
 		{"another provider", other("audience", strings.Replace(audience, "prov-one", "prov-two", 1)), problem("invalid_target", target)},
-		{"no JSON", other("subject_token", "x"), problem("invalid_grant", "Invalid format of AWS credentials:invalid character 'x' looking for beginning of value")},
+		{"no JSON", other("subject_token", "x"), problem("invalid_grant", "Invalid format of AWS credentials:Error at line 0:0: Unexpected end of stream : expected '{'\n")},
 		{"http", subject("https://", "http://"), problem("invalid_grant", format)},
 		{"another host", subject("https://"+host, "https://sts.amazonaws.com.evil.example"), problem("invalid_grant", format)},
 		{"a port", subject("https://"+host, "https://"+host+":8443"), problem("invalid_grant", format)},
@@ -171,10 +172,11 @@ func TestMappings(t *testing.T) {
 		want    string // empty where it works
 	}{
 		{"groups", map[string]string{"google.subject": "'s'", "google.groups": "assertion.arn.split('/')"}, ""},
-		{"no subject", map[string]string{"google.subject": "''"}, problem("invalid_grant", "The mapped attribute google.subject must not be empty.")},
-		{"a list", map[string]string{"google.subject": "'s'", "attribute.x": "assertion.arn.split('/')"}, problem("invalid_grant", "The mapped attribute attribute.x must be a string.")},
-		{"groups that are none", map[string]string{"google.subject": "'s'", "google.groups": "assertion.arn"}, problem("invalid_grant", "The mapped attribute google.groups must be a list of strings.")},
-		{"what is not there", map[string]string{"google.subject": "assertion.sub"}, problem("invalid_grant", "Error evaluating the mapping of google.subject: no such key: sub")},
+		{"no subject", map[string]string{"google.subject": "''"}, problem("unauthorized_client", "The mapped attribute google.subject must not be empty.")},
+		{"no string", map[string]string{"google.subject": "assertion.arn == 'x'"}, problem("unauthorized_client", "The mapped attribute 'google.subject' must be of type STRING.")},
+		{"a list", map[string]string{"google.subject": "'s'", "attribute.x": "assertion.arn.split('/')"}, problem("unauthorized_client", "The mapped attribute 'attribute.x' must be of type STRING.")},
+		{"groups that are none", map[string]string{"google.subject": "'s'", "google.groups": "assertion.arn"}, problem("unauthorized_client", "The mapped attribute 'google.groups' must be of type LIST.")},
+		{"what is not there", map[string]string{"google.subject": "assertion.sub"}, problem("unauthorized_client", "Error evaluating the mapping of google.subject: no such key: sub")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

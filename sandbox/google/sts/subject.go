@@ -35,17 +35,26 @@ func badFormat(format string, args ...any) *Error {
 	return &Error{Code: "invalid_grant", Description: "AWS request has invalid format.", cause: "(" + fmt.Sprintf(format, args...) + ".)"}
 }
 
+// badCredentials is what is answered to a subject token that is no JSON object, with the
+// one description that was seen: googleapis/google-api-python-client, issue 1136.
+func badCredentials(cause error) *Error {
+	return &Error{
+		Code: "invalid_grant", Description: "Invalid format of AWS credentials:Error at line 0:0: Unexpected end of stream : expected '{'\n",
+		cause: "(" + cause.Error() + ".)",
+	}
+}
+
 // parse makes the request of a subject token, after holding it to the one shape
 // that proves an identity to this audience and does nothing else.
 func parse(token, audience string) (*http.Request, *Error) {
 	text, err := url.QueryUnescape(token)
 	if err != nil {
-		return nil, &Error{Code: "invalid_grant", Description: "Invalid format of AWS credentials:" + err.Error()}
+		return nil, badCredentials(err)
 	}
 	var in subject
 	dec := json.NewDecoder(strings.NewReader(text))
 	if err := dec.Decode(&in); err != nil {
-		return nil, &Error{Code: "invalid_grant", Description: "Invalid format of AWS credentials:" + err.Error()}
+		return nil, badCredentials(err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, badFormat("something follows the request")

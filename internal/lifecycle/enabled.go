@@ -1,0 +1,74 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
+)
+
+// An API that was enabled a moment ago refuses as if it were not: "Enable and disable
+// services" (Service Usage documentation) speaks of a few minutes. The plugin enables the
+// APIs of a new project and reads the project at once, through one of them, with the
+// credentials of a service account as a caller whose requests count on the project.
+const (
+	enabling   = 10 * time.Minute
+	everyProbe = 5 * time.Second
+)
+
+// disabled matches what the plugin says of an API that refuses.
+var disabled = regexp.MustCompile(`SERVICE_DISABLED|has not been used in project`)
+
+// answering runs do, which needs the project's APIs, and runs it again if it failed only
+// because they did not answer yet.
+func (l Lifecycle) answering(ctx context.Context, do func() error) error {
+	deadline := time.Now().Add(enabling)
+	for {
+		err := do()
+		if err == nil || !disabled.MatchString(err.Error()+engine.Printed(err)) || !l.enabled(ctx) {
+			return err
+		}
+		l.Progress.Milestone(fmt.Sprintf("the APIs have been enabled, but do not answer yet; waiting, %s at most", enabling))
+		for l.silent(ctx) {
+			if time.Now().After(deadline) {
+				return err
+			}
+			if clouds.Pause(ctx, everyProbe) != nil {
+				return err
+			}
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// enabled reports whether Service Usage lists all APIs that the environment needs.
+func (l Lifecycle) enabled(ctx context.Context) bool {
+	answer := l.Clouds.Google.APIs(ctx, clouds.RequiredAPIs(l.Env.DirectAccess)...)
+	if !answer.There() {
+		return false
+	}
+	for _, service := range answer.Thing {
+		if service.State != "ENABLED" {
+			return false
+		}
+	}
+	return true
+}
+
+// silent reports whether an API that the plugin uses refuses because it is disabled in the
+// environment's own project. In another one, a quota project, waiting does not help.
+func (l Lifecycle) silent(ctx context.Context) bool {
+	for _, err := range []error{l.Clouds.Google.Project(ctx).Err(), l.Clouds.Google.PoolByID(ctx, l.Env.Pool).Err()} {
+		var unseen *clouds.Unseen
+		if errors.As(err, &unseen) && unseen.Reason == clouds.APIDisabled && !unseen.Foreign {
+			return true
+		}
+	}
+	return false
+}
