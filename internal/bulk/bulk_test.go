@@ -84,7 +84,7 @@ func TestPlansHaveEveryObjectOnce(t *testing.T) {
 			var digest Digest
 			for i := range count {
 				o := s.buckets.object(i)
-				if all[o.Name] != (entry{o.Name, o.Generation, o.Size, o.CRC32C}) {
+				if all[o.Name] != entryOf(o) {
 					t.Fatalf("%s is planned as %+v", o.Name, all[o.Name])
 				}
 				digest.Add(o.Name, o.Size, o.CRC32C)
@@ -316,4 +316,41 @@ func sortNames(b *buckets) int {
 	names = slices.Compact(names)
 	b.name = func(i int) string { return names[i] }
 	return len(names)
+}
+
+// Huge objects among small ones are copied in slices by many invocations, whatever dies;
+// one that fails leaves no upload behind.
+func TestHugeObjectsAreGroups(t *testing.T) {
+	t.Parallel()
+	for range 4 {
+		s := newSynthetic(t, 300, numbered)
+		s.buckets.sizes = func(i int) int64 {
+			if i%100 == 50 {
+				return 1 << 40
+			}
+			return 10_000
+		}
+		s.odds, s.dying = 0.001, true
+		s.copier.fail = func(object string, attempt int) (string, bool) {
+			if strings.HasPrefix(object, numbered(250)+"#99") {
+				return "AccessDenied", false
+			}
+			return "", false
+		}
+		p := s.plan(Request{ShardObjects: 20, ShardBytes: 100 << 30})
+		parts := copy.Parts(1 << 40)
+		if want := (Count{300, 3<<40 + 297*10_000}); p.Tally.ToCopy != want || p.Tally.Large.Objects != 3 {
+			t.Fatalf("planned %+v", p.Tally)
+		}
+		s.phase(PhaseRun, "j", 1)
+		r := s.report()
+		want := Counts{"S3 403 AccessDenied": {1, 1 << 40}}
+		if !r.Proven || r.Progress.Copied != (Count{299, 2<<40 + 297*10_000}) || !maps.Equal(r.Progress.Failed, want) {
+			t.Fatalf("got %+v", r.Progress)
+		}
+		if n := len(s.copier.uploads.parts); n > s.copier.uploads.begun-3 {
+			t.Errorf("%d uploads of %d are left", n, s.copier.uploads.begun)
+		}
+		t.Logf("%d uploads begun, %d parts of %d sent, %d uploads left by deaths", s.copier.uploads.begun, s.copier.uploads.sent, 3*parts, len(s.copier.uploads.parts))
+	}
 }

@@ -21,6 +21,9 @@ func markOf(key string) (m mark) {
 	return m
 }
 
+// keyCollides is the cause of failures of objects whose keys are also those of others.
+const keyCollides = "its key is also that of another object"
+
 const (
 	// maxMarks is how many marks a listing collects before it ends.
 	maxMarks = 1 << 20

@@ -26,11 +26,16 @@ type Files interface {
 const Folder = "jobs/"
 
 // The files of a job.
-func requestKey(job string) string          { return Folder + job + "/request.json" }
-func planKey(job string) string             { return Folder + job + "/plan.json" }
-func shardsKey(job string) string           { return Folder + job + "/shards.jsonl" }
-func reportKey(job string) string           { return Folder + job + "/report.json" }
-func marksFolder(job string) string         { return Folder + job + "/keys/" }
+func requestKey(job string) string       { return Folder + job + "/request.json" }
+func planKey(job string) string          { return Folder + job + "/plan.json" }
+func shardsKey(job string) string        { return Folder + job + "/shards.jsonl" }
+func reportKey(job string) string        { return Folder + job + "/report.json" }
+func marksFolder(job string) string      { return Folder + job + "/keys/" }
+func groupKey(job, group string) string  { return Folder + job + "/groups/" + group + ".json" }
+func brokenKey(job, group string) string { return Folder + job + "/groups/" + group + ".broken.json" }
+func sliceKey(job, group string, n int) string {
+	return fmt.Sprintf("%s%s/groups/%s/%05d.json", Folder, job, group, n)
+}
 func collisionsKey(job string) string       { return Folder + job + "/collisions.bin" }
 func failingFolder(job string) string       { return Folder + job + "/failing/" }
 func rangesKey(job string, n int) string    { return fmt.Sprintf("%s%s/ranges/%d.jsonl", Folder, job, n) }

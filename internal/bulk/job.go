@@ -54,6 +54,10 @@ type Request struct {
 	// Limits of a shard; zero means the default.
 	ShardObjects int   `json:"shardObjects,omitempty"`
 	ShardBytes   int64 `json:"shardBytes,omitempty"`
+
+	// GroupBytes is the size above which several invocations copy an object; zero means the
+	// default.
+	GroupBytes int64 `json:"groupBytes,omitempty"`
 }
 
 // Version is the version of the files of jobs.
@@ -64,6 +68,7 @@ const Version = 1
 const (
 	DefaultShardObjects = 10_000
 	DefaultShardBytes   = 8 << 30
+	DefaultGroupBytes   = 32 << 30
 )
 
 // isJob matches names of jobs; they are part of keys and of names of executions, which have
@@ -97,8 +102,13 @@ func (r Request) Check() error {
 	if r.ShardObjects < 0 || r.ShardObjects > DefaultShardObjects {
 		errs = append(errs, fmt.Errorf("shardObjects: %d: must be from 1 to %d", r.ShardObjects, DefaultShardObjects))
 	}
-	if r.ShardBytes < 0 {
-		errs = append(errs, fmt.Errorf("shardBytes: %d: must not be negative", r.ShardBytes))
+	for _, n := range []struct {
+		field string
+		value int64
+	}{{"shardBytes", r.ShardBytes}, {"groupBytes", r.GroupBytes}} {
+		if n.value < 0 {
+			errs = append(errs, fmt.Errorf("%s: %d: must not be negative", n.field, n.value))
+		}
 	}
 	return errors.Join(errs...)
 }

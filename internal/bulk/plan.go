@@ -54,6 +54,12 @@ type entry struct {
 	Generation int64  `json:"g,string"`
 	Size       int64  `json:"s"`
 	CRC32C     string `json:"c"`
+
+	// Of an object that several invocations copy.
+	Group  string `json:"group,omitempty"`
+	From   int    `json:"from,omitempty"`   // a slice: its parts, from 0
+	To     int    `json:"to,omitempty"`     // up to here
+	Slices int    `json:"slices,omitempty"` // what joins all slices
 }
 
 // divide begins the listing, or a further round of it with the ranges that the last one
@@ -315,6 +321,9 @@ func (p *planner) add(ctx context.Context, o copy.Listed) error {
 	if !p.keys.Distinct() {
 		p.marks = append(p.marks, markOf(key))
 	}
+	if o.Size > cmp.Or(p.request.GroupBytes, DefaultGroupBytes) && copy.Parts(o.Size) > 1 {
+		return p.group(ctx, o)
+	}
 	if p.shard != nil && (p.entry.Objects >= int64(cmp.Or(p.request.ShardObjects, DefaultShardObjects)) ||
 		p.entry.Bytes+o.Size > cmp.Or(p.request.ShardBytes, DefaultShardBytes)) {
 		if err := p.flush(ctx); err != nil {
@@ -325,7 +334,7 @@ func (p *planner) add(ctx context.Context, o copy.Listed) error {
 		p.shard = newLines(true)
 		p.entry = shardEntry{Shard: fmt.Sprintf("%s-%05d", p.span.ID, len(p.found.Shards))}
 	}
-	p.shard.add(entry{o.Name, o.Generation, o.Size, o.CRC32C})
+	p.shard.add(entryOf(o))
 	p.entry.Objects++
 	p.entry.Bytes += o.Size
 	return nil
@@ -348,19 +357,29 @@ func (p *planner) at(key string) (bool, error) {
 	return p.stored.Key == key && key != "", nil
 }
 
+func entryOf(o copy.Listed) entry {
+	return entry{Name: o.Name, Generation: o.Generation, Size: o.Size, CRC32C: o.CRC32C}
+}
+
 // flush writes the shard that was begun.
 func (p *planner) flush(ctx context.Context) error {
 	if p.shard == nil {
 		return nil
 	}
-	data := p.shard.bytes()
+	shard := p.shard
+	p.shard = nil
+	return p.write(ctx, p.entry, shard)
+}
+
+// write writes a shard.
+func (p *planner) write(ctx context.Context, e shardEntry, shard *lines) error {
+	data := shard.bytes()
 	sum := sha256.Sum256(data)
-	p.entry.Hash = hex.EncodeToString(sum[:])
-	if err := p.worker.Files.Put(ctx, shardKey(p.request.Job, p.entry.Shard), data); err != nil {
+	e.Hash = hex.EncodeToString(sum[:])
+	if err := p.worker.Files.Put(ctx, shardKey(p.request.Job, e.Shard), data); err != nil {
 		return err
 	}
-	p.found.Shards = append(p.found.Shards, p.entry)
-	p.shard = nil
+	p.found.Shards = append(p.found.Shards, e)
 	return nil
 }
 

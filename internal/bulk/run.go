@@ -48,9 +48,12 @@ type result struct {
 	Overwrite string      `json:"overwrite,omitempty"`
 	Cursor    string      `json:"cursor,omitempty"`
 	Again     map[int]int `json:"again,omitempty"` // how often each was tried
+
+	Parts map[int]copy.Part `json:"parts,omitempty"` // of a slice, that S3 has
+	Waits bool              `json:"waits,omitempty"` // what joins slices had nothing to do yet
 }
 
-func (r result) left() bool { return r.Cursor != "" || len(r.Again) > 0 }
+func (r result) left() bool { return r.Cursor != "" || len(r.Again) > 0 || r.Waits }
 
 // record is a line of a ledger: the outcome of an object.
 type record struct {
@@ -127,10 +130,12 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	}
 	work, cancel := withReserve(ctx, w.Now())
 	defer cancel()
-	if item.From == 0 || before.Cursor != "" {
+	if len(entries) == 1 && entries[0].Group != "" {
+		err = c.ofGroup(work, entries[0], before)
+	} else if item.From == 0 || before.Cursor != "" {
 		err = c.copy(work, before.Items, before.Overwrite, before.Cursor)
 	}
-	if err == nil && len(before.Again) > 0 {
+	if err == nil && len(before.Again) > 0 && entries[0].Group == "" {
 		if c.result.Cursor != "" {
 			maps.Copy(c.result.Again, before.Again)
 		} else {
@@ -218,8 +223,8 @@ type shardCopy struct {
 // cursor fits the event of its round only, so that has the same policy.
 func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor string) error {
 	event := invocation.Event{Objects: []invocation.Item{}, Overwrite: overwrite, Cursor: cursor}
-	if cursor == "" && (c.recheck || c.request.Compare == CompareChecksum || c.request.Compare == CompareSize && !ordered(c.request)) {
-		event.Overwrite = invocation.OverwriteDifferent
+	if cursor == "" {
+		event.Overwrite = c.overwrite()
 	}
 	all := items == nil
 	if all {
@@ -235,10 +240,10 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 			return fmt.Errorf("the shard has no object %d", i)
 		}
 		e := c.entries[i]
-		key := c.request.DestinationPrefix + c.keys.Key(objectkey.Object{Name: e.Name, Generation: e.Generation, Day: c.request.Created})
+		key := c.key(e)
 		if _, collides := c.collisions[markOf(key)]; collides {
 			if cursor == "" {
-				colliding = append(colliding, invocation.ObjectResult{Object: e.Name, Key: key, Outcome: invocation.OutcomeFailed, Cause: "its key is also that of another object"})
+				colliding = append(colliding, invocation.ObjectResult{Object: e.Name, Key: key, Outcome: invocation.OutcomeFailed, Cause: keyCollides})
 				index[e.Name] = i
 			}
 			continue
@@ -251,42 +256,7 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 		return err
 	}
 	for _, o := range append(colliding, answer.Objects...) {
-		i := index[o.Object]
-		e := c.entries[i]
-		one := Count{1, e.Size}
-		if o.Outcome == invocation.OutcomeCopied || o.Outcome == invocation.OutcomeUnchanged {
-			if o.CRC32C != e.CRC32C || o.Bytes != e.Size {
-				o.Outcome, o.Cause, o.Error = invocation.OutcomeFailed, "not what was planned",
-					fmt.Sprintf("planned: %d bytes, CRC32C %s; copied: %d bytes, CRC32C %s", e.Size, e.CRC32C, o.Bytes, o.CRC32C)
-			}
-		}
-		switch o.Outcome {
-		case invocation.OutcomeInterrupted:
-			continue
-		case invocation.OutcomeUnchanged:
-			if c.recheck && c.request.Compare == CompareNone {
-				// An earlier attempt of this job has copied it.
-				o.Outcome = invocation.OutcomeCopied
-				c.result.Copied.add(one)
-			} else {
-				c.result.Unchanged.add(one)
-			}
-			c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)
-		case invocation.OutcomeCopied:
-			c.result.Copied.add(one)
-			c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)
-		default:
-			if tries := c.tries[i] + 1; o.Transient && tries < maxTries {
-				c.result.Again[i] = tries
-				continue
-			}
-			c.result.Failed.Add(cmp.Or(o.Cause, "unknown"), one)
-			c.result.Lost.Add(e.Name, e.Size, e.CRC32C)
-		}
-		if len(o.LeftOut) > 0 {
-			c.result.LeftOut++
-		}
-		c.ledger.add(record{i, e.Name, e.Generation, e.Size, e.CRC32C, o.Key, o.Outcome, o.Cause, o.Error, o.LeftOut})
+		c.note(index[o.Object], o)
 	}
 	if c.result.Cursor = answer.Cursor; answer.Cursor != "" {
 		c.result.Overwrite = event.Overwrite
@@ -295,6 +265,58 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 		}
 	}
 	return nil
+}
+
+// overwrite returns the policy for objects that are at the destination; empty is that of
+// the environment.
+func (c *shardCopy) overwrite() string {
+	if c.recheck || c.request.Compare == CompareChecksum || c.request.Compare == CompareSize && !ordered(c.request) {
+		return invocation.OverwriteDifferent
+	}
+	return ""
+}
+
+func (c *shardCopy) key(e entry) string {
+	return c.request.DestinationPrefix + c.keys.Key(objectkey.Object{Name: e.Name, Generation: e.Generation, Day: c.request.Created})
+}
+
+// note notes the outcome of an object of the shard.
+func (c *shardCopy) note(i int, o invocation.ObjectResult) {
+	e := c.entries[i]
+	one := Count{1, e.Size}
+	if o.Outcome == invocation.OutcomeCopied || o.Outcome == invocation.OutcomeUnchanged {
+		if o.CRC32C != e.CRC32C || o.Bytes != e.Size {
+			o.Outcome, o.Cause, o.Error = invocation.OutcomeFailed, "not what was planned",
+				fmt.Sprintf("planned: %d bytes, CRC32C %s; copied: %d bytes, CRC32C %s", e.Size, e.CRC32C, o.Bytes, o.CRC32C)
+		}
+	}
+	switch o.Outcome {
+	case invocation.OutcomeInterrupted:
+		return
+	case invocation.OutcomeUnchanged:
+		if c.recheck && c.request.Compare == CompareNone {
+			// An earlier attempt of this job has copied it.
+			o.Outcome = invocation.OutcomeCopied
+			c.result.Copied.add(one)
+		} else {
+			c.result.Unchanged.add(one)
+		}
+		c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)
+	case invocation.OutcomeCopied:
+		c.result.Copied.add(one)
+		c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)
+	default:
+		if tries := c.tries[i] + 1; o.Transient && tries < maxTries {
+			c.result.Again[i] = tries
+			return
+		}
+		c.result.Failed.Add(cmp.Or(o.Cause, "unknown"), one)
+		c.result.Lost.Add(e.Name, e.Size, e.CRC32C)
+	}
+	if len(o.LeftOut) > 0 {
+		c.result.LeftOut++
+	}
+	c.ledger.add(record{i, e.Name, e.Generation, e.Size, e.CRC32C, o.Key, o.Outcome, o.Cause, o.Error, o.LeftOut})
 }
 
 // each watches for failures that every object will have.
@@ -465,7 +487,7 @@ func (w *Worker) collect(ctx context.Context, job string, p Progress, run int, b
 		p.Shards++
 		// A result without an outcome may still have parts of an object: the engine
 		// itself gives up after two invocations without progress.
-		moved = true
+		moved = moved || !r.Waits
 		if r.left() {
 			e.From, e.Recheck = round, false
 			left = append(left, e)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -148,6 +149,8 @@ type copier struct {
 	fail   func(object string, attempt int) (cause string, transient bool)
 	limit  int // objects of one invocation; 0: all
 	death  func() error
+
+	uploads uploads
 }
 
 func (c *copier) Batch(_ context.Context, event invocation.Event, each func(invocation.ObjectResult) bool) (invocation.ManyResult, error) {
@@ -201,6 +204,85 @@ func (c *copier) Batch(_ context.Context, event invocation.Event, each func(invo
 	return answer, nil
 }
 
+// uploads are what the destination has of uploads, by their ids.
+type uploads struct {
+	mu    sync.Mutex
+	parts map[string]map[int]bool
+	begun int
+	sent  int // parts
+}
+
+func (c *copier) BeginUpload(_ context.Context, event invocation.Event) (copy.Upload, error) {
+	if err := c.death(); err != nil {
+		return copy.Upload{}, err
+	}
+	o := c.object(int(event.Generation - 1))
+	c.uploads.mu.Lock()
+	defer c.uploads.mu.Unlock()
+	c.uploads.begun++
+	id := fmt.Sprint("upload-", c.uploads.begun)
+	c.uploads.parts[id] = map[int]bool{}
+	return copy.Upload{ID: id, Object: event.Object, Key: event.Key, Generation: o.Generation, Size: o.Size, CRC32C: o.CRC32C}, nil
+}
+
+func (c *copier) CopyParts(_ context.Context, u copy.Upload, from, to int, have map[int]copy.Part) (map[int]copy.Part, error) {
+	done := maps.Clone(have)
+	if done == nil {
+		done = map[int]copy.Part{}
+	}
+	for i := from; i < to; i++ {
+		if _, there := have[i]; there {
+			continue
+		}
+		if err := c.death(); err != nil {
+			return done, err
+		}
+		if c.fail != nil {
+			if cause, transient := c.fail(fmt.Sprint(u.Object, "#", i), 1); cause != "" {
+				err := error(&copy.AnswerError{Service: "S3", Status: 403, Code: cause})
+				if transient {
+					err = &copy.AnswerError{Service: "S3", Status: 503, Code: cause}
+				}
+				return done, &copy.TransferError{Operation: "writing", Err: err}
+			}
+		}
+		c.uploads.mu.Lock()
+		c.uploads.parts[u.ID][i] = true
+		c.uploads.sent++
+		c.uploads.mu.Unlock()
+		done[i] = copy.Part{ETag: fmt.Sprint(u.ID, "/", i)}
+	}
+	return done, nil
+}
+
+func (c *copier) CompleteUpload(_ context.Context, u copy.Upload, parts []copy.Part) error {
+	if err := c.death(); err != nil {
+		return err
+	}
+	for i, p := range parts {
+		if p.ETag != fmt.Sprint(u.ID, "/", i) {
+			return fmt.Errorf("part %d is %q of %s", i, p.ETag, u.ID)
+		}
+	}
+	c.uploads.mu.Lock()
+	defer c.uploads.mu.Unlock()
+	if have, there := c.uploads.parts[u.ID]; there && len(have) != len(parts) {
+		return fmt.Errorf("%s has %d parts, not %d", u.ID, len(have), len(parts))
+	}
+	delete(c.uploads.parts, u.ID)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.there[u.Key] = struct{}{}
+	return nil
+}
+
+func (c *copier) AbortUpload(_ context.Context, u copy.Upload) error {
+	c.uploads.mu.Lock()
+	defer c.uploads.mu.Unlock()
+	delete(c.uploads.parts, u.ID)
+	return nil
+}
+
 // synthetic is a job on synthetic buckets, with an engine that follows the definition.
 type synthetic struct {
 	t       *testing.T
@@ -232,7 +314,7 @@ func newSynthetic(t *testing.T, count int, name func(int) string) *synthetic {
 	}
 	s.files = &memory{files: map[string][]byte{}, death: death}
 	s.buckets = &buckets{count: count, name: name, sizes: func(int) int64 { return 10_000 }, there: map[string]struct{}{}, clock: s.clock, page: 150 * time.Millisecond}
-	s.copier = &copier{buckets: s.buckets, copies: map[string]int{}, death: death}
+	s.copier = &copier{buckets: s.buckets, copies: map[string]int{}, death: death, uploads: uploads{parts: map[string]map[int]bool{}}}
 	s.worker = &Worker{Files: s.files, Buckets: s.buckets, Copier: s.copier, Settings: Settings{SourceBucket: "from", DestinationBucket: "to"},
 		Log: slog.New(slog.DiscardHandler), Now: s.clock.Now}
 	return s

@@ -15,6 +15,12 @@ import (
 // Copier copies the objects of an event: see copy.Handler.Batch.
 type Copier interface {
 	Batch(ctx context.Context, event invocation.Event, each func(invocation.ObjectResult) bool) (invocation.ManyResult, error)
+
+	// Of an object that several invocations copy: see the methods of copy.Handler.
+	BeginUpload(ctx context.Context, event invocation.Event) (copy.Upload, error)
+	CopyParts(ctx context.Context, u copy.Upload, from, to int, have map[int]copy.Part) (map[int]copy.Part, error)
+	CompleteUpload(ctx context.Context, u copy.Upload, parts []copy.Part) error
+	AbortUpload(ctx context.Context, u copy.Upload) error
 }
 
 // Settings are those of the function that decide where objects go. They must be those of

@@ -260,7 +260,7 @@ func (m *many) finish(t *transfer, task *task, done copied, elapsed time.Duratio
 	switch {
 	case errors.As(err, &failed):
 		r.Error = failed.Operation + ": " + failed.Err.Error()
-		r.Cause, r.Transient = failed.cause()
+		r.Cause, r.Transient = failed.Cause()
 		if t.interrupted {
 			r.Outcome = invocation.OutcomeInterrupted
 			r.Reached, task.due.Idle, task.due.Upload = t.kept.reached(), t.idle, t.kept

@@ -92,9 +92,9 @@ func (e *TransferError) Error() string {
 
 func (e *TransferError) Unwrap() error { return e.Err }
 
-// cause returns the kind of a failure, for counting, and whether another attempt may
+// Cause returns the kind of a failure, for counting, and whether another attempt may
 // succeed.
-func (e *TransferError) cause() (cause string, passing bool) {
+func (e *TransferError) Cause() (cause string, passing bool) {
 	var (
 		answer    *AnswerError
 		exists    *ExistsError

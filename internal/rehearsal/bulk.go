@@ -3,8 +3,10 @@ package rehearsal
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"time"
 
@@ -49,6 +51,7 @@ func (r Rehearsal) bulk(ctx context.Context, summary *Summary, s *Stand) error {
 			started = time.Now()
 			request := j.Request(bulkJob)
 			request.Prefix, request.ShardObjects = bulkPrefix, max(1, r.Bulk/100)
+			request.GroupBytes, request.ShardBytes = hugeSize/2, hugeSize/4
 			if err := j.Plan(ctx, request, 10); err != nil {
 				return "", err
 			}
@@ -131,6 +134,22 @@ func bulkObject(i int) (name string, content []byte) {
 	return name, bytes.Repeat(fmt.Appendf(nil, "%d,", i), 1+i%200)
 }
 
+// hugeObject is copied by several invocations: 160 MiB in parts of 32.
+const (
+	hugeObject = bulkPrefix + "huge.bin"
+	hugeSize   = 160 << 20
+)
+
+// huge returns its content, which is cheap to make and to compare.
+func huge() io.Reader {
+	block := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
+	readers := make([]io.Reader, hugeSize/len(block))
+	for i := range readers {
+		readers[i] = bytes.NewReader(block)
+	}
+	return io.MultiReader(readers...)
+}
+
 // makeObjects makes so many objects, and a bucket for the job's files.
 func (s *Stand) makeObjects(ctx context.Context, n int) (string, error) {
 	_, err := s3.NewFromConfig(s.admin()).CreateBucket(ctx, &s3.CreateBucketInput{
@@ -142,6 +161,13 @@ func (s *Stand) makeObjects(ctx context.Context, n int) (string, error) {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
+	group.Go(func() error {
+		content, err := io.ReadAll(huge())
+		if err != nil {
+			return err
+		}
+		return s.ask(ctx, "POST", "/upload/storage/v1/b/"+s.Env.SourceBucket+"/o?uploadType=media&name="+url.QueryEscape(hugeObject), "text/plain", content, nil)
+	})
 	for i := range n {
 		group.Go(func() error {
 			name, content := bulkObject(i)
@@ -159,7 +185,23 @@ func proveBulk(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 	wrong := make(chan string, summary.Bulk.Listed)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
-	for i := range int(summary.Bulk.Listed) {
+	group.Go(func() error {
+		out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Env.DestinationBucket, Key: aws.String(s.Env.DestinationPrefix + hugeObject)})
+		if err != nil {
+			return fmt.Errorf("%q: %w", hugeObject, err)
+		}
+		defer out.Body.Close()
+		got, want := sha256.New(), sha256.New()
+		if _, err := io.Copy(got, out.Body); err != nil {
+			return err
+		}
+		_, _ = io.Copy(want, huge()) // from and to memory
+		if !bytes.Equal(got.Sum(nil), want.Sum(nil)) {
+			wrong <- hugeObject
+		}
+		return nil
+	})
+	for i := range int(summary.Bulk.Listed) - 1 {
 		group.Go(func() error {
 			name, content := bulkObject(i)
 			out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Env.DestinationBucket, Key: aws.String(s.Env.DestinationPrefix + name)})
