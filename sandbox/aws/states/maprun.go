@@ -315,7 +315,7 @@ func (r *mapRun) begin(child *execution) {
 		return
 	}
 	if redrives {
-		child.redrive()
+		child.redrive("")
 	} else {
 		r.server.mu.Lock()
 		r.server.begin(child)
@@ -553,16 +553,6 @@ func (r *mapRun) shape() mapRunShape {
 	return shape
 }
 
-type mapRunInput struct {
-	MapRunArn                  string
-	ExecutionArn               string
-	MaxConcurrency             *int
-	ToleratedFailureCount      *int64
-	ToleratedFailurePercentage *float64
-	MaxResults                 *int
-	NextToken                  string
-}
-
 func (s *Server) findMapRun(r *api.Request, action, arn string) (*mapRun, error) {
 	if err := s.authorize(r, action, arn, "mapRun"); err != nil {
 		return nil, err
@@ -576,7 +566,7 @@ func (s *Server) findMapRun(r *api.Request, action, arn string) (*mapRun, error)
 	return run, nil
 }
 
-func (s *Server) describeMapRun(r *api.Request, in *mapRunInput) (any, error) {
+func (s *Server) describeMapRun(r *api.Request, in *struct{ MapRunArn string }) (any, error) {
 	run, err := s.findMapRun(r, "DescribeMapRun", in.MapRunArn)
 	if err != nil {
 		return nil, err
@@ -584,8 +574,15 @@ func (s *Server) describeMapRun(r *api.Request, in *mapRunInput) (any, error) {
 	return run.shape(), nil
 }
 
+type updateMapRunInput struct {
+	MapRunArn                  string
+	MaxConcurrency             *int
+	ToleratedFailureCount      *int64
+	ToleratedFailurePercentage *float64
+}
+
 // updateMapRun changes what a Map Run that is running may do.
-func (s *Server) updateMapRun(r *api.Request, in *mapRunInput) (any, error) {
+func (s *Server) updateMapRun(r *api.Request, in *updateMapRunInput) (any, error) {
 	run, err := s.findMapRun(r, "UpdateMapRun", in.MapRunArn)
 	if err != nil {
 		return nil, err
@@ -625,7 +622,12 @@ type mapRunItem struct {
 	StopDate        *api.Timestamp `json:"stopDate,omitempty"`
 }
 
-func (s *Server) listMapRuns(r *api.Request, in *mapRunInput) (any, error) {
+type listMapRunsInput struct {
+	ExecutionArn, NextToken string
+	MaxResults              *int
+}
+
+func (s *Server) listMapRuns(r *api.Request, in *listMapRunsInput) (any, error) {
 	e, err := s.execution(r, "ListMapRuns", in.ExecutionArn)
 	if err != nil {
 		return nil, err
