@@ -86,6 +86,10 @@ func (v *visit) runMap(ctx context.Context, in any) (any, error) {
 			return nil, err
 		}
 	} else {
+		most, err := d.most(e)
+		if err != nil {
+			return nil, err
+		}
 		var list []any
 		if d.reader == nil {
 			got := in
@@ -103,9 +107,15 @@ func (v *visit) runMap(ctx context.Context, in any) (any, error) {
 		if err := v.tell("MapStateStarted", "mapStateStartedEventDetails", mapStarted{len(list)}); err != nil {
 			return nil, err
 		}
-		l, err := d.limits(e)
+		l, err := d.tolerance(e)
 		if err != nil {
 			return nil, err
+		}
+		l.concurrency = most
+		if d.reader != nil {
+			if _, err := d.reader.most(e); err != nil {
+				return nil, err
+			}
 		}
 		r = v.server.newMapRun(v, in, l)
 		if d.reader == nil {

@@ -314,6 +314,32 @@ func TestMapArrays(t *testing.T) {
 	}
 }
 
+// TestMapNumbers: numbers by their paths; LocalStack has recorded how they are refused,
+// and where in the history.
+func TestMapNumbers(t *testing.T) {
+	c := newCloud(t)
+	c.put("index.jsonl", strings.Repeat("1\n", 5))
+	limited := strings.Replace(fromS3, `"JSONL"`, `"JSONL","MaxItemsPath":"$.most"`, 1)
+	c.machine(one(mapState(passing, limited+`,"MaxConcurrencyPath":"$.c","End":true`)), mapping)
+	const runtime = "FAILED: States.Runtime: An error occurred while executing the state 'S' (entered at the event id #2). "
+	for name, tt := range map[string]struct{ most, concurrency, want, last string }{
+		"two":                 {`2`, `0`, `[1,1]`, "8<7 ExecutionSucceeded"},
+		"no limit":            {`0`, `0`, `[1,1,1,1,1]`, "8<7 ExecutionSucceeded"},
+		"more than the quota": {`100000001`, `0`, `[1,1,1,1,1]`, "8<7 ExecutionSucceeded"},
+		"negative":            {`-1`, `0`, "FAILED: States.ItemReaderFailed: field MaxItems must be positive", "7<6 ExecutionFailed"},
+		"a fraction":          {`1.5`, `0`, runtime + `The MaxItemsPath field refers to value "1.5" which is not a valid integer: $.most`, "4<3 ExecutionFailed"},
+		"no concurrency":      {`2`, `"NoNumber"`, runtime + `The MaxConcurrencyPath field refers to value "NoNumber" which is not a valid integer: $.c`, "3<2 ExecutionFailed"},
+	} {
+		out := c.end(`{"bucket":"jobs","key":"index.jsonl","most":` + tt.most + `,"c":` + tt.concurrency + `}`)
+		if diff := cmp.Diff(tt.want, text(out)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if kinds := c.kinds(*out.ExecutionArn); !strings.HasSuffix(kinds, "\n"+tt.last) {
+			t.Errorf("%s: events are %s, want the last to be %s", name, kinds, tt.last)
+		}
+	}
+}
+
 // TestMapConcurrency: MaxConcurrency, 0 as no limit, and UpdateMapRun.
 func TestMapConcurrency(t *testing.T) {
 	c := newCloud(t)
