@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	sdk "github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -445,6 +446,72 @@ func TestRedrive(t *testing.T) {
 	if diff := cmp.Diff(awstest.Refused(400, "ExecutionNotRedrivable", "Execution is SUCCEEDED and cannot be redriven"),
 		awstest.RefusalOf(t, err)); diff != "" {
 		t.Errorf("redriving what succeeded (-want +got):\n%s", diff)
+	}
+}
+
+// TestMapStopped: of a Map Run that is stopped the results are written, and a redrive
+// runs on what was running and what was left.
+func TestMapStopped(t *testing.T) {
+	c := newCloud(t)
+	c.put("index.jsonl", strings.Repeat("1\n", 10))
+	c.machine(one(mapState(waiting, fromS3+toS3+`,"MaxConcurrency":3,"End":true`)), mapping)
+	arn := c.start(jobs)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		c.Advance(time.Second)
+		if runs, err := c.states.ListMapRuns(c.ctx, &sdk.ListMapRunsInput{ExecutionArn: &arn}); err != nil || time.Now().After(deadline) {
+			t.Fatalf("three children do not run: %v", err)
+		} else if len(runs.MapRuns) == 1 && c.mapRun(arn).ItemCounts.Running == 3 {
+			break
+		}
+	}
+	if _, err := c.states.StopExecution(c.ctx, &sdk.StopExecutionInput{ExecutionArn: &arn}); err != nil {
+		t.Fatal(err)
+	}
+	run := c.mapRun(arn)
+	if n := run.ItemCounts; run.Status != "ABORTED" || n.Aborted != 3 || n.Pending != 7 {
+		t.Errorf("stopped: %s %+v", run.Status, n)
+	}
+	_, files := c.results(*run.MapRunArn)
+	if len(files["FAILED_0.json"]) != 3 || files["FAILED_0.json"][0]["Status"] != "ABORTED" || len(files["PENDING_0.json"]) != 7 || len(files) != 2 {
+		t.Errorf("files are %v", files)
+	}
+	if _, err := c.states.RedriveExecution(c.ctx, &sdk.RedriveExecutionInput{ExecutionArn: &arn}); err != nil {
+		t.Fatal(err)
+	}
+	if out := c.wait(arn, time.Minute); out.Status != types.ExecutionStatusSucceeded {
+		t.Errorf("redriven: %s", text(out))
+	}
+	run = c.mapRun(arn)
+	if n := run.ItemCounts; run.Status != "SUCCEEDED" || n.Succeeded != 10 || n.Aborted != 0 || len(c.children(*run.MapRunArn)) != 10 {
+		t.Errorf("redriven: %s %+v", run.Status, n)
+	}
+}
+
+// TestMapThrottled: children that are more than a function's concurrency get through by
+// their retries.
+func TestMapThrottled(t *testing.T) {
+	c := newCloud(t)
+	c.function()
+	functions := lambda.NewFromConfig(c.Config(c.Admin()))
+	if _, err := functions.PutFunctionConcurrency(c.ctx, &lambda.PutFunctionConcurrencyInput{FunctionName: ptr("f"),
+		ReservedConcurrentExecutions: ptr(int32(2))}); err != nil {
+		t.Fatal(err)
+	}
+	c.put("index.jsonl", strings.Repeat("{\"do\":\"sleep\",\"millis\":20}\n", 20))
+	child := `"C":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"f","Payload.$":"$"},"End":true,"OutputPath":"$.StatusCode",` +
+		`"Retry":[{"ErrorEquals":["Lambda.TooManyRequestsException"],"MaxAttempts":100,"BackoffRate":1.5,"MaxDelaySeconds":5,"JitterStrategy":"FULL"}]}`
+	c.machine(one(mapState(child, fromS3+`,"End":true`)), mapping)
+	if got, want := text(c.wait(c.start(jobs), 200*time.Millisecond)), "["+strings.Repeat("200,", 19)+"200]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	refused := 0
+	for _, e := range c.Journal.Entries() {
+		if e.Operation == "Invoke" && e.Status == 429 {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("no invocation was refused")
 	}
 }
 

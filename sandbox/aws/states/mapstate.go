@@ -81,12 +81,26 @@ func (o object) mapState(s *state) *distributed {
 		d.reader = r.itemReader()
 	}
 	if w, ok := o.object("ResultWriter"); ok {
-		w.lacks("WriterConfig")
-		w.allow("Resource", "Parameters")
+		w.writerConfig()
+		w.allow("Resource", "Parameters", "WriterConfig")
 		w.s3(writeResource, "Bucket", "Prefix")
 		d.writer = w.template("Parameters")
 	}
 	return d
+}
+
+// writerConfig accepts what a writer does without one.
+func (o object) writerConfig() {
+	c, ok := o.object("WriterConfig")
+	if !ok {
+		return
+	}
+	c.allow("Transformation", "OutputType")
+	for name, only := range map[string]string{"Transformation": "NONE", "OutputType": "JSON"} {
+		if got := c.text(name); got != "" && got != only {
+			c.lack(api.Unmodelled(name, got))
+		}
+	}
 }
 
 // checkLabel holds a label to its rules; see "Label" in "Using Map state in Distributed
