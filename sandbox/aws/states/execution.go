@@ -47,8 +47,8 @@ type execution struct {
 	redriven   time.Time
 	token      string  // of the call that redrove it
 	point      point   // where a redrive goes on
-	mapRun     *mapRun // the last one
-	resumes    bool    // a redrive goes on within the state
+	mapRun     *mapRun // of the present state
+	resumes    bool    // a redrive goes on within that state
 	cancel     context.CancelCauseFunc
 	done       chan struct{} // closed at its end
 	errorCause failed        // of StopExecution

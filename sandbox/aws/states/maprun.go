@@ -76,7 +76,7 @@ func (r *mapRun) machineARN() string { return r.parent.revision.arn + "/" + r.la
 func (v *visit) runMap(ctx context.Context, in any) (any, error) {
 	d, e := v.state.distributed, v.environment(in)
 	r := v.mapRun
-	if v.resumes && r != nil {
+	if v.resumes && r != nil && r.status != statusSucceeded {
 		v.resumes = false
 		r.mu.Lock()
 		r.redrive()
@@ -121,9 +121,7 @@ func (v *visit) runMap(ctx context.Context, in any) (any, error) {
 		if d.reader == nil {
 			r.items = &items{total: int64(len(list)), list: list}
 		}
-		v.mu.Lock()
 		v.execution.mapRun = r
-		v.mu.Unlock()
 		if err := v.tell("MapRunStarted", "mapRunStartedEventDetails", mapRunEvent{MapRunArn: r.arn}); err != nil {
 			return nil, err
 		}
@@ -215,10 +213,16 @@ func (r *mapRun) all(ctx context.Context) (any, error) {
 		r.begin(child)
 	}
 	r.mu.Lock()
+	why := r.why
+	r.mu.Unlock()
+	if why != nil { // it may be of the item that was to be next
+		r.halt(why)
+	}
+	r.mu.Lock()
 	for len(r.live) > 0 {
 		r.changed.Wait()
 	}
-	why := r.why
+	why = r.why
 	r.mu.Unlock()
 	if r.server.ctx.Err() != nil {
 		return nil, context.Cause(r.server.ctx)

@@ -449,6 +449,37 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
+// TestRounds redrives a workflow that has run a Map before: the Task that failed is run
+// again, and the Map that follows runs once more, in a Map Run of its own.
+func TestRounds(t *testing.T) {
+	c := newCloud(t)
+	c.put("index.jsonl", "1\n2\n")
+	again := mapState(passing, fromS3+`,"ResultPath":"$.copied","Next":"T"`)
+	c.machine(`{"StartAt":"S","States":{"S":`+again+`,"T":`+task(`{"do":"echo","value":"done"}`, `,"ResultPath":"$.task","Next":"X"`)+`,
+		"X":{"Type":"Choice","Choices":[{"Variable":"$.second","IsPresent":true,"Next":"E"}],"Default":"P"},
+		"P":{"Type":"Pass","Result":true,"ResultPath":"$.second","Next":"S"},"E":{"Type":"Succeed","OutputPath":"$.task"}}}`, mapping)
+	arn := c.start(jobs)
+	if got := text(c.wait(arn, 0)); !strings.Contains(got, "Lambda.ResourceNotFoundException") {
+		t.Fatalf("without its function: %s", got)
+	}
+	c.function()
+	if _, err := c.states.RedriveExecution(c.ctx, &sdk.RedriveExecutionInput{ExecutionArn: &arn}); err != nil {
+		t.Fatal(err)
+	}
+	if got := text(c.wait(arn, 0)); got != `{"value":"done"}` {
+		t.Errorf("redriven: %s", got)
+	}
+	runs, err := c.states.ListMapRuns(c.ctx, &sdk.ListMapRunsInput{ExecutionArn: &arn})
+	if err != nil || len(runs.MapRuns) != 2 {
+		t.Errorf("Map Runs are %+v, %v, want two", runs, err)
+	}
+	for _, e := range c.events(arn) {
+		if e.Type == types.HistoryEventTypeMapRunRedriven {
+			t.Error("a Map Run that had succeeded was redriven")
+		}
+	}
+}
+
 // TestMapStopped: of a Map Run that is stopped the results are written, and a redrive
 // runs on what was running and what was left.
 func TestMapStopped(t *testing.T) {
