@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
@@ -264,6 +265,12 @@ func statesDenials() []denial {
 		}, 200, "Lambda.TooManyRequestsException",
 			"Rate Exceeded. (Service: AWSLambda; Status Code: 429; Error Code: TooManyRequestsException; Request ID: …; Proxy: null)",
 			"HumanCellAtlas/data-store, issue 1118"),
+		failed("a Lambda that cannot now", func(t *testing.T, c *sandboxtest.Clouds) error {
+			function(t, c, c.Names.Role)
+			c.Fail(faults.Rule{Service: "aws/lambda", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 500}}})
+			return newWorkflows(t, c, trusted, invoker).run(task, `{}`)
+		}, 200, "Lambda.ServiceException", "An error occurred and the request cannot be processed. (Service: AWSLambda; Status Code: 500; Error Code: ServiceException; Request ID: …; Proxy: null)",
+			"mentum/lambdaws, issue 49, and Handling error conditions in a Step Functions state machine (AWS Step Functions Developer Guide)"),
 		failed("a path that finds nothing", ran(state(`{"Type":"Pass","Parameters":{"value.$":"$.none"},"End":true}`), `{}`), 200,
 			"States.Runtime",
 			"An error occurred while executing the state 'S' (entered at the event id #2). The JSONPath '$.none' specified for the field 'value.$' could not be found in the input '{}'",

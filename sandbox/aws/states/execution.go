@@ -45,9 +45,10 @@ type execution struct {
 	dropped    bool
 	redrives   int
 	redriven   time.Time
+	token      string  // of the call that redrove it
 	point      point   // where a redrive goes on
-	mapRun     *mapRun // the last one
-	resumes    bool    // a redrive goes on within the state
+	mapRun     *mapRun // of the present state
+	resumes    bool    // a redrive goes on within that state
 	cancel     context.CancelCauseFunc
 	done       chan struct{} // closed at its end
 	errorCause failed        // of StopExecution
@@ -205,17 +206,6 @@ func (e *execution) end(output string, last int, err error) {
 	}
 }
 
-type executionInput struct {
-	ExecutionArn         string
-	IncludedData         string
-	ClientToken          string
-	Error, Cause         string
-	MaxResults           *int
-	NextToken            string
-	ReverseOrder         bool
-	IncludeExecutionData *bool
-}
-
 // execution authorizes a call about an execution and finds it.
 func (s *Server) execution(r *api.Request, action, arn string) (*execution, error) {
 	if err := s.authorize(r, action, arn, "execution"); err != nil {
@@ -238,7 +228,7 @@ func (e *execution) expired() bool {
 }
 
 // stopExecution stops an execution that runs; of one that has ended, it tells when.
-func (s *Server) stopExecution(r *api.Request, in *executionInput) (any, error) {
+func (s *Server) stopExecution(r *api.Request, in *struct{ ExecutionArn, Error, Cause string }) (any, error) {
 	e, err := s.execution(r, "StopExecution", in.ExecutionArn)
 	if err != nil {
 		return nil, err
@@ -332,6 +322,8 @@ func (e *execution) shape() executionShape {
 	return shape
 }
 
+type executionInput struct{ ExecutionArn, IncludedData string }
+
 func (s *Server) describeExecution(r *api.Request, in *executionInput) (any, error) {
 	e, err := s.execution(r, "DescribeExecution", in.ExecutionArn)
 	if err != nil {
@@ -403,7 +395,14 @@ func (s *Server) listExecutions(r *api.Request, in *listExecutionsInput) (any, e
 	}{page, next}, nil
 }
 
-func (s *Server) getExecutionHistory(r *api.Request, in *executionInput) (any, error) {
+type historyInput struct {
+	ExecutionArn, NextToken string
+	MaxResults              *int
+	ReverseOrder            bool
+	IncludeExecutionData    *bool
+}
+
+func (s *Server) getExecutionHistory(r *api.Request, in *historyInput) (any, error) {
 	e, err := s.execution(r, "GetExecutionHistory", in.ExecutionArn)
 	if err != nil {
 		return nil, err
@@ -441,8 +440,9 @@ func (e *execution) notRedrivable() string {
 	return ""
 }
 
-// redriveExecution runs an execution on from the state that it failed in.
-func (s *Server) redriveExecution(r *api.Request, in *executionInput) (any, error) {
+// redriveExecution runs an execution on from the state that it failed in. The same call
+// again, by its token, redrives it once.
+func (s *Server) redriveExecution(r *api.Request, in *struct{ ExecutionArn, ClientToken string }) (any, error) {
 	e, err := s.execution(r, "RedriveExecution", in.ExecutionArn)
 	if err != nil {
 		return nil, err
@@ -459,18 +459,24 @@ func (s *Server) redriveExecution(r *api.Request, in *executionInput) (any, erro
 	}
 	e.mu.Lock()
 	why, done := e.notRedrivable(), e.done
+	if in.ClientToken != "" && in.ClientToken == e.token {
+		at := e.redriven
+		e.mu.Unlock()
+		return map[string]any{"redriveDate": api.Timestamp(at)}, nil
+	}
 	e.mu.Unlock()
 	if why != "" {
 		return nil, refuse("ExecutionNotRedrivable", "%s", why)
 	}
 	<-done
-	at := e.redrive()
+	at := e.redrive(in.ClientToken)
 	return map[string]any{"redriveDate": api.Timestamp(at)}, nil
 }
 
 // redrive runs an execution on that failed.
-func (e *execution) redrive() time.Time {
+func (e *execution) redrive(token string) time.Time {
 	e.mu.Lock()
+	e.token = token
 	e.redrives++
 	e.redriven, e.status, e.failure, e.errorCause = e.server.Now(), statusRunning, failure{}, failed{}
 	e.point.previous = e.record(e.count, "ExecutionRedriven", "executionRedrivenEventDetails", redriven{e.redrives})

@@ -3,6 +3,7 @@ package states
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -175,14 +176,14 @@ func (c intrinsic) apply(a []any) (any, bool) {
 		return encode(a[0]), true
 	case "States.StringToJson":
 		text, ok := a[0].(string)
-		if !ok {
-			return nil, false
+		if !ok || strings.TrimSpace(text) == "" {
+			return nil, ok
 		}
 		v, err := parse([]byte(text))
 		return v, err == nil
 	case "States.MathAdd":
-		x, ok1 := integer(a[0])
-		y, ok2 := integer(a[1])
+		x, ok1 := rounded(a[0])
+		y, ok2 := rounded(a[1])
 		return json.Number(strconv.FormatInt(x+y, 10)), ok1 && ok2
 	}
 	return nil, false
@@ -208,11 +209,7 @@ func format(a []any) (any, bool) {
 			if len(a) == 0 {
 				return nil, false
 			}
-			if s, ok := a[0].(string); ok {
-				b.WriteString(s)
-			} else {
-				b.WriteString(encode(a[0]))
-			}
+			b.WriteString(inserted(a[0]))
 			a = a[1:]
 			i++
 		default:
@@ -220,6 +217,37 @@ func format(a []any) (any, bool) {
 		}
 	}
 	return b.String(), len(a) == 0
+}
+
+// inserted is a value as States.Format inserts it: lists and objects as Java prints them.
+func inserted(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = inserted(e)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		var parts []string
+		for _, name := range sorted(v) {
+			parts = append(parts, name+"="+inserted(v[name]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return encode(v)
+}
+
+// rounded reads a number as States.MathAdd does: to the nearest whole one, and half of
+// one up.
+func rounded(v any) (int64, bool) {
+	if n, ok := integer(v); ok {
+		return n, true
+	}
+	f, err := parseFloat(v)
+	return int64(math.Floor(f + 0.5)), err == nil
 }
 
 // integer reads a whole number.

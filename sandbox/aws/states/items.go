@@ -107,22 +107,24 @@ func s3Cause(err error) string {
 		refused.ErrorMessage(), response.HTTPStatusCode(), refused.ErrorCode(), h.Get("X-Amz-Request-Id"), h.Get("X-Amz-Id-2"))
 }
 
+// most reads MaxItems, as it is or by its path; 0 is no limit.
+func (r *reader) most(e environment) (int64, error) {
+	if r.maxItemsPath == nil {
+		return r.maxItems, nil
+	}
+	return wholeAt(e, r.maxItemsPath, "MaxItemsPath")
+}
+
 // read reads the items of an ItemReader, in the environment of its state.
 func (r *reader) read(ctx context.Context, x *session, e environment) (*items, error) {
-	most := int64(maxItems)
-	if r.maxItems > 0 {
-		most = r.maxItems
-	}
-	if p := r.maxItemsPath; p != nil {
-		n, err := wholeAt(e, p, "MaxItemsPath")
-		switch {
-		case err != nil:
-			return nil, err
-		case n < 0:
-			return nil, readerFailed("field MaxItems must be positive")
-		case n > 0:
-			most = min(n, maxItems)
-		}
+	most, err := r.most(e)
+	switch {
+	case err != nil:
+		return nil, err
+	case most < 0:
+		return nil, readerFailed("field MaxItems must be positive")
+	case most == 0 || most > maxItems:
+		most = maxItems
 	}
 	v, err := r.parameters.eval(e)
 	if err != nil {

@@ -216,14 +216,9 @@ func (s *Server) machine(arn string) (*stateMachine, error) {
 	return m, nil
 }
 
-type machineInput struct {
-	StateMachineArn string
-	IncludedData    string
-}
-
 // deleteStateMachine deletes a state machine once its executions have ended, which it
 // ends at their next transitions.
-func (s *Server) deleteStateMachine(r *api.Request, in *machineInput) (any, error) {
+func (s *Server) deleteStateMachine(r *api.Request, in *struct{ StateMachineArn string }) (any, error) {
 	if err := s.authorize(r, "DeleteStateMachine", in.StateMachineArn, "stateMachine"); err != nil {
 		return nil, err
 	}
@@ -274,7 +269,7 @@ func (v *revision) shape() machineShape {
 	}
 }
 
-func (s *Server) describeStateMachine(r *api.Request, in *machineInput) (any, error) {
+func (s *Server) describeStateMachine(r *api.Request, in *struct{ StateMachineArn, IncludedData string }) (any, error) {
 	if err := s.authorize(r, "DescribeStateMachine", in.StateMachineArn, "stateMachine"); err != nil {
 		return nil, err
 	}
@@ -389,35 +384,30 @@ func tagMap(tags []tag) map[string]string {
 	return m
 }
 
+// tagged finds the state machine of a call about tags. The caller holds the lock.
+func (s *Server) tagged(r *api.Request, action, arn string, keys map[string][]string) (*stateMachine, error) {
+	if _, err := s.resource(arn, "stateMachine"); err != nil {
+		return nil, err
+	}
+	if err := r.Authorize("states:"+action, arn, keys); err != nil {
+		return nil, err
+	}
+	m := s.machines[arn]
+	if m == nil {
+		return nil, refuse("ResourceNotFound", "Resource not found: '%s'", arn)
+	}
+	return m, nil
+}
+
 type tagInput struct {
 	ResourceArn string
 	Tags        []tag
-	TagKeys     []string
-}
-
-// tagged finds the state machine of a call about tags.
-func (s *Server) tagged(r *api.Request, action string, in *tagInput) (*stateMachine, error) {
-	if _, err := s.resource(in.ResourceArn, "stateMachine"); err != nil {
-		return nil, err
-	}
-	keys := api.TagKeys(tagMap(in.Tags))
-	if len(in.TagKeys) > 0 {
-		keys["aws:TagKeys"] = in.TagKeys
-	}
-	if err := r.Authorize("states:"+action, in.ResourceArn, keys); err != nil {
-		return nil, err
-	}
-	m := s.machines[in.ResourceArn]
-	if m == nil {
-		return nil, refuse("ResourceNotFound", "Resource not found: '%s'", in.ResourceArn)
-	}
-	return m, nil
 }
 
 func (s *Server) tagResource(r *api.Request, in *tagInput) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, err := s.tagged(r, "TagResource", in)
+	m, err := s.tagged(r, "TagResource", in.ResourceArn, api.TagKeys(tagMap(in.Tags)))
 	if err != nil {
 		return nil, err
 	}
@@ -430,10 +420,15 @@ func (s *Server) tagResource(r *api.Request, in *tagInput) (any, error) {
 	return nil, nil
 }
 
-func (s *Server) untagResource(r *api.Request, in *tagInput) (any, error) {
+type untagInput struct {
+	ResourceArn string
+	TagKeys     []string
+}
+
+func (s *Server) untagResource(r *api.Request, in *untagInput) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, err := s.tagged(r, "UntagResource", in)
+	m, err := s.tagged(r, "UntagResource", in.ResourceArn, map[string][]string{"aws:TagKeys": in.TagKeys})
 	if err != nil {
 		return nil, err
 	}
@@ -443,10 +438,10 @@ func (s *Server) untagResource(r *api.Request, in *tagInput) (any, error) {
 	return nil, nil
 }
 
-func (s *Server) listTagsForResource(r *api.Request, in *tagInput) (any, error) {
+func (s *Server) listTagsForResource(r *api.Request, in *struct{ ResourceArn string }) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, err := s.tagged(r, "ListTagsForResource", in)
+	m, err := s.tagged(r, "ListTagsForResource", in.ResourceArn, nil)
 	if err != nil {
 		return nil, err
 	}

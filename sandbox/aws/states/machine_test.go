@@ -184,9 +184,11 @@ func TestExecutions(t *testing.T) {
 	}
 	// Fourteen days are for a redrive.
 	failed := ptr("arn:aws:states" + place + "execution:m:b")
-	if out, err := c.states.RedriveExecution(c.ctx,
-		&sdk.RedriveExecutionInput{ExecutionArn: failed}); err != nil || out.RedriveDate == nil {
-		t.Errorf("RedriveExecution() = %+v, %v", out, err)
+	redrive := &sdk.RedriveExecutionInput{ExecutionArn: failed, ClientToken: ptr("token")}
+	for range 2 { // the same call again redrives it once
+		if out, err := c.states.RedriveExecution(c.ctx, redrive); err != nil || out.RedriveDate == nil {
+			t.Errorf("RedriveExecution() = %+v, %v", out, err)
+		}
 	}
 	if want := "3<2 ExecutionFailed\n4<3 ExecutionRedriven\n5<4 WaitStateEntered\n6<5 ExecutionFailed"; !strings.HasSuffix(kindsAfter(c,
 		*failed), want) {

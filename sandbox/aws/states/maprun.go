@@ -76,7 +76,7 @@ func (r *mapRun) machineARN() string { return r.parent.revision.arn + "/" + r.la
 func (v *visit) runMap(ctx context.Context, in any) (any, error) {
 	d, e := v.state.distributed, v.environment(in)
 	r := v.mapRun
-	if v.resumes && r != nil {
+	if v.resumes && r != nil && r.status != statusSucceeded {
 		v.resumes = false
 		r.mu.Lock()
 		r.redrive()
@@ -86,6 +86,10 @@ func (v *visit) runMap(ctx context.Context, in any) (any, error) {
 			return nil, err
 		}
 	} else {
+		most, err := d.most(e)
+		if err != nil {
+			return nil, err
+		}
 		var list []any
 		if d.reader == nil {
 			got := in
@@ -103,17 +107,21 @@ func (v *visit) runMap(ctx context.Context, in any) (any, error) {
 		if err := v.tell("MapStateStarted", "mapStateStartedEventDetails", mapStarted{len(list)}); err != nil {
 			return nil, err
 		}
-		l, err := d.limits(e)
+		l, err := d.tolerance(e)
 		if err != nil {
 			return nil, err
+		}
+		l.concurrency = most
+		if d.reader != nil {
+			if _, err := d.reader.most(e); err != nil {
+				return nil, err
+			}
 		}
 		r = v.server.newMapRun(v, in, l)
 		if d.reader == nil {
 			r.items = &items{total: int64(len(list)), list: list}
 		}
-		v.mu.Lock()
 		v.execution.mapRun = r
-		v.mu.Unlock()
 		if err := v.tell("MapRunStarted", "mapRunStartedEventDetails", mapRunEvent{MapRunArn: r.arn}); err != nil {
 			return nil, err
 		}
@@ -205,10 +213,16 @@ func (r *mapRun) all(ctx context.Context) (any, error) {
 		r.begin(child)
 	}
 	r.mu.Lock()
+	why := r.why
+	r.mu.Unlock()
+	if why != nil { // it may be of the item that was to be next
+		r.halt(why)
+	}
+	r.mu.Lock()
 	for len(r.live) > 0 {
 		r.changed.Wait()
 	}
-	why := r.why
+	why = r.why
 	r.mu.Unlock()
 	if r.server.ctx.Err() != nil {
 		return nil, context.Cause(r.server.ctx)
@@ -315,7 +329,7 @@ func (r *mapRun) begin(child *execution) {
 		return
 	}
 	if redrives {
-		child.redrive()
+		child.redrive("")
 	} else {
 		r.server.mu.Lock()
 		r.server.begin(child)
@@ -553,16 +567,6 @@ func (r *mapRun) shape() mapRunShape {
 	return shape
 }
 
-type mapRunInput struct {
-	MapRunArn                  string
-	ExecutionArn               string
-	MaxConcurrency             *int
-	ToleratedFailureCount      *int64
-	ToleratedFailurePercentage *float64
-	MaxResults                 *int
-	NextToken                  string
-}
-
 func (s *Server) findMapRun(r *api.Request, action, arn string) (*mapRun, error) {
 	if err := s.authorize(r, action, arn, "mapRun"); err != nil {
 		return nil, err
@@ -576,7 +580,7 @@ func (s *Server) findMapRun(r *api.Request, action, arn string) (*mapRun, error)
 	return run, nil
 }
 
-func (s *Server) describeMapRun(r *api.Request, in *mapRunInput) (any, error) {
+func (s *Server) describeMapRun(r *api.Request, in *struct{ MapRunArn string }) (any, error) {
 	run, err := s.findMapRun(r, "DescribeMapRun", in.MapRunArn)
 	if err != nil {
 		return nil, err
@@ -584,8 +588,15 @@ func (s *Server) describeMapRun(r *api.Request, in *mapRunInput) (any, error) {
 	return run.shape(), nil
 }
 
+type updateMapRunInput struct {
+	MapRunArn                  string
+	MaxConcurrency             *int
+	ToleratedFailureCount      *int64
+	ToleratedFailurePercentage *float64
+}
+
 // updateMapRun changes what a Map Run that is running may do.
-func (s *Server) updateMapRun(r *api.Request, in *mapRunInput) (any, error) {
+func (s *Server) updateMapRun(r *api.Request, in *updateMapRunInput) (any, error) {
 	run, err := s.findMapRun(r, "UpdateMapRun", in.MapRunArn)
 	if err != nil {
 		return nil, err
@@ -625,7 +636,12 @@ type mapRunItem struct {
 	StopDate        *api.Timestamp `json:"stopDate,omitempty"`
 }
 
-func (s *Server) listMapRuns(r *api.Request, in *mapRunInput) (any, error) {
+type listMapRunsInput struct {
+	ExecutionArn, NextToken string
+	MaxResults              *int
+}
+
+func (s *Server) listMapRuns(r *api.Request, in *listMapRunsInput) (any, error) {
 	e, err := s.execution(r, "ListMapRuns", in.ExecutionArn)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	sdk "github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -314,6 +315,32 @@ func TestMapArrays(t *testing.T) {
 	}
 }
 
+// TestMapNumbers: numbers by their paths; LocalStack has recorded how they are refused,
+// and where in the history.
+func TestMapNumbers(t *testing.T) {
+	c := newCloud(t)
+	c.put("index.jsonl", strings.Repeat("1\n", 5))
+	limited := strings.Replace(fromS3, `"JSONL"`, `"JSONL","MaxItemsPath":"$.most"`, 1)
+	c.machine(one(mapState(passing, limited+`,"MaxConcurrencyPath":"$.c","End":true`)), mapping)
+	const runtime = "FAILED: States.Runtime: An error occurred while executing the state 'S' (entered at the event id #2). "
+	for name, tt := range map[string]struct{ most, concurrency, want, last string }{
+		"two":                 {`2`, `0`, `[1,1]`, "8<7 ExecutionSucceeded"},
+		"no limit":            {`0`, `0`, `[1,1,1,1,1]`, "8<7 ExecutionSucceeded"},
+		"more than the quota": {`100000001`, `0`, `[1,1,1,1,1]`, "8<7 ExecutionSucceeded"},
+		"negative":            {`-1`, `0`, "FAILED: States.ItemReaderFailed: field MaxItems must be positive", "7<6 ExecutionFailed"},
+		"a fraction":          {`1.5`, `0`, runtime + `The MaxItemsPath field refers to value "1.5" which is not a valid integer: $.most`, "4<3 ExecutionFailed"},
+		"no concurrency":      {`2`, `"NoNumber"`, runtime + `The MaxConcurrencyPath field refers to value "NoNumber" which is not a valid integer: $.c`, "3<2 ExecutionFailed"},
+	} {
+		out := c.end(`{"bucket":"jobs","key":"index.jsonl","most":` + tt.most + `,"c":` + tt.concurrency + `}`)
+		if diff := cmp.Diff(tt.want, text(out)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if kinds := c.kinds(*out.ExecutionArn); !strings.HasSuffix(kinds, "\n"+tt.last) {
+			t.Errorf("%s: events are %s, want the last to be %s", name, kinds, tt.last)
+		}
+	}
+}
+
 // TestMapConcurrency: MaxConcurrency, 0 as no limit, and UpdateMapRun.
 func TestMapConcurrency(t *testing.T) {
 	c := newCloud(t)
@@ -419,6 +446,103 @@ func TestRedrive(t *testing.T) {
 	if diff := cmp.Diff(awstest.Refused(400, "ExecutionNotRedrivable", "Execution is SUCCEEDED and cannot be redriven"),
 		awstest.RefusalOf(t, err)); diff != "" {
 		t.Errorf("redriving what succeeded (-want +got):\n%s", diff)
+	}
+}
+
+// TestRounds redrives a workflow that has run a Map before: the Task that failed is run
+// again, and the Map that follows runs once more, in a Map Run of its own.
+func TestRounds(t *testing.T) {
+	c := newCloud(t)
+	c.put("index.jsonl", "1\n2\n")
+	again := mapState(passing, fromS3+`,"ResultPath":"$.copied","Next":"T"`)
+	c.machine(`{"StartAt":"S","States":{"S":`+again+`,"T":`+task(`{"do":"echo","value":"done"}`, `,"ResultPath":"$.task","Next":"X"`)+`,
+		"X":{"Type":"Choice","Choices":[{"Variable":"$.second","IsPresent":true,"Next":"E"}],"Default":"P"},
+		"P":{"Type":"Pass","Result":true,"ResultPath":"$.second","Next":"S"},"E":{"Type":"Succeed","OutputPath":"$.task"}}}`, mapping)
+	arn := c.start(jobs)
+	if got := text(c.wait(arn, 0)); !strings.Contains(got, "Lambda.ResourceNotFoundException") {
+		t.Fatalf("without its function: %s", got)
+	}
+	c.function()
+	if _, err := c.states.RedriveExecution(c.ctx, &sdk.RedriveExecutionInput{ExecutionArn: &arn}); err != nil {
+		t.Fatal(err)
+	}
+	if got := text(c.wait(arn, 0)); got != `{"value":"done"}` {
+		t.Errorf("redriven: %s", got)
+	}
+	runs, err := c.states.ListMapRuns(c.ctx, &sdk.ListMapRunsInput{ExecutionArn: &arn})
+	if err != nil || len(runs.MapRuns) != 2 {
+		t.Errorf("Map Runs are %+v, %v, want two", runs, err)
+	}
+	for _, e := range c.events(arn) {
+		if e.Type == types.HistoryEventTypeMapRunRedriven {
+			t.Error("a Map Run that had succeeded was redriven")
+		}
+	}
+}
+
+// TestMapStopped: of a Map Run that is stopped the results are written, and a redrive
+// runs on what was running and what was left.
+func TestMapStopped(t *testing.T) {
+	c := newCloud(t)
+	c.put("index.jsonl", strings.Repeat("1\n", 10))
+	c.machine(one(mapState(waiting, fromS3+toS3+`,"MaxConcurrency":3,"End":true`)), mapping)
+	arn := c.start(jobs)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		c.Advance(time.Second)
+		if runs, err := c.states.ListMapRuns(c.ctx, &sdk.ListMapRunsInput{ExecutionArn: &arn}); err != nil || time.Now().After(deadline) {
+			t.Fatalf("three children do not run: %v", err)
+		} else if len(runs.MapRuns) == 1 && c.mapRun(arn).ItemCounts.Running == 3 {
+			break
+		}
+	}
+	if _, err := c.states.StopExecution(c.ctx, &sdk.StopExecutionInput{ExecutionArn: &arn}); err != nil {
+		t.Fatal(err)
+	}
+	run := c.mapRun(arn)
+	if n := run.ItemCounts; run.Status != "ABORTED" || n.Aborted != 3 || n.Pending != 7 {
+		t.Errorf("stopped: %s %+v", run.Status, n)
+	}
+	_, files := c.results(*run.MapRunArn)
+	if len(files["FAILED_0.json"]) != 3 || files["FAILED_0.json"][0]["Status"] != "ABORTED" || len(files["PENDING_0.json"]) != 7 || len(files) != 2 {
+		t.Errorf("files are %v", files)
+	}
+	if _, err := c.states.RedriveExecution(c.ctx, &sdk.RedriveExecutionInput{ExecutionArn: &arn}); err != nil {
+		t.Fatal(err)
+	}
+	if out := c.wait(arn, time.Minute); out.Status != types.ExecutionStatusSucceeded {
+		t.Errorf("redriven: %s", text(out))
+	}
+	run = c.mapRun(arn)
+	if n := run.ItemCounts; run.Status != "SUCCEEDED" || n.Succeeded != 10 || n.Aborted != 0 || len(c.children(*run.MapRunArn)) != 10 {
+		t.Errorf("redriven: %s %+v", run.Status, n)
+	}
+}
+
+// TestMapThrottled: children that are more than a function's concurrency get through by
+// their retries.
+func TestMapThrottled(t *testing.T) {
+	c := newCloud(t)
+	c.function()
+	functions := lambda.NewFromConfig(c.Config(c.Admin()))
+	if _, err := functions.PutFunctionConcurrency(c.ctx, &lambda.PutFunctionConcurrencyInput{FunctionName: ptr("f"),
+		ReservedConcurrentExecutions: ptr(int32(2))}); err != nil {
+		t.Fatal(err)
+	}
+	c.put("index.jsonl", strings.Repeat("{\"do\":\"sleep\",\"millis\":20}\n", 20))
+	child := `"C":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"f","Payload.$":"$"},"End":true,"OutputPath":"$.StatusCode",` +
+		`"Retry":[{"ErrorEquals":["Lambda.TooManyRequestsException"],"MaxAttempts":100,"BackoffRate":1.5,"MaxDelaySeconds":5,"JitterStrategy":"FULL"}]}`
+	c.machine(one(mapState(child, fromS3+`,"End":true`)), mapping)
+	if got, want := text(c.wait(c.start(jobs), 200*time.Millisecond)), "["+strings.Repeat("200,", 19)+"200]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	refused := 0
+	for _, e := range c.Journal.Entries() {
+		if e.Operation == "Invoke" && e.Status == 429 {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("no invocation was refused")
 	}
 }
 

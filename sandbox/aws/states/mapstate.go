@@ -81,12 +81,26 @@ func (o object) mapState(s *state) *distributed {
 		d.reader = r.itemReader()
 	}
 	if w, ok := o.object("ResultWriter"); ok {
-		w.lacks("WriterConfig")
-		w.allow("Resource", "Parameters")
+		w.writerConfig()
+		w.allow("Resource", "Parameters", "WriterConfig")
 		w.s3(writeResource, "Bucket", "Prefix")
 		d.writer = w.template("Parameters")
 	}
 	return d
+}
+
+// writerConfig accepts what a writer does without one.
+func (o object) writerConfig() {
+	c, ok := o.object("WriterConfig")
+	if !ok {
+		return
+	}
+	c.allow("Transformation", "OutputType")
+	for name, only := range map[string]string{"Transformation": "NONE", "OutputType": "JSON"} {
+		if got := c.text(name); got != "" && got != only {
+			c.lack(api.Unmodelled(name, got))
+		}
+	}
 }
 
 // checkLabel holds a label to its rules; see "Label" in "Using Map state in Distributed
@@ -186,19 +200,20 @@ type limits struct {
 	byPercent   bool
 }
 
-// limits reads the numbers of a Map state, as they are or by their paths.
-func (d *distributed) limits(e environment) (l limits, err error) {
-	l.concurrency = d.concurrency
-	if p := d.concurrencyPath; p != nil {
-		n, err := wholeAt(e, p, "MaxConcurrencyPath")
-		if err != nil {
-			return l, err
-		}
-		if n < 0 {
-			return l, runtimeError("MaxConcurrency cannot be negative.")
-		}
-		l.concurrency = int(n)
+// most reads MaxConcurrency, as it is or by its path.
+func (d *distributed) most(e environment) (int, error) {
+	if d.concurrencyPath == nil {
+		return d.concurrency, nil
 	}
+	n, err := wholeAt(e, d.concurrencyPath, "MaxConcurrencyPath")
+	if err == nil && n < 0 {
+		err = runtimeError("MaxConcurrency cannot be negative.") // believed
+	}
+	return int(n), err
+}
+
+// tolerance reads how much may fail, as it is or by its paths.
+func (d *distributed) tolerance(e environment) (l limits, err error) {
 	if d.count != nil {
 		l.count, l.byCount = *d.count, true
 	}
@@ -220,8 +235,8 @@ func (d *distributed) limits(e environment) (l limits, err error) {
 		}
 		n, err := parseFloat(got)
 		if err != nil {
-			return l, runtimeError("The ToleratedFailurePercentagePath field refers to value %s which is not a valid float: %s",
-				encode(got), p.text)
+			return l, runtimeError("The ToleratedFailurePercentagePath field refers to value \"%s\" which is not a valid float: %s",
+				inserted(got), p.text)
 		}
 		if l.percentage, l.byPercent = n, true; n < 0 || n > 100 {
 			return l, runtimeError("ToleratedFailurePercentage must be between 0 and 100.")
@@ -238,7 +253,7 @@ func wholeAt(e environment, p *path, field string) (int64, error) {
 	}
 	n, ok := integer(got)
 	if !ok {
-		return 0, runtimeError("The %s field refers to value %s which is not a valid integer: %s", field, encode(got), p.text)
+		return 0, runtimeError("The %s field refers to value \"%s\" which is not a valid integer: %s", field, inserted(got), p.text)
 	}
 	return n, nil
 }

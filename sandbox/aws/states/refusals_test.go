@@ -68,7 +68,7 @@ func TestDefinitions(t *testing.T) {
 		state(mapState(passing, strings.Replace(fromS3, "JSONL", "CSV", 1)+`,"End":true`)):                                                     "InputType CSV",
 		state(mapState(passing, strings.Replace(fromS3, "JSONL", "JSON", 1)+`,"End":true`)):                                                    "InputType JSON",
 		state(mapState(passing, strings.Replace(fromS3, "getObject", "listObjectsV2", 1)+`,"End":true`)):                                       "resource arn:aws:states:::s3:listObjectsV2",
-		state(mapState(passing, strings.Replace(toS3, `"Parameters"`, `"WriterConfig":{"OutputType":"JSONL"},"Parameters"`, 1)+`,"End":true`)): "field WriterConfig",
+		state(mapState(passing, strings.Replace(toS3, `"Parameters"`, `"WriterConfig":{"OutputType":"JSONL"},"Parameters"`, 1)+`,"End":true`)): "OutputType JSONL",
 		state(`{"Type":"Pass","Assign":{},"End":true}`):                                                                                        "field Assign",
 		state(`{"Type":"Pass","QueryLanguage":"JSONata","End":true}`):                                                                          "query language JSONata",
 		state(`{"Type":"Pass","InputPath":"$.a[*].b","End":true}`):                                                                             "JSONPath $.a[*].b",

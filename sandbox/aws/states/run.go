@@ -47,6 +47,7 @@ func (e *execution) follow(ctx context.Context, enter bool) (output string, last
 				return "", at.previous, err
 			}
 			at.entered, at.at, at.previous = id, e.server.Now(), id
+			e.resumes, e.mapRun = false, nil
 		}
 		enter = true
 		v := visit{execution: e, state: s, point: *at, last: at.previous}

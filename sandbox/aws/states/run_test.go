@@ -21,12 +21,17 @@ func stateCases() map[string]struct{ definition, input, want string } {
 		"numbers":         {one(pass), `{"big":12345678901234567890,"small":1.50}`, `{"big":12345678901234567890,"small":1.50}`},
 		"context": {one(`{"Type":"Pass","Parameters":{"a.$":"$$.Execution.Input.a","m.$":"$$.StateMachine.Name","r.$":"$$.State.RetryCount","e.$":"$$.Execution.RedriveCount"},"End":true}`),
 			`{"a":3}`, `{"a":3,"e":0,"m":"m","r":0}`},
-		"format":  {one(`{"Type":"Pass","Parameters":{"x.$":"States.Format('{}-{} \\{\\} it\\'s', $.a, States.MathAdd($.n, -2))"},"End":true}`), `{"a":"k","n":5}`, `{"x":"k-3 {} it's"}`},
-		"merge":   {one(`{"Type":"Pass","Parameters":{"x.$":"States.JsonMerge($.a, $.b, false)"},"End":true}`), `{"a":{"p":1,"q":1},"b":{"q":2}}`, `{"x":{"p":1,"q":2}}`},
-		"lists":   {one(`{"Type":"Pass","Parameters":{"a.$":"States.Array(1, $.s)","l.$":"States.ArrayLength($.l)","g.$":"States.ArrayGetItem($.l, 1)","c.$":"States.ArrayContains($.l, 8)"},"End":true}`), `{"s":"s","l":[7,8]}`, `{"a":[1,"s"],"c":true,"g":8,"l":2}`},
-		"strings": {one(`{"Type":"Pass","Parameters":{"a.$":"States.JsonToString($.o)","b.$":"States.StringToJson($.s)"},"End":true}`), `{"o":{"k":"<"},"s":"[1]"}`, `{"a":"{\"k\":\"<\"}","b":[1]}`},
-		"succeed": {one(`{"Type":"Succeed","InputPath":"$.a"}`), `{"a":1}`, `1`},
-		"fail":    {one(`{"Type":"Fail","Error":"E","Cause":"C"}`), `{}`, "FAILED: E: C"},
+		"format": {one(`{"Type":"Pass","Parameters":{"x.$":"States.Format('{}-{} \\{\\} it\\'s', $.a, States.MathAdd($.n, -2))"},"End":true}`), `{"a":"k","n":5}`, `{"x":"k-3 {} it's"}`},
+		"format of values": {one(`{"Type":"Pass","Parameters":{"x.$":"States.Format('{} {} {}', $.a, $.b, $.c)"},"End":true}`),
+			`{"a":null,"b":1.1,"c":{"Arg1":1,"Arg2":[]}}`, `{"x":"null 1.1 {Arg1=1, Arg2=[]}"}`}, // localstack
+		"sums of fractions": {one(`{"Type":"Pass","Parameters":{"a.$":"States.MathAdd($[0], $[1])","b.$":"States.MathAdd($[2], $[3])","c.$":"States.MathAdd($[4], 0)"},"End":true}`),
+			`[1.49,1.5,-1.5,-1.51,-0.5]`, `{"a":3,"b":-3,"c":0}`}, // localstack
+		"JSON of nothing": {one(`{"Type":"Pass","Parameters":{"x.$":"States.StringToJson($)"},"End":true}`), `" "`, `{"x":null}`}, // localstack
+		"merge":           {one(`{"Type":"Pass","Parameters":{"x.$":"States.JsonMerge($.a, $.b, false)"},"End":true}`), `{"a":{"p":1,"q":1},"b":{"q":2}}`, `{"x":{"p":1,"q":2}}`},
+		"lists":           {one(`{"Type":"Pass","Parameters":{"a.$":"States.Array(1, $.s)","l.$":"States.ArrayLength($.l)","g.$":"States.ArrayGetItem($.l, 1)","c.$":"States.ArrayContains($.l, 8)"},"End":true}`), `{"s":"s","l":[7,8]}`, `{"a":[1,"s"],"c":true,"g":8,"l":2}`},
+		"strings":         {one(`{"Type":"Pass","Parameters":{"a.$":"States.JsonToString($.o)","b.$":"States.StringToJson($.s)"},"End":true}`), `{"o":{"k":"<"},"s":"[1]"}`, `{"a":"{\"k\":\"<\"}","b":[1]}`},
+		"succeed":         {one(`{"Type":"Succeed","InputPath":"$.a"}`), `{"a":1}`, `1`},
+		"fail":            {one(`{"Type":"Fail","Error":"E","Cause":"C"}`), `{}`, "FAILED: E: C"},
 		"fail by path": {one(`{"Type":"Fail","ErrorPath":"$.e","CausePath":"States.Format('because {}', $.c)"}`),
 			`{"e":"E","c":"x"}`, "FAILED: E: because x"},
 		"no intrinsic argument": {one(`{"Type":"Pass","Parameters":{"x.$":"States.MathAdd($.a, 1)"},"End":true}`), `{"a":"b"}`, "FAILED: States.IntrinsicFailure: Invalid arguments in States.MathAdd($.a, 1)"},

@@ -141,7 +141,10 @@ func (s *Server) Service() api.Service {
 	}
 	for name, do := range operations {
 		operations[name] = func(r *api.Request) (any, error) {
-			if !s.throttles.allow(name, s.Now()) {
+			switch {
+			case s.ctx.Err() != nil:
+				return nil, api.Errorf(http.StatusServiceUnavailable, "ServiceUnavailable", "The sandbox is closing.")
+			case !s.throttles.allow(name, s.Now()):
 				return nil, refuse("ThrottlingException", "Rate exceeded")
 			}
 			return do(r)

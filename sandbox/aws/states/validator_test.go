@@ -21,7 +21,7 @@ func TestAnotherValidator(t *testing.T) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Skipf("npm is not installed: %v", err)
 	}
-	program := filepath.Join(npm.Install(t, "../../../tools/asl-validator"), "node_modules", ".bin", "asl-validator")
+	program := filepath.Join(npm.Modules(t, "../../../tools/asl-validator"), ".bin", "asl-validator")
 	const catch = `,"Catch":[{"ErrorEquals":["States.ALL"],"Next":"C","ResultPath":"$.caught"}],"End":true`
 	good := map[string]string{
 		"map": one(mapState(passing,

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package npm installs what a package-lock.json pins into the user's cache, for tests
-// that judge the sandbox by programs of others. It changes nothing in the repository.
+// Package npm finds what a package-lock.json pins, for tests that judge the sandbox by
+// programs of others. It changes nothing in the repository.
 package npm
 
 import (
@@ -14,10 +14,26 @@ import (
 	"testing"
 )
 
-// Install returns a folder of the user's cache that has the node_modules which the
-// package.json and package-lock.json in dir pin. It appears whole or not at all, and of
-// tests that want it at the same time one makes it.
-func Install(t *testing.T, dir string) string {
+// Modules returns the node_modules that the package.json and package-lock.json in dir
+// pin. Where npm has not installed there what they say, or not yet, it is installed in
+// the user's cache, so that no test installs under another's feet.
+func Modules(t *testing.T, dir string) string {
+	t.Helper()
+	const modules = "node_modules"
+	lock, err := os.Stat(filepath.Join(dir, "package-lock.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := os.Stat(filepath.Join(dir, modules, ".package-lock.json"))
+	if err == nil && !record.ModTime().Before(lock.ModTime()) {
+		return filepath.Join(dir, modules)
+	}
+	return filepath.Join(install(t, dir), modules)
+}
+
+// install makes a folder of the user's cache with what is pinned. It appears whole or
+// not at all, and of tests that want it at the same time one makes it.
+func install(t *testing.T, dir string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
