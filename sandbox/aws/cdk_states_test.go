@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/internal/npm"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/npm"
 )
 
 // TestCDKDeploysStateMachines deploys, changes and destroys a state machine by the

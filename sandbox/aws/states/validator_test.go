@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/internal/npm"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/npm"
 )
 
 // TestAnotherValidator holds definitions that run here to asl-validator, which knows the

@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/internal/npm"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/npm"
 )
 
 // databasePath is the CDK command line's database of CloudFormation.
