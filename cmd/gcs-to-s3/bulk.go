@@ -358,8 +358,8 @@ func statusLine(s jobs.Status) string {
 		text += fmt.Sprintf(": %d of %d ranges listed", s.Map.Succeeded, s.Map.Total)
 	case s.Planned.Objects > 0 && s.State != jobs.StatePlanned:
 		text += fmt.Sprintf(": %d of %d objects, %s of %s", s.Done.Objects, s.Planned.Objects, size(s.Done.Bytes), size(s.Planned.Bytes))
-		if n := s.Progress.Failed.Sum().Objects; n > 0 {
-			text += fmt.Sprintf(", %d failed", n)
+		for _, cause := range s.Progress.Failed.Reasons() {
+			text += fmt.Sprintf(", %d failed: %s", s.Progress.Failed[cause].Objects, cause)
 		}
 		passed := time.Since(s.Started)
 		if s.State == jobs.StateRunning && s.Done.Bytes > 0 && passed > 0 {
@@ -432,13 +432,16 @@ the round. Shards that are being copied are finished.`,
 }
 
 func (b *bulkCommands) stop() *cobra.Command {
-	var asJSON bool
+	var abort, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "stop JOB",
 		Short: "Stop a running job; `bulk run` goes on with it",
 		Long: `Stops a running job. Shards that are being copied are cut off; what they had copied is
-found when the job goes on, and not copied again.`,
-		Example: `  gcs-to-s3 bulk stop migration`,
+found when the job goes on, and not copied again. Objects that several invocations copy
+have uploads whose parts S3 bills until they are done: --abort removes them, and these
+objects fail if the job goes on.`,
+		Example: `  gcs-to-s3 bulk stop migration
+  gcs-to-s3 bulk stop migration --abort`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, j, err := b.open(cmd.Context(), nil)
@@ -448,9 +451,17 @@ found when the job goes on, and not copied again.`,
 			if err := j.Stop(cmd.Context(), args[0]); err != nil {
 				return err
 			}
+			if abort {
+				n, err := j.Abort(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "%d uploads are aborted.\n", n)
+			}
 			return showStatus(cmd, j, args[0], asJSON)
 		},
 	}
+	cmd.Flags().BoolVar(&abort, "abort", false, "abort the uploads of objects that several invocations copy")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the job's status as JSON")
 	return cmd
 }

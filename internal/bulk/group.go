@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
@@ -174,4 +176,35 @@ func (c *shardCopy) giveUp(ctx context.Context, e entry, why broken) error {
 	}
 	c.note(0, invocation.ObjectResult{Object: e.Name, Key: c.key(e), Outcome: invocation.OutcomeFailed, Cause: why.Cause, Error: why.Error})
 	return nil
+}
+
+// Abandoned iterates over the uploads of a job's groups that are neither complete nor given
+// up, and gives them up: their objects fail when the job goes on. The caller aborts them.
+func Abandoned(ctx context.Context, files Files, job string) iter.Seq2[copy.Upload, error] {
+	return func(yield func(copy.Upload, error) bool) {
+		report, err := MakeReport(ctx, files, job)
+		if err != nil {
+			yield(copy.Upload{}, err)
+			return
+		}
+		for key, err := range files.Keys(ctx, Folder+job+"/groups/") {
+			group, ok := strings.CutSuffix(strings.TrimPrefix(key, Folder+job+"/groups/"), ".json")
+			if err == nil && (!ok || strings.Contains(group, "/") || strings.HasSuffix(group, ".broken")) {
+				continue
+			}
+			var u copy.Upload
+			if err == nil {
+				u, err = read[copy.Upload](ctx, files, key)
+			}
+			if err == nil && (u.ID == "" || report.Complete) {
+				continue
+			}
+			if err == nil {
+				err = write(ctx, files, brokenKey(job, group), broken{"given up by hand", "its upload was aborted; plan a new job to copy it"})
+			}
+			if !yield(u, err) || err != nil {
+				return
+			}
+		}
+	}
 }

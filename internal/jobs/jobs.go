@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -360,6 +361,37 @@ func (j Jobs) Stop(ctx context.Context, job string) error {
 		return fmt.Errorf("stopping %s: %w", last.ARN, err)
 	}
 	return nil
+}
+
+// Abort aborts the uploads of a job that is not running, of objects that several invocations
+// copy. S3 bills their parts until they are complete or aborted. It returns how many there
+// were.
+func (j Jobs) Abort(ctx context.Context, job string) (aborted int, err error) {
+	s, err := j.Status(ctx, job)
+	if err != nil {
+		return 0, err
+	}
+	if s.State == StateRunning || s.State == StatePlanning {
+		return 0, fmt.Errorf("job: %q: is running; hint: wait until its execution has ended", job)
+	}
+	for u, err := range bulk.Abandoned(ctx, j.Files, job) {
+		if err != nil {
+			return aborted, err
+		}
+		id, err := url.QueryUnescape(u.ID)
+		if err != nil {
+			return aborted, fmt.Errorf("upload %q: %w", u.ID, err)
+		}
+		_, err = j.s3.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.DestinationBucket, Key: &u.Key, UploadId: &id})
+		var missing *s3types.NoSuchUpload
+		if err != nil && !errors.As(err, &missing) {
+			return aborted, fmt.Errorf("aborting the upload of s3://%s/%s: %w", u.DestinationBucket, u.Key, err)
+		}
+		if err == nil {
+			aborted++
+		}
+	}
+	return aborted, nil
 }
 
 // List returns the names of all jobs.
