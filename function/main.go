@@ -42,5 +42,5 @@ func main() {
 		DestinationBucket: os.Getenv(invocation.EnvDestinationBucket),
 		DestinationPrefix: os.Getenv(invocation.EnvDestinationPrefix),
 		KeyTemplate:       os.Getenv(invocation.EnvKeyTemplate),
-	}, log).Handle)
+	}, log.With("Function", os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))).Handle)
 }

@@ -11,7 +11,7 @@ import (
 // second function of the same bundle and role.
 func TestStacksForBulk(t *testing.T) {
 	env := newEnvironment(t, map[string]string{
-		"bulk": "true", "jobsBucket": "my-jobs", "bulkReservedConcurrency": "50", "alarms": "true",
+		"bulk": "true", "jobsBucket": "my-jobs", "bulkReservedConcurrency": "50", "alarms": "true", "dashboard": "true",
 		"permissionsBoundary": "arn:aws:iam::123456789012:policy/boundary", "destinationPrefix": "copies/",
 	})
 	leaveCredentials(t, env, nil)
@@ -27,6 +27,7 @@ func TestStacksForBulk(t *testing.T) {
 		"FunctionName": "gcs-to-s3-bulk", "Timeout": 900, "MemorySize": 1024, "ReservedConcurrentExecutions": 50,
 		"Environment": map[string]any{"Variables": assertions.Match_ObjectLike(&map[string]any{"JOBS_BUCKET": "my-jobs"})},
 	})
+	function.HasResourceProperties(jsii.String("AWS::CloudWatch::Dashboard"), map[string]any{"DashboardName": "gcs-to-s3"})
 	function.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{
 		"AlarmName": "gcs-to-s3-failed-jobs", "Namespace": "AWS/States", "MetricName": "ExecutionsFailed",
 	})

@@ -74,6 +74,9 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 	if env.Alarms {
 		alarms(stack, env)
 	}
+	if env.Dashboard {
+		dashboard(stack, env)
+	}
 	awscdk.NewCfnOutput(stack, jsii.String("FunctionName"), &awscdk.CfnOutputProps{
 		Value:       function.FunctionName(),
 		Description: jsii.String("Invoke it with any event"),

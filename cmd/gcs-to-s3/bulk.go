@@ -442,7 +442,7 @@ have uploads whose parts S3 bills until they are done: --abort removes them, and
 objects fail if the job goes on.`,
 		Example: `  gcs-to-s3 bulk stop migration
   gcs-to-s3 bulk stop migration --abort`,
-		Args:    cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, j, err := b.open(cmd.Context(), nil)
 			if err != nil {

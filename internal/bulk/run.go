@@ -162,8 +162,8 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	if c.cause != "" {
 		return Halt(ctx, w.Files, s.Job, s.Run, fmt.Sprintf("%d objects in a row failed: %s", hopeless, c.cause), w.Now())
 	}
-	w.Log.LogAttrs(ctx, slog.LevelInfo, "shard", slog.String("job", s.Job), slog.String("shard", item.Shard), slog.Int("round", s.Round),
-		slog.Int64("copied", c.result.Copied.Objects), slog.Int64("bytes", c.result.Copied.Bytes), slog.Int64("failed", c.result.Failed.Sum().Objects),
+	w.Log.LogAttrs(ctx, slog.LevelInfo, "shard", copy.Tallied(began), slog.String("job", s.Job), slog.String("shard", item.Shard), slog.Int("round", s.Round),
+		slog.Int64("Objects", c.result.Copied.Objects), slog.Int64("Bytes", c.result.Copied.Bytes), slog.Int64("failed", c.result.Failed.Sum().Objects),
 		slog.Bool("left", c.result.left()), slog.Float64("seconds", c.result.Seconds))
 	return nil
 }

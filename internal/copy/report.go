@@ -28,6 +28,12 @@ const (
 	unfinishedMetrics = `{"Name":"Unfinished","Unit":"Count"}`
 )
 
+// Tallied declares the members Objects and Bytes of a log line to be metrics, for the caller
+// of Batch, which itself logs no copy that succeeds. The line needs a member Function.
+func Tallied(at time.Time) slog.Attr {
+	return slog.Any("_aws", directive(at, `{"Name":"Objects","Unit":"Count"},{"Name":"Bytes","Unit":"Bytes"}`))
+}
+
 // logger writes an invocation's log. What all lines share is formatted once.
 type logger struct {
 	at     time.Time

@@ -113,6 +113,7 @@ type Environment struct {
 	DeadLetterQueue bool
 	Alarms          bool
 	AlarmTopic      string // ARN, or empty
+	Dashboard       bool
 
 	Bulk                    bool // with what bulk jobs need
 	JobsBucket              string

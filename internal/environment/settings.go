@@ -105,6 +105,9 @@ func Settings() []Setting {
 		{Key: "alarmTopic", Meaning: "ARN of an SNS topic in the region to notify of alarms",
 			field: func(e *Environment) any { return &e.AlarmTopic }, check: checkTopic},
 
+		{Key: "dashboard", Default: "false", Meaning: "`true` creates a CloudWatch dashboard of the functions, the copies and the bulk jobs, named as the function",
+			field: func(e *Environment) any { return &e.Dashboard }},
+
 		{Key: "bulk", Default: "false", Meaning: "`true` creates what `gcs-to-s3 bulk` needs to copy whole buckets: the state machine `FUNCTION-bulk` and its function",
 			field: func(e *Environment) any { return &e.Bulk }},
 		{Key: "jobsBucket", Meaning: "S3 bucket for the files of bulk jobs, below `jobs/`; it must exist, in the account and region of the environment",

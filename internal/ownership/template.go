@@ -33,6 +33,7 @@ var types = map[Stack][]string{
 		TypeSchedule,
 		TypeMetadata,
 		"AWS::CloudWatch::Alarm",
+		"AWS::CloudWatch::Dashboard",
 		"AWS::StepFunctions::StateMachine",
 		"AWS::Lambda::EventInvokeConfig",
 	},

@@ -33,7 +33,7 @@ type BulkSummary struct {
 // bulkSettings are the settings of an environment with bulk jobs. Its objects are few
 // enough for shards of a hundredth.
 func bulkSettings() map[string]string {
-	return map[string]string{"bulk": "true", "jobsBucket": "s3-gcs-connect-jobs"}
+	return map[string]string{"bulk": "true", "jobsBucket": "s3-gcs-connect-jobs", "dashboard": "true"}
 }
 
 const bulkJob = "rehearsal"

@@ -2,7 +2,9 @@ package resource
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,7 +68,43 @@ func cloudwatchTypes() []Type {
 		missing: func(_ *Call, name string) error {
 			return api.Errorf(http.StatusNotFound, "ResourceNotFound", "The alarm %s does not exist.", name)
 		},
+	}), newInert("AWS::CloudWatch::Dashboard", nil, inertKind[dashboard]{
+		service: "CloudWatch",
+		name:    func(c *Call, p dashboard) string { return cmp.Or(p.DashboardName, c.Name(maxAlarmName)) },
+		arn: func(c *Call, name string) string { // it has no region
+			return "arn:aws:cloudwatch::" + c.Account + ":dashboard/" + name
+		},
+		tags: func(dashboard) tags { return nil },
+		actions: func(now, _ *dashboard) []string {
+			if now == nil {
+				return []string{"cloudwatch:DeleteDashboards"}
+			}
+			return []string{"cloudwatch:PutDashboard"}
+		},
+		check: func(_ *Call, p dashboard) error { return p.check() },
+		missing: func(_ *Call, name string) error {
+			return api.Errorf(http.StatusNotFound, "DashboardNotFoundError", "Dashboard %s does not exist", name)
+		},
 	})}
+}
+
+// dashboard is inert: nobody looks at it here.
+type dashboard struct {
+	DashboardName string `cfn:"name"`
+	DashboardBody string `cfn:"required"`
+}
+
+var dashboardName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+
+// check validates a dashboard by the rules of "PutDashboard"; the messages are believed.
+func (p dashboard) check() error {
+	switch {
+	case p.DashboardName != "" && !dashboardName.MatchString(p.DashboardName):
+		return api.Errorf(http.StatusBadRequest, "InvalidParameterInput", "The value %s for field DashboardName contains invalid characters. It can only contain alphanumerics, dash (-) and underscore (_).", p.DashboardName)
+	case !json.Valid([]byte(p.DashboardBody)):
+		return api.Errorf(http.StatusBadRequest, "InvalidParameterInput", "The field DashboardBody must be a valid JSON object")
+	}
+	return nil
 }
 
 func wrong(format string, args ...any) error {
