@@ -37,12 +37,15 @@ const MaxConcurrency = 10_000
 // States hold the input and the last answer only; everything else is in the job's files.
 func Definition(m Machine) string {
 	type object = map[string]any
-	// Lambda's own errors pass; what the function answers as an error does not: AWS Step
-	// Functions Developer Guide, "Handle transient Lambda service exceptions".
+	// AWS Step Functions Developer Guide, "Handle transient Lambda service exceptions". A
+	// function that dies or takes too long is tried again, too, but less often: what a shard
+	// leaves undone is also left to the next round.
 	retry := []object{{
 		"ErrorEquals": []string{"Lambda.ClientExecutionTimeoutException", "Lambda.ServiceException", "Lambda.AWSLambdaException",
-			"Lambda.SdkClientException", "Lambda.TooManyRequestsException", "Lambda.Unknown", "States.Timeout"},
+			"Lambda.SdkClientException", "Lambda.TooManyRequestsException"},
 		"IntervalSeconds": 2, "MaxAttempts": 6, "BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL",
+	}, {
+		"ErrorEquals": []string{"States.ALL"}, "IntervalSeconds": 2, "MaxAttempts": 2, "BackoffRate": 4, "JitterStrategy": "FULL",
 	}}
 	step := func(step string, payload object) object {
 		payload["step"], payload["job.$"], payload["run.$"], payload["retry.$"] = step, "$.job", "$.run", "$$.State.RetryCount"

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -66,12 +68,16 @@ func (r Rehearsal) bulk(ctx context.Context, summary *Summary, s *Stand) error {
 			done.Listed = plan.Tally.Found().Objects
 			return fmt.Sprintf("%d objects in %d shards", plan.Tally.ToCopy.Objects, plan.Shards), err
 		}}},
-		[]progress.Act{{Name: "run it, stop it on the way, and go on", Run: func(ctx context.Context) (string, error) {
+		[]progress.Act{{Name: "run it, kill functions and stop it on the way, and go on", Run: func(ctx context.Context) (string, error) {
 			if err := j.Run(ctx, bulkJob, 8); err != nil {
 				return "", err
 			}
-			status, err := ended(ctx, j, done.Listed/3)
+			status, err := ended(ctx, j, done.Listed/4)
 			if err != nil {
+				return "", err
+			}
+			killed := killFunctions()
+			if status, err = ended(ctx, j, done.Listed/2); err != nil {
 				return "", err
 			}
 			reached := status.Done.Objects
@@ -95,10 +101,30 @@ func (r Rehearsal) bulk(ctx context.Context, summary *Summary, s *Stand) error {
 			if !report.Proven {
 				err = fmt.Errorf("the job is %s: %s; %+v", status.State, status.Why, report.Progress)
 			}
-			return fmt.Sprintf("stopped near %d objects; %d copied in the end", reached, done.Copied), err
+			return fmt.Sprintf("killed %d functions, stopped near %d objects; %d copied in the end", killed, reached, done.Copied), err
 		}}},
 		[]progress.Act{s.act(summary, "check the objects of the job", proveBulk)},
 	)
+}
+
+// killFunctions kills the functions that run, which are children of this process, where
+// the system says so, and returns how many there were.
+func killFunctions() (killed int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, stat := range stats {
+		text, err := os.ReadFile(stat)
+		if err != nil {
+			continue // it has ended
+		}
+		var id, parent int
+		var name, state string
+		if n, _ := fmt.Sscanf(string(text), "%d %s %s %d", &id, &name, &state, &parent); n == 4 && name == "(bootstrap)" && parent == os.Getpid() {
+			if p, err := os.FindProcess(id); err == nil && p.Kill() == nil {
+				killed++
+			}
+		}
+	}
+	return killed
 }
 
 // ended waits until a job is not under way, or has come so far, if that is not 0.
