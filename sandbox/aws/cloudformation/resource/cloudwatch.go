@@ -74,7 +74,8 @@ func cloudwatchTypes() []Type {
 		arn: func(c *Call, name string) string { // it has no region
 			return "arn:aws:cloudwatch::" + c.Account + ":dashboard/" + name
 		},
-		tags: func(dashboard) tags { return nil },
+		attributes: func(*Call, string) map[string]any { return nil },
+		tags:       func(dashboard) tags { return nil },
 		actions: func(now, _ *dashboard) []string {
 			if now == nil {
 				return []string{"cloudwatch:DeleteDashboards"}
