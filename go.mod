@@ -2,6 +2,8 @@ module github.com/gcs-to-s3/gcs-to-s3
 
 go 1.26.0
 
+toolchain go1.26.8
+
 // The CDK CLI brings Go project templates, which are not packages of this module.
 ignore ./node_modules
 

@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"context"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -10,6 +12,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
 // FunctionStackProps are the properties of a FunctionStack.
@@ -38,6 +41,13 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 			made, hash, err := bundle.make()
 			if err != nil {
 				return nil, err
+			}
+			release, err := toolchain.ReleaseOf(context.Background(), bundle.root)
+			if err != nil {
+				return nil, err
+			}
+			if warning := release.Warning(); warning != "" {
+				awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("gcs-to-s3:go"), jsii.String(warning))
 			}
 			dir, options = made, &awss3assets.AssetOptions{AssetHash: &hash}
 		}

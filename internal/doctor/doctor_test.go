@@ -367,6 +367,7 @@ func TestFindings(t *testing.T) {
 		hint   string // a part
 	}{
 		{name: "no Go", spoil: func(_ *testing.T, s *stand) { delete(s.tools, "go") }, id: "go", want: Error, seen: "not installed", hint: "go.dev"},
+		{name: "another patch level of Go", spoil: func(_ *testing.T, s *stand) { s.tools["go"] = "go version go1.26.5 linux/amd64" }, id: "go", want: Warning, seen: "1.26.5; go.mod names 1.26.8"},
 		{name: "an old Go", spoil: func(_ *testing.T, s *stand) { s.tools["go"] = "go version go1.25.9 linux/amd64" }, id: "go", want: Error, seen: "1.25.9; 1.26.0 or newer"},
 		{name: "an old Node.js", spoil: func(_ *testing.T, s *stand) { s.tools["node"] = "v18.20.4" }, id: "node", want: Warning, seen: "18.20.4"},
 		{name: "a very old Node.js", spoil: func(_ *testing.T, s *stand) { s.tools["node"] = "v16.1.0" }, id: "node", want: Error, seen: "16.1.0"},

@@ -80,6 +80,14 @@ func lookGo(ctx context.Context, e *examination) finding {
 	case older(got, want):
 		return wrong(install, "%s; %s or newer is needed", got, want)
 	}
+	pinned, err := toolchain.PinnedGo(e.Root)
+	switch {
+	case err != nil:
+		return unseen(err)
+	case "go"+got != pinned:
+		return warn("install "+pinned+" from "+install+", or let the go command download it: GOTOOLCHAIN=auto; cdk deploy says which one it used",
+			"%s; go.mod names %s for the function, whose bundle has another hash with any other", got, strings.TrimPrefix(pinned, "go"))
+	}
 	return good("%s", got)
 }
 

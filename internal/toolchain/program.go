@@ -17,6 +17,7 @@ type Program struct {
 	dir     string   // with its sources
 	environ []string // NAME=value, in addition to the process's own
 	flags   []string
+	root    string // of the project whose go.mod names the release of Go; empty uses the go command's own
 }
 
 // Function is the Lambda as deployed, for an architecture in Go's spelling.
@@ -26,6 +27,7 @@ type Program struct {
 // runtime, as the Lambda Developer Guide advises for provided.al2023.
 func Function(root, goarch string) Program {
 	return Program{
+		root:    root,
 		dir:     filepath.Join(root, "function"),
 		environ: []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + goarch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0"},
 		flags:   []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w"},
@@ -49,6 +51,13 @@ func (p Program) run(ctx context.Context, command string, args ...string) error 
 	cmd := exec.CommandContext(ctx, "go", append(append([]string{"run", "-exec", command}, p.flags...), append([]string{"."}, args...)...)...)
 	cmd.Dir = p.dir
 	cmd.Env = append(cmd.Environ(), p.environ...)
+	if p.root != "" {
+		release, err := ReleaseOf(ctx, p.root)
+		if err != nil {
+			return fmt.Errorf("building %s: %w", filepath.Base(p.dir), err)
+		}
+		cmd.Env = append(cmd.Env, release.environ...)
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building %s: %w\n%s", filepath.Base(p.dir), err, bytes.TrimSpace(out))
 	}
