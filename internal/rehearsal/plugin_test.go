@@ -36,9 +36,9 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/googletest"
 )
 
-var update = flag.Bool("update", false, "write "+recorded+", with -real-plugin")
+var record = flag.Bool("record", false, "write "+recorded+", with -real-plugin")
 
-var realPlugin = flag.String("real-plugin", "", "a pulumi-resource-gcp of version "+toolchain.GCPVersion+", whose behaviour is recorded with -update, or else compared")
+var realPlugin = flag.String("real-plugin", "", "a pulumi-resource-gcp of version "+toolchain.GCPVersion+", whose behaviour is recorded with -record, or else compared")
 
 // recorded is how the real plugin behaves: every call of the engine with its answer, and
 // the requests that Google got meanwhile.
@@ -63,7 +63,7 @@ func TestPlugin(t *testing.T) {
 	}
 	if genuine != "" {
 		got := behaviour(t, genuine)
-		if *update {
+		if *record {
 			if err := os.WriteFile(recorded, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
 			}
