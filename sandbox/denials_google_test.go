@@ -120,8 +120,8 @@ func subjectTokens() []denial {
 	const host = "sts." + sandbox.Region + ".amazonaws.com"
 	return []denial{
 		text("not JSON", func(string) string { return "not-json" }, badCredentials, "googleapis/google-api-python-client, issue 1136"),
-		text("a list", func(string) string { return "%5B%5D" }, badCredentials, "googleapis/google-api-python-client, issue 1136"),
-		text("encoded twice", url.QueryEscape, badCredentials, "googleapis/google-api-python-client, issue 1136"),
+		text("a list", func(string) string { return "%5B%5D" }, badCredentials, "googleapis/google-api-python-client, issue 1136; for this fault believed"),
+		text("encoded twice", url.QueryEscape, badCredentials, "googleapis/google-api-python-client, issue 1136; for this fault believed"),
 		text("two tokens", func(s string) string { return s + s }, badFormat, believed),
 		exchange(section, "over 64 KiB", func(*testing.T, *sandboxtest.Clouds) login {
 			return login{subject: func(s string) string { return s + strings.Repeat("%20", 64<<10) }}
