@@ -75,15 +75,21 @@ func deployed(state string) bool {
 	)
 }
 
-// setRole gives the function its role again, which was made again under its name. Lambda's
-// grant on the key of the function's variables is for the old role's id, until the
-// function's role is set (AWS re:Post, "KMSAccessDeniedException from Lambda").
+// setRole gives the environment's functions their role again, which was made again under
+// its name. Lambda's grant on the key of a function's variables is for the old role's id,
+// until the function's role is set (AWS re:Post, "KMSAccessDeniedException from Lambda").
 func (l Lifecycle) setRole(ctx context.Context) error {
-	l.Progress.Say("giving the function " + l.Env.Function + " its new role")
-	_, err := lambda.NewFromConfig(l.Clouds.AWS).
-		UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &l.Env.Function, Role: aws.String(l.Env.RoleARN())})
-	if err != nil {
-		return fmt.Errorf("giving the function %s its new role: %w", l.Env.Function, err)
+	functions := []string{l.Env.Function}
+	if l.Env.Bulk {
+		functions = append(functions, l.Env.Jobs())
+	}
+	for _, name := range functions {
+		l.Progress.Say("giving the function " + name + " its new role")
+		_, err := lambda.NewFromConfig(l.Clouds.AWS).
+			UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, Role: aws.String(l.Env.RoleARN())})
+		if err != nil {
+			return fmt.Errorf("giving the function %s its new role: %w", name, err)
+		}
 	}
 	return nil
 }
