@@ -20,6 +20,8 @@ import (
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/projects"
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/serviceaccount"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
 
 // componentType is part of the URN of every resource in the component.
@@ -193,7 +195,7 @@ func (b *builder) providers(f *Federation) error {
 			WorkloadIdentityPoolProviderId: a.provider,
 			DisplayName:                    a.provider,
 			Description:                    a.describe(trust.admits),
-			AttributeMapping:               pulumi.ToStringMap(trust{}.mapping()),
+			AttributeMapping:               pulumi.ToStringMap(names.Mapping()),
 			AttributeCondition:             a.describe(trust.condition),
 			Aws:                            iam.WorkloadIdentityPoolProviderAwsArgs{AccountId: a.id},
 		}, b.inside)

@@ -19,18 +19,6 @@ type trust struct {
 	roles   []string
 }
 
-// mapping is the attribute mapping, which is Google's default one written out (IAM
-// API reference, "projects.locations.workloadIdentityPools.providers"): a provider
-// with any mapping of its own gets no default.
-func (trust) mapping() map[string]string {
-	return map[string]string{
-		"google.subject": "assertion.arn",
-		"attribute.aws_role": "assertion.arn.contains('assumed-role')" +
-			" ? assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/')" +
-			" : assertion.arn",
-	}
-}
-
 // condition admits these roles. It compares for equality: a prefix would also admit
 // roles whose names merely begin alike.
 func (t trust) condition() string {

@@ -3,10 +3,12 @@ package diagnosis
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
 
 // Provider checks everything that decides about the exchange of a token.
@@ -37,12 +39,25 @@ func (r Rights) Provider(ctx context.Context) Verdict {
 		return missing("provider-disabled", "the provider %s is disabled", r.Environment.Provider)
 	case provider.Aws == nil || provider.Aws.AccountId != r.Environment.AWSAccount:
 		return missing("provider-account", "the provider does not trust the AWS account %s", r.Environment.AWSAccount)
-	case provider.AttributeMapping["attribute.aws_role"] == "":
-		return missing("provider-mapping", "the provider's mapping makes no attribute.aws_role")
+	case mismapped(provider.AttributeMapping) != "":
+		return missing("provider-mapping", "the provider's mapping makes %s of %q, not as this environment's program has it",
+			mismapped(provider.AttributeMapping), provider.AttributeMapping[mismapped(provider.AttributeMapping)])
 	case provider.AttributeCondition != "" && !strings.Contains(provider.AttributeCondition, "'"+role+"'") && !strings.Contains(provider.AttributeCondition, `"`+role+`"`):
 		return missing("provider-condition", "the provider's condition does not name %s: %s", role, provider.AttributeCondition)
 	}
 	return granted("pool and provider are active and admit %s", role)
+}
+
+// mismapped is the first attribute that a mapping makes in another way than the program's,
+// or empty. Further attributes do no harm.
+func mismapped(mapping map[string]string) string {
+	want := names.Mapping()
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		if mapping[key] != want[key] {
+			return key
+		}
+	}
+	return ""
 }
 
 // Binding checks the service account and who can become it.

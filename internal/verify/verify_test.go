@@ -20,6 +20,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
@@ -248,6 +249,14 @@ func TestMistakes(t *testing.T) {
 		{name: "a condition of another role", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", s.PoolPath()+"/providers/"+s.Env.Provider+"?updateMask=attributeCondition", map[string]any{"attributeCondition": "attribute.aws_role == 'arn:aws:sts::123456789012:assumed-role/other'"}, nil)
 		}, hop: invocation.HopPrincipal, status: 400, cause: "provider-condition", found: "assumed-role/other"},
+		{name: "a mapping to another type", spoil: func(t *testing.T, s *stand) {
+			s.Call(t, "PATCH", s.PoolPath()+"/providers/"+s.Env.Provider+"?updateMask=attributeMapping,attributeCondition", map[string]any{"attributeMapping": map[string]any{"google.subject": "assertion.arn == 'x'"}}, nil)
+		}, hop: invocation.HopPrincipal, status: 400, cause: "provider-mapping", found: "makes attribute.aws_role of"},
+		{name: "a subject of another type", spoil: func(t *testing.T, s *stand) {
+			mapping := names.Mapping()
+			mapping["google.subject"] = "assertion.arn == 'x'"
+			s.Call(t, "PATCH", s.PoolPath()+"/providers/"+s.Env.Provider+"?updateMask=attributeMapping", map[string]any{"attributeMapping": mapping}, nil)
+		}, hop: invocation.HopPrincipal, status: 400, cause: "provider-mapping", found: "makes google.subject of"},
 		{name: "a function with another role", set: func(t *testing.T, s *stand) {
 			s.MakeRole(t, "other-role", "")
 			s.Deploy(t, func(in *lambda.CreateFunctionInput) {

@@ -33,7 +33,7 @@ func TestTheCloudsAreAsked(t *testing.T) {
 		{"a mapping without the role", func(t *testing.T, s *stand) {
 			s.Call(t, "PATCH", s.PoolPath()+"/providers/"+s.Env.Provider+"?updateMask=attributeMapping,attributeCondition", map[string]any{"attributeMapping": map[string]any{"google.subject": "assertion.arn"}}, nil)
 		}, "sts", []refusal{{Status: 400, Code: "invalid_grant"}, {Status: 400, Code: "unauthorized_client"}},
-			invocation.HopPrincipal, "provider-mapping", "makes no attribute.aws_role"},
+			invocation.HopPrincipal, "provider-mapping", "makes attribute.aws_role of"},
 		{"a disabled account", func(t *testing.T, s *stand) { s.Call(t, "POST", account(s)+":disable", nil, nil) },
 			"iamcredentials", []refusal{{Status: 400, Code: "FAILED_PRECONDITION"}, {Status: 400, Code: "INVALID_ARGUMENT"}, {Status: 403, Code: "PERMISSION_DENIED"}, {Status: 401, Code: "UNAUTHENTICATED"}, {Status: 404, Code: "NOT_FOUND"}},
 			invocation.HopAccount, "account-disabled", "is disabled"},
