@@ -616,7 +616,8 @@ Exit code: 0 if everything is still there, 1 if not.`,
 				return err
 			}
 			if !there {
-				return fmt.Errorf("job: %q: was not checked; hint: `gcs-to-s3 bulk status %[1]s` says why", job)
+				s, err := j.Status(cmd.Context(), job)
+				return errors.Join(fmt.Errorf("job: %q: was not checked: %s", job, s.Why), err)
 			}
 			if asJSON {
 				err = writeJSON(cmd.OutOrStdout(), v)

@@ -49,7 +49,7 @@ func (w *Worker) recheck(ctx context.Context, job string, run int) (Answer, erro
 	if _, err := w.request(ctx, job); err != nil {
 		return Answer{}, err
 	}
-	key := checkFolder(job, run) + "index.jsonl"
+	key := fmt.Sprintf("%s%s/index/check-%d.jsonl", Folder, job, run) // where the state machine may read
 	list, n := newLines(false), 0
 	data, there, err := w.Files.Get(ctx, shardsKey(job))
 	if err != nil {

@@ -276,6 +276,9 @@ func (j Jobs) Status(ctx context.Context, job string) (Status, error) {
 		}
 	case complete:
 		s.State = StateDone
+		if out != nil && out.Status != types.ExecutionStatusSucceeded {
+			s.Why = strings.TrimSuffix(aws.ToString(out.Error)+": "+aws.ToString(out.Cause), ": ")
+		}
 	case out != nil && out.Status == types.ExecutionStatusAborted:
 		s.State, s.Why = StateStopped, aws.ToString(out.Cause)
 	case out != nil && out.Status != types.ExecutionStatusSucceeded:

@@ -38,7 +38,8 @@ import (
 
 var record = flag.Bool("record", false, "write "+recorded+", with -real-plugin")
 
-var realPlugin = flag.String("real-plugin", "", "a pulumi-resource-gcp of version "+toolchain.GCPVersion+", whose behaviour is recorded with -record, or else compared")
+var realPlugin = flag.String("real-plugin", "",
+	"a pulumi-resource-gcp of version "+toolchain.GCPVersion+", whose behaviour is recorded with -record, or else compared")
 
 // recorded is how the real plugin behaves: every call of the engine with its answer, and
 // the requests that Google got meanwhile.
@@ -110,13 +111,17 @@ func behaviour(t *testing.T, path string) string {
 	d := &driven{t: t, google: googletest.Start(t)}
 	front := httptest.NewServer(google.Lines(http.HandlerFunc(d.watch)))
 	t.Cleanup(front.Close)
-	d.start(path, front.URL, map[string]string{"iam": "/", "iamBeta": "/v1/", "resourceManager": "/", "serviceUsage": "/", "storage": "/storage/v1/"})
+	endpoints := map[string]string{"iam": "/", "iamBeta": "/v1/", "resourceManager": "/", "serviceUsage": "/", "storage": "/storage/v1/"}
+	d.start(path, front.URL, endpoints)
 	d.life()
 	// Over plain http the version is not taken off an address.
-	d.start(path, front.URL, map[string]string{"iam": "/v1/", "iamBeta": "/v1/", "resourceManager": "/v1/", "serviceUsage": "/v1/", "storage": "/storage/v1/"})
+	endpoints["iam"], endpoints["resourceManager"], endpoints["serviceUsage"] = "/v1/", "/v1/", "/v1/"
+	d.start(path, front.URL, endpoints)
 	// (A Service would end the real plugin, which takes the 404 for a missing project.)
 	d.thing("gcp:serviceaccount/account:Account").make(map[string]any{"project": googletest.Project, "accountId": "my-account"})
-	d.thing("gcp:projects/iAMMember:IAMMember").make(map[string]any{"project": googletest.Project, "role": "roles/browser", "member": "allUsers"})
+	d.thing("gcp:projects/iAMMember:IAMMember").make(
+		map[string]any{"project": googletest.Project, "role": "roles/browser", "member": "allUsers"},
+	)
 	return d.out.String()
 }
 
@@ -200,7 +205,9 @@ func (d *driven) start(path, address string, endpoints map[string]string) {
 		variables["gcp:config:"+key] = address + value
 		args[resource.PropertyKey(key)] = resource.NewStringProperty(address + value)
 	}
-	_, err = d.client.Configure(d.t.Context(), &pulumirpc.ConfigureRequest{Variables: variables, Args: d.marshal(args), AcceptSecrets: true, AcceptResources: true})
+	_, err = d.client.Configure(d.t.Context(), &pulumirpc.ConfigureRequest{
+		Variables: variables, Args: d.marshal(args), AcceptSecrets: true, AcceptResources: true,
+	})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -292,7 +299,9 @@ func (d *driven) thing(token string) *thing {
 
 func (x *thing) check(values map[string]any) bool {
 	x.t.Helper()
-	out, err := x.client.Check(x.t.Context(), &pulumirpc.CheckRequest{Urn: x.urn, Olds: x.marshal(x.inputs), News: x.marshal(resource.NewPropertyMapFromMap(values)), RandomSeed: []byte("seed")})
+	out, err := x.client.Check(x.t.Context(), &pulumirpc.CheckRequest{
+		Urn: x.urn, Olds: x.marshal(x.inputs), News: x.marshal(resource.NewPropertyMapFromMap(values)), RandomSeed: []byte("seed"),
+	})
 	if err != nil {
 		x.t.Fatalf("checking %s: %v", x.name, err)
 	}
@@ -371,7 +380,9 @@ func (x *thing) read(imported bool) {
 // refresh takes over what is read.
 func (x *thing) refresh() {
 	x.t.Helper()
-	out, err := x.client.Read(x.t.Context(), &pulumirpc.ReadRequest{Id: x.id, Urn: x.urn, Properties: x.marshal(x.state), Inputs: x.marshal(x.inputs)})
+	out, err := x.client.Read(x.t.Context(), &pulumirpc.ReadRequest{
+		Id: x.id, Urn: x.urn, Properties: x.marshal(x.state), Inputs: x.marshal(x.inputs),
+	})
 	if err != nil {
 		x.t.Fatalf("refreshing %s: %v", x.name, err)
 	}
@@ -413,7 +424,9 @@ func (x *thing) change(values map[string]any) {
 	if !x.check(values) {
 		return
 	}
-	diff, err := x.client.Diff(x.t.Context(), &pulumirpc.DiffRequest{Id: x.id, Urn: x.urn, Olds: x.marshal(x.state), News: x.marshal(x.inputs), OldInputs: x.marshal(old)})
+	diff, err := x.client.Diff(x.t.Context(), &pulumirpc.DiffRequest{
+		Id: x.id, Urn: x.urn, Olds: x.marshal(x.state), News: x.marshal(x.inputs), OldInputs: x.marshal(old),
+	})
 	if err != nil {
 		x.t.Fatalf("comparing %s: %v", x.name, err)
 	}
@@ -422,7 +435,9 @@ func (x *thing) change(values map[string]any) {
 		x.inputs = old
 		return
 	}
-	out, err := x.client.Update(x.t.Context(), &pulumirpc.UpdateRequest{Id: x.id, Urn: x.urn, Olds: x.marshal(x.state), News: x.marshal(x.inputs), OldInputs: x.marshal(old)})
+	out, err := x.client.Update(x.t.Context(), &pulumirpc.UpdateRequest{
+		Id: x.id, Urn: x.urn, Olds: x.marshal(x.state), News: x.marshal(x.inputs), OldInputs: x.marshal(old),
+	})
 	if err != nil {
 		x.say("update %s: refused with %s", x.name, status(err))
 		return
@@ -433,7 +448,9 @@ func (x *thing) change(values map[string]any) {
 
 func (x *thing) delete() {
 	x.t.Helper()
-	_, err := x.client.Delete(x.t.Context(), &pulumirpc.DeleteRequest{Id: x.id, Urn: x.urn, Properties: x.marshal(x.state), OldInputs: x.marshal(x.inputs)})
+	_, err := x.client.Delete(x.t.Context(), &pulumirpc.DeleteRequest{
+		Id: x.id, Urn: x.urn, Properties: x.marshal(x.state), OldInputs: x.marshal(x.inputs),
+	})
 	if err != nil {
 		x.say("delete %s: refused with %s", x.name, status(err))
 		return
@@ -511,7 +528,10 @@ func (d *driven) life() {
 
 	provider := d.thing("gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider")
 	of := func(condition string, mapping map[string]any) map[string]any {
-		values := map[string]any{"project": project, "workloadIdentityPoolId": pool, "workloadIdentityPoolProviderId": "aws-provider", "aws": map[string]any{"accountId": googletest.Account}}
+		values := map[string]any{
+			"project": project, "workloadIdentityPoolId": pool, "workloadIdentityPoolProviderId": "aws-provider",
+			"aws": map[string]any{"accountId": googletest.Account},
+		}
 		if condition != "" {
 			values["attributeCondition"] = condition
 		}
@@ -520,7 +540,9 @@ func (d *driven) life() {
 		}
 		return values
 	}
-	provider.check(map[string]any{"project": project, "workloadIdentityPoolId": pool, "workloadIdentityPoolProviderId": "gcp-provider", "aws": map[string]any{"accountId": googletest.Account}})
+	reserved := of("", nil)
+	reserved["workloadIdentityPoolProviderId"] = "gcp-provider"
+	provider.check(reserved)
 	mapping := map[string]any{"google.subject": "assertion.arn", "attribute.aws_role": "assertion.arn"}
 	provider.make(of("attribute.aws_role == 'x'", mapping))
 	provider.read(false)
@@ -533,7 +555,10 @@ func (d *driven) life() {
 	const bucket = "s3-gcs-connect"
 	call("POST", "/storage/v1/b?project="+project, map[string]any{"name": bucket})
 	call("PUT", "/storage/v1/b/"+bucket+"/iam", map[string]any{"version": 3, "bindings": []any{
-		map[string]any{"role": "roles/storage.objectViewer", "members": []string{"user:Alice@Example.com"}, "condition": map[string]any{"title": "soon", "expression": "request.time < timestamp('2040-01-01T00:00:00Z')"}},
+		map[string]any{
+			"role": "roles/storage.objectViewer", "members": []string{"user:Alice@Example.com"},
+			"condition": map[string]any{"title": "soon", "expression": "request.time < timestamp('2040-01-01T00:00:00Z')"},
+		},
 		map[string]any{"role": "roles/storage.admin", "members": []string{"user:sandbox-admin@example.com", "group:b@example.com"}},
 	}})
 	set := "principalSet://iam.googleapis.com/projects/" + googletest.Number + "/locations/global/workloadIdentityPools/" + pool + "/*"
@@ -543,7 +568,9 @@ func (d *driven) life() {
 		token  string
 		inputs map[string]any
 	}{
-		{"gcp:serviceaccount/iAMMember:IAMMember", map[string]any{"serviceAccountId": "projects/" + project + "/serviceAccounts/" + googletest.Email("my-account"), "role": "roles/iam.workloadIdentityUser", "member": set}},
+		{"gcp:serviceaccount/iAMMember:IAMMember", map[string]any{
+			"serviceAccountId": "projects/" + project + "/serviceAccounts/" + googletest.Email("my-account"), "role": "roles/iam.workloadIdentityUser", "member": set,
+		}},
 		{"gcp:projects/iAMMember:IAMMember", map[string]any{"project": project, "role": "roles/browser", "member": reader}},
 		{"gcp:storage/bucketIAMMember:BucketIAMMember", map[string]any{"bucket": bucket, "role": "roles/storage.objectViewer", "member": reader}},
 	} {

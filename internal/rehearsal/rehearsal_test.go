@@ -55,6 +55,7 @@ func (s *Stand) command(ctx context.Context, name string, args ...string) (strin
 // the environment reaches both clouds.
 func TestRehearsal(t *testing.T) {
 	r, _ := newRehearsal(t)
+	r.Bulk = 200
 	var stand *Stand
 	r.Hold = func(ctx context.Context, s *Stand) error {
 		stand = s
@@ -81,8 +82,11 @@ func TestRehearsal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(summary.Proofs) != 17 || len(summary.Enforced) != len(checks) {
-		t.Errorf("%d proofs and %d checks, want 17 and %d", len(summary.Proofs), len(summary.Enforced), len(checks))
+	if b := summary.Bulk; b == nil || b.Listed != 201 || b.Copied != 201 || b.Failed != 0 || !b.DigestsEqual {
+		t.Errorf("the bulk job: %+v", b)
+	}
+	if len(summary.Proofs) != 18 || len(summary.Enforced) != len(checks) {
+		t.Errorf("%d proofs and %d checks, want 18 and %d", len(summary.Proofs), len(summary.Enforced), len(checks))
 	}
 	for _, p := range summary.Proofs {
 		if !p.Holds {
@@ -112,6 +116,7 @@ func useDeployed(ctx context.Context, t *testing.T, s *Stand) {
 	if out, err := run("invoke", s.Env.Name, "--object", "missing.txt"); err == nil || !strings.Contains(out, "error: the function "+s.Env.Function+" failed: ") {
 		t.Errorf("invoke of a missing object: %v\n%s", err, out)
 	}
+	useJob(t, s, run)
 	out, err = run("logs", s.Env.Name, "--since", "10m")
 	if err != nil || strings.Count(out, "REPORT RequestId") != 3 {
 		t.Errorf("logs: %v\n%s", err, out)
@@ -121,6 +126,35 @@ func useDeployed(ctx context.Context, t *testing.T, s *Stand) {
 	first, _, _ := strings.Cut(out, "\n")
 	if err != nil || json.Unmarshal([]byte(first), &line) != nil || line.Stream == "" || line.Message == "" {
 		t.Errorf("logs --json: %v\n%s", err, out)
+	}
+}
+
+// useJob runs the command line's own commands on the bulk job.
+func useJob(t *testing.T, s *Stand, run func(args ...string) (string, error)) {
+	t.Helper()
+	page := filepath.Join(t.TempDir(), "report.html")
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"list"}, bulkJob},
+		{[]string{"status", bulkJob}, "done: 201 of 201 objects"},
+		{[]string{"report", bulkJob}, "Proven: S3 has every object that did not fail"},
+		{[]string{"report", bulkJob, "--json"}, `"proven": true`},
+		{[]string{"report", bulkJob, "--html", page}, ""},
+		{[]string{"verify", bulkJob}, "201 objects are as they were planned, 0 are missing, 0 are different"},
+		{[]string{"run", bulkJob, "--yes"}, "Proven"}, // there is nothing left to do
+	} {
+		out, err := run(append([]string{"bulk", "--environment", s.Env.Name}, test.args...)...)
+		if err != nil || !strings.Contains(out, test.want) {
+			t.Errorf("bulk %s: %v\n%s", strings.Join(test.args, " "), err, out)
+		}
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "<html") {
+		t.Errorf("the page: %v", err)
+	}
+	if out, err := run("bulk", "--environment", s.Env.Name, "run", bulkJob, "--yes", "--max-cost", "0.0000001"); err == nil || !strings.Contains(out, "max-cost") {
+		t.Errorf("a job that costs too much: %v\n%s", err, out)
 	}
 }
 

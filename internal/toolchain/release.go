@@ -64,7 +64,8 @@ func (r Release) Warning() string {
 	if r.Used == r.Pinned {
 		return ""
 	}
-	return fmt.Sprintf("the function is built with %s, and go.mod names %s: its bundle has another hash than others build, and other fixes of the standard library; "+
+	return fmt.Sprintf("the function is built with %s, and go.mod names %s: "+
+		"its bundle has another hash than others build, and other fixes of the standard library; "+
 		"hint: install %[2]s, or let the go command download it: GOTOOLCHAIN=auto", r.Used, r.Pinned)
 }
 

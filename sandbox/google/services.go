@@ -20,7 +20,8 @@ var apis = []string{
 // Usage itself always is, and Cloud Billing, which is no part of the list.
 func (c *Cloud) enabled(r *api.Request, service *api.Service) error {
 	path := r.URL.Path
-	always := service.Name == "cloudresourcemanager" && (strings.Contains(path, "/services") || strings.HasPrefix(path, "/v1/operations/") || strings.HasSuffix(path, "/billingInfo"))
+	always := service.Name == "cloudresourcemanager" &&
+		(strings.Contains(path, "/services") || strings.HasPrefix(path, "/v1/operations/") || strings.HasSuffix(path, "/billingInfo"))
 	if always || c.projects.Answers(service.API) {
 		return nil
 	}

@@ -19,7 +19,8 @@ func createAccount(ctx context.Context, c *client, in fields) (string, fields, e
 	setText(settings, "displayName", in.text("displayName"))
 	setText(settings, "description", in.text("description"))
 	var made account
-	err := c.call(ctx, iam, http.MethodPost, "projects/"+in.text("project")+"/serviceAccounts", map[string]any{"accountId": in["accountId"], "serviceAccount": settings}, &made)
+	err := c.call(ctx, iam, http.MethodPost, "projects/"+in.text("project")+"/serviceAccounts",
+		map[string]any{"accountId": in["accountId"], "serviceAccount": settings}, &made)
 	if err != nil {
 		return "", nil, err
 	}

@@ -165,7 +165,8 @@ func (of policyOf) change(ctx context.Context, c *client, state fields, edit fun
 		method, path := of.set(state.text(of.input))
 		err = c.call(ctx, of.endpoint, method, path, of.wrap(p), nil)
 		var answered *apiError
-		if errors.As(err, &answered) && (answered.Status == http.StatusConflict || answered.Status == http.StatusPreconditionFailed) && backoff < maxBackoff {
+		conflict := errors.As(err, &answered) && (answered.Status == http.StatusConflict || answered.Status == http.StatusPreconditionFailed)
+		if conflict && backoff < maxBackoff {
 			if err := pause(ctx, backoff); err != nil {
 				return err
 			}

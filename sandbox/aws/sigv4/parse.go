@@ -63,7 +63,8 @@ func parseHeader(r *api.Request, header string) (*signature, error) {
 		sig.time, err = http.ParseTime(date)
 	}
 	if date == "" || err != nil {
-		return &sig, incomplete(r, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization="+algorithm)
+		return &sig, incomplete(r,
+			"Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization="+algorithm)
 	}
 	return &sig, nil
 }
@@ -96,7 +97,8 @@ func parseQuery(r *api.Request, q url.Values) (*signature, error) {
 	sig.signedHeaders = strings.Split(strings.ToLower(q.Get("X-Amz-SignedHeaders")), ";")
 	var err error
 	if sig.time, err = time.Parse(timeFormat, q.Get("X-Amz-Date")); err != nil {
-		return &sig, incomplete(r, "Date must be in ISO-8601 'basic format'. Got '"+q.Get("X-Amz-Date")+"'. See http://en.wikipedia.org/wiki/ISO_8601")
+		return &sig, incomplete(r,
+			"Date must be in ISO-8601 'basic format'. Got '"+q.Get("X-Amz-Date")+"'. See http://en.wikipedia.org/wiki/ISO_8601")
 	}
 	if q.Has("X-Amz-Expires") {
 		seconds, err := strconv.Atoi(q.Get("X-Amz-Expires"))

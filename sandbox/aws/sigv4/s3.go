@@ -30,7 +30,8 @@ func (v *Verifier) readS3(r *api.Request, now time.Time) (*signature, error) {
 	header, query := r.Header.Values("Authorization"), r.URL.Query()
 	switch {
 	case len(header) > 0 && query.Has("X-Amz-Algorithm"):
-		return nil, argument("Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified", "Authorization", header[0])
+		return nil, argument("Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "+
+			"Signature query string parameter or the Authorization header should be specified", "Authorization", header[0])
 	case len(header) > 1:
 		return nil, headerMalformed("The request has " + strconv.Itoa(len(header)) + " Authorization headers.")
 	case len(header) > 0 && header[0] != "":
@@ -48,7 +49,8 @@ func (v *Verifier) readS3Header(r *api.Request, header string, now time.Time) (*
 	case asymmetric:
 		return nil, api.Unmodelled("signing algorithm", asymmetric)
 	case "AWS": // Signature Version 2, which not every region takes
-		return nil, api.Errorf(http.StatusBadRequest, "InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
+		return nil, api.Errorf(http.StatusBadRequest, "InvalidRequest",
+			"The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
 	default:
 		return nil, argument("Unsupported Authorization Type", "Authorization", header)
 	}
@@ -99,7 +101,8 @@ func (v *Verifier) readS3Query(r *api.Request, query url.Values, now time.Time) 
 	}
 	for _, name := range []string{"Credential", "Signature", "Date", "SignedHeaders", "Expires"} {
 		if !query.Has("X-Amz-" + name) {
-			return nil, queryError("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
+			return nil, queryError("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, " +
+				"X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
 		}
 	}
 	sig := &signature{
@@ -118,7 +121,8 @@ func (v *Verifier) readS3Query(r *api.Request, query url.Values, now time.Time) 
 	case seconds < 0:
 		return nil, queryError("X-Amz-Expires must be non-negative")
 	case seconds > int(maxPresignedLifetime/time.Second):
-		return nil, queryError("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds")
+		return nil, queryError("X-Amz-Expires must be less than a week (in seconds); " +
+			"that is, the given X-Amz-Expires must be less than 604800 seconds")
 	}
 	end := sig.time.Add(time.Duration(seconds) * time.Second)
 	if sig.time.After(now.Add(MaxSkew)) {
@@ -176,7 +180,8 @@ func (v *Verifier) credentialS3(r *api.Request, sig *signature, text string) *sc
 		return &scopeFault{message: "a non-empty Access Key (AKID) must be provided in the credential."}
 	}
 	if _, err := time.Parse(dateFormat, sig.date); err != nil {
-		return &scopeFault{message: fmt.Sprintf(`incorrect date format %q. This date in the credential must be in the format "yyyyMMdd".`, sig.date)}
+		message := fmt.Sprintf(`incorrect date format %q. This date in the credential must be in the format "yyyyMMdd".`, sig.date)
+		return &scopeFault{message: message}
 	}
 	if sig.region == "" {
 		return &scopeFault{message: "a non-empty region must be provided in the credential."}
@@ -216,7 +221,8 @@ func allSigned(r *api.Request, sig *signature) error {
 		return nil
 	}
 	slices.Sort(unsigned)
-	return denied("There were headers present in the request which were not signed", map[string]string{"HeadersNotSigned": strings.Join(unsigned, ", ")})
+	return denied("There were headers present in the request which were not signed",
+		map[string]string{"HeadersNotSigned": strings.Join(unsigned, ", ")})
 }
 
 func headerMalformed(message string) *api.Error {

@@ -64,7 +64,8 @@ func PoolOf(member string) string {
 // them, is believed.
 func unknown(member string) error {
 	if pool := PoolOf(member); pool != "" {
-		return api.InvalidArgument("Identity Pool does not exist (%s). Please check that you specified a valid resource name as returned in the `name` attribute in the configuration API.", pool)
+		return api.InvalidArgument("Identity Pool does not exist (%s). "+
+			"Please check that you specified a valid resource name as returned in the `name` attribute in the configuration API.", pool)
 	}
 	return api.InvalidArgument("Service account %s does not exist.", strings.TrimPrefix(member, "serviceAccount:"))
 }
