@@ -351,6 +351,14 @@ func TestHugeObjectsAreGroups(t *testing.T) {
 		if n := len(s.copier.uploads.parts); n > s.copier.uploads.begun-3 {
 			t.Errorf("%d uploads of %d are left", n, s.copier.uploads.begun)
 		}
+		s.dying = false
+		if a := s.phase(PhaseVerify, "j", 20); !a.Proven || a.Failed != 1 {
+			t.Errorf("verified: %+v", a)
+		}
+		delete(s.buckets.there, numbered(7))
+		if a := s.phase(PhaseVerify, "j", 21); a.Proven || a.Failed != 2 {
+			t.Errorf("verified without an object: %+v", a)
+		}
 		t.Logf("%d uploads begun, %d parts of %d sent, %d uploads left by deaths", s.copier.uploads.begun, s.copier.uploads.sent, 3*parts, len(s.copier.uploads.parts))
 	}
 }

@@ -67,6 +67,11 @@ func (c *shardCopy) ofGroup(ctx context.Context, e entry, before result) error {
 	case e.Slices > 0:
 		return c.join(ctx, e)
 	}
+	// An attempt that died before it wrote its result may have copied the slice; the upload
+	// may be complete since.
+	if _, there, err := c.worker.Files.Get(ctx, sliceKey(job, e.Group, e.From)); there || err != nil {
+		return err
+	}
 	u, err := c.upload(ctx, e)
 	if err == nil && u.Same {
 		return nil

@@ -247,6 +247,10 @@ func (c *copier) CopyParts(_ context.Context, u copy.Upload, from, to int, have 
 			}
 		}
 		c.uploads.mu.Lock()
+		if c.uploads.parts[u.ID] == nil {
+			c.uploads.mu.Unlock()
+			return done, &copy.TransferError{Operation: "writing", Err: &copy.AnswerError{Service: "S3", Status: 404, Code: "NoSuchUpload"}}
+		}
 		c.uploads.parts[u.ID][i] = true
 		c.uploads.sent++
 		c.uploads.mu.Unlock()
@@ -274,6 +278,18 @@ func (c *copier) CompleteUpload(_ context.Context, u copy.Upload, parts []copy.P
 	defer c.mu.Unlock()
 	c.there[u.Key] = struct{}{}
 	return nil
+}
+
+// Checksum implements Checker.
+func (c *copier) Checksum(_ context.Context, _, key string) (size int64, crc32c string, generation int64, there bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := sort.Search(c.count, func(i int) bool { return c.name(i) >= key })
+	if _, there := c.there[key]; !there || i == c.count {
+		return 0, "", 0, false, nil
+	}
+	o := c.object(i)
+	return o.Size, o.CRC32C, o.Generation, true, nil
 }
 
 func (c *copier) AbortUpload(_ context.Context, u copy.Upload) error {
@@ -315,7 +331,7 @@ func newSynthetic(t *testing.T, count int, name func(int) string) *synthetic {
 	s.files = &memory{files: map[string][]byte{}, death: death}
 	s.buckets = &buckets{count: count, name: name, sizes: func(int) int64 { return 10_000 }, there: map[string]struct{}{}, clock: s.clock, page: 150 * time.Millisecond}
 	s.copier = &copier{buckets: s.buckets, copies: map[string]int{}, death: death, uploads: uploads{parts: map[string]map[int]bool{}}}
-	s.worker = &Worker{Files: s.files, Buckets: s.buckets, Copier: s.copier, Settings: Settings{SourceBucket: "from", DestinationBucket: "to"},
+	s.worker = &Worker{Files: s.files, Buckets: s.buckets, Copier: s.copier, Checker: s.copier, Settings: Settings{SourceBucket: "from", DestinationBucket: "to"},
 		Log: slog.New(slog.DiscardHandler), Now: s.clock.Now}
 	return s
 }
@@ -376,8 +392,11 @@ func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
 func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 	s.t.Helper()
 	first, each, again := StepDivide, StepList, StepDivide
-	if phase == PhaseRun {
+	switch phase {
+	case PhaseRun:
 		first, each, again = StepAdvance, StepCopy, StepAdvance
+	case PhaseVerify:
+		first, each, again = StepRecheck, StepCheck, StepVerified
 	}
 	a, err := s.invoke(Step{Step: first, Job: job, Run: run})
 	for {
@@ -404,6 +423,9 @@ func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 			a.Round = 0
 		}
 		a, err = s.invoke(Step{Step: again, Job: job, Run: run, Round: a.Round})
+		if phase == PhaseVerify && err == nil {
+			return a
+		}
 	}
 	if phase == PhaseRun {
 		if a, err = s.invoke(Step{Step: StepReport, Job: job, Run: run}); err != nil {

@@ -113,7 +113,9 @@ func (w *Worker) check(ctx context.Context, s Step, item indexEntry) error {
 		})
 	}
 	for _, e := range entries {
-		next <- e
+		if e.To == 0 { // not a slice of an object
+			next <- e
+		}
 	}
 	close(next)
 	workers.Wait()
