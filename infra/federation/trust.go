@@ -2,7 +2,6 @@ package federation
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
@@ -19,27 +18,10 @@ type trust struct {
 	roles   []string
 }
 
-// mapping is the attribute mapping, which is Google's default one written out (IAM
-// API reference, "projects.locations.workloadIdentityPools.providers"): a provider
-// with any mapping of its own gets no default.
-func (trust) mapping() map[string]string {
-	return map[string]string{
-		"google.subject": "assertion.arn",
-		"attribute.aws_role": "assertion.arn.contains('assumed-role')" +
-			" ? assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/')" +
-			" : assertion.arn",
-	}
-}
+func (trust) mapping() map[string]string { return names.Mapping() }
 
-// condition admits these roles. It compares for equality: a prefix would also admit
-// roles whose names merely begin alike.
-func (t trust) condition() string {
-	var roles []string
-	for _, role := range t.roles {
-		roles = append(roles, fmt.Sprintf("attribute.aws_role == '%s'", names.AssumedRole(t.account, role)))
-	}
-	return strings.Join(roles, " || ")
-}
+// condition admits these roles.
+func (t trust) condition() string { return names.Condition(t.account, t.roles...) }
 
 // principalSet is the IAM member for all sessions of a role. pool is the
 // pool's resource name with the project's number.
