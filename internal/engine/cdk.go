@@ -27,8 +27,7 @@ type Mode string
 
 const (
 	Plain  Mode = ""
-	Import Mode = "--import-existing-resources" // import what exists already of the resources that a stack would create
-	Revert Mode = "--revert-drift"              // go by what the resources are, and not by what the stack remembers
+	Revert Mode = "--revert-drift" // go by what the resources are, and not by what the stack remembers
 )
 
 // Deploy deploys stacks in order of their dependencies: cdk deploy STACK…. It keeps

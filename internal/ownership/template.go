@@ -70,6 +70,11 @@ const (
 	functionDescription = "Copies from gs://"
 )
 
+// FunctionDescription is the description of an environment's function.
+func FunctionDescription(env environment.Environment) string {
+	return functionDescription + env.SourceBucket + " to s3://" + env.DestinationBucket
+}
+
 // Role is the evidence of a role that is in no stack.
 func Role(tags map[string]string, description string) Evidence {
 	e := Tags(tags)
@@ -140,11 +145,12 @@ func ReadTemplate(body []byte) (Template, error) {
 	if parts := strings.Split(found.Parameters.BootstrapVersion.Default, "/"); len(parts) == 4 && parts[1] == "cdk-bootstrap" {
 		t.Qualifier = parts[2]
 	}
-	stack, made := RoleStack, map[string]string{}
+	stack, made, imported := RoleStack, map[string]string{}, len(found.Resources) > 0
 	for _, resource := range found.Resources {
-		if resource.Type == TypeFunction {
+		if resource.Type == TypeFunction || resource.Type == TypeLogGroup {
 			stack = FunctionStack
 		}
+		imported = imported && resource.Type == TypeLogGroup
 	}
 	for _, id := range slices.Sorted(maps.Keys(found.Resources)) {
 		resource := found.Resources[id]
@@ -155,6 +161,9 @@ func ReadTemplate(body []byte) (Template, error) {
 		switch resource.Type {
 		case TypeLogGroup:
 			t.KeepsLogs = resource.DeletionPolicy == "Retain"
+			if imported { // alone, ahead of its function
+				made[strings.TrimPrefix(text(resource.Properties["LogGroupName"]), environment.LogGroupOf(""))] = TypeFunction
+			}
 		case TypeFunction:
 			made[text(resource.Properties["FunctionName"])] = TypeFunction
 			var code struct{ S3Key json.RawMessage }
@@ -179,4 +188,26 @@ func ReadTemplate(body []byte) (Template, error) {
 		t.Name, t.Makes = name, kind+" "+name
 	}
 	return t, nil
+}
+
+// ArticlePolicies are the ARNs of the policies that the article attaches to the role.
+func ArticlePolicies() []string {
+	return []string{"arn:aws:iam::aws:policy/AmazonS3FullAccess", "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"}
+}
+
+// RolePolicies are the names of the policies inside an environment's role, and the ARNs of
+// those that are attached to it.
+func RolePolicies(env environment.Environment) (inline, managed []string) {
+	if env.RolePolicies == environment.ArticlePolicies {
+		managed = ArticlePolicies()
+	} else {
+		inline = []string{"write-destination", "find-uploads", "write-logs"}
+	}
+	if env.KMSKey != "" {
+		inline = append(inline, "use-key")
+	}
+	if env.DeadLetterQueue {
+		inline = append(inline, "send-dead-letters")
+	}
+	return inline, managed
 }
