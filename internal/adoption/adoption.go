@@ -86,9 +86,8 @@ type Plan struct {
 	// absent, or in their stacks.
 	Role, Function, Logs *engine.Existing
 
-	// Code is where the function's deployment package can be fetched, if it is not the
-	// environment's.
-	Code string
+	// HandOver is that the function is there and runs code that is not the environment's.
+	HandOver bool
 
 	Detach []string // ARNs of policies that the environment's own replace
 }

@@ -252,9 +252,7 @@ func (p *Plan) function(env environment.Environment, f *lambda.GetFunctionOutput
 	ours := evidence.Marked && stack != ""
 	if !ours {
 		t.differs("code", fmt.Sprintf("%d bytes, SHA-256 %s", c.CodeSize, aws.ToString(c.CodeSha256)), "this project's function, with the credential configuration")
-		if f.Code != nil {
-			p.Code = aws.ToString(f.Code.Location)
-		}
+		p.HandOver = true
 	}
 	t.beyond(f)
 	t.settle(ours)

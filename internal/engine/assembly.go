@@ -3,27 +3,34 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
-// Assembly is a cloud assembly of an environment's stacks: their templates, and what they
-// need in the CDK's bucket. It is a folder that is there while Synth runs.
+// Assembly is a cloud assembly of an environment's stacks, in a folder: their templates, and
+// what they need in the CDK's bucket.
 type Assembly struct {
 	c   CDK
 	dir string
 }
 
-// Synth makes a cloud assembly of stacks and calls do with it: cdk synth STACK….
-func (c CDK) Synth(ctx context.Context, do func(Assembly) error, stacks ...string) error {
-	return c.within(func(dir string) error {
-		if _, err := c.runIn(ctx, c.Root, dir, c.app(), stacks, "synth", "--quiet", "--exclusively"); err != nil {
-			return err
-		}
-		return do(Assembly{c, dir})
-	})
+// Synth makes a cloud assembly of stacks, which must be closed: cdk synth STACK….
+func (c CDK) Synth(ctx context.Context, stacks ...string) (Assembly, error) {
+	dir, err := c.folder()
+	if err != nil {
+		return Assembly{}, err
+	}
+	a := Assembly{c, dir}
+	if _, err := c.runIn(ctx, c.Root, dir, c.app(), stacks, "synth", "--quiet", "--exclusively"); err != nil {
+		return a, errors.Join(err, a.Close())
+	}
+	return a, nil
 }
+
+// Close removes the assembly.
+func (a Assembly) Close() error { return os.RemoveAll(a.dir) }
 
 // Existing is a resource that exists outside of CloudFormation.
 type Existing struct {

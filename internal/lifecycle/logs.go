@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/adoption"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 )
 
 // takeOverLogs imports a log group that exists outside of the function's stack, which
@@ -26,17 +26,15 @@ func (l Lifecycle) takeOverLogs(ctx context.Context) (bool, error) {
 			l.Env.Name,
 		)
 	}
-	l.Progress.Say("taking over the log group " + name)
-	return true, l.CDK.Synth(ctx, func(a engine.Assembly) error {
-		return a.Import(ctx, l.Env.FunctionStack(), logs(name, nil))
-	}, l.Env.FunctionStack())
-}
-
-// logs is a log group to import.
-func logs(name string, retention *int32) engine.Existing {
-	properties := map[string]any{"LogGroupName": name}
-	if retention != nil {
-		properties["RetentionInDays"] = *retention
+	group := clouds.LogGroup(ctx, l.Clouds.AWS, name)
+	if !group.There() {
+		return false, group.Err()
 	}
-	return engine.Existing{Type: ownership.TypeLogGroup, Property: "LogGroupName", Name: name, Properties: properties}
+	l.Progress.Say("taking over the log group " + name)
+	assembly, err := l.CDK.Synth(ctx, l.Env.FunctionStack())
+	if err != nil {
+		return false, err
+	}
+	defer assembly.Close()
+	return true, assembly.Import(ctx, l.Env.FunctionStack(), adoption.LogGroup(group.Thing))
 }

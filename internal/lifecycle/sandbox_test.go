@@ -216,6 +216,7 @@ func TestLifecycle(t *testing.T) {
 	p := open(t)
 	t.Run("cut off", func(t *testing.T) { testCutOff(t, p) })
 	t.Run("coming back", func(t *testing.T) { testComingBack(t, p) })
+	t.Run("adopt", func(t *testing.T) { testAdopt(t, p) })
 	t.Run("many at once", func(t *testing.T) { testManyAtOnce(t, p) })
 	p.leavesNoProcess(t)
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
@@ -121,6 +123,18 @@ func (t Template) Form(name, env string) string {
 	return ""
 }
 
+// asJSON is a template as JSON; cdk import makes YAML of it.
+func asJSON(body []byte) ([]byte, error) {
+	if json.Valid(body) {
+		return body, nil
+	}
+	var content any
+	if err := yaml.Unmarshal(body, &content); err != nil {
+		return nil, err
+	}
+	return json.Marshal(content)
+}
+
 // ReadTemplate reads a template.
 func ReadTemplate(body []byte) (Template, error) {
 	var found struct {
@@ -133,7 +147,11 @@ func ReadTemplate(body []byte) (Template, error) {
 			Properties     map[string]json.RawMessage
 		}
 	}
-	if err := json.Unmarshal(body, &found); err != nil {
+	content, err := asJSON(body)
+	if err == nil {
+		err = json.Unmarshal(content, &found)
+	}
+	if err != nil {
 		return Template{}, err
 	}
 	text := func(raw json.RawMessage) (s string) {
