@@ -25,7 +25,9 @@ func (e *examination) owned(name string, evidence ownership.Evidence) finding {
 }
 
 // adopt is the command that takes over what was made by hand.
-func (e *examination) adopt() string { return "gcs-to-s3 adopt " + e.Environment.Name + " takes it over" }
+func (e *examination) adopt() string {
+	return "gcs-to-s3 adopt " + e.Environment.Name + " takes it over"
+}
 
 // alone judges a role or a function of the environment by its stack, without which
 // CloudFormation cannot deploy it.
