@@ -64,7 +64,6 @@ func (s *survey) stacks() {
 			continue
 		}
 		t := Thing{Cloud: "AWS", Kind: inventory.KindStack, Name: name, State: Ours}
-		evidence := ownership.Tags(clouds.StackTags(stack.Thing.Tags))
 		if stack.Thing.StackStatus == cfntypes.StackStatusReviewInProgress { // it has nothing, and its tags are its change sets'
 			continue
 		}
@@ -72,12 +71,7 @@ func (s *survey) stacks() {
 		if !seen(s, template, "", "", "") {
 			continue
 		}
-		read, err := ownership.ReadTemplate([]byte(template.Thing))
-		if err != nil {
-			evidence.Form = "its template cannot be read: " + err.Error()
-		} else {
-			evidence.Form = read.Form(name, s.env.Name)
-		}
+		evidence, _ := ownership.StackEvidence(clouds.StackTags(stack.Thing.Tags), []byte(template.Thing), name, s.env.Name)
 		if v := ownership.Decide(s.env.Mark(), evidence); !v.Ours() {
 			t.refuse("give the environment another name", "%s", v.Why())
 			t.State = Refused

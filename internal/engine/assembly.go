@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
 // Assembly is a cloud assembly of an environment's stacks, in a folder: their templates, and
@@ -52,7 +54,7 @@ func (a Assembly) Import(ctx context.Context, stack string, existing ...Existing
 		return fmt.Errorf("reading the template of %s: %w", stack, err)
 	}
 	defer os.WriteFile(file, content, 0o644) // as the app made it, for another import
-	template, mapping, err := importing(content, existing)
+	template, mapping, err := importing(content, a.c.Env.Mark().String(), existing)
 	if err != nil {
 		return fmt.Errorf("importing into the stack %s: %w", stack, err)
 	}
@@ -68,8 +70,8 @@ func (a Assembly) Import(ctx context.Context, stack string, existing ...Existing
 }
 
 // importing is a template in which existing resources are described as they are, and what
-// identifies them, by their logical ids.
-func importing(template []byte, existing []Existing) (changed, mapping []byte, err error) {
+// identifies them, by their logical ids. mark goes with each.
+func importing(template []byte, mark string, existing []Existing) (changed, mapping []byte, err error) {
 	var t map[string]any
 	if err := json.Unmarshal(template, &t); err != nil {
 		return nil, nil, err
@@ -90,6 +92,12 @@ func importing(template []byte, existing []Existing) (changed, mapping []byte, e
 		}
 		resource := resources[id].(map[string]any)
 		resource["Properties"], resource["DeletionPolicy"] = e.Properties, "Retain"
+		metadata, _ := resource["Metadata"].(map[string]any)
+		if metadata == nil {
+			metadata = map[string]any{}
+			resource["Metadata"] = metadata
+		}
+		metadata[environment.MarkMetadata] = mark
 		delete(resource, "UpdateReplacePolicy")
 		delete(resource, "DependsOn")
 		identifiers[id] = map[string]string{e.Property: e.Name}

@@ -186,13 +186,7 @@ func (s *survey) stackEvidence(
 	if s.unknown("AWS", KindStack, name, template.Err()) || template.Absent() {
 		return e, t, false
 	}
-	e = ownership.Tags(clouds.StackTags(stack.Tags))
-	t, err := ownership.ReadTemplate([]byte(template.Thing))
-	if err != nil {
-		e.Form = "its template cannot be read: " + err.Error()
-	} else {
-		e.Form = t.Form(name, s.own.Environment)
-	}
+	e, t = ownership.StackEvidence(clouds.StackTags(stack.Tags), []byte(template.Thing), name, s.own.Environment)
 	return e, t, true
 }
 

@@ -105,6 +105,23 @@ type Template struct {
 	Sum       string   // SHA-256, after which the CDK names its file
 
 	form string
+	mark environment.Mark // of what was imported and not deployed since
+}
+
+// StackEvidence is the evidence of a stack by its tags and its template. An imported stack has
+// its mark in the template until it is deployed.
+func StackEvidence(tags map[string]string, body []byte, name, env string) (Evidence, Template) {
+	e := Tags(tags)
+	t, err := ReadTemplate(body)
+	if err != nil {
+		e.Form = "its template cannot be read: " + err.Error()
+		return e, t
+	}
+	e.Form = t.Form(name, env)
+	if !e.Marked && t.mark.Environment != "" {
+		e.Mark, e.Marked = t.mark, true
+	}
+	return e, t
 }
 
 // Form says how a stack of this name and template differs from those of an environment;
@@ -145,6 +162,7 @@ func ReadTemplate(body []byte) (Template, error) {
 			Type           string
 			DeletionPolicy string
 			Properties     map[string]json.RawMessage
+			Metadata       map[string]json.RawMessage
 		}
 	}
 	content, err := asJSON(body)
@@ -175,6 +193,9 @@ func ReadTemplate(body []byte) (Template, error) {
 		if !slices.Contains(types[stack], resource.Type) {
 			t.form = fmt.Sprintf("its template has %s of the type %s, which no environment has", id, resource.Type)
 			return t, nil
+		}
+		if mark, ok := environment.FindMark(text(resource.Metadata[environment.MarkMetadata])); ok {
+			t.mark = mark
 		}
 		switch resource.Type {
 		case TypeLogGroup:

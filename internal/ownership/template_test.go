@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
 // TestReadTemplate: what imports leave behind has the form of an environment's stack, too: in
@@ -32,6 +34,16 @@ func TestReadTemplate(t *testing.T) {
 		}
 		if form := got.Form("gcs-to-s3-dev-function", "dev"); form != tt.form {
 			t.Errorf("%s: its form is %q, want %q", tt.name, form, tt.form)
+		}
+	}
+	const imported = "Resources:\n  Role:\n    Type: AWS::IAM::Role\n    Metadata:\n      gcs-to-s3:mark: '[gcs-to-s3 dev id=0123456789ab]'\n    Properties:\n      RoleName: r\n"
+	for env, want := range map[environment.Mark]string{
+		{Environment: "dev", ID: "0123456789ab"}: "",
+		{Environment: "dev", ID: "ba9876543210"}: "belongs to another environment of the name dev, whose account, region, project or suffix is not that of the file",
+	} {
+		e, _ := StackEvidence(nil, []byte(imported), "gcs-to-s3-dev-role", "dev")
+		if v := Decide(env, e); v.Why() != want {
+			t.Errorf("what was imported for another: %q, want %q", v.Why(), want)
 		}
 	}
 	if _, err := ReadTemplate([]byte(strings.Repeat("{", 3))); err == nil {
