@@ -33,6 +33,8 @@ var hints = []struct {
 		"the AWS access key id has a blank or a line break in it: check AWS_ACCESS_KEY_ID and ~/.aws/credentials"},
 	{regexp.MustCompile(`Identity Pool does not exist`),
 		"a grant names a workload identity pool that does not exist: gcs-to-s3 doctor NAME says what is there; gcs-to-s3 up NAME makes it first"},
+	{regexp.MustCompile(`inputs to import do not match the existing resource`),
+		"something has the environment's mark, but was made or changed by hand: gcs-to-s3 adopt NAME takes it over"},
 	{regexp.MustCompile(`SERVICE_DISABLED|has not been used in project|it is disabled`),
 		"an API is not enabled, or was enabled only a minute ago: gcloud services enable iam.googleapis.com sts.googleapis.com iamcredentials.googleapis.com cloudresourcemanager.googleapis.com storage.googleapis.com serviceusage.googleapis.com --project PROJECT"},
 	{regexp.MustCompile(`constraints/iam\.|violates constraint`),
