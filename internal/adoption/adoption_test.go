@@ -372,8 +372,10 @@ func TestServiceAccount(t *testing.T) {
 
 func TestPool(t *testing.T) {
 	t.Parallel()
+	const granted = "granted to " + assumed + "gcs-to-s3-role"
 	for _, tt := range []struct {
 		name      string
+		settings  map[string]string
 		pool      iam.WorkloadIdentityPool
 		providers []string
 		members   []grant
@@ -381,18 +383,24 @@ func TestPool(t *testing.T) {
 	}{
 		{name: "the article's", members: []grant{{bindings, "principalSet" + within + "attribute.aws_role/" + assumed + "gcs-to-s3-role", ours}},
 			want: said{State: Adopt, Differences: []string{"description"}}},
-		{name: "without the binding", want: said{State: Adopt, Differences: []string{"description", "granted"}}},
+		{name: "for direct access", settings: map[string]string{"directAccess": "true"}, members: []grant{
+			{"roles/storage.objectViewer", "principalSet" + within + "attribute.aws_role/" + assumed + "gcs-to-s3-role", "the bucket s3-gcs-connect"},
+		}, want: said{State: Adopt, Differences: []string{"description"}}},
+		{name: "of trusted roles", settings: map[string]string{"trustedRoles": "report"}, members: []grant{
+			{bindings, "principalSet" + within + "attribute.aws_role/" + assumed + "gcs-to-s3-role", ours}, {bindings, "principalSet" + within + "attribute.aws_role/" + assumed + "report", ours},
+		}, want: said{State: Adopt, Differences: []string{"description"}}},
+		{name: "without the binding", want: said{State: Adopt, Differences: []string{"description", granted}}},
 		{name: "with more", providers: []string{"aws-connect", "github"}, members: []grant{
 			{bindings, "principalSet" + within + "attribute.aws_role/" + assumed + "gcs-to-s3-role", ours}, {"roles/viewer", "principal" + within + "subject/x", "the project demo-project"},
 		}, want: said{State: Adopt, Differences: []string{"description"}, Left: []string{
 			"the provider github; gcs-to-s3 down keeps the pool while it has it", "roles/viewer of principal" + within + "subject/x on the project demo-project"}}},
 		{name: "deleted", pool: iam.WorkloadIdentityPool{State: "DELETED", ExpireTime: "2026-12-24T00:00:00Z"},
-			want: said{State: Refused, Problems: []string{"is deleted, and keeps its id until 2026-12-24T00:00:00Z"}, Differences: []string{"description", "granted"}}},
+			want: said{State: Refused, Problems: []string{"is deleted, and keeps its id until 2026-12-24T00:00:00Z"}, Differences: []string{"description", granted}}},
 		{name: "deleted, and the environment's", pool: iam.WorkloadIdentityPool{State: "DELETED", Description: "Admits AWS account 123456789012 [gcs-to-s3 dev id=4bf872cfd8c5]"},
-			want: said{State: Adopt, Differences: []string{"granted"}}},
-		{name: "disabled", pool: iam.WorkloadIdentityPool{Disabled: true}, want: said{State: Refused, Problems: []string{"is disabled"}, Differences: []string{"description", "granted"}}},
+			want: said{State: Adopt, Differences: []string{granted}}},
+		{name: "disabled", pool: iam.WorkloadIdentityPool{Disabled: true}, want: said{State: Refused, Problems: []string{"is disabled"}, Differences: []string{"description", granted}}},
 		{name: "another environment's", pool: iam.WorkloadIdentityPool{Description: "Admits AWS account 123456789012 " + theirs.String()},
-			want: said{State: Refused, Problems: []string{"belongs to the environment prod, of alice"}, Differences: []string{"description", "granted"}}},
+			want: said{State: Refused, Problems: []string{"belongs to the environment prod, of alice"}, Differences: []string{"description", granted}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -403,7 +411,7 @@ func TestPool(t *testing.T) {
 				providers = append(providers, &iam.WorkloadIdentityPoolProvider{Name: "projects/1/locations/global/workloadIdentityPools/aws-connect/providers/" + id})
 			}
 			var p Plan
-			p.pool(article(t, nil), &pool, providers, tt.members)
+			p.pool(article(t, tt.settings), &pool, providers, tt.members)
 			check(t, p, tt.want, false)
 		})
 	}

@@ -104,6 +104,25 @@ func accountsOf(env environment.Environment) []admitted {
 	return all
 }
 
+// assumedRoles are the roles that the environment admits, as Google sees them.
+func assumedRoles(env environment.Environment) []string {
+	var all []string
+	for _, a := range accountsOf(env) {
+		for _, role := range a.roles {
+			all = append(all, names.AssumedRole(a.id, role))
+		}
+	}
+	return all
+}
+
+// viewed is what the environment's identity can read.
+func viewed(env environment.Environment) string {
+	if env.ViewerScope == environment.ViewProject {
+		return "the project " + env.GoogleProject
+	}
+	return "the bucket " + env.SourceBucket
+}
+
 // ofPool are the grants to principals of a pool.
 func ofPool(grants []grant, number int64, pool string) []grant {
 	within := fmt.Sprintf("://iam.googleapis.com/projects/%d/locations/global/workloadIdentityPools/%s/", number, pool)
@@ -130,11 +149,7 @@ func (p *Plan) account(env environment.Environment, a *iam.ServiceAccount, grant
 	ours := ownership.Decide(env.Mark(), evidence)
 	t.differs("display name", a.DisplayName, environment.AccountDisplayName)
 	t.describe(env, a.Description, ours)
-	viewed := "the bucket " + env.SourceBucket
-	if env.ViewerScope == environment.ViewProject {
-		viewed = "the project " + env.GoogleProject
-	}
-	has := false
+	has, viewed := false, viewed(env)
 	for _, g := range grants {
 		switch {
 		case g.member != "serviceAccount:"+a.Email:
@@ -173,17 +188,22 @@ func (p *Plan) pool(env environment.Environment, pool *iam.WorkloadIdentityPool,
 			t.leave("the provider %s; gcs-to-s3 down keeps the pool while it has it", id)
 		}
 	}
-	bound := false
+	wanted, on := roleWorkloadIdentityUser, "the service account "+env.ServiceAccountEmail()
+	if env.DirectAccess {
+		wanted, on = roleObjectViewer, viewed(env)
+	}
+	has := map[string]bool{}
 	for _, g := range members {
-		switch {
-		case g.role == roleWorkloadIdentityUser && g.on == "the service account "+env.ServiceAccountEmail() && strings.HasSuffix(g.member, "/attribute.aws_role/"+env.AssumedRole()):
-			bound = true
-		default:
+		if _, who, ok := strings.Cut(g.member, "/attribute.aws_role/"); ok && g.role == wanted && g.on == on && slices.Contains(assumedRoles(env), who) {
+			has[who] = true
+		} else {
 			t.leave("%s", g)
 		}
 	}
-	if !bound && !env.DirectAccess {
-		t.differs("granted", "", roleWorkloadIdentityUser+" to the role on the service account")
+	for _, who := range assumedRoles(env) {
+		if !has[who] {
+			t.differs("granted to "+who, "", wanted+" on "+on)
+		}
 	}
 	t.settle(ours.Ours())
 	p.add(t)

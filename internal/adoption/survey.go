@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,21 +64,42 @@ func (s *survey) stacks() {
 		if !seen(s, stack, "", "", "") {
 			continue
 		}
-		t := Thing{Cloud: "AWS", Kind: inventory.KindStack, Name: name, State: Ours}
-		if stack.Thing.StackStatus == cfntypes.StackStatusReviewInProgress { // it has nothing, and its tags are its change sets'
+		t := Thing{Cloud: "AWS", Kind: inventory.KindStack, Name: name}
+		if status := string(stack.Thing.StackStatus); strings.HasSuffix(status, "_FAILED") {
+			t.refuse("the console shows which resource caused it; gcs-to-s3 down "+s.env.Name+" removes the stack", "is in %s, from which it cannot be updated", status)
+		}
+		if why, ok := s.foreign(stack.Thing); !ok {
 			continue
+		} else if why != "" {
+			t.refuse("give the environment another name", "%s", why)
 		}
-		template := clouds.StackTemplate(s.ctx, s.clouds.AWS, name)
-		if !seen(s, template, "", "", "") {
-			continue
-		}
-		evidence, _ := ownership.StackEvidence(clouds.StackTags(stack.Thing.Tags), []byte(template.Thing), name, s.env.Name)
-		if v := ownership.Decide(s.env.Mark(), evidence); !v.Ours() {
-			t.refuse("give the environment another name", "%s", v.Why())
-			t.State = Refused
-		}
+		t.settle(true)
 		s.plan.add(t)
 	}
+}
+
+// foreign is why a stack is not the environment's, or empty; ok is false if that cannot be
+// seen. What it has counts only once it is the environment's.
+func (s *survey) foreign(stack cfntypes.Stack) (why string, ok bool) {
+	name := aws.ToString(stack.StackName)
+	if stack.StackStatus == cfntypes.StackStatusReviewInProgress { // it has nothing but change sets
+		items, err := inventory.Stacks(s.ctx, s.clouds.AWS, s.env)
+		if err != nil {
+			s.errs = append(s.errs, err)
+		}
+		for _, item := range items {
+			if item.Name == name {
+				return item.Foreign, err == nil
+			}
+		}
+		return "", false
+	}
+	template := clouds.StackTemplate(s.ctx, s.clouds.AWS, name)
+	if !seen(s, template, "", "", "") {
+		return "", false
+	}
+	evidence, _ := ownership.StackEvidence(clouds.StackTags(stack.Tags), []byte(template.Thing), name, s.env.Name)
+	return ownership.Decide(s.env.Mark(), evidence).Why(), true
 }
 
 func (s *survey) aws() {

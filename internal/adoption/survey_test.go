@@ -60,6 +60,13 @@ func TestOf(t *testing.T) {
 		t.Errorf("without the right to look: %v", err)
 	}
 
+	named := c.Env
+	named.Name = "billing-test"
+	c.MakeStack(t, named.FunctionStack(), `{"Resources":{"Q":{"Type":"AWS::SQS::Queue"}}}`, named.Mark())
+	if p, err = Of(t.Context(), both, named); err != nil || p.Err() == nil || !strings.Contains(p.Err().Error(), "the stack gcs-to-s3-billing-test-function carries the environment's mark, but its template has Q") {
+		t.Errorf("of a stack with the environment's name: %v, %v", p.Err(), err)
+	}
+
 	free := c.Env
 	free.Role, free.Function, free.ServiceAccount, free.Pool = "free", "free", "free-account", "free-pool"
 	if p, err = Of(t.Context(), both, free); err != nil || !p.Empty() || p.Found() {

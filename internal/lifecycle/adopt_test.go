@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -50,7 +51,9 @@ func testAdopt(t *testing.T, p project) {
 	if _, out, err := p.run("up", env.Name, "--yes"); err == nil || !strings.Contains(out, "gcs-to-s3 adopt "+env.Name) {
 		t.Errorf("up of what was made by hand: %v\n%s", err, out)
 	}
-	plan := p.must(t, "adopt", env.Name, "--plan")
+	person := p
+	person.identity = p.adopter(t, env)
+	plan := person.must(t, "adopt", env.Name, "--plan")
 	for _, line := range []string{
 		"AWS role gcs-to-s3-role can be taken over", "AWSLambdaBasicExecutionRole, AmazonS3FullAccess", "AWS function gcs-to-s3 can be taken over",
 		"Google service account gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com can be taken over",
@@ -67,9 +70,9 @@ func testAdopt(t *testing.T, p project) {
 
 	finished := p.keepInvoking(t, env)
 	for _, m := range adoptMoments {
-		p.kill(t, m, "adopt", env.Name, "--yes")
+		person.kill(t, m, "adopt", env.Name, "--yes")
 	}
-	out := p.must(t, "adopt", env.Name, "--yes", "--json")
+	out := person.must(t, "adopt", env.Name, "--yes", "--json")
 	invocations := finished()
 	var result struct {
 		Things  []adoption.Thing
@@ -203,6 +206,62 @@ func pack(t *testing.T, file string, files map[string][]byte) {
 	}
 }
 
+// rights are the actions that a paragraph of docs/operations.md lists.
+func rights(t *testing.T, root, paragraph string) []string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(root, "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, paragraph) {
+			aws, _, _ := strings.Cut(line, " On Google Cloud")
+			var actions []string
+			for _, m := range regexp.MustCompile("`([a-z0-9]+:[A-Z][A-Za-z]+)`").FindAllStringSubmatch(aws, -1) {
+				actions = append(actions, m[1])
+			}
+			return actions
+		}
+	}
+	t.Fatalf("docs/operations.md has no paragraph %q", paragraph)
+	return nil
+}
+
+// adopter are the variables of a user with the rights on AWS that docs/operations.md lists for
+// up, where it lists kinds, and for adopting.
+func (p project) adopter(t *testing.T, env environment.Environment) []string {
+	t.Helper()
+	up := []string{
+		"lambda:InvokeFunction", "lambda:GetFunction", // invoke and read functions
+		"cloudformation:DescribeStacks", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:ListChangeSets", "cloudformation:DescribeChangeSet",
+		"iam:GetRole", "scheduler:GetSchedule", "logs:DescribeLogGroups", "logs:ListTagsForResource", "sqs:GetQueueUrl", "sqs:ListQueueTags",
+	}
+	adopting := rights(t, p.root, "Besides the rights of `up`, adopting needs these")
+	if len(adopting) < 10 {
+		t.Fatalf("docs/operations.md lists the rights %v", adopting)
+	}
+	actions, err := json.Marshal(append(up, adopting...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := `{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Action": ` + string(actions) + `, "Resource": "*"},
+		{"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::` + env.DestinationBucket + `", "arn:aws:s3:::` + env.DestinationBucket + `/*"]},
+		{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::` + sandbox.Account + `:role/cdk-hnb659fds-*"}]}`
+	client, name := awsiam.NewFromConfig(p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin())), "adopter"
+	if _, err := client.CreateUser(t.Context(), &awsiam.CreateUserInput{UserName: &name}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.PutUserPolicy(t.Context(), &awsiam.PutUserPolicyInput{UserName: &name, PolicyName: &name, PolicyDocument: &document}); err != nil {
+		t.Fatal(err)
+	}
+	key, err := client.CreateAccessKey(t.Context(), &awsiam.CreateAccessKeyInput{UserName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"AWS_ACCESS_KEY_ID=" + *key.AccessKey.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + *key.AccessKey.SecretAccessKey}
+}
+
 // identities are what tells the things of an environment from others of the same names: ids
 // and times of creation.
 func (p project) identities(t *testing.T, env environment.Environment) map[string]string {
@@ -249,7 +308,7 @@ func (p project) keepInvoking(t *testing.T, env environment.Environment) (finish
 				t.Errorf("invocation %d: %s %s", n.Load(), aws.ToString(out.FunctionError), out.Payload)
 			}
 			n.Add(1)
-			time.Sleep(200 * time.Millisecond) // as often as matters
+			time.Sleep(100 * time.Millisecond)
 		}
 	}()
 	return func() int64 {
