@@ -61,7 +61,11 @@ down alike. You can interrupt it and run it again: it continues where it stopped
 			if plan || found.Empty() || found.Err() != nil {
 				result.Adopted = found.Found() && found.Empty()
 				if !asJSON && found.Empty() {
-					fmt.Fprintf(cmd.OutOrStdout(), "\nThere is nothing to take over. gcs-to-s3 up %s deploys the environment.\n", d.Env.Name)
+					fmt.Fprintf(
+						cmd.OutOrStdout(),
+						"\nThere is nothing to take over. gcs-to-s3 up %s deploys the environment.\n",
+						d.Env.Name,
+					)
 				}
 				return finish(found.Err())
 			}
@@ -71,7 +75,8 @@ down alike. You can interrupt it and run it again: it continues where it stopped
 				}
 			}
 			if !yes {
-				if agreed, err := confirm(cmd, fmt.Sprintf("Take it over for the environment %s, and change it to what the file says?", d.Env.Name)); !agreed {
+				question := fmt.Sprintf("Take this over into the environment %s, and change it as shown?", d.Env.Name)
+				if agreed, err := confirm(cmd, question); !agreed {
 					return err
 				}
 			}
@@ -86,7 +91,11 @@ down alike. You can interrupt it and run it again: it continues where it stopped
 					fmt.Fprintln(cmd.OutOrStdout())
 					_ = result.Verification.Write(cmd.OutOrStdout()) // best effort
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "\nThe environment %s has taken it over. From now on gcs-to-s3 up and down work on it.\n", d.Env.Name)
+				fmt.Fprintf(
+					cmd.OutOrStdout(),
+					"\nThe environment %s has taken it over. From now on gcs-to-s3 up and down work on it.\n",
+					d.Env.Name,
+				)
 			}
 			return finish(nil)
 		},

@@ -120,7 +120,12 @@ func (p Plan) Err() error {
 }
 
 // words say a state for people.
-var words = map[State]string{Absent: "does not exist; it will be created", Ours: "is the environment's", Adopt: "can be taken over", Refused: "cannot be taken over"}
+var words = map[State]string{
+	Absent:  "does not exist; it will be created",
+	Ours:    "is the environment's",
+	Adopt:   "can be taken over",
+	Refused: "cannot be taken over",
+}
 
 // Write writes the plan for people.
 func (p Plan) Write(w io.Writer) error {

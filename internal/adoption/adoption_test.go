@@ -124,10 +124,10 @@ func TestRole(t *testing.T) {
 			want: said{State: Refused, Problems: []string{"has the path /service-role/, and CloudFormation would replace it to change that"}, Differences: plain}, detach: 2},
 		{name: "of a user, too", change: func(r *role) {
 			r.AssumeRolePolicyDocument = aws.String(url.PathEscape(strings.Replace(trust, `"Service":`, `"AWS":"arn:aws:iam::123456789012:root","Service":`, 1)))
-		}, want: said{State: Refused, Problems: []string{"can be assumed by arn:aws:iam::123456789012:root, too, who would lose it"}, Differences: []string{"description", "trust policy", "policies"}}, detach: 2},
+		}, want: said{State: Refused, Problems: []string{"can also be assumed by arn:aws:iam::123456789012:root, which would lose it"}, Differences: []string{"description", "trust policy", "policies"}}, detach: 2},
 		{name: "of everybody", change: func(r *role) {
 			r.AssumeRolePolicyDocument = aws.String(`{"Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}`)
-		}, want: said{State: Refused, Problems: []string{"can be assumed by *, too, who would lose it"}, Differences: []string{"description", "trust policy", "policies"}}, detach: 2},
+		}, want: said{State: Refused, Problems: []string{"can also be assumed by *, which would lose it"}, Differences: []string{"description", "trust policy", "policies"}}, detach: 2},
 		{name: "with a condition on its trust", change: func(r *role) {
 			r.AssumeRolePolicyDocument = aws.String(strings.Replace(trust, `"Action"`, `"Condition":{},"Action"`, 1))
 		}, want: said{State: Adopt, Differences: []string{"description", "trust policy", "policies"}}, imports: true, detach: 2},
@@ -139,7 +139,7 @@ func TestRole(t *testing.T) {
 			change: func(r *role) { r.policies.Attached = append(r.policies.Attached, "arn:aws:iam::aws:policy/More") },
 			want:   said{State: Refused, Problems: []string{"has the policy arn:aws:iam::aws:policy/More, which a deployment would detach"}, Differences: plain[:1]}},
 		{name: "of another function, too", change: func(r *role) { r.users = []string{"report"} },
-			want: said{State: Refused, Problems: []string{"is also that of report, which would lose the rights of the article's policies"}, Differences: plain}, detach: 2},
+			want: said{State: Refused, Problems: []string{"is also used by report, which would lose the rights of the article's policies"}, Differences: plain}, detach: 2},
 		{name: "of another function, too, and with the article's policies", settings: map[string]string{"rolePolicies": "article"}, change: func(r *role) { r.users = []string{"report"} },
 			want: said{State: Adopt, Differences: plain[:1]}, imports: true},
 		{name: "with a boundary", change: func(r *role) {
@@ -217,7 +217,7 @@ func TestFunction(t *testing.T) {
 		}, want: said{State: Refused, Problems: []string{"runs as arn:aws:iam::123456789012:role/another, and not as arn:aws:iam::123456789012:role/gcs-to-s3-role"}, Differences: plain}},
 		{name: "of another architecture", change: func(f *lambda.GetFunctionOutput) {
 			f.Configuration.Architectures = []lambdatypes.Architecture{lambdatypes.ArchitectureX8664}
-		}, want: said{State: Refused, Problems: []string{"is built for x86_64, and arm64 code could not run until its own has gone"}, Differences: plain}},
+		}, want: said{State: Refused, Problems: []string{"is built for x86_64, and changing it to arm64 would interrupt it"}, Differences: plain}},
 		{name: "being updated", change: func(f *lambda.GetFunctionOutput) {
 			f.Configuration.LastUpdateStatus = lambdatypes.LastUpdateStatusInProgress
 		}, want: said{State: Refused, Problems: []string{"is being updated"}, Differences: plain}},
@@ -444,16 +444,16 @@ func TestProvider(t *testing.T) {
 		{name: "another environment's", change: func(p *iam.WorkloadIdentityPoolProvider) { p.Description = "Admits the role x " + theirs.String() },
 			want: said{State: Refused, Problems: []string{"belongs to the environment prod, of alice"}, Differences: plain}},
 		{name: "of another role, too", members: []grant{role("report")},
-			want: said{State: Refused, Problems: []string{"would not admit " + assumed + "report any more, who has " + bindings + " on " + ours}, Differences: plain}},
+			want: said{State: Refused, Problems: []string{"would no longer admit " + assumed + "report, which has " + bindings + " on " + ours}, Differences: plain}},
 		{name: "of another role that is trusted", settings: map[string]string{"trustedRoles": "report"}, members: []grant{role("report")}, want: said{State: Adopt, Differences: plain}},
 		{name: "of a role whose name begins alike", members: []grant{role("gcs-to-s3-role-evil")},
-			want: said{State: Refused, Problems: []string{"would not admit " + assumed + "gcs-to-s3-role-evil any more, who has " + bindings + " on " + ours}, Differences: plain}},
+			want: said{State: Refused, Problems: []string{"would no longer admit " + assumed + "gcs-to-s3-role-evil, which has " + bindings + " on " + ours}, Differences: plain}},
 		{name: "of a session of the role", members: []grant{{bindings, "principal" + within + "subject/" + assumed + "gcs-to-s3-role/gcs-to-s3", ours}}, want: said{State: Adopt, Differences: plain}},
 		{name: "of a role of another account", members: []grant{{bindings, "principalSet" + within + "attribute.aws_role/arn:aws:sts::210987654321:assumed-role/x", ours}}, want: said{State: Adopt, Differences: plain}},
 		{name: "of everybody in the pool", members: []grant{{bindings, "principalSet" + within + "*", ours}},
-			want: said{State: Refused, Problems: []string{"would not admit other roles of the account any more, who has " + bindings + " on " + ours}, Differences: plain}},
+			want: said{State: Refused, Problems: []string{"would no longer admit other roles of the account, which has " + bindings + " on " + ours}, Differences: plain}},
 		{name: "of an attribute", members: []grant{{bindings, "principalSet" + within + "attribute.account/123456789012", ours}},
-			want: said{State: Refused, Problems: []string{"would not admit attribute.account/123456789012 any more, who has " + bindings + " on " + ours}, Differences: plain}},
+			want: said{State: Refused, Problems: []string{"would no longer admit attribute.account/123456789012, which has " + bindings + " on " + ours}, Differences: plain}},
 		{name: "adopted", change: func(p *iam.WorkloadIdentityPoolProvider) {
 			p.Description, p.AttributeMapping = "Admits the role gcs-to-s3-role [gcs-to-s3 dev id=4bf872cfd8c5]", names.Mapping()
 			p.AttributeCondition = names.Condition("123456789012", "gcs-to-s3-role")

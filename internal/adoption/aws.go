@@ -52,7 +52,11 @@ func (p *Plan) role(env environment.Environment, r role) error {
 		t.refuse(rename, "%s", v.Why())
 	}
 	if at := aws.ToString(r.Path); at != "/" {
-		t.refuse(rename+"; a role with another path would be another role", "has the path %s, and CloudFormation would replace it to change that", at)
+		t.refuse(
+			rename+"; a role's path cannot be changed",
+			"has the path %s, and CloudFormation would replace it to change that",
+			at,
+		)
 	}
 	trust, err := clouds.PolicyDocument(r.AssumeRolePolicyDocument)
 	if err != nil {
@@ -60,7 +64,7 @@ func (p *Plan) role(env environment.Environment, r role) error {
 	}
 	if others := otherPrincipals(trust); len(others) > 0 {
 		t.refuse("give them a role of their own, or choose another name in the environment's file",
-			"can be assumed by %s, too, who would lose it", strings.Join(others, ", "))
+			"can also be assumed by %s, which would lose it", strings.Join(others, ", "))
 	}
 	t.differs("description", aws.ToString(r.Description), ownership.RoleDescription)
 	if !reflect.DeepEqual(trust, lambdaTrust()) {
@@ -89,8 +93,11 @@ func (t *Thing) policies(env environment.Environment, r role) (detach []string) 
 	for _, name := range slices.Sorted(maps.Keys(r.policies.Inline)) {
 		found = append(found, name)
 		if !slices.Contains(inline, name) {
-			t.refuse("make it a policy of its own and attach that: aws iam get-role-policy --role-name "+env.Role+" --policy-name "+name+" prints it",
-				"has the inline policy %s, which a deployment would delete", name)
+			t.refuse(
+				"turn it into a managed policy and attach that; aws iam get-role-policy --role-name "+env.Role+" --policy-name "+name+" prints it",
+				"has the inline policy %s, which a deployment would delete",
+				name,
+			)
 		}
 	}
 	for _, arn := range slices.Sorted(slices.Values(r.policies.Attached)) {
@@ -101,13 +108,21 @@ func (t *Thing) policies(env environment.Environment, r role) (detach []string) 
 		case slices.Contains(ownership.ArticlePolicies(), arn):
 			found, detach = append(found, name), append(detach, arn)
 		case len(managed) > 0:
-			t.refuse("detach it, or leave rolePolicies out, where a further policy stays", "has the policy %s, which a deployment would detach", arn)
+			t.refuse(
+				"detach it, or leave rolePolicies out, where a further policy stays",
+				"has the policy %s, which a deployment would detach",
+				arn,
+			)
 		default:
 			t.leave("the policy %s; detach it before gcs-to-s3 down, which cannot delete a role that has it", arn)
 		}
 	}
 	if len(detach) > 0 && len(r.users) > 0 {
-		t.refuse("give them a role of their own, or set rolePolicies: article", "is also that of %s, which would lose the rights of the article's policies", strings.Join(r.users, ", "))
+		t.refuse(
+			"give them a role of their own, or set rolePolicies: article",
+			"is also used by %s, which would lose the rights of the article's policies",
+			strings.Join(r.users, ", "),
+		)
 	}
 	wanted := slices.Clone(inline)
 	for _, arn := range managed {
@@ -221,11 +236,16 @@ func (p *Plan) function(env environment.Environment, f *lambda.GetFunctionOutput
 		t.refuse(rename, "is a container image, and CloudFormation would replace it to change that")
 	}
 	if got := aws.ToString(c.Role); got != env.RoleARN() {
-		t.refuse("set role: in the environment's file to its role, which Google's side must trust, too", "runs as %s, and not as %s", got, env.RoleARN())
+		t.refuse(
+			"set role: in the environment's file to its role, which Google's side must trust, too",
+			"runs as %s, and not as %s",
+			got,
+			env.RoleARN(),
+		)
 	}
 	if len(c.Architectures) == 1 && string(c.Architectures[0]) != string(env.Architecture) {
 		t.refuse("set architecture: "+string(c.Architectures[0])+" in the environment's file; gcs-to-s3 up can change it later",
-			"is built for %s, and %s code could not run until its own has gone", c.Architectures[0], env.Architecture)
+			"is built for %s, and changing it to %s would interrupt it", c.Architectures[0], env.Architecture)
 	}
 	if c.State != lambdatypes.StateActive && c.State != lambdatypes.StateInactive && c.State != "" {
 		t.refuse("aws lambda get-function --function-name "+env.Function+" says why", "is %s", c.State)
@@ -251,13 +271,22 @@ func (p *Plan) function(env environment.Environment, f *lambda.GetFunctionOutput
 	}
 	ours := evidence.Marked && stack != ""
 	if !ours {
-		t.differs("code", fmt.Sprintf("%d bytes, SHA-256 %s", c.CodeSize, aws.ToString(c.CodeSha256)), "this project's function, with the credential configuration")
+		t.differs(
+			"code",
+			fmt.Sprintf("%d bytes, SHA-256 %s", c.CodeSize, aws.ToString(c.CodeSha256)),
+			"this project's function, with the credential configuration",
+		)
 		p.HandOver = true
 	}
 	t.beyond(f)
 	t.settle(ours)
 	if stack == "" && t.State == Adopt {
-		p.Function = &engine.Existing{Type: ownership.TypeFunction, Property: "FunctionName", Name: env.Function, Properties: properties(c, known)}
+		p.Function = &engine.Existing{
+			Type:       ownership.TypeFunction,
+			Property:   "FunctionName",
+			Name:       env.Function,
+			Properties: properties(c, known),
+		}
 	}
 	p.add(t)
 }
@@ -300,8 +329,13 @@ func (t *Thing) beyond(f *lambda.GetFunctionOutput) {
 // code is added where it is kept.
 func properties(c *lambdatypes.FunctionConfiguration, variables map[string]string) map[string]any {
 	out := map[string]any{
-		"FunctionName": aws.ToString(c.FunctionName), "Role": aws.ToString(c.Role), "Runtime": string(c.Runtime), "Handler": aws.ToString(c.Handler),
-		"Timeout": aws.ToInt32(c.Timeout), "MemorySize": aws.ToInt32(c.MemorySize), "Architectures": c.Architectures,
+		"FunctionName":  aws.ToString(c.FunctionName),
+		"Role":          aws.ToString(c.Role),
+		"Runtime":       string(c.Runtime),
+		"Handler":       aws.ToString(c.Handler),
+		"Timeout":       aws.ToInt32(c.Timeout),
+		"MemorySize":    aws.ToInt32(c.MemorySize),
+		"Architectures": c.Architectures,
 	}
 	if text := aws.ToString(c.Description); text != "" {
 		out["Description"] = text
@@ -320,7 +354,7 @@ func (p *Plan) elsewhere(env environment.Environment, r *iamtypes.Role) {
 	t := Thing{Cloud: "AWS", Kind: inventory.KindFunction, Name: env.Function, State: Absent}
 	if r != nil && r.RoleLastUsed != nil {
 		if region := aws.ToString(r.RoleLastUsed.Region); region != "" && region != env.AWSRegion {
-			t.refuse("set awsRegion: "+region+" in the environment's file if the function is there; delete the role's use there otherwise",
+			t.refuse("set awsRegion: "+region+" in the environment's file if the function is there; otherwise choose another name for the role",
 				"does not exist in %s, but its role was last used in %s", env.AWSRegion, region)
 			t.State = Refused
 		}

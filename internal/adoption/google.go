@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -75,7 +74,10 @@ func (s *survey) google() {
 	s.plan.pool(env, pool.Thing, providers.Thing, members)
 	for _, account := range accountsOf(env) {
 		id := env.ProviderOf(account.id)
-		i := slices.IndexFunc(providers.Thing, func(p *iam.WorkloadIdentityPoolProvider) bool { return strings.HasSuffix(p.Name, "/providers/"+id) })
+		i := slices.IndexFunc(
+			providers.Thing,
+			func(p *iam.WorkloadIdentityPoolProvider) bool { return strings.HasSuffix(p.Name, "/providers/"+id) },
+		)
 		if i < 0 {
 			s.plan.add(Thing{Cloud: "Google", Kind: inventory.KindProvider, Name: env.Pool + "/" + id, State: Absent})
 			continue
@@ -167,7 +169,12 @@ func (p *Plan) account(env environment.Environment, a *iam.ServiceAccount, grant
 }
 
 // pool judges a pool. providers are all that it has, members the grants to its principals.
-func (p *Plan) pool(env environment.Environment, pool *iam.WorkloadIdentityPool, providers []*iam.WorkloadIdentityPoolProvider, members []grant) {
+func (p *Plan) pool(
+	env environment.Environment,
+	pool *iam.WorkloadIdentityPool,
+	providers []*iam.WorkloadIdentityPoolProvider,
+	members []grant,
+) {
 	t := Thing{Cloud: "Google", Kind: inventory.KindPool, Name: env.Pool}
 	evidence := ownership.Pool(pool)
 	update := "--location global --project " + env.GoogleProject
@@ -177,7 +184,11 @@ func (p *Plan) pool(env environment.Environment, pool *iam.WorkloadIdentityPool,
 	ours := ownership.Decide(env.Mark(), evidence)
 	switch {
 	case pool.State == clouds.Deleted && !ours.Ours():
-		t.refuse("gcloud iam workload-identity-pools undelete "+env.Pool+" "+update+", and its provider, if they are yours", "is deleted, and keeps its id until %s", pool.ExpireTime)
+		t.refuse(
+			"gcloud iam workload-identity-pools undelete "+env.Pool+" "+update+", and its provider, if they are yours",
+			"is deleted, and keeps its id until %s",
+			pool.ExpireTime,
+		)
 	case pool.Disabled:
 		t.refuse("gcloud iam workload-identity-pools update "+env.Pool+" --no-disabled "+update, "is disabled")
 	}
@@ -194,7 +205,8 @@ func (p *Plan) pool(env environment.Environment, pool *iam.WorkloadIdentityPool,
 	}
 	has := map[string]bool{}
 	for _, g := range members {
-		if _, who, ok := strings.Cut(g.member, "/attribute.aws_role/"); ok && g.role == wanted && g.on == on && slices.Contains(assumedRoles(env), who) {
+		if _, who, ok := strings.Cut(g.member, "/attribute.aws_role/"); ok && g.role == wanted && g.on == on &&
+			slices.Contains(assumedRoles(env), who) {
 			has[who] = true
 		} else {
 			t.leave("%s", g)
@@ -224,18 +236,27 @@ func (p *Plan) provider(env environment.Environment, account admitted, provider 
 	case provider.Aws == nil:
 		t.refuse(rename, "is not a provider for AWS")
 	case provider.Aws.AccountId != account.id:
-		t.refuse(rename+"; the account of a provider cannot be changed", "admits the AWS account %s, and not %s", provider.Aws.AccountId, account.id)
+		t.refuse(
+			rename+"; the account of a provider cannot be changed",
+			"admits the AWS account %s, and not %s",
+			provider.Aws.AccountId,
+			account.id,
+		)
 	}
 	switch {
 	case provider.State == clouds.Deleted && !ours.Ours():
-		t.refuse("gcloud iam workload-identity-pools providers undelete "+where+", if it is yours", "is deleted, and keeps its id until %s", provider.ExpireTime)
+		t.refuse(
+			"gcloud iam workload-identity-pools providers undelete "+where+", if it is yours",
+			"is deleted, and keeps its id until %s",
+			provider.ExpireTime,
+		)
 	case provider.Disabled:
 		t.refuse("gcloud iam workload-identity-pools providers update-aws "+where+" --no-disabled", "is disabled")
 	}
 	t.differs("display name", provider.DisplayName, id)
 	t.describe(env, provider.Description, ours)
 	mapping, condition := names.Mapping(), names.Condition(account.id, account.roles...)
-	if len(provider.AttributeMapping) > 0 && !reflect.DeepEqual(provider.AttributeMapping, mapping) { // none is the same as Google's default
+	if len(provider.AttributeMapping) > 0 { // none is the same as Google's default
 		for _, key := range slices.Sorted(maps.Keys(merged(provider.AttributeMapping, mapping))) {
 			t.differs("mapping of "+key, provider.AttributeMapping[key], mapping[key])
 		}
@@ -244,7 +265,12 @@ func (p *Plan) provider(env environment.Environment, account admitted, provider 
 	if provider.AttributeCondition != condition {
 		for _, g := range members {
 			if who := locked(g.member, account); who != "" {
-				t.refuse("name such roles in trustedRoles, or withdraw the grant if nothing uses it", "would not admit %s any more, who has %s", who, cmp.Or(g.role, "a role")+" on "+g.on)
+				t.refuse(
+					"name such roles in trustedRoles, or withdraw the grant if nothing uses it",
+					"would no longer admit %s, which has %s",
+					who,
+					cmp.Or(g.role, "a role")+" on "+g.on,
+				)
 			}
 		}
 	}
@@ -265,9 +291,8 @@ func locked(member string, account admitted) string {
 	_, set, _ := strings.Cut(member, "/workloadIdentityPools/")
 	_, set, _ = strings.Cut(set, "/")
 	kind, value, _ := strings.Cut(set, "/")
-	sessions := "arn:aws:sts::" + account.id + ":"
 	switch {
-	case strings.Contains(value, "arn:aws:") && !strings.HasPrefix(value, sessions) && !strings.HasPrefix(value, "arn:aws:iam::"+account.id+":"):
+	case strings.Contains(value, "arn:aws:") && !strings.Contains(value, "::"+account.id+":"):
 		return ""
 	case kind == "attribute.aws_role" || kind == "subject":
 		for _, role := range account.roles {

@@ -66,7 +66,11 @@ func (s *survey) stacks() {
 		}
 		t := Thing{Cloud: "AWS", Kind: inventory.KindStack, Name: name}
 		if status := string(stack.Thing.StackStatus); strings.HasSuffix(status, "_FAILED") {
-			t.refuse("the console shows which resource caused it; gcs-to-s3 down "+s.env.Name+" removes the stack", "is in %s, from which it cannot be updated", status)
+			t.refuse(
+				"the console shows which resource caused it; gcs-to-s3 down "+s.env.Name+" removes the stack",
+				"is in %s, from which it cannot be updated",
+				status,
+			)
 		}
 		if why, ok := s.foreign(stack.Thing); !ok {
 			continue
@@ -136,7 +140,11 @@ func (s *survey) aws() {
 // unimportable refuses something that the environment's stack would create, and that exists
 // outside of it: a schedule has nothing by which it could be marked, and a queue may hold
 // messages of others.
-func (s *survey) unimportable(kind, name string, wanted bool, look func(context.Context, aws.Config, environment.Environment) (*inventory.Existing, error)) {
+func (s *survey) unimportable(
+	kind, name string,
+	wanted bool,
+	look func(context.Context, aws.Config, environment.Environment) (*inventory.Existing, error),
+) {
 	if !wanted {
 		return
 	}
@@ -155,7 +163,12 @@ func (s *survey) unimportable(kind, name string, wanted bool, look func(context.
 // LogGroup is a log group to import into the function's stack, as it is.
 func LogGroup(group logtypes.LogGroup) engine.Existing {
 	name := aws.ToString(group.LogGroupName)
-	e := engine.Existing{Type: ownership.TypeLogGroup, Property: "LogGroupName", Name: name, Properties: map[string]any{"LogGroupName": name}}
+	e := engine.Existing{
+		Type:       ownership.TypeLogGroup,
+		Property:   "LogGroupName",
+		Name:       name,
+		Properties: map[string]any{"LogGroupName": name},
+	}
 	if group.RetentionInDays != nil {
 		e.Properties["RetentionInDays"] = *group.RetentionInDays
 	}

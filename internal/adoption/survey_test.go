@@ -29,7 +29,12 @@ func TestOf(t *testing.T) {
 	c.Env.Architecture = integration.Architecture()
 	both := c.Clients(t)
 	c.Deploy(t, func(in *lambda.CreateFunctionInput) { in.Tags = nil })
-	c.MakeStack(t, "billing", `{"Resources":{"L":{"Type":"AWS::Logs::LogGroup","Properties":{"LogGroupName":"/aws/lambda/gcs-to-s3"}}}}`, environment.Mark{})
+	c.MakeStack(
+		t,
+		"billing",
+		`{"Resources":{"L":{"Type":"AWS::Logs::LogGroup","Properties":{"LogGroupName":"/aws/lambda/gcs-to-s3"}}}}`,
+		environment.Mark{},
+	)
 	p, err := Of(t.Context(), both, c.Env)
 	if err != nil {
 		t.Fatal(err)
@@ -56,14 +61,19 @@ func TestOf(t *testing.T) {
 
 	blind := both
 	blind.AWS = c.AWSConfig(c.Session(t, c.Env.Role))
-	if _, err := Of(t.Context(), blind, c.Env); err == nil || !strings.Contains(err.Error(), "cannot be seen") && !strings.Contains(err.Error(), "not authorized") {
+	if _, err := Of(t.Context(), blind, c.Env); err == nil ||
+		!strings.Contains(err.Error(), "cannot be seen") && !strings.Contains(err.Error(), "not authorized") {
 		t.Errorf("without the right to look: %v", err)
 	}
 
 	named := c.Env
 	named.Name = "billing-test"
 	c.MakeStack(t, named.FunctionStack(), `{"Resources":{"Q":{"Type":"AWS::SQS::Queue"}}}`, named.Mark())
-	if p, err = Of(t.Context(), both, named); err != nil || p.Err() == nil || !strings.Contains(p.Err().Error(), "the stack gcs-to-s3-billing-test-function carries the environment's mark, but its template has Q") {
+	if p, err = Of(t.Context(), both, named); err != nil || p.Err() == nil ||
+		!strings.Contains(
+			p.Err().Error(),
+			"the stack gcs-to-s3-billing-test-function carries the environment's mark, but its template has Q",
+		) {
 		t.Errorf("of a stack with the environment's name: %v, %v", p.Err(), err)
 	}
 

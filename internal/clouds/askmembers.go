@@ -86,7 +86,8 @@ func FunctionsOfRole(ctx context.Context, cfg aws.Config, roleARN string) Answer
 // physical id: AWS CloudFormation API reference, "DescribeStackResources".
 func StackHolding(ctx context.Context, cfg aws.Config, kind, id string) Answer[string] {
 	what := "the stack that has " + id
-	out, err := cloudformation.NewFromConfig(cfg).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{PhysicalResourceId: &id})
+	out, err := cloudformation.NewFromConfig(cfg).
+		DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{PhysicalResourceId: &id})
 	if err != nil {
 		return askAWS(what, "", err)
 	}

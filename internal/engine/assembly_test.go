@@ -65,7 +65,8 @@ esac`)}
 		t.Errorf("the mapping (-want +got):\n%s", diff)
 	}
 	args, err := os.ReadFile(filepath.Join(root, "args"))
-	if want := "import --resource-mapping " + filepath.Join(a.dir, "s.mapping.json") + " --force s --app " + a.dir + " "; err != nil || !strings.HasPrefix(string(args), want) {
+	if want := "import --resource-mapping " + filepath.Join(a.dir, "s.mapping.json") + " --force s --app " + a.dir + " "; err != nil ||
+		!strings.HasPrefix(string(args), want) {
 		t.Errorf("it runs cdk %s, %v; want %s", args, err, want)
 	}
 	var after, before any
@@ -76,7 +77,8 @@ esac`)}
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("the template is not as before (-before +after):\n%s", diff)
 	}
-	if err := a.Import(t.Context(), "s", Existing{"AWS::IAM::Role", "RoleName", "r", nil}); err == nil || !strings.Contains(err.Error(), "importing into the stack s: the template has no AWS::IAM::Role r") {
+	if err := a.Import(t.Context(), "s", Existing{"AWS::IAM::Role", "RoleName", "r", nil}); err == nil ||
+		!strings.Contains(err.Error(), "importing into the stack s: the template has no AWS::IAM::Role r") {
 		t.Errorf("what the template does not have: %v", err)
 	}
 	if err := a.Close(); err != nil {

@@ -49,13 +49,17 @@ func (l Lifecycle) Adopt(ctx context.Context, p adoption.Plan) (steps []progress
 	one := func(name string, run func(context.Context) (string, error)) []progress.Act {
 		return []progress.Act{l.act(name, run)}
 	}
-	return l.Progress.Perform(ctx,
+	return l.Progress.Perform(
+		ctx,
 		one("pulumi up: import the federation", a.federation),
 		one("cdk synth: the role and the function", a.synth),
 		one("cdk import: the role, the function and its log group", a.imports),
 		one("cdk deploy: the role", func(ctx context.Context) (string, error) { return l.Env.Role, a.deploy(ctx, l.Env.RoleStack()) }),
 		one("hand the function over", a.handOver),
-		one("cdk deploy: the function", func(ctx context.Context) (string, error) { return l.Env.Function, a.deploy(ctx, l.Env.FunctionStack()) }),
+		one(
+			"cdk deploy: the function",
+			func(ctx context.Context) (string, error) { return l.Env.Function, a.deploy(ctx, l.Env.FunctionStack()) },
+		),
 		one("remove what the environment's own replaces", a.finish),
 	)
 }
@@ -151,7 +155,8 @@ func (a *adopting) bucket() string {
 func (a *adopting) keep(ctx context.Context, code []byte) (string, error) {
 	sum, bucket := sha256.Sum256(code), a.bucket()
 	key := inventory.AdoptedPrefix(a.Env.Mark()) + hex.EncodeToString(sum[:]) + ".zip"
-	_, err := s3.NewFromConfig(a.Clouds.AWS).PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(code), ExpectedBucketOwner: &a.Env.AWSAccount})
+	_, err := s3.NewFromConfig(a.Clouds.AWS).
+		PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(code), ExpectedBucketOwner: &a.Env.AWSAccount})
 	if err != nil {
 		return "", fmt.Errorf("keeping the function's code in s3://%s/%s: %w", bucket, key, err)
 	}
@@ -165,7 +170,8 @@ func (a *adopting) finish(ctx context.Context) (string, error) {
 	client := iam.NewFromConfig(a.Clouds.AWS)
 	for _, arn := range a.plan.Detach {
 		a.Progress.Say("detaching the policy " + arn)
-		if _, err := client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &a.Env.Role, PolicyArn: &arn}); err != nil && !clouds.Absent(err) {
+		if _, err := client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &a.Env.Role, PolicyArn: &arn}); err != nil &&
+			!clouds.Absent(err) {
 			return "", fmt.Errorf("detaching the policy %s from the role %s: %w", arn, a.Env.Role, err)
 		}
 		done = append(done, path.Base(arn))

@@ -88,7 +88,11 @@ func testAdopt(t *testing.T, p project) {
 	if diff := cmp.Diff(before, p.identities(t, env)); diff != "" {
 		t.Errorf("something was made again (-before +after):\n%s", diff)
 	}
-	further := slices.Insert(standing(env), 2, "Google binding serviceAccount:"+env.ServiceAccountEmail()+": granted") // the article's, on the project
+	further := slices.Insert(
+		standing(env),
+		2,
+		"Google binding serviceAccount:"+env.ServiceAccountEmail()+": granted",
+	) // the article's, on the project
 	p.is(t, env, further)
 	if out := p.must(t, "adopt", env.Name, "--yes"); !strings.Contains(out, "There is nothing to take over.") {
 		t.Errorf("the second time, adopt prints\n%s", out)
@@ -96,7 +100,8 @@ func testAdopt(t *testing.T, p project) {
 
 	p.change(t, env, "timeoutSeconds", "60", "61")
 	p.must(t, "up", env.Name, "--yes")
-	f, err := lambda.NewFromConfig(p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin())).GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &env.Function})
+	f, err := lambda.NewFromConfig(p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin())).
+		GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &env.Function})
 	if err != nil || *f.Timeout != 61 {
 		t.Errorf("after a changed setting the timeout is %v, %v", f, err)
 	}
@@ -132,29 +137,59 @@ func (p project) article(t *testing.T, env environment.Environment) {
 		function = "gcs-to-s3"
 	)
 	// The consoles enable the APIs that they use.
-	p.tool(t, "gcloud services enable iam.googleapis.com sts.googleapis.com iamcredentials.googleapis.com cloudresourcemanager.googleapis.com storage.googleapis.com --quiet")
+	p.tool(
+		t,
+		"gcloud services enable iam.googleapis.com sts.googleapis.com iamcredentials.googleapis.com cloudresourcemanager.googleapis.com storage.googleapis.com --quiet",
+	)
 	// 1. The role.
 	p.tool(t, "aws iam create-role --role-name gcs-to-s3-role --assume-role-policy-document", trust)
 	p.tool(t, "aws iam attach-role-policy --role-name gcs-to-s3-role --policy-arn arn:aws:iam::aws:policy/AmazonS3FullAccess")
-	p.tool(t, "aws iam attach-role-policy --role-name gcs-to-s3-role --policy-arn arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
+	p.tool(
+		t,
+		"aws iam attach-role-policy --role-name gcs-to-s3-role --policy-arn arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+	)
 	// 2. The service account.
 	p.tool(t, "gcloud iam service-accounts create gcs-to-s3-service-account --display-name gcs-to-s3-service-account --quiet")
-	p.tool(t, "gcloud projects add-iam-policy-binding "+project+" --member serviceAccount:"+account+" --role roles/storage.objectViewer --condition None --quiet")
+	p.tool(
+		t,
+		"gcloud projects add-iam-policy-binding "+project+" --member serviceAccount:"+account+" --role roles/storage.objectViewer --condition None --quiet",
+	)
 	// 3. The pool and its provider.
 	p.tool(t, "gcloud iam workload-identity-pools create aws-connect --location global --display-name aws-connect --quiet")
-	p.tool(t, "gcloud iam workload-identity-pools providers create-aws aws-connect --location global --workload-identity-pool aws-connect --display-name aws-connect --account-id "+sandbox.Account+" --quiet")
+	p.tool(
+		t,
+		"gcloud iam workload-identity-pools providers create-aws aws-connect --location global --workload-identity-pool aws-connect --display-name aws-connect --account-id "+sandbox.Account+" --quiet",
+	)
 	// 4. The service account is connected to the pool, and the configuration file downloaded.
-	p.tool(t, "gcloud iam service-accounts add-iam-policy-binding "+account+" --role roles/iam.workloadIdentityUser --member principalSet://iam.googleapis.com/"+pool+"/attribute.aws_role/"+assumed+" --quiet")
+	p.tool(
+		t,
+		"gcloud iam service-accounts add-iam-policy-binding "+account+" --role roles/iam.workloadIdentityUser --member principalSet://iam.googleapis.com/"+pool+"/attribute.aws_role/"+assumed+" --quiet",
+	)
 	file := filepath.Join(p.Dir, "clientLibraryConfig-aws-connect.json")
-	p.tool(t, "gcloud iam workload-identity-pools create-cred-config "+pool+"/providers/aws-connect --aws --service-account "+account+" --output-file "+file)
+	p.tool(
+		t,
+		"gcloud iam workload-identity-pools create-cred-config "+pool+"/providers/aws-connect --aws --service-account "+account+" --output-file "+file,
+	)
 	configuration, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	local := strings.NewReplacer("https://sts.googleapis.com", p.Sandbox.GoogleURL, "https://iamcredentials.googleapis.com", p.Sandbox.GoogleURL).Replace(string(configuration))
+	local := strings.NewReplacer("https://sts.googleapis.com", p.Sandbox.GoogleURL, "https://iamcredentials.googleapis.com", p.Sandbox.GoogleURL).
+		Replace(string(configuration))
 	// 5. The deployment package.
 	binary := filepath.Join(p.Dir, "bootstrap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w -X main.endpoint="+p.Sandbox.GoogleURL, "-o", binary, "./internal/lifecycle/testdata/article")
+	build := exec.CommandContext(
+		t.Context(),
+		"go",
+		"build",
+		"-tags",
+		"lambda.norpc",
+		"-ldflags",
+		"-s -w -X main.endpoint="+p.Sandbox.GoogleURL,
+		"-o",
+		binary,
+		"./internal/lifecycle/testdata/article",
+	)
 	build.Dir, build.Env = p.root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the article's handler: %v\n%s", err, out)
@@ -166,9 +201,16 @@ func (p project) article(t *testing.T, env environment.Environment) {
 	bundle := filepath.Join(p.Dir, "article.zip")
 	pack(t, bundle, map[string][]byte{"bootstrap": code, filepath.Base(file): []byte(local)})
 	// 6. The function.
-	p.tool(t, "aws lambda create-function --function-name "+function+" --runtime provided.al2023 --handler bootstrap --timeout 30 --architectures "+string(env.Architecture)+
-		" --role arn:aws:iam::"+sandbox.Account+":role/gcs-to-s3-role --zip-file fileb://"+bundle+
-		" --environment Variables={GOOGLE_APPLICATION_CREDENTIALS="+filepath.Base(file)+",GOOGLE_CLOUD_PROJECT="+project+"}")
+	p.tool(
+		t,
+		"aws lambda create-function --function-name "+function+" --runtime provided.al2023 --handler bootstrap --timeout 30 --architectures "+string(
+			env.Architecture,
+		)+
+			" --role arn:aws:iam::"+sandbox.Account+":role/gcs-to-s3-role --zip-file fileb://"+bundle+
+			" --environment Variables={GOOGLE_APPLICATION_CREDENTIALS="+filepath.Base(
+			file,
+		)+",GOOGLE_CLOUD_PROJECT="+project+"}",
+	)
 	// 7. Run it.
 	out := filepath.Join(p.Dir, "answer.json")
 	p.tool(t, "aws lambda invoke --function-name "+function+" "+out)
@@ -269,7 +311,8 @@ func (p project) identities(t *testing.T, env environment.Environment) map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	groups, err := cloudwatchlogs.NewFromConfig(admin).DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(env.LogGroup())})
+	groups, err := cloudwatchlogs.NewFromConfig(admin).
+		DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(env.LogGroup())})
 	if err != nil || len(groups.LogGroups) != 1 {
 		t.Fatalf("log groups: %+v, %v", groups, err)
 	}

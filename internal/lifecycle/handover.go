@@ -65,7 +65,9 @@ func (a *adopting) handOver(ctx context.Context) (string, error) {
 		do   func() error
 	}{
 		{"adding the environment's variables", func() error {
-			_, err := c.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, Environment: &types.Environment{Variables: variables}})
+			_, err := c.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+				FunctionName: &name, Environment: &types.Environment{Variables: variables},
+			})
 			return err
 		}},
 		{"adding the environment's code", func() error {
@@ -74,7 +76,8 @@ func (a *adopting) handOver(ctx context.Context) (string, error) {
 		}},
 		{"choosing the environment's code", func() error {
 			_, err := c.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-				FunctionName: &name, Environment: &types.Environment{Variables: wanted}, Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
+				FunctionName: &name, Environment: &types.Environment{Variables: wanted},
+				Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
 				Timeout: aws.Int32(int32(a.Env.TimeoutSeconds)), MemorySize: aws.Int32(int32(a.Env.MemoryMB)),
 			})
 			return err

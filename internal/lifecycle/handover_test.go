@@ -63,7 +63,9 @@ func TestHandOver(t *testing.T) { // not in parallel: a program that is being wr
 		"bootstrap": build(t, "./testdata/article", "-X main.endpoint="+c.GoogleURL), "theirs.json": c.Configuration(t).JSON(),
 	}), func(in *lambda.CreateFunctionInput) {
 		in.Tags, in.Timeout = nil, aws.Int32(30)
-		in.Environment = &types.Environment{Variables: map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": "theirs.json", "GOOGLE_CLOUD_PROJECT": sandbox.Project}}
+		in.Environment = &types.Environment{
+			Variables: map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": "theirs.json", "GOOGLE_CLOUD_PROJECT": sandbox.Project},
+		}
 	})
 	// The bundle that the stacks make.
 	ours := t.TempDir()
@@ -95,16 +97,25 @@ echo '{"files":{"b":{"source":{"path":"asset.1","packaging":"zip"}}}}' > $out/`+
 	invoke()
 	both := c.Clients(t)
 	both.AWS.APIOptions = append(both.AWS.APIOptions, func(stack *middleware.Stack) error {
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("invoke", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-			out, metadata, err := next.HandleInitialize(ctx, in)
-			switch in.Parameters.(type) {
-			case *lambda.UpdateFunctionCodeInput, *lambda.UpdateFunctionConfigurationInput:
-				invoke()
-			}
-			return out, metadata, err
-		}), middleware.Before)
+		return stack.Initialize.Add(
+			middleware.InitializeMiddlewareFunc(
+				"invoke",
+				func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+					out, metadata, err := next.HandleInitialize(ctx, in)
+					switch in.Parameters.(type) {
+					case *lambda.UpdateFunctionCodeInput, *lambda.UpdateFunctionConfigurationInput:
+						invoke()
+					}
+					return out, metadata, err
+				},
+			),
+			middleware.Before,
+		)
 	})
-	a := adopting{Lifecycle: New(t.TempDir(), c.Env, cdk, "", os.Environ(), both, progress.Plain(io.Discard)), plan: adoption.Plan{HandOver: true}}
+	a := adopting{
+		Lifecycle: New(t.TempDir(), c.Env, cdk, "", os.Environ(), both, progress.Plain(io.Discard)),
+		plan:      adoption.Plan{HandOver: true},
+	}
 	var err error
 	if a.assembly, err = a.CDK.Synth(t.Context(), c.Env.FunctionStack()); err != nil {
 		t.Fatal(err)
@@ -145,7 +156,10 @@ func TestBeside(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	both, err := beside(found.Bytes(), fstest.MapFS{"bootstrap": {Data: []byte("ours"), Mode: 0o644}, "clientLibraryConfig.json": {Data: []byte("{}")}})
+	both, err := beside(
+		found.Bytes(),
+		fstest.MapFS{"bootstrap": {Data: []byte("ours"), Mode: 0o644}, "clientLibraryConfig.json": {Data: []byte("{}")}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

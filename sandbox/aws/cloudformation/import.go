@@ -69,7 +69,12 @@ func (s *Server) checkImport(in *createChangeSetInput, st *stack, src source, ch
 		}
 		c.physicalID = wanted[c.logicalID].ResourceIdentifier[s.types[c.typeName].Identifier()]
 		if name, ok := c.after[s.types[c.typeName].NameProperty()].(string); ok && name != c.physicalID {
-			return validationError("The identifier %s of the resource to import %s differs from that in the template, %s", c.physicalID, c.logicalID, name) // believed
+			return validationError(
+				"The identifier %s of the resource to import %s differs from that in the template, %s",
+				c.physicalID,
+				c.logicalID,
+				name,
+			) // believed
 		}
 		c.action = "Import"
 	}
@@ -78,15 +83,23 @@ func (s *Server) checkImport(in *createChangeSetInput, st *stack, src source, ch
 	case len(unsupported) > 0:
 		return validationError("The following resource types are not supported for resource import: %s", strings.Join(unsupported, ","))
 	case len(unkept) > 0:
-		return validationError("The following resources to import [%s] must have DeletionPolicy attribute specified in the template.", list(unkept))
+		return validationError(
+			"The following resources to import [%s] must have DeletionPolicy attribute specified in the template.",
+			list(unkept),
+		)
 	case len(taken) > 0:
 		return validationError("Resources [%s] passed in ResourceToImport are already in a stack and cannot be imported.", list(taken))
 	case outputsChange:
 		return validationError("As part of the import operation, you cannot modify or add [Outputs]")
 	case len(modified) > 0:
-		return validationError("You have modified resources [%s] in your template that are not being imported. Update, create or delete operations cannot be executed during import operations.", list(modified))
+		return validationError(
+			"You have modified resources [%s] in your template that are not being imported. Update, create or delete operations cannot be executed during import operations.",
+			list(modified),
+		)
 	case st != nil && st.source.template != nil && !maps.Equal(st.source.inputs, src.inputs):
-		return validationError("As part of the import operation, you cannot modify or add [Parameters]") // by analogy, as aws/aws-cdk#31724 reports
+		return validationError(
+			"As part of the import operation, you cannot modify or add [Parameters]",
+		) // by analogy, as aws/aws-cdk#31724 reports
 	}
 	return nil
 }
@@ -95,7 +108,12 @@ func (s *Server) checkImport(in *createChangeSetInput, st *stack, src source, ch
 // identifier gives. The words of its refusals are believed.
 func identified(id, declared string, r resourceToImport, kind resource.Type) (string, error) {
 	if r.ResourceType != declared {
-		return "", validationError("The type %s of the resource to import %s differs from that in the template, %s", r.ResourceType, id, declared)
+		return "", validationError(
+			"The type %s of the resource to import %s differs from that in the template, %s",
+			r.ResourceType,
+			id,
+			declared,
+		)
 	}
 	property := kind.Identifier()
 	value, ok := r.ResourceIdentifier[property]
