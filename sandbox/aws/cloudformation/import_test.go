@@ -81,14 +81,26 @@ func TestImport(t *testing.T) {
 		}
 		return lines(d)
 	}
+	summary, err := c.cfn.GetTemplateSummary(c.ctx, &sdk.GetTemplateSummaryInput{TemplateBody: text(logsTemplate("", groupA, newRole, groupB, metadata))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	identified := map[string][]string{}
+	for _, r := range summary.ResourceIdentifierSummaries {
+		identified[*r.ResourceType] = slices.Concat(r.LogicalResourceIds, r.ResourceIdentifiers)
+	}
+	want := map[string][]string{"AWS::IAM::Role": {"Role", "RoleName"}, "AWS::Logs::LogGroup": {"A", "B", "LogGroupName"}}
+	if diff := cmp.Diff(want, identified); diff != "" {
+		t.Errorf("what identifies the resources (-want +got):\n%s", diff)
+	}
 	if diff := cmp.Diff([]string{"Import A ", "Import Role "}, run("one", logsTemplate("", groupA, newRole), group("A", "a"), role)); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"Import B "}, run("two", logsTemplate("", groupA, newRole, groupB), group("B", "b"))); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
-	want := []string{"app IMPORT_IN_PROGRESS", "B IMPORT_IN_PROGRESS", "B IMPORT_COMPLETE", "app IMPORT_COMPLETE"}
-	if all := c.events(*c.settled("app").StackId, "REVIEW_IN_PROGRESS"); cmp.Diff(want, all[len(all)-len(want):]) != "" {
+	steps := []string{"app IMPORT_IN_PROGRESS", "B IMPORT_IN_PROGRESS", "B IMPORT_COMPLETE", "app IMPORT_COMPLETE"}
+	if all := c.events(*c.settled("app").StackId, "REVIEW_IN_PROGRESS"); cmp.Diff(steps, all[len(all)-len(steps):]) != "" {
 		t.Errorf("events: %v", all)
 	}
 	got, err := c.iam.GetRole(c.ctx, &iam.GetRoleInput{RoleName: text("existing")})
