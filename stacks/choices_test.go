@@ -136,7 +136,7 @@ func TestArticlesRoleTakesTheChoices(t *testing.T) {
 
 // TestRolePolicies: what adopting compares a role's policies with is what the role has.
 func TestRolePolicies(t *testing.T) {
-	for _, values := range []map[string]string{nil, choices, {"rolePolicies": "article", "deadLetterQueue": "true"}} {
+	for _, values := range []map[string]string{nil, choices, {"bulk": "true", "jobsBucket": "jobs"}, {"rolePolicies": "article", "bulk": "true", "jobsBucket": "jobs"}} {
 		env := newEnvironment(t, values)
 		content, err := json.Marshal(assertions.Template_FromStack(synth(t, env).role, nil).ToJSON())
 		if err != nil {

@@ -133,8 +133,32 @@ func (s *survey) aws() {
 			s.plan.logGroup(env, group.Thing, tags.Thing, s.holder(ownership.TypeLogGroup, env.LogGroup()), time.Now())
 		}
 	}
+	if env.Bulk {
+		s.ofJobs()
+	}
 	s.unimportable("dead-letter queue", env.DeadLetters(), env.DeadLetterQueue, inventory.ExistingQueue)
 	s.unimportable("schedule", env.Function, env.Schedule != "", inventory.ExistingSchedule)
+}
+
+// ofJobs refuses what has the names of the function for bulk jobs and its log group, unless
+// the environment's stack has them: nothing by hand is like them.
+func (s *survey) ofJobs() {
+	function := clouds.Function(s.ctx, s.clouds.AWS, s.env.Jobs())
+	group := clouds.LogGroup(s.ctx, s.clouds.AWS, environment.LogGroupOf(s.env.Jobs()))
+	for _, thing := range []struct {
+		kind, resource, name string
+		there                bool
+	}{
+		{inventory.KindFunction, ownership.TypeFunction, s.env.Jobs(), seen(s, function, "", "", "")},
+		{inventory.KindLogGroup, ownership.TypeLogGroup, environment.LogGroupOf(s.env.Jobs()), seen(s, group, "", "", "")},
+	} {
+		if !thing.there || s.holder(thing.resource, thing.name) == s.env.FunctionStack() {
+			continue
+		}
+		t := Thing{Cloud: "AWS", Kind: thing.kind, Name: thing.name, State: Refused}
+		t.refuse("delete it, or leave bulk out of the environment's file", "is not part of the stack %s", s.env.FunctionStack())
+		s.plan.add(t)
+	}
 }
 
 // unimportable refuses something that the environment's stack would create, and that exists

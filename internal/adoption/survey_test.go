@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/google/go-cmp/cmp"
 
@@ -64,6 +65,14 @@ func TestOf(t *testing.T) {
 	if _, err := Of(t.Context(), blind, c.Env); err == nil ||
 		!strings.Contains(err.Error(), "cannot be seen") && !strings.Contains(err.Error(), "not authorized") {
 		t.Errorf("without the right to look: %v", err)
+	}
+
+	jobs := c.Env
+	jobs.Function, jobs.Bulk = "gcs-to", true // whose function for jobs is gcs-to-bulk
+	c.Deploy(t, func(in *lambda.CreateFunctionInput) { in.FunctionName = aws.String(jobs.Jobs()) })
+	const taken = "the function gcs-to-bulk is not part of the stack gcs-to-s3-test-function"
+	if p, err = Of(t.Context(), both, jobs); err != nil || p.Err() == nil || !strings.Contains(p.Err().Error(), taken) {
+		t.Errorf("of a function with the name of that for jobs: %v, %v", p.Err(), err)
 	}
 
 	named := c.Env

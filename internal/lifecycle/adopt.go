@@ -77,7 +77,7 @@ func (a *adopting) federation(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, up := range []func(context.Context) error{a.Pulumi.Adopt, a.Pulumi.Up} {
-		if err := a.unlocked(ctx, func() error { return up(ctx) }); err != nil {
+		if err := a.answering(ctx, func() error { return a.unlocked(ctx, func() error { return up(ctx) }) }); err != nil {
 			return "", err
 		}
 	}

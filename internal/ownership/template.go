@@ -241,6 +241,9 @@ func RolePolicies(env environment.Environment) (inline, managed []string) {
 		managed = ArticlePolicies()
 	} else {
 		inline = []string{"write-destination", "find-uploads", "write-logs"}
+		if env.Bulk {
+			inline = append(inline, "keep-jobs")
+		}
 	}
 	if env.KMSKey != "" {
 		inline = append(inline, "use-key")
