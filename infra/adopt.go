@@ -20,12 +20,14 @@ import (
 // pools and providers"). Find undeletes them, except in a preview, where it says that an
 // update will.
 //
-// What has another mark is left alone. It is no error if something cannot be seen, since
+// With adopt it also finds what has no mark at all, which somebody made by hand and wants
+// to be the environment's. What has another mark is left alone. It is no error if something cannot be seen, since
 // Pulumi's own requests will fail with the reason; say is called with it, so that a
 // creation that fails later is no riddle.
-func Find(ctx context.Context, google *clouds.Google, env environment.Environment, preview bool, say func(string)) Existing {
-	f := finder{ctx: ctx, google: google, env: env, preview: preview, say: say}
+func Find(ctx context.Context, google *clouds.Google, env environment.Environment, preview, adopt bool, say func(string)) Existing {
+	f := finder{ctx: ctx, google: google, env: env, preview: preview, adopt: adopt, say: say}
 	found := f.find()
+	found.AsFound = adopt
 	if f.disabled() {
 		say("the IAM API is not enabled in the project " + env.GoogleProject + " yet; the update enables it. If the creation of something fails because it exists already, run the update again, which then takes it over.")
 	} else if err := clouds.Join(f.unseen...); err != nil {
@@ -39,6 +41,7 @@ type finder struct {
 	google  *clouds.Google
 	env     environment.Environment
 	preview bool
+	adopt   bool
 	say     func(string)
 	unseen  []error
 }
@@ -108,6 +111,9 @@ func (f *finder) see(err error) bool {
 // Pulumi's state, if it was created by hand and imported.
 func (f *finder) ours(what string, evidence ownership.Evidence, freed string) bool {
 	verdict := ownership.Decide(f.env.Mark(), evidence)
+	if f.adopt && freed == "" {
+		verdict = ownership.Adopt(f.env.Mark(), evidence, "")
+	}
 	if verdict.Ours() {
 		return true
 	}
@@ -115,7 +121,7 @@ func (f *finder) ours(what string, evidence ownership.Evidence, freed string) bo
 		f.say(
 			fmt.Sprintf(
 				"the %s is deleted, and its name is taken until %s; it %s, so it is not undeleted; "+
-					"hint: choose another name or suffix, or undelete it with gcloud and import it",
+					"hint: choose another name or suffix, or undelete it with gcloud and take it over with gcs-to-s3 adopt",
 				what,
 				freed,
 				verdict.Why(),

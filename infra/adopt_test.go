@@ -16,7 +16,7 @@ import (
 )
 
 // found looks for what exists, and returns what is said of it.
-func found(t *testing.T, c *integration.Clouds, env environment.Environment, preview bool) (Existing, string) {
+func found(t *testing.T, c *integration.Clouds, env environment.Environment, preview, adopt bool) (Existing, string) {
 	t.Helper()
 	env.Google = environment.GoogleAPIs{IAM: c.GoogleURL + "/v1/", ResourceManager: c.GoogleURL + "/v1/", ServiceUsage: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken()}
 	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
@@ -24,7 +24,7 @@ func found(t *testing.T, c *integration.Clouds, env environment.Environment, pre
 		t.Fatal(err)
 	}
 	var said []string
-	e := Find(t.Context(), g, env, preview, func(text string) { said = append(said, text) })
+	e := Find(t.Context(), g, env, preview, adopt, func(text string) { said = append(said, text) })
 	return e, strings.Join(said, "\n")
 }
 
@@ -42,7 +42,7 @@ func TestFind(t *testing.T) {
 	whole := Existing{ServiceAccount: parent + "/serviceAccounts/" + c.Env.ServiceAccountEmail(), Pool: pool, Providers: map[string]string{c.Env.Provider: pool + "/providers/" + c.Env.Provider}}
 	expect := func(what string, preview bool, want Existing, says ...string) {
 		t.Helper()
-		got, said := found(t, c, c.Env, preview)
+		got, said := found(t, c, c.Env, preview, false)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", what, diff)
 		}
@@ -56,7 +56,15 @@ func TestFind(t *testing.T) {
 		}
 	}
 	expect("without marks", false, Existing{})
+	adopted := whole
+	adopted.AsFound = true
+	if got, said := found(t, c, c.Env, false, true); said != "" || cmp.Diff(adopted, got) != "" {
+		t.Errorf("without marks, on purpose: %+v, and it says %q", got, said)
+	}
 	mark(t, c, "another")
+	if got, said := found(t, c, c.Env, false, true); cmp.Diff(Existing{AsFound: true}, got) != "" || !strings.Contains(said, "belongs to the environment another") {
+		t.Errorf("another environment's, on purpose: %+v, and it says %q", got, said)
+	}
 	expect("another environment's", false, Existing{}, "the service account gcs-to-s3-service-account belongs to the environment another", "the workload identity pool aws-connect belongs to the environment another")
 	mark(t, c, c.Env.Name)
 	expect("its own", false, whole)
@@ -101,7 +109,7 @@ func TestFind(t *testing.T) {
 
 	env := c.Env
 	env.GoogleProject = "other-project"
-	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || !strings.Contains(said, "cannot see the service account gcs-to-s3-service-account@other-project.iam.gserviceaccount.com, the workload identity pool aws-connect: no permission to read it: ") {
+	if got, said := found(t, c, env, false, false); !cmp.Equal(got, Existing{}) || !strings.Contains(said, "cannot see the service account gcs-to-s3-service-account@other-project.iam.gserviceaccount.com, the workload identity pool aws-connect: no permission to read it: ") {
 		t.Errorf("in a project of others: %+v, %q", got, said)
 	}
 }
@@ -124,7 +132,7 @@ func TestFindFurtherProviders(t *testing.T) {
 		"aws-connect":              pool + "/providers/aws-connect",
 		"aws-connect-210987654321": pool + "/providers/aws-connect-210987654321",
 	}}
-	got, said := found(t, c, c.Env, false)
+	got, said := found(t, c, c.Env, false, false)
 	if diff := cmp.Diff(want, got); diff != "" || said != "the provider aws-connect-210987654321 was deleted; it is undeleted, and taken over" {
 		t.Errorf("it says %q (-want +got):\n%s", said, diff)
 	}
@@ -142,7 +150,7 @@ func TestFindInANewProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &integration.Clouds{Clouds: &sandboxtest.Clouds{Sandbox: s}, Env: env}
-	if got, said := found(t, c, env, false); !cmp.Equal(got, Existing{}) || !strings.HasPrefix(said, "the IAM API is not enabled in the project demo-project yet; the update enables it.") {
+	if got, said := found(t, c, env, false, false); !cmp.Equal(got, Existing{}) || !strings.HasPrefix(said, "the IAM API is not enabled in the project demo-project yet; the update enables it.") {
 		t.Errorf("with no API enabled: %+v, %q", got, said)
 	}
 }

@@ -8,14 +8,22 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// Existing are resources of a federation that exist already. Pulumi takes them
-// into its state if it does not know them, and changes them to what the program
-// says. Each is a resource's name, or empty if there is none.
+// Existing are resources of a federation that exist already. Pulumi takes them into its
+// state if it does not know them. Each is a resource's name, or empty if there is none.
 type Existing struct {
 	ServiceAccount string
 	Pool           string
 	Providers      map[string]string // by their ids
+
+	// AsFound takes them over as they are, for another update to bring them to what the
+	// program says. Pulumi does not import what differs from the program: Pulumi
+	// documentation, "Importing resources".
+	AsFound bool
 }
+
+// differing are the properties in which what somebody else made may differ from the program.
+// None of them makes a new resource.
+var differing = pulumi.IgnoreChanges([]string{"displayName", "description", "attributeMapping", "attributeCondition"})
 
 // bookkeeping is the option that adds the environment's mark to the federation's
 // resources, and takes over those that exist. It belongs to this program: the component
@@ -26,7 +34,7 @@ func bookkeeping(env environment.Environment, existing Existing) pulumi.Resource
 		switch props := r.Props.(type) {
 		case *serviceaccount.AccountArgs:
 			found = existing.ServiceAccount
-			props.DisplayName = pulumi.String("GCS to S3")
+			props.DisplayName = pulumi.String(environment.AccountDisplayName)
 			props.Description = marked(pulumi.String("Read by the AWS role "+env.Role), env)
 		case *iam.WorkloadIdentityPoolArgs:
 			found = existing.Pool
@@ -40,6 +48,9 @@ func bookkeeping(env environment.Environment, existing Existing) pulumi.Resource
 		opts := r.Opts
 		if found != "" {
 			opts = append(opts, pulumi.Import(pulumi.ID(found)))
+			if existing.AsFound {
+				opts = append(opts, differing)
+			}
 		}
 		return &pulumi.ResourceTransformationResult{Props: r.Props, Opts: opts}
 	}})

@@ -236,6 +236,16 @@ func iamDenials() []denial {
 	}
 }
 
+// importLogs imports the log group l as L of a template.
+func importLogs(t *testing.T, c *sandboxtest.Clouds, template string) error {
+	t.Helper()
+	_, err := cloudformation.NewFromConfig(admin(c)).CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+		StackName: aws.String("s"), ChangeSetName: aws.String("c"), ChangeSetType: cfn.ChangeSetTypeImport, TemplateBody: &template,
+		ResourcesToImport: []cfn.ResourceToImport{{ResourceType: aws.String("AWS::Logs::LogGroup"), LogicalResourceId: aws.String("L"), ResourceIdentifier: map[string]string{"LogGroupName": "l"}}},
+	})
+	return err
+}
+
 func lambdaDenials() []denial {
 	const (
 		section   = "Lambda, CloudFormation and other services"
@@ -306,6 +316,15 @@ func lambdaDenials() []denial {
 			_, err := cloudformation.NewFromConfig(admin(c)).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("none")})
 			return err
 		}, 400, "ValidationError", "Stack with id none does not exist", reported),
+		row("importing a resource that has no deletion policy", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return importLogs(t, c, `{"Resources":{"L":{"Type":"AWS::Logs::LogGroup","Properties":{"LogGroupName":"l"}}}}`)
+		}, 400, "ValidationError", "The following resources to import [L] must have DeletionPolicy attribute specified in the template.", "awsdocs/elastic-beanstalk-samples, issue 168"),
+		row("importing a resource and adding an output", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return importLogs(t, c, `{"Resources":{"L":{"Type":"AWS::Logs::LogGroup","DeletionPolicy":"Delete","Properties":{"LogGroupName":"l"}}},"Outputs":{"O":{"Value":"o"}}}`)
+		}, 400, "ValidationError", "As part of the import operation, you cannot modify or add [Outputs]", "awslabs/aws-security-assessment-solution, issue 6"),
+		row("importing a resource and creating another", func(t *testing.T, c *sandboxtest.Clouds) error {
+			return importLogs(t, c, `{"Resources":{"L":{"Type":"AWS::Logs::LogGroup","DeletionPolicy":"Delete","Properties":{"LogGroupName":"l"}},"N":{"Type":"AWS::Logs::LogGroup"}}}`)
+		}, 400, "ValidationError", "You have modified resources [N] in your template that are not being imported. Update, create or delete operations cannot be executed during import operations.", "aws/aws-cdk-cli, pull request 1602"),
 		row("a parameter without the right to it", func(t *testing.T, c *sandboxtest.Clouds) error {
 			_, err := ssm.NewFromConfig(as(t, c)).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/cdk-bootstrap/version")})
 			return err

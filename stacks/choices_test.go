@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 )
 
 // choices are all settings on AWS's side that are off by default.
@@ -129,6 +131,47 @@ func TestArticlesRoleTakesTheChoices(t *testing.T) {
 	}
 	if strings.Contains(string(role), "write-destination") {
 		t.Errorf("the role has the least privilege, too:\n%s", role)
+	}
+}
+
+// TestRolePolicies: what adopting compares a role's policies with is what the role has.
+func TestRolePolicies(t *testing.T) {
+	for _, values := range []map[string]string{nil, choices, {"bulk": "true", "jobsBucket": "jobs"}, {"rolePolicies": "article", "bulk": "true", "jobsBucket": "jobs"}} {
+		env := newEnvironment(t, values)
+		content, err := json.Marshal(assertions.Template_FromStack(synth(t, env).role, nil).ToJSON())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var template struct {
+			Resources map[string]struct {
+				Properties struct {
+					Policies          []struct{ PolicyName string }
+					ManagedPolicyArns []any
+				}
+			}
+		}
+		if err := json.Unmarshal(content, &template); err != nil {
+			t.Fatal(err)
+		}
+		inline, managed := ownership.RolePolicies(env)
+		for _, role := range template.Resources {
+			var names []string
+			for _, policy := range role.Properties.Policies {
+				names = append(names, policy.PolicyName)
+			}
+			if diff := cmp.Diff(slices.Sorted(slices.Values(inline)), slices.Sorted(slices.Values(names))); diff != "" {
+				t.Errorf("policies with %v (-want +got):\n%s", values, diff)
+			}
+			if len(role.Properties.ManagedPolicyArns) != len(managed) {
+				t.Errorf("with %v the role has the policies %v, want %v", values, role.Properties.ManagedPolicyArns, managed)
+			}
+			for i, arn := range role.Properties.ManagedPolicyArns {
+				text, err := json.Marshal(arn)
+				if _, name, _ := strings.Cut(managed[i], "::aws:"); err != nil || !strings.Contains(string(text), "::aws:"+name+`"`) {
+					t.Errorf("with %v the role has the policy %s, want %s", values, text, managed[i])
+				}
+			}
+		}
 	}
 }
 

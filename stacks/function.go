@@ -12,6 +12,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
 
@@ -59,7 +60,7 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 	})
 	settings := functionOf(stack, env, "", env.Function, env.Variables())
 	settings.Code, settings.Role = code, role
-	settings.Description = jsii.Sprintf("Copies from gs://%s to s3://%s", env.SourceBucket, env.DestinationBucket)
+	settings.Description = jsii.String(ownership.FunctionDescription(env))
 	settings.Timeout, settings.MemorySize = awscdk.Duration_Seconds(jsii.Number(env.TimeoutSeconds)), jsii.Number(env.MemoryMB)
 	if env.AsyncRetries != environment.DefaultAsyncRetries {
 		settings.RetryAttempts = jsii.Number(env.AsyncRetries)

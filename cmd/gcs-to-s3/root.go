@@ -25,6 +25,7 @@ func newRoot(out io.Writer, errors io.Writer, getenv func(string) string) *cobra
 	root.AddCommand(
 		newInit(getenv),
 		newUp(getenv),
+		newAdopt(getenv),
 		newDown(getenv),
 		newStatus(getenv),
 		newList(getenv),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,13 +99,14 @@ func (d deployment) doctor(ctx context.Context) (doctor.Report, error) {
 	return doctor.Run(ctx, doctor.Options{Environment: d.Env, Root: d.Root, AWS: d.Clouds.AWS, Google: d.Clouds.Google, Progress: d.Progress})
 }
 
-// examine checks what the environment needs before anything is changed.
-func (d deployment) examine(ctx context.Context, w io.Writer) error {
+// examine checks what the environment needs before anything is changed. Checks with the
+// ids of but do not matter.
+func (d deployment) examine(ctx context.Context, w io.Writer, but ...string) error {
 	report, err := d.doctor(ctx)
 	if err != nil {
 		return again(err, "up", d.Env.Name)
 	}
-	preventing := report.Preventing()
+	preventing := slices.DeleteFunc(report.Preventing(), func(c doctor.Result) bool { return slices.Contains(but, c.ID) })
 	if len(preventing) == 0 {
 		return nil
 	}

@@ -32,5 +32,5 @@ func existing(ctx *pulumi.Context, env environment.Environment) infra.Existing {
 		say("cannot see what exists already: " + err.Error())
 		return infra.Existing{}
 	}
-	return infra.Find(ctx.Context(), google, env, ctx.DryRun(), say)
+	return infra.Find(ctx.Context(), google, env, ctx.DryRun(), os.Getenv(environment.AdoptVariable) != "", say)
 }

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
@@ -19,15 +18,8 @@ type trust struct {
 	roles   []string
 }
 
-// condition admits these roles. It compares for equality: a prefix would also admit
-// roles whose names merely begin alike.
-func (t trust) condition() string {
-	var roles []string
-	for _, role := range t.roles {
-		roles = append(roles, fmt.Sprintf("attribute.aws_role == '%s'", names.AssumedRole(t.account, role)))
-	}
-	return strings.Join(roles, " || ")
-}
+// condition admits these roles.
+func (t trust) condition() string { return names.Condition(t.account, t.roles...) }
 
 // principalSet is the IAM member for all sessions of a role. pool is the
 // pool's resource name with the project's number.

@@ -114,24 +114,38 @@ func StackTemplate(ctx context.Context, cfg aws.Config, stack string) Answer[str
 	return found(aws.ToString(out.TemplateBody))
 }
 
-// ChangeSets asks for the tags of the change sets of a stack, by their names. A stack
-// that was never deployed has its tags only there: AWS CloudFormation API reference,
-// "DescribeChangeSet".
-func ChangeSets(ctx context.Context, cfg aws.Config, stack string) Answer[map[string]map[string]string] {
+// ChangeSet is what says whose a change set is: its tags or, without any, its template.
+type ChangeSet struct {
+	Tags     map[string]string
+	Template string
+}
+
+// ChangeSets asks for the change sets of a stack, by their names. A stack that was never
+// deployed has its tags and its template only there: AWS CloudFormation API reference,
+// "DescribeChangeSet" and "GetTemplate".
+func ChangeSets(ctx context.Context, cfg aws.Config, stack string) Answer[map[string]ChangeSet] {
 	what, client := "the change sets of the stack "+stack, cloudformation.NewFromConfig(cfg)
-	all := map[string]map[string]string{}
+	all := map[string]ChangeSet{}
 	pages := cloudformation.NewListChangeSetsPaginator(client, &cloudformation.ListChangeSetsInput{StackName: &stack})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return askAWS[map[string]map[string]string](what, nil, err)
+			return askAWS[map[string]ChangeSet](what, nil, err)
 		}
 		for _, summary := range page.Summaries {
 			set, err := client.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: summary.ChangeSetId})
 			if err != nil {
-				return askAWS[map[string]map[string]string](what, nil, err)
+				return askAWS[map[string]ChangeSet](what, nil, err)
 			}
-			all[aws.ToString(summary.ChangeSetName)] = StackTags(set.Tags)
+			found := ChangeSet{Tags: StackTags(set.Tags)}
+			if len(found.Tags) == 0 {
+				template, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{ChangeSetName: summary.ChangeSetId})
+				if err != nil {
+					return askAWS[map[string]ChangeSet](what, nil, err)
+				}
+				found.Template = aws.ToString(template.TemplateBody)
+			}
+			all[aws.ToString(summary.ChangeSetName)] = found
 		}
 	}
 	return found(all)

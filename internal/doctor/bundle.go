@@ -9,19 +9,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/credential"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/diagnosis"
 )
-
-// maxBundle is the largest package that is downloaded, in bytes: Lambda Developer
-// Guide, "Lambda quotas", for the unpacked size.
-const maxBundle = 250 << 20
 
 // local is the credential configuration that `pulumi up` wrote here.
 func (e *examination) local() ([]byte, error) {
@@ -36,25 +30,9 @@ func (e *examination) bundled(ctx context.Context) ([]byte, error) {
 }
 
 func (e *examination) fetch(ctx context.Context) ([]byte, error) {
-	function := e.function(ctx).Thing
-	if function.Code == nil || aws.ToString(function.Code.Location) == "" {
-		return nil, errors.New("no location of the function's bundle in Lambda's answer")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, *function.Code.Location, nil)
+	data, err := clouds.Bundle(ctx, e.HTTP, e.function(ctx).Thing)
 	if err != nil {
 		return nil, err
-	}
-	resp, err := e.HTTP.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("fetching the bundle: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetching the bundle: %s", resp.Status)
-	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBundle))
-	if err != nil {
-		return nil, fmt.Errorf("fetching the bundle: %w", err)
 	}
 	return member(data, e.Environment.CredentialFileName())
 }

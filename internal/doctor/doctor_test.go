@@ -541,10 +541,10 @@ func TestFindings(t *testing.T) {
 		{name: "a function of others", deploy: func(in *lambda.CreateFunctionInput) {
 			in.Tags = map[string]string{environment.TagEnvironment: "other"}
 		}, id: "function", want: Error, seen: "belongs to the environment other"},
-		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Error, seen: "carries no mark", hint: "aws lambda tag-resource"},
+		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Error, seen: "carries no mark", hint: "gcs-to-s3 adopt test"},
 		{name: "an empty log group that Lambda made", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, false) }, id: "log-group", want: OK, seen: "gcs-to-s3 up takes it over"},
 		{name: "a log group that was kept", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, s.Env.Mark().Tags(), true) }, id: "log-group", want: OK, seen: "gcs-to-s3 up takes it over"},
-		{name: "a log group with the logs of others", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, true) }, id: "log-group", want: Error, seen: "exists with logs, and carries no mark", hint: "aws logs tag-resource"},
+		{name: "a log group with the logs of others", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, true) }, id: "log-group", want: Error, seen: "exists with logs, and carries no mark", hint: "gcs-to-s3 adopt test"},
 		{name: "a log group of others", bare: true, spoil: func(t *testing.T, s *stand) {
 			s.makeLogs(t, map[string]string{environment.TagEnvironment: "other"}, false)
 		}, id: "log-group", want: Error, seen: "belongs to the environment other", hint: "choose another name"},

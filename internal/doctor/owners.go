@@ -2,9 +2,6 @@ package doctor
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
@@ -15,9 +12,8 @@ import (
 // other is what to do about a name that is taken.
 const other = "choose another name, or a suffix, in the environment's file"
 
-// owned judges what exists under a name of the environment. mark is the command that
-// puts the environment's mark on it, for somebody whose own it is.
-func (e *examination) owned(name, mark string, evidence ownership.Evidence) finding {
+// owned judges what exists under a name of the environment.
+func (e *examination) owned(name string, evidence ownership.Evidence) finding {
 	v := ownership.Decide(e.Environment.Mark(), evidence)
 	switch {
 	case v.Ours():
@@ -25,17 +21,12 @@ func (e *examination) owned(name, mark string, evidence ownership.Evidence) find
 	case evidence.Marked:
 		return wrong(other, "%s %s", name, v.Why())
 	}
-	return wrong(other+"; or, if it is yours and it is to become the environment's, mark it: "+mark, "%s exists, and %s", name, v.Why())
+	return wrong(other+"; or, if it is yours and it is to become the environment's, "+e.adopt(), "%s exists, and %s", name, v.Why())
 }
 
-// tags is the mark as the AWS command line takes tags.
-func (e *examination) tags(format string) string {
-	var out []string
-	tags := e.Environment.Mark().Tags()
-	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, fmt.Sprintf(format, key, tags[key]))
-	}
-	return strings.Join(out, " ")
+// adopt is the command that takes over what was made by hand.
+func (e *examination) adopt() string {
+	return "gcs-to-s3 adopt " + e.Environment.Name + " takes it over"
 }
 
 // alone judges a role or a function of the environment by its stack, without which
@@ -43,7 +34,7 @@ func (e *examination) tags(format string) string {
 func (e *examination) alone(ctx context.Context, name, stack string, evidence ownership.Evidence) finding {
 	if ownership.Decide(e.Environment.Mark(), evidence).Ours() && e.stack(ctx, stack).Absent() {
 		return wrong(
-			"gcs-to-s3 down "+e.Environment.Name+" removes it",
+			"gcs-to-s3 down "+e.Environment.Name+" removes it; "+e.adopt(),
 			"%s has outlived its stack %s, so that it cannot be deployed again",
 			name,
 			stack,
@@ -63,11 +54,7 @@ func lookRole(ctx context.Context, e *examination) finding {
 	if f := e.alone(ctx, e.Environment.RoleARN(), e.Environment.RoleStack(), ownership.Tags(clouds.TagsOfRole(role.Thing))); f.status == Error {
 		return f
 	}
-	return e.owned(
-		e.Environment.RoleARN(),
-		"aws iam tag-role --role-name "+e.Environment.Role+" --tags "+e.tags("Key=%s,Value=%s"),
-		ownership.Tags(clouds.TagsOfRole(role.Thing)),
-	)
+	return e.owned(e.Environment.RoleARN(), ownership.Tags(clouds.TagsOfRole(role.Thing)))
 }
 
 func lookFunction(ctx context.Context, e *examination) finding {
@@ -82,11 +69,7 @@ func lookFunction(ctx context.Context, e *examination) finding {
 	if f := e.alone(ctx, arn, e.Environment.FunctionStack(), ownership.Tags(clouds.TagsOfFunction(function.Thing))); f.status == Error {
 		return f
 	}
-	return e.owned(
-		arn,
-		"aws lambda tag-resource --resource "+arn+" --tags "+strings.ReplaceAll(e.tags("%s=%s"), " ", ","),
-		ownership.Tags(clouds.TagsOfFunction(function.Thing)),
-	)
+	return e.owned(arn, ownership.Tags(clouds.TagsOfFunction(function.Thing)))
 }
 
 func lookServiceAccount(ctx context.Context, e *examination) finding {
@@ -101,13 +84,7 @@ func lookServiceAccount(ctx context.Context, e *examination) finding {
 		return unseen(answer.Err())
 	}
 	account := answer.Thing
-	mark := fmt.Sprintf(
-		"gcloud iam service-accounts update %s --project %s --description %q",
-		account.Email,
-		e.Environment.GoogleProject,
-		"Read by the AWS role "+e.Environment.Role+" "+e.Environment.Mark().String(),
-	)
-	f := e.owned(account.Email, mark, ownership.Account(account))
+	f := e.owned(account.Email, ownership.Account(account))
 	if account.Disabled && f.status != Error {
 		return wrong(
 			"gcloud iam service-accounts enable "+account.Email+" --project "+e.Environment.GoogleProject,
@@ -133,7 +110,6 @@ func lookPool(ctx context.Context, e *examination) finding {
 		pool.State,
 		pool.ExpireTime,
 		pool.Disabled,
-		"Admits AWS account "+e.Environment.AWSAccount,
 		"gcloud iam workload-identity-pools update "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject,
 	)
 }
@@ -153,27 +129,26 @@ func lookProvider(ctx context.Context, e *examination) finding {
 		provider.State,
 		provider.ExpireTime,
 		provider.Disabled,
-		"Admits the role "+e.Environment.Role,
 		"gcloud iam workload-identity-pools providers update-aws "+e.Environment.Provider+
 			" --workload-identity-pool "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject,
 	)
 }
 
 // pooled judges a pool or a provider. A deleted one keeps its id for 30 days. update is
-// the command that changes it, and text describes it.
-func (e *examination) pooled(name string, evidence ownership.Evidence, state, freed string, disabled bool, text, update string) finding {
+// the command that changes it.
+func (e *examination) pooled(name string, evidence ownership.Evidence, state, freed string, disabled bool, update string) finding {
 	if state == clouds.Deleted {
 		if ownership.Decide(e.Environment.Mark(), evidence).Ours() {
 			return warn("pulumi up undeletes it and takes it over", "%s is deleted; its id is free again at %s", name, freed)
 		}
 		return wrong(
-			other+"; or, if it is yours, undelete it with gcloud and import it",
+			other+"; or, if it is yours, undelete it with gcloud, and then "+e.adopt(),
 			"%s is deleted, was not this environment's, and keeps its id until %s",
 			name,
 			freed,
 		)
 	}
-	f := e.owned(name, fmt.Sprintf("%s --description %q", update, text+" "+e.Environment.Mark().String()), evidence)
+	f := e.owned(name, evidence)
 	if disabled && f.status != Error {
 		return wrong(update+" --no-disabled", "%s is disabled", name)
 	}
@@ -194,13 +169,7 @@ func lookLogGroup(ctx context.Context, e *examination) finding {
 		return wrong(other, "%s exists, and %s", name, existing.Foreign)
 	}
 	return wrong(
-		other+"; or, if its logs are yours, let the environment have it: "+
-			"aws logs tag-resource --resource-arn "+existing.ARN+" --tags "+strings.ReplaceAll(
-			e.tags("%s=%s"),
-			" ",
-			",",
-		)+
-			"; or delete it: aws logs delete-log-group --log-group-name "+name,
+		other+"; or, if its logs are yours, "+e.adopt()+"; or delete it: aws logs delete-log-group --log-group-name "+name,
 		"%s exists with logs, and %s",
 		name,
 		existing.Foreign,

@@ -27,8 +27,7 @@ type Mode string
 
 const (
 	Plain  Mode = ""
-	Import Mode = "--import-existing-resources" // import what exists already of the resources that a stack would create
-	Revert Mode = "--revert-drift"              // go by what the resources are, and not by what the stack remembers
+	Revert Mode = "--revert-drift" // go by what the resources are, and not by what the stack remembers
 )
 
 // Deploy deploys stacks in order of their dependencies: cdk deploy STACK…. It keeps
@@ -155,19 +154,23 @@ func (c CDK) run(ctx context.Context, dir string, about []string, args ...string
 	return out, err
 }
 
-// within calls do with a new folder for a cloud assembly. Each run has its own: the CDK
-// locks it, and respects the lock even of a process that has ended but has not been
-// reaped by its parent.
+// within calls do with a new folder for a cloud assembly, and removes it.
 func (c CDK) within(do func(assembly string) error) error {
-	if err := os.MkdirAll(c.Env.OutputDir(c.Root), 0o755); err != nil {
-		return err
-	}
-	assembly, err := os.MkdirTemp(c.Env.OutputDir(c.Root), "cdk.out-")
+	assembly, err := c.folder()
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(assembly)
 	return do(assembly)
+}
+
+// folder makes a folder for a cloud assembly. Each run has its own: the CDK locks it, and
+// respects the lock even of a process that has ended but has not been reaped by its parent.
+func (c CDK) folder() (string, error) {
+	if err := os.MkdirAll(c.Env.OutputDir(c.Root), 0o755); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(c.Env.OutputDir(c.Root), "cdk.out-")
 }
 
 func (c CDK) runIn(ctx context.Context, dir, assembly string, app, about []string, args ...string) (string, error) {

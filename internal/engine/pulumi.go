@@ -64,6 +64,13 @@ func (p Pulumi) Up(ctx context.Context) error {
 	return err
 }
 
+// Adopt is like Up, and imports what exists and carries no mark. What differs from the
+// program is left as it is until the next Up.
+func (p Pulumi) Adopt(ctx context.Context) error {
+	p.Environ = append(slices.Clone(p.Environ), environment.AdoptVariable+"=true")
+	return p.Up(ctx)
+}
+
 // Preview returns what Up would change, as text for people: pulumi preview --refresh.
 func (p Pulumi) Preview(ctx context.Context) (string, error) {
 	return p.run(ctx, p.of("preview", "--refresh", "--suppress-outputs")...)

@@ -44,6 +44,18 @@ const (
 	TagExpires     = "gcs-to-s3:expires"
 )
 
+// MarkMetadata is the key of the mark among the metadata of resources that cdk import has
+// brought into a stack: it gives the stack no tags, so that until its deployment this is what
+// says whose it is.
+const MarkMetadata = "gcs-to-s3:mark"
+
+// AccountDisplayName is the display name of an environment's service account.
+const AccountDisplayName = "GCS to S3"
+
+// AdoptVariable, if it is set, lets the Pulumi program take over what carries no mark. Only
+// gcs-to-s3 adopt sets it.
+const AdoptVariable = "GCS_TO_S3_ADOPT"
+
 // Mark returns the mark of the environment's resources.
 func (e Environment) Mark() Mark {
 	expires, _ := parseExpiry(e.Expires) // already checked

@@ -11,6 +11,7 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 )
 
@@ -24,6 +25,12 @@ const ahead = time.Hour
 // maxTemplate is the largest template, in bytes: AWS CloudFormation User Guide,
 // "Understand CloudFormation quotas".
 const maxTemplate = 1 << 20
+
+// AdoptedPrefix begins the keys of the deployment packages that an adoption keeps, among the
+// files of the environment with a mark.
+func AdoptedPrefix(mark environment.Mark) string {
+	return environment.Namespace + "/" + mark.Environment + "/adopted-" + mark.ID + "-"
+}
 
 // begun is when the first template of a stack may have been uploaded, at the earliest.
 func begun(s cfntypes.Stack) time.Time { return aws.ToTime(s.CreationTime).Add(-ahead) }
@@ -47,6 +54,9 @@ func (s *survey) assetsOf(ctx context.Context, cfg aws.Config, stack cfntypes.St
 	for _, object := range objects.Thing { // none without a bucket
 		key, at := aws.ToString(object.Key), aws.ToTime(object.LastModified)
 		put[key] = at
+		if strings.HasPrefix(key, AdoptedPrefix(s.own)) { // an adoption was cut off
+			keys = append(keys, key)
+		}
 		if !strings.HasSuffix(key, ".json") || !at.After(begun(stack)) || aws.ToInt64(object.Size) > maxTemplate ||
 			slices.Contains(keys, key) {
 			continue

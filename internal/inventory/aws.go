@@ -180,29 +180,26 @@ func (s *survey) stackEvidence(
 		if s.unknown("AWS", KindStack, name, sets.Err()) {
 			return e, t, false
 		}
-		return inReview(s.own, sets.Thing), t, true
+		return inReview(s.own, name, sets.Thing), t, true
 	}
 	template := clouds.StackTemplate(ctx, cfg, name)
 	if s.unknown("AWS", KindStack, name, template.Err()) || template.Absent() {
 		return e, t, false
 	}
-	e = ownership.Tags(clouds.StackTags(stack.Tags))
-	t, err := ownership.ReadTemplate([]byte(template.Thing))
-	if err != nil {
-		e.Form = "its template cannot be read: " + err.Error()
-	} else {
-		e.Form = t.Form(name, s.own.Environment)
-	}
+	e, t = ownership.StackEvidence(clouds.StackTags(stack.Tags), []byte(template.Thing), name, s.own.Environment)
 	return e, t, true
 }
 
 // inReview is the evidence of a stack that has never been deployed. It holds nothing but
-// change sets, by their names with their tags, and is whose those are. Without any it
-// holds nothing at all.
-func inReview(own environment.Mark, sets map[string]map[string]string) ownership.Evidence {
+// change sets, by their names, and is whose those are. Without any it holds nothing at all.
+func inReview(own environment.Mark, stack string, sets map[string]clouds.ChangeSet) ownership.Evidence {
 	e := ownership.Evidence{Recorded: len(sets) == 0}
 	for _, name := range slices.Sorted(maps.Keys(sets)) {
-		if e = ownership.Tags(sets[name]); !ownership.Decide(own, e).Ours() {
+		set := sets[name]
+		if e = ownership.Tags(set.Tags); !e.Marked && set.Template != "" {
+			e, _ = ownership.StackEvidence(nil, []byte(set.Template), stack, own.Environment)
+		}
+		if !ownership.Decide(own, e).Ours() {
 			return e // somebody else's counts
 		}
 	}

@@ -254,6 +254,21 @@ func TestNothingForeignIsTouched(t *testing.T) {
 			w.must(err)
 		}
 	}
+	// importing leaves the function's stack with a change set of an import, which has no tags.
+	importing := func(m func(world) environment.Mark) func(world) {
+		return func(w world) {
+			w.deleteStack(w.Env.FunctionStack())
+			_, err := cloudformation.NewFromConfig(w.both.AWS).CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+				StackName: aws.String(w.Env.FunctionStack()), ChangeSetName: aws.String("prepared"), ChangeSetType: cfntypes.ChangeSetTypeImport,
+				TemplateBody: aws.String("Resources:\n  Logs:\n    Type: AWS::Logs::LogGroup\n    DeletionPolicy: Retain\n    Metadata:\n      " + environment.MarkMetadata + ": '" + m(w).String() +
+					"'\n    Properties:\n      LogGroupName: " + w.Env.LogGroup() + "\n"),
+				ResourcesToImport: []cfntypes.ResourceToImport{{
+					ResourceType: aws.String("AWS::Logs::LogGroup"), LogicalResourceId: aws.String("Logs"), ResourceIdentifier: map[string]string{"LogGroupName": w.Env.LogGroup()},
+				}},
+			})
+			w.must(err)
+		}
+	}
 	const queueOnly = `{"Resources":{"Invoices":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"gcs-to-s3-dead-letters"}}}}`
 
 	for _, tt := range []struct {
@@ -341,6 +356,8 @@ func TestNothingForeignIsTouched(t *testing.T) {
 		{"stack in review", "somebody else's change set", review(nil), KindStack, "-function", unmarked, "stack gcs-to-s3-test-function", ""},
 		{"stack in review", "a same-named environment's change set", review(world.sameName), KindStack, "-function", folders, "stack gcs-to-s3-test-function", ""},
 		{"stack in review", "ours", review(own), KindStack, "-function", "", "", ""},
+		{"stack in review", "ours, of an import", importing(own), KindStack, "-function", "", "", ""},
+		{"stack in review", "a same-named environment's import", importing(world.sameName), KindStack, "-function", folders, "stack gcs-to-s3-test-function", ""},
 		{"stack in review", "no change set", func(w world) {
 			review(nil)(w)
 			_, err := cloudformation.NewFromConfig(w.both.AWS).DeleteChangeSet(t.Context(), &cloudformation.DeleteChangeSetInput{StackName: aws.String(w.Env.FunctionStack()), ChangeSetName: aws.String("prepared")})

@@ -13,7 +13,7 @@ import (
 // hints advise on common failures, matched by the command's output.
 var hints = []struct {
 	says *regexp.Regexp
-	do   string // ACCOUNT, REGION, PROJECT, NAME and POOL stand for the environment's
+	do   string // ACCOUNT, REGION, PROJECT, NAME and ROLE stand for the environment's
 }{
 	{regexp.MustCompile(`cdk-bootstrap/|has the environment been bootstrapped|is this account bootstrapped|Please run 'cdk bootstrap'`),
 		"the account's region is not bootstrapped for the CDK: npx cdk bootstrap aws://ACCOUNT/REGION"},
@@ -33,6 +33,10 @@ var hints = []struct {
 		"the AWS access key id has a blank or a line break in it: check AWS_ACCESS_KEY_ID and ~/.aws/credentials"},
 	{regexp.MustCompile(`Identity Pool does not exist`),
 		"a grant names a workload identity pool that does not exist: gcs-to-s3 doctor NAME says what is there; gcs-to-s3 up NAME makes it first"},
+	{regexp.MustCompile(`inputs to import do not match the existing resource`),
+		"something has the environment's mark, but was made or changed by hand: gcs-to-s3 adopt NAME takes it over"},
+	{regexp.MustCompile(`must detach all policies first`),
+		"a policy that no stack knows is attached to the role: aws iam list-attached-role-policies --role-name ROLE lists it, aws iam detach-role-policy detaches it"},
 	{regexp.MustCompile(`SERVICE_DISABLED|has not been used in project|it is disabled`),
 		"an API is not enabled, or was enabled only a minute ago: gcloud services enable iam.googleapis.com sts.googleapis.com iamcredentials.googleapis.com cloudresourcemanager.googleapis.com storage.googleapis.com serviceusage.googleapis.com --project PROJECT"},
 	{regexp.MustCompile(`constraints/iam\.|violates constraint`),
@@ -66,7 +70,9 @@ func hint(err error, env environment.Environment) string {
 	text := err.Error() + engine.Printed(err)
 	for _, h := range hints {
 		if h.says.MatchString(text) {
-			return strings.NewReplacer("ACCOUNT", env.AWSAccount, "REGION", env.AWSRegion, "PROJECT", env.GoogleProject, "NAME", env.Name).Replace(h.do)
+			return strings.NewReplacer(
+				"ACCOUNT", env.AWSAccount, "REGION", env.AWSRegion, "PROJECT", env.GoogleProject, "NAME", env.Name, "ROLE", env.Role,
+			).Replace(h.do)
 		}
 	}
 	return ""

@@ -36,6 +36,8 @@ func TestHints(t *testing.T) {
 		"gcs-to-s3-dev-role is in UPDATE_ROLLBACK_FAILED state and can not be updated":                                                                                "gcs-to-s3 down pr-7 removes the stack",
 		"You must wait 60 seconds after deleting a queue before you can create another with the same name. (QueueDeletedRecently)":                                    "wait, and run the command again",
 		"warning: using pulumi-language-go from $PATH at /bin\nerror: update failed":                                                                                  "",
+		"Cannot delete entity, must detach all policies first. (Service: Iam, Status Code: 409)":                                                                      "--role-name gcs-to-s3-role lists it",
+		"error: inputs to import do not match the existing resource":                                                                                                  "gcs-to-s3 adopt pr-7 takes it over",
 	} {
 		got := hint(fmt.Errorf("step: %w", &engine.Error{Command: "x", Output: says, Err: errors.New("exit status 1")}), env)
 		if !strings.Contains(got, want) || (want == "") != (got == "") {

@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-
+	"github.com/gcs-to-s3/gcs-to-s3/internal/adoption"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 )
 
-// takeOverLogs prepares a log group that exists outside of the function's stack, which
-// cannot be created again, and reports whether the stack is to import it. One that the
-// settings kept is taken over with its logs. An import changes nothing, so the log group
-// is first made what the template says.
+// takeOverLogs imports a log group that exists outside of the function's stack, which
+// cannot be created again, and reports whether it has. One that the settings kept is
+// taken over with its logs.
 func (l Lifecycle) takeOverLogs(ctx context.Context) (bool, error) {
 	name := l.Env.LogGroup()
 	existing, err := inventory.ExistingLogs(ctx, l.Clouds.AWS, l.Env)
@@ -28,25 +26,15 @@ func (l Lifecycle) takeOverLogs(ctx context.Context) (bool, error) {
 			l.Env.Name,
 		)
 	}
-	// Whatever else has a name of the stack would be imported, too.
-	if queue, err := inventory.ExistingQueue(ctx, l.Clouds.AWS, l.Env); queue != nil || err != nil {
-		if err != nil {
-			return false, err
-		}
-		return false, fmt.Errorf(
-			"the queue %s exists, and %s; hint: gcs-to-s3 doctor %s says what to do",
-			l.Env.DeadLetters(),
-			queue.Foreign,
-			l.Env.Name,
-		)
+	group := clouds.LogGroup(ctx, l.Clouds.AWS, name)
+	if !group.There() {
+		return false, group.Err()
 	}
 	l.Progress.Say("taking over the log group " + name)
-	client := cloudwatchlogs.NewFromConfig(l.Clouds.AWS)
-	if _, err := client.TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: &existing.ARN, Tags: l.Env.AWSTags()}); err != nil {
-		return false, fmt.Errorf("marking the log group %s: %w", name, err)
+	assembly, err := l.CDK.Synth(ctx, l.Env.FunctionStack())
+	if err != nil {
+		return false, err
 	}
-	if _, err := client.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name, RetentionInDays: aws.Int32(int32(l.Env.LogRetentionDays))}); err != nil {
-		return false, fmt.Errorf("setting the retention of the log group %s: %w", name, err)
-	}
-	return true, nil
+	defer assembly.Close()
+	return true, assembly.Import(ctx, l.Env.FunctionStack(), adoption.LogGroup(group.Thing))
 }

@@ -45,6 +45,8 @@ var (
 type project struct {
 	*rehearsal.Stand
 	root, binary string
+
+	identity []string // variables of an identity that commands have, instead of an administrator's
 }
 
 // open starts clouds without any environment, and builds the command line.
@@ -82,7 +84,7 @@ func openClouds(t *testing.T, options sandbox.Options) project {
 	if out, err := exec.Command("go", "run", "-exec", "cp", root+"/cmd/gcs-to-s3", binary).CombinedOutput(); err != nil {
 		t.Fatalf("building the command line: %v\n%s", err, out)
 	}
-	return project{s, root, binary}
+	return project{Stand: s, root: root, binary: binary}
 }
 
 // add writes an environment's file.
@@ -98,7 +100,7 @@ func (p project) add(t *testing.T, name string, settings map[string]string) envi
 // command returns the command line as run in a shell that points at these clouds.
 func (p project) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(p.binary, args...)
-	cmd.Dir, cmd.Env = p.root, p.ChildEnviron()
+	cmd.Dir, cmd.Env = p.root, append(p.ChildEnviron(), p.identity...)
 	return cmd
 }
 
@@ -216,6 +218,7 @@ func TestLifecycle(t *testing.T) {
 	p := open(t)
 	t.Run("cut off", func(t *testing.T) { testCutOff(t, p) })
 	t.Run("coming back", func(t *testing.T) { testComingBack(t, p) })
+	t.Run("adopt", func(t *testing.T) { testAdopt(t, p) })
 	t.Run("many at once", func(t *testing.T) { testManyAtOnce(t, p) })
 	p.leavesNoProcess(t)
 }

@@ -46,8 +46,8 @@ func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if imports { // into the function's stack alone, so that no role is taken over
-		modes[l.Env.FunctionStack()] = engine.Import
+	if imports { // the deployment brings it to what the stack says
+		modes[l.Env.FunctionStack()] = engine.Revert
 		done += ", and its existing log group"
 	}
 	if modes[names[0]] == modes[names[1]] {

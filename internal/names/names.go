@@ -121,15 +121,3 @@ func Subject(account, role, session, what string) (string, string, bool) {
 			n-len(role)-len(session)-1, account, len(role), len(session), what, n, what, n-MaxSubject),
 		n <= MaxSubject
 }
-
-// Mapping is the attribute mapping of a provider: Google's default one written out, since
-// a provider with any mapping of its own gets no default (IAM API reference,
-// "projects.locations.workloadIdentityPools.providers").
-func Mapping() map[string]string {
-	return map[string]string{
-		"google.subject": "assertion.arn",
-		"attribute.aws_role": "assertion.arn.contains('assumed-role')" +
-			" ? assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/')" +
-			" : assertion.arn",
-	}
-}

@@ -73,6 +73,20 @@ func Decide(own environment.Mark, e Evidence) Verdict {
 	return foreign("carries no mark of an environment")
 }
 
+// Adopt decides whether something that is there may become the environment's, which somebody
+// wants: it may if it carries no mark, or the environment's. stack is what it is part of, if
+// that is another stack than the environment's. It decides only that, and nothing else may
+// take it for the environment's before it is marked.
+func Adopt(own environment.Mark, e Evidence, stack string) Verdict {
+	switch {
+	case e.Marked && !e.Mark.Same(own):
+		return another(own, e.Mark)
+	case stack != "":
+		return foreign("is part of the stack %s", stack)
+	}
+	return Verdict{}
+}
+
 // another is the verdict on what carries the mark of another environment.
 func another(own, mark environment.Mark) Verdict {
 	who := "the environment " + mark.Environment

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
@@ -71,6 +73,11 @@ const (
 	functionDescription = "Copies from gs://"
 )
 
+// FunctionDescription is the description of an environment's function.
+func FunctionDescription(env environment.Environment) string {
+	return functionDescription + env.SourceBucket + " to s3://" + env.DestinationBucket
+}
+
 // Role is the evidence of a role that is in no stack.
 func Role(tags map[string]string, description string) Evidence {
 	e := Tags(tags)
@@ -99,6 +106,23 @@ type Template struct {
 	Sum       string   // SHA-256, after which the CDK names its file
 
 	form string
+	mark environment.Mark // of what was imported and not deployed since
+}
+
+// StackEvidence is the evidence of a stack by its tags and its template. An imported stack has
+// its mark in the template until it is deployed.
+func StackEvidence(tags map[string]string, body []byte, name, env string) (Evidence, Template) {
+	e := Tags(tags)
+	t, err := ReadTemplate(body)
+	if err != nil {
+		e.Form = "its template cannot be read: " + err.Error()
+		return e, t
+	}
+	e.Form = t.Form(name, env)
+	if !e.Marked && t.mark.Environment != "" {
+		e.Mark, e.Marked = t.mark, true
+	}
+	return e, t
 }
 
 // Form says how a stack of this name and template differs from those of an environment;
@@ -117,6 +141,18 @@ func (t Template) Form(name, env string) string {
 	return ""
 }
 
+// asJSON is a template as JSON; cdk import makes YAML of it.
+func asJSON(body []byte) ([]byte, error) {
+	if json.Valid(body) {
+		return body, nil
+	}
+	var content any
+	if err := yaml.Unmarshal(body, &content); err != nil {
+		return nil, err
+	}
+	return json.Marshal(content)
+}
+
 // ReadTemplate reads a template.
 func ReadTemplate(body []byte) (Template, error) {
 	var found struct {
@@ -127,9 +163,14 @@ func ReadTemplate(body []byte) (Template, error) {
 			Type           string
 			DeletionPolicy string
 			Properties     map[string]json.RawMessage
+			Metadata       map[string]json.RawMessage
 		}
 	}
-	if err := json.Unmarshal(body, &found); err != nil {
+	content, err := asJSON(body)
+	if err == nil {
+		err = json.Unmarshal(content, &found)
+	}
+	if err != nil {
 		return Template{}, err
 	}
 	text := func(raw json.RawMessage) (s string) {
@@ -141,11 +182,12 @@ func ReadTemplate(body []byte) (Template, error) {
 	if parts := strings.Split(found.Parameters.BootstrapVersion.Default, "/"); len(parts) == 4 && parts[1] == "cdk-bootstrap" {
 		t.Qualifier = parts[2]
 	}
-	stack, made := RoleStack, map[string]string{}
+	stack, made, imported := RoleStack, map[string]string{}, len(found.Resources) > 0
 	for _, resource := range found.Resources {
-		if resource.Type == TypeFunction {
+		if resource.Type == TypeFunction || resource.Type == TypeLogGroup {
 			stack = FunctionStack
 		}
+		imported = imported && resource.Type == TypeLogGroup
 	}
 	for _, id := range slices.Sorted(maps.Keys(found.Resources)) {
 		resource := found.Resources[id]
@@ -153,9 +195,15 @@ func ReadTemplate(body []byte) (Template, error) {
 			t.form = fmt.Sprintf("its template has %s of the type %s, which no environment has", id, resource.Type)
 			return t, nil
 		}
+		if mark, ok := environment.FindMark(text(resource.Metadata[environment.MarkMetadata])); ok {
+			t.mark = mark
+		}
 		switch resource.Type {
 		case TypeLogGroup:
 			t.KeepsLogs = resource.DeletionPolicy == "Retain"
+			if imported { // alone, ahead of its function
+				made[strings.TrimPrefix(text(resource.Properties["LogGroupName"]), environment.LogGroupOf(""))] = TypeFunction
+			}
 		case TypeFunction:
 			made[text(resource.Properties["FunctionName"])] = TypeFunction
 			var code struct{ S3Key json.RawMessage }
@@ -180,4 +228,29 @@ func ReadTemplate(body []byte) (Template, error) {
 		t.Name, t.Makes = name, kind+" "+name
 	}
 	return t, nil
+}
+
+// ArticlePolicies are the ARNs of the policies that the article attaches to the role.
+func ArticlePolicies() []string {
+	return []string{"arn:aws:iam::aws:policy/AmazonS3FullAccess", "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"}
+}
+
+// RolePolicies are the names of the policies inside an environment's role, and the ARNs of
+// those that are attached to it.
+func RolePolicies(env environment.Environment) (inline, managed []string) {
+	if env.RolePolicies == environment.ArticlePolicies {
+		managed = ArticlePolicies()
+	} else {
+		inline = []string{"write-destination", "find-uploads", "write-logs"}
+		if env.Bulk {
+			inline = append(inline, "keep-jobs")
+		}
+	}
+	if env.KMSKey != "" {
+		inline = append(inline, "use-key")
+	}
+	if env.DeadLetterQueue {
+		inline = append(inline, "send-dead-letters")
+	}
+	return inline, managed
 }

@@ -16,8 +16,9 @@ const maxListMembers = 10_000
 
 // DecodeQuery fills the struct that v points to from form parameters. A field
 // takes the parameter of its own name, or that of its param tag: strings, integers, booleans and pointers
-// to them directly, a slice from Name.member.1, Name.member.2 …, a struct from
-// Name.Field, and an embedded one from Field alone. A parameter without a field is refused by name, since ignoring
+// to them directly, a slice from Name.member.1, Name.member.2 …, a map from
+// Name.entry.1.key and Name.entry.1.value …, a struct from Name.Field, and an embedded one
+// from Field alone. A parameter without a field is refused by name, since ignoring
 // it could change what the call means.
 func DecodeQuery(form url.Values, v any) error {
 	d := queryDecoder{form: form, used: map[string]bool{"Action": true, "Version": true}}
@@ -66,6 +67,8 @@ func (d *queryDecoder) value(name string, v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.Slice:
 		return d.list(name, v)
+	case reflect.Map:
+		return d.entries(name, v)
 	case reflect.Struct:
 		return d.structure(name+".", v)
 	case reflect.Pointer:
@@ -81,6 +84,22 @@ func (d *queryDecoder) value(name string, v reflect.Value) error {
 	}
 	d.used[name] = true
 	return scalar(name, values[0], v)
+}
+
+// entries reads a map of strings.
+func (d *queryDecoder) entries(name string, v reflect.Value) error {
+	for n := 1; n <= maxListMembers; n++ {
+		key, value := fmt.Sprintf("%s.entry.%d.key", name, n), fmt.Sprintf("%s.entry.%d.value", name, n)
+		if !d.present(key) {
+			return nil
+		}
+		if v.IsNil() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
+		d.used[key], d.used[value] = true, true
+		v.SetMapIndex(reflect.ValueOf(d.form.Get(key)), reflect.ValueOf(d.form.Get(value)))
+	}
+	return Errorf(http.StatusBadRequest, "MalformedInput", "%s has more than %d entries", name, maxListMembers)
 }
 
 func scalar(name, text string, v reflect.Value) error {

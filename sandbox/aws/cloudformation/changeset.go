@@ -33,6 +33,7 @@ type createChangeSetInput struct {
 	RollbackConfiguration   rollbackConfiguration
 	IncludeNestedStacks     bool
 	ImportExistingResources bool
+	ResourcesToImport       []resourceToImport
 	DisableRollback         bool
 	DeploymentMode          string
 	DeploymentConfig        deploymentConfig
@@ -48,6 +49,9 @@ func (s *Server) createChangeSet(r *api.Request, in *createChangeSetInput) (any,
 	st := s.find(in.StackName)
 	keys := stackKeys(in.RoleARN, in.TemplateURL)
 	keys["cloudformation:ChangeSetName"] = []string{in.ChangeSetName}
+	if len(in.ResourcesToImport) > 0 {
+		keys["cloudformation:ImportResourceTypes"] = in.typesToImport()
+	}
 	if err := r.Authorize("cloudformation:CreateChangeSet", s.arn(st, in.StackName), keys); err != nil {
 		return nil, err
 	}
@@ -84,6 +88,11 @@ func (s *Server) createChangeSet(r *api.Request, in *createChangeSetInput) (any,
 	changes, outputsChange, planErr := s.plan(planned, src)
 	if planErr != nil && !missingExport(planErr) {
 		return nil, asValidation(planErr)
+	}
+	if in.kind() == "IMPORT" {
+		if err := s.checkImport(in, st, src, changes, outputsChange); err != nil {
+			return nil, err
+		}
 	}
 	conflict, err := s.validateUnlocked(r, in, src, changes)
 	if err != nil {
@@ -157,8 +166,15 @@ func (s *Server) checkChangeSet(st *stack, in *createChangeSetInput) error {
 		if !updatable(st.status) {
 			return notInState(st, "updated")
 		}
+	case "IMPORT":
+		if st != nil && st.status != "REVIEW_IN_PROGRESS" && !updatable(st.status) {
+			return notInState(st, "updated")
+		}
 	default:
 		return api.NotModelled("ChangeSetType=" + in.ChangeSetType)
+	}
+	if (in.kind() == "IMPORT") != (len(in.ResourcesToImport) > 0) {
+		return validationError("ResourcesToImport must be specified for change sets of type IMPORT, and only for them") // believed
 	}
 	if st == nil {
 		return nil
@@ -238,6 +254,14 @@ func (s *Server) executeChangeSet(r *api.Request, in *executeChangeSetInput) (an
 	st.roleARN, st.mode, st.executingChangeSet = roleARN, cs.mode, cs.id
 	st.disableRollback = in.DisableRollback != nil && *in.DisableRollback
 	st.retainExceptOnCreate = in.RetainExceptOnCreate
+	if cs.kind == "IMPORT" {
+		s.beginImport(st, cs, in.ClientRequestToken)
+		s.start(r, st, clients, in.ClientRequestToken, func(o *operation) {
+			o.adopts = cs.imports()
+			o.runImport()
+		})
+		return struct{}{}, nil
+	}
 	if st.status == "REVIEW_IN_PROGRESS" {
 		st.source = cs.source
 		s.setStatus(st, "CREATE_IN_PROGRESS", "User Initiated", in.ClientRequestToken)

@@ -14,9 +14,10 @@
 // that Lambda cannot assume yet. The request that begins it is answered after a
 // moment, so that a short operation is over when a client first asks for its state.
 //
-// Not modelled: nested stacks, StackSets, drift detection and import but by change
-// sets, validations of direct creations and updates, stack policies, rollback triggers, notifications (the ARNs are kept), hooks, macros,
-// resource scans, and pages: lists are answered whole. A change set is complete
+// Not modelled: nested stacks, StackSets, drift detection and import but by change sets,
+// validations of direct creations and updates, stack policies, rollback triggers,
+// notifications (the ARNs are kept), hooks, macros, resource scans, and pages: lists are
+// answered whole. A change set is complete
 // when CreateChangeSet answers. Express deployments run like standard ones.
 package cloudformation
 

@@ -119,7 +119,7 @@ type updateStackInput struct {
 // ones are those of stacks whose rollback is disabled.
 func updatable(status string) bool {
 	return slices.Contains([]string{"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_FAILED",
-		"IMPORT_COMPLETE"}, status)
+		"IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}, status)
 }
 
 func notInState(st *stack, verb string) error {
@@ -170,8 +170,13 @@ func (s *Server) updateStack(r *api.Request, in *updateStackInput) (any, error) 
 // beginUpdate moves the stack to its new source. Change sets made against the
 // old one are out of date.
 func (s *Server) beginUpdate(st *stack, src source, token string) {
+	st.begin(src)
+	s.setStatus(st, "UPDATE_IN_PROGRESS", "User Initiated", token)
+}
+
+func (st *stack) begin(src source) {
 	if st.stable == nil {
-		// A create without rollback failed; there is only emptiness to go back to.
+		// A create without rollback or an import failed; there is only emptiness to go back to.
 		st.stable = &snapshot{source: st.source, resources: map[string]*stackResource{}}
 	}
 	st.source = src
@@ -180,7 +185,6 @@ func (s *Server) beginUpdate(st *stack, src source, token string) {
 			cs.executionStatus = "OBSOLETE"
 		}
 	}
-	s.setStatus(st, "UPDATE_IN_PROGRESS", "User Initiated", token)
 }
 
 func sameSettings(a, b source) bool {

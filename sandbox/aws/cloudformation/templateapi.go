@@ -87,6 +87,32 @@ func declarations(t *template.Template) api.Members[declarationAnswer] {
 	return out
 }
 
+// identifierAnswer says by what resources of a type are identified when they are imported.
+type identifierAnswer struct {
+	ResourceType                            string
+	LogicalResourceIds, ResourceIdentifiers api.Members[string]
+}
+
+func (s *Server) identifiers(t *template.Template) []identifierAnswer {
+	byType := map[string]identifierAnswer{}
+	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+		name := t.Resources[id].Type
+		kind := s.types[name]
+		if kind.Identifier() == "" {
+			continue
+		}
+		a := byType[name]
+		a.ResourceType, a.ResourceIdentifiers = name, api.MembersOf(kind.Identifier())
+		a.LogicalResourceIds.Items = append(a.LogicalResourceIds.Items, id)
+		byType[name] = a
+	}
+	var out []identifierAnswer
+	for _, name := range slices.Sorted(maps.Keys(byType)) {
+		out = append(out, byType[name])
+	}
+	return out
+}
+
 func (s *Server) getTemplateSummary(r *api.Request, in *templateInput) (any, error) {
 	t, err := s.subject(r, "GetTemplateSummary", in)
 	if err != nil {
@@ -99,7 +125,7 @@ func (s *Server) getTemplateSummary(r *api.Request, in *templateInput) (any, err
 		CapabilitiesReason          string `xml:",omitempty"`
 		ResourceTypes               api.Members[string]
 		Metadata                    string `xml:",omitempty"`
-		ResourceIdentifierSummaries api.Members[string]
+		ResourceIdentifierSummaries api.Members[identifierAnswer]
 	}
 	result.Parameters, result.Description = declarations(t), t.Description
 	if c := s.capabilities(t); c != "" {
@@ -110,6 +136,7 @@ func (s *Server) getTemplateSummary(r *api.Request, in *templateInput) (any, err
 		result.ResourceTypes.Items = append(result.ResourceTypes.Items, res.Type)
 	}
 	slices.Sort(result.ResourceTypes.Items)
+	result.ResourceIdentifierSummaries.Items = s.identifiers(t)
 	if t.Metadata != nil {
 		result.Metadata = canonical(t.Metadata)
 	}

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/cloudformation/resource"
@@ -15,6 +16,11 @@ import (
 // CreateStack and UpdateStack.
 const existenceCheck = "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information."
 
+// needsPolicy is the status reason of a change set that would import resources which have
+// no deletion policy that keeps them: CloudFormation User Guide, "Import AWS resources
+// into a CloudFormation stack automatically"; its words are those of aws/aws-cdk-cli#1367.
+const needsPolicy = "CloudFormation is attempting to import some resources because they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template for successful import. The affected resources are "
+
 // validate looks for resources whose names are taken. Where existing ones are to be
 // imported, their changes say so. Server.mu is not held while it asks.
 func (s *Server) validate(
@@ -25,6 +31,7 @@ func (s *Server) validate(
 	imports bool,
 ) (reason string, err error) {
 	taken := false
+	var unkept []string
 	for n := range changes {
 		c := &changes[n]
 		kind := s.types[c.typeName]
@@ -33,46 +40,26 @@ func (s *Server) validate(
 		if !ok || name == "" || !makes || !kind.Exists(ctx, &resource.Call{Clients: clients, Account: s.Account, Region: s.Region}, name) {
 			continue
 		}
-		switch policy := src.template.Resources[c.logicalID].DeletionPolicy; {
-		case !imports || c.action != "Add":
+		s.mu.Lock()
+		held := s.holder(c.typeName, name) != nil
+		s.mu.Unlock()
+		policy := src.template.Resources[c.logicalID].DeletionPolicy
+		switch {
+		case !imports || c.action != "Add" || held:
 			taken = true
-		case policy == "": // "Import AWS resources into a CloudFormation stack": it must have one
-			taken = true
-		case !kind.Imports():
+		case policy != "Retain" && policy != "RetainExceptOnCreate":
+			unkept = append(unkept, fmt.Sprintf("%s ({%s=%s})", c.logicalID, kind.NameProperty(), name))
+		case kind.Identifier() == "":
 			return "", api.NotModelled("ImportExistingResources of " + c.typeName)
 		default:
 			c.action, c.physicalID = "Import", name
 		}
 	}
-	if taken {
+	switch {
+	case taken:
 		return existenceCheck, nil
+	case len(unkept) > 0:
+		return needsPolicy + strings.Join(unkept, ", "), nil
 	}
 	return "", nil
-}
-
-// imports are the physical ids of what a change set imports, by logical ids.
-func (cs *changeSet) imports() map[string]string {
-	out := map[string]string{}
-	for _, c := range cs.changes {
-		if c.action == "Import" {
-			out[c.logicalID] = c.physicalID
-		}
-	}
-	return out
-}
-
-// adopt makes an existing resource one of the stack's.
-func (o *operation) adopt(kind resource.Type, r *stackResource, physicalID string) error {
-	r.imported = true
-	o.locked(func() { o.st.resources[r.logicalID] = r })
-	o.record(r, "IMPORT_IN_PROGRESS", "")
-	c := o.call(r)
-	c.PhysicalID = physicalID
-	if !kind.Exists(o.ctx, c, physicalID) {
-		return o.fail(r, "IMPORT_FAILED", fmt.Errorf("Resource of type '%s' with identifier '%s' was not found.", kind.Name, physicalID))
-	}
-	i := kind.Import(c)
-	o.locked(func() { r.physicalID, r.attributes = i.PhysicalID, i.Attributes })
-	o.record(r, "IMPORT_COMPLETE", "")
-	return nil
 }

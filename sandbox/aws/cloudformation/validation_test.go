@@ -55,7 +55,7 @@ func TestNamesThatAreTaken(t *testing.T) {
 }
 
 // TestImportExistingResources: a log group is taken over as it is, and stays when the
-// stack fails; what has no deletion policy is not imported.
+// stack fails; what has no deletion policy that keeps it is not imported.
 func TestImportExistingResources(t *testing.T) {
 	c := newCloud(t)
 	logs := cloudwatchlogs.NewFromConfig(c.config)
@@ -67,7 +67,7 @@ func TestImportExistingResources(t *testing.T) {
 	group := func(name, policy, more string) string {
 		return `{"Resources":{"Logs":{"Type":"AWS::Logs::LogGroup",` + policy + `"Properties":{"LogGroupName":"` + name + `","RetentionInDays":7}}` + more + `}}`
 	}
-	const deletes = `"DeletionPolicy":"Delete",`
+	const keeps = `"DeletionPolicy":"RetainExceptOnCreate",`
 	run := func(stack, body string) (*sdk.DescribeChangeSetOutput, types.Stack) {
 		t.Helper()
 		out, err := c.cfn.CreateChangeSet(
@@ -96,10 +96,13 @@ func TestImportExistingResources(t *testing.T) {
 		}
 		return d, c.settled(stack)
 	}
-	if d, _ := run("bare", group("a", "", "")); d.Status != types.ChangeSetStatusFailed {
-		t.Errorf("without a deletion policy the change set is %s", d.Status)
+	for stack, policy := range map[string]string{"bare": "", "deleting": `"DeletionPolicy":"Delete",`} {
+		const want = "must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template for successful import. The affected resources are Logs ({LogGroupName=a})"
+		if d, _ := run(stack, group("a", policy, "")); d.Status != types.ChangeSetStatusFailed || !strings.HasSuffix(*d.StatusReason, want) {
+			t.Errorf("with %q the change set is %s: %v", policy, d.Status, d.StatusReason)
+		}
 	}
-	d, st := run("app", group("a", deletes, ""))
+	d, st := run("app", group("a", keeps, ""))
 	if diff := cmp.Diff([]string{"Import Logs "}, lines(d)); diff != "" || st.StackStatus != types.StackStatusCreateComplete {
 		t.Errorf("the stack is in %s; changes (-want +got):\n%s", st.StackStatus, diff)
 	}
@@ -108,14 +111,17 @@ func TestImportExistingResources(t *testing.T) {
 		t.Errorf("the log groups are %+v, %v", out.LogGroups, err)
 	}
 	const role = `,"Role":{"Type":"AWS::IAM::Role","Properties":{"ManagedPolicyArns":["arn:aws:iam::aws:policy/NoSuchPolicy"],"AssumeRolePolicyDocument":` + trustLambda + `}}`
-	if _, st := run("failing", group("b", deletes, role)); st.StackStatus != types.StackStatusRollbackComplete {
+	if _, st := run("failing", group("b", keeps, role)); st.StackStatus != types.StackStatusRollbackComplete {
 		t.Errorf("the stack is in %s", st.StackStatus)
 	}
 	if out, err := logs.DescribeLogGroups(c.ctx, &cloudwatchlogs.DescribeLogGroupsInput{}); err != nil || len(out.LogGroups) != 2 {
 		t.Errorf("the log groups are %+v, %v", out.LogGroups, err)
 	}
+	if d, _ := run("another", group("a", keeps, "")); d.Status != types.ChangeSetStatusFailed {
+		t.Errorf("what another stack holds: the change set is %s", d.Status)
+	}
 	c.delete("app")
-	if out, err := logs.DescribeLogGroups(c.ctx, &cloudwatchlogs.DescribeLogGroupsInput{}); err != nil || len(out.LogGroups) != 1 {
+	if out, err := logs.DescribeLogGroups(c.ctx, &cloudwatchlogs.DescribeLogGroupsInput{}); err != nil || len(out.LogGroups) != 2 {
 		t.Errorf("the log groups are %+v, %v", out.LogGroups, err)
 	}
 }

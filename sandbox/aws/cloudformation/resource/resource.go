@@ -13,7 +13,7 @@
 //
 // A property that the struct does not have is refused by its name, at every
 // depth. Not modelled: drift of other types than Actual lists, import of other resources
-// than log groups, the aws:cloudformation:* system tags, and the types that Types does
+// than roles, functions and log groups, the aws:cloudformation:* system tags, and the types that Types does
 // not list.
 package resource
 
