@@ -1,0 +1,220 @@
+package rights_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
+)
+
+// TestEveryPath runs the whole life of an environment with every setting and every
+// situation of the table, each command as somebody who has exactly its rights, and holds
+// every row to what was used.
+func TestEveryPath(t *testing.T) {
+	w := open(t)
+	project := "/v1/projects/" + w.Env.GoogleProject
+	for _, api := range []string{"iam", "iamcredentials", "sts", "cloudresourcemanager"} { // by whoever sets up the caller
+		w.google(t, http.MethodPost, project+"/services/"+api+".googleapis.com:enable", map[string]any{}, nil)
+	}
+	w.bind(t, project, "roles/iam.serviceAccountTokenCreator", "user:sandbox-admin@example.com")
+	key := w.encrypted(t)
+	var err error
+	if w.env, err = w.Add("sandbox-rights", map[string]string{
+		"suffix": "-rights", "owner": "alice", "expires": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
+		"schedule": "rate(1 hour)", "deadLetterQueue": "true", "alarms": "true", "kmsKey": key, "viewerScope": "project",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	as := map[rights.Command]caller{}
+	for _, c := range rights.All() {
+		as[c] = w.caller(t, c, rights.Policy(c), rights.Grants(c))
+	}
+	w.google(t, http.MethodPost, project+"/services/orgpolicy.googleapis.com:enable", map[string]any{}, nil)
+
+	w.do(t, as, rights.Doctor)
+	w.review(t)
+	for _, c := range []rights.Command{rights.Doctor, rights.Status, rights.List} {
+		w.do(t, as, c)
+	}
+	w.do(t, as, rights.Down, "--yes")
+	w.review(t)
+	w.emptyLogGroup(t)
+	w.do(t, as, rights.Doctor)
+	w.google(t, http.MethodPost, project+"/services/cloudresourcemanager.googleapis.com:disable", map[string]any{}, nil)
+	w.do(t, as, rights.Up, "--yes")
+	for _, c := range []rights.Command{rights.Doctor, rights.Status, rights.Drift, rights.List, rights.Verify, rights.Logs} {
+		w.do(t, as, c)
+	}
+	w.do(t, as, rights.Invoke, "--prefix", "sample")
+	w.leaveUpload(t)
+	w.do(t, as, rights.Uploads)
+	w.do(t, as, rights.Abort)
+
+	w.change(t, "serviceAccount: another-account", "viewerScope: bucket", "memoryMB: \"640\"")
+	w.do(t, as, rights.Up, "--yes")
+	w.do(t, as, rights.Status)
+	w.do(t, as, rights.Drift)
+	w.do(t, as, rights.Down, "--yes")
+	w.outlive(t)
+	w.do(t, as, rights.Down, "--yes")
+
+	w.change(t, "function: gcs-to-s3-again", "viewerScope: project") // SQS blocks the old queue's name for a minute
+	w.do(t, as, rights.Up, "--yes", "--no-verify")
+	if err := os.Remove(filepath.Join(w.root, environment.FileName(w.env.Name))); err != nil {
+		t.Fatal(err)
+	}
+	if out := w.do(t, as, rights.Prune, "--yes"); !strings.Contains(out, w.env.Name+" is gone.") {
+		t.Errorf("prune prints\n%s", out)
+	}
+	w.nothingSuperfluous(t)
+}
+
+// nothingSuperfluous checks that every command has used each of its rights.
+func (w *walk) nothingSuperfluous(t *testing.T) {
+	t.Helper()
+	for _, row := range rights.AWS() {
+		pattern := regexp.QuoteMeta(rights.Fill(row.On, w.Env, "CALLER", stateBucket))
+		on := regexp.MustCompile("^" + strings.NewReplacer(`\*`, ".*", "CALLER", "caller-[a-z-]+").Replace(pattern) + "$")
+		w.used1(t, row, on)
+	}
+	for _, row := range rights.Google() {
+		on := regexp.MustCompile(`^//(cloudresourcemanager|iam)\.googleapis\.com/|^//storage\.googleapis\.com/projects/_/buckets/[^/]+$`)
+		if row.On == rights.SourceBucket {
+			on = regexp.MustCompile("/buckets/" + w.Env.SourceBucket)
+		}
+		w.used1(t, row, on)
+	}
+}
+
+func (w *walk) used1(t *testing.T, row rights.Right, on *regexp.Regexp) {
+	t.Helper()
+	for _, c := range row.For {
+		for _, action := range row.Actions {
+			used := false
+			for _, d := range w.used[c] {
+				used = used || d.Action == action && on.MatchString(d.Resource)
+			}
+			if !used {
+				t.Errorf("gcs-to-s3 %s does not use %s on %s (%s)", c, action, row.On, row.When)
+			}
+		}
+	}
+}
+
+// encrypted gives the destination a default key of its own.
+func (w *walk) encrypted(t *testing.T) string {
+	t.Helper()
+	key, err := kms.NewFromConfig(w.admin).CreateKey(t.Context(), &kms.CreateKeyInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s3.NewFromConfig(w.admin).PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{
+		Bucket: &w.Env.DestinationBucket,
+		ServerSideEncryptionConfiguration: &s3types.ServerSideEncryptionConfiguration{Rules: []s3types.ServerSideEncryptionRule{{
+			ApplyServerSideEncryptionByDefault: &s3types.ServerSideEncryptionByDefault{SSEAlgorithm: s3types.ServerSideEncryptionAwsKms, KMSMasterKeyID: key.KeyMetadata.Arn},
+		}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return *key.KeyMetadata.Arn
+}
+
+// review leaves the role's stack in REVIEW_IN_PROGRESS.
+func (w *walk) review(t *testing.T) {
+	t.Helper()
+	var tags []cfntypes.Tag
+	for key, value := range w.env.Mark().Tags() {
+		tags = append(tags, cfntypes.Tag{Key: &key, Value: &value})
+	}
+	if _, err := cloudformation.NewFromConfig(w.admin).CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+		StackName: aws.String(w.env.RoleStack()), ChangeSetName: aws.String("first"), ChangeSetType: cfntypes.ChangeSetTypeCreate, Tags: tags,
+		Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam},
+		TemplateBody: aws.String(`{"Resources":{"Role":{"Type":"AWS::IAM::Role","Properties":{"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[]}}}}}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// emptyLogGroup makes the log group that Lambda makes for a function of the name.
+func (w *walk) emptyLogGroup(t *testing.T) {
+	t.Helper()
+	if _, err := cloudwatchlogs.NewFromConfig(w.admin).CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(w.env.LogGroup())}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// leaveUpload leaves an upload of the function incomplete.
+func (w *walk) leaveUpload(t *testing.T) {
+	t.Helper()
+	c, err := w.Sandbox.AWS.IAM().ServiceRole(w.env.RoleARN(), "lambda.amazonaws.com", w.env.Function, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s3.NewFromConfig(w.Sandbox.AWSConfig(c)).CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{
+		Bucket: &w.env.DestinationBucket, Key: aws.String("left"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// outlive makes what is left of an environment whose stacks were deleted without it: the
+// role, the function, and the log group of its last lines.
+func (w *walk) outlive(t *testing.T) {
+	t.Helper()
+	roles := iam.NewFromConfig(w.admin)
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	if _, err := roles.CreateRole(t.Context(), &iam.CreateRoleInput{
+		RoleName: &w.env.Role, AssumeRolePolicyDocument: &trust, Description: aws.String(ownership.RoleDescription), Tags: w.tags(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}`
+	if _, err := roles.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &w.env.Role, PolicyName: aws.String("p"), PolicyDocument: &policy}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := roles.AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: &w.env.Role, PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lambda.NewFromConfig(w.admin).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: &w.env.Function, Role: aws.String(w.env.RoleARN()), Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
+		Description: aws.String("Copies from gs://" + w.env.SourceBucket), Tags: w.env.Mark().Tags(), Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(integration.Architecture())},
+		Code: &lambdatypes.FunctionCode{ZipFile: integration.Bundle(t, map[string][]byte{"bootstrap": []byte("#!")})},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.emptyLogGroup(t)
+}
+
+// TestTheTable checks its form.
+func TestTheTable(t *testing.T) {
+	t.Parallel()
+	for _, row := range slices.Concat(rights.AWS(), rights.Google()) {
+		if row.Why == "" || row.On == "" || len(row.For) == 0 || len(row.Actions) == 0 {
+			t.Errorf("a row has no %+v", row)
+		}
+	}
+	// A managed policy has at most 6,144 characters: "IAM and AWS STS quotas".
+	if n := len(rights.Policy(rights.All()...)); n > 6144 {
+		t.Errorf("the policy has %d characters", n)
+	}
+}
