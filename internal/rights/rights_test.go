@@ -41,7 +41,7 @@ func TestEveryPath(t *testing.T) {
 	var err error
 	if w.env, err = w.Add("sandbox-rights", map[string]string{
 		"suffix": "-rights", "owner": "alice", "expires": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
-		"schedule": "rate(1 hour)", "deadLetterQueue": "true", "alarms": "true", "kmsKey": key, "viewerScope": "project",
+		"schedule": "rate(1 hour)", "deadLetterQueue": "true", "alarms": "true", "kmsKey": key,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -68,18 +68,24 @@ func TestEveryPath(t *testing.T) {
 	w.do(t, as, rights.Invoke, "--prefix", "sample")
 	w.leaveUpload(t)
 	w.do(t, as, rights.Uploads)
-	w.do(t, as, rights.Abort)
+	w.do(t, as, rights.Abort, "--older", "0s", "--yes")
 
-	w.change(t, "serviceAccount: another-account", "viewerScope: bucket", "memoryMB: \"640\"")
+	w.change(t, "serviceAccount: another-account", "pool: another-pool", "viewerScope: project", "owner: bob", "memoryMB: \"640\"")
 	w.do(t, as, rights.Up, "--yes")
 	w.do(t, as, rights.Status)
 	w.do(t, as, rights.Drift)
+	granted := func() {
+		w.bind(t, "/storage/v1/b/"+w.Env.SourceBucket, "roles/storage.objectViewer", "serviceAccount:"+w.env.ServiceAccountEmail())
+	}
+	granted() // beside the one on the project
 	w.do(t, as, rights.Down, "--yes")
 	w.outlive(t)
 	w.do(t, as, rights.Down, "--yes")
 
-	w.change(t, "function: gcs-to-s3-again", "viewerScope: project") // SQS blocks the old queue's name for a minute
+	w.change(t, "function: gcs-to-s3-again", "owner: carol") // SQS blocks the old queue's name for a minute
 	w.do(t, as, rights.Up, "--yes", "--no-verify")
+	granted()
+	w.refusedAtOnce(t)
 	if err := os.Remove(filepath.Join(w.root, environment.FileName(w.env.Name))); err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +93,33 @@ func TestEveryPath(t *testing.T) {
 		t.Errorf("prune prints\n%s", out)
 	}
 	w.nothingSuperfluous(t)
+}
+
+// refusedAtOnce checks that a command without one of its rights changes nothing, and names
+// it.
+func (w *walk) refusedAtOnce(t *testing.T) {
+	t.Helper()
+	for _, lacking := range []struct {
+		policy string
+		grants []rights.Grant
+		names  string
+	}{
+		{strings.ReplaceAll(rights.Policy(rights.Down), "sts:AssumeRole", "sts:TagSession"), rights.Grants(rights.Down), "sts:AssumeRole on arn:aws:iam::"},
+		{rights.Policy(rights.Down), slices.DeleteFunc(rights.Grants(rights.Down), func(g rights.Grant) bool {
+			return g.Role == "roles/resourcemanager.projectIamAdmin"
+		}), "resourcemanager.projects.setIamPolicy on the project"},
+	} {
+		who := w.caller(t, "lacking", lacking.policy, lacking.grants)
+		from := w.Sandbox.Journal.Position()
+		out, _, err := w.run(t, who, "down", w.env.Name, "--yes")
+		if err == nil || !strings.Contains(out, "nothing was changed: you lack rights that gcs-to-s3 down needs: "+lacking.names) {
+			t.Errorf("down without %s: %v\n%s", lacking.names, err, out)
+		}
+		if changes := w.changes(from, who); len(changes) > 0 {
+			t.Errorf("down without %s makes the requests %v", lacking.names, changes)
+		}
+		w.forget(t, who)
+	}
 }
 
 // nothingSuperfluous checks that every command has used each of its rights.

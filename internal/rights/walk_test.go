@@ -250,3 +250,31 @@ func (w *walk) tags() []iamtypes.Tag {
 	}
 	return out
 }
+
+// reading are the prefixes of the names of requests that change nothing.
+var reading = regexp.MustCompile(`^(Get|List|Describe|Head|Simulate|get|list|test)`)
+
+// changes are a caller's requests from a position on that change something.
+func (w *walk) changes(from int, who caller) []string {
+	var out []string
+	for _, e := range w.Sandbox.Journal.Since(from) {
+		name := e.Operation[strings.LastIndex(e.Operation, ".")+1:]
+		if (strings.Contains(e.Principal, ":assumed-role/"+who.role+"/") || e.Principal == "serviceAccount:"+who.account) && !reading.MatchString(name) {
+			out = append(out, e.Service+" "+e.Operation)
+		}
+	}
+	return out
+}
+
+// forget removes a caller.
+func (w *walk) forget(t *testing.T, who caller) {
+	t.Helper()
+	roles := iam.NewFromConfig(w.admin)
+	if _, err := roles.DeleteRolePolicy(t.Context(), &iam.DeleteRolePolicyInput{RoleName: &who.role, PolicyName: aws.String("rights")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := roles.DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: &who.role}); err != nil {
+		t.Fatal(err)
+	}
+	w.google(t, http.MethodDelete, "/v1/projects/"+w.Env.GoogleProject+"/serviceAccounts/"+who.account, nil, nil)
+}
