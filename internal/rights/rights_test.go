@@ -1,6 +1,7 @@
 package rights_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -51,6 +52,7 @@ func TestEveryPath(t *testing.T) {
 	}
 	w.google(t, http.MethodPost, project+"/services/orgpolicy.googleapis.com:enable", map[string]any{}, nil)
 
+	w.narrow(t)
 	w.do(t, as, rights.Doctor)
 	w.review(t)
 	for _, c := range []rights.Command{rights.Doctor, rights.Status, rights.List} {
@@ -95,6 +97,20 @@ func TestEveryPath(t *testing.T) {
 	w.nothingSuperfluous(t)
 }
 
+// narrow gives CloudFormation exactly the documented rights, in place of those of an
+// administrator.
+func (w *walk) narrow(t *testing.T) {
+	t.Helper()
+	roles, name := iam.NewFromConfig(w.admin), fmt.Sprintf("cdk-hnb659fds-%s-%s-%s", rights.Execution, w.Env.AWSAccount, w.Env.AWSRegion)
+	if _, err := roles.DetachRolePolicy(t.Context(), &iam.DetachRolePolicyInput{RoleName: &name, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess")}); err != nil {
+		t.Fatal(err)
+	}
+	policy := rights.Fill(rights.ExecutionPolicy(), w.Env, "", "")
+	if _, err := roles.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("environments"), PolicyDocument: &policy}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // refusedAtOnce checks that a command without one of its rights changes nothing, and names
 // it.
 func (w *walk) refusedAtOnce(t *testing.T) {
@@ -126,20 +142,47 @@ func (w *walk) refusedAtOnce(t *testing.T) {
 func (w *walk) nothingSuperfluous(t *testing.T) {
 	t.Helper()
 	for _, row := range rights.AWS() {
-		pattern := regexp.QuoteMeta(rights.Fill(row.On, w.Env, "CALLER", stateBucket))
-		on := regexp.MustCompile("^" + strings.NewReplacer(`\*`, ".*", "CALLER", "caller-[a-z-]+").Replace(pattern) + "$")
-		w.used1(t, row, on)
+		w.usedBy(t, row, w.pattern(row.On))
+	}
+	var unlisted []string
+	for _, d := range w.cdk {
+		listed := false
+		for _, row := range rights.CDK() {
+			listed = listed || d.role == row.Role && slices.Contains(row.Actions, d.Action) && w.pattern(row.On).MatchString(d.Resource)
+		}
+		if !listed {
+			unlisted = append(unlisted, d.role+": "+d.Action+" on "+d.Resource)
+		}
+	}
+	slices.Sort(unlisted)
+	for _, use := range slices.Compact(unlisted) {
+		t.Errorf("the table of the CDK's roles lacks %s", use)
+	}
+	for _, row := range rights.CDK() {
+		for _, action := range row.Actions {
+			if !slices.ContainsFunc(w.cdk, func(d cdkDecision) bool {
+				return d.role == row.Role && d.Action == action && w.pattern(row.On).MatchString(d.Resource)
+			}) {
+				t.Errorf("the CDK's %s does not use %s on %s", row.Role, action, row.On)
+			}
+		}
 	}
 	for _, row := range rights.Google() {
 		on := regexp.MustCompile(`^//(cloudresourcemanager|iam)\.googleapis\.com/|^//storage\.googleapis\.com/projects/_/buckets/[^/]+$`)
 		if row.On == rights.SourceBucket {
 			on = regexp.MustCompile("/buckets/" + w.Env.SourceBucket)
 		}
-		w.used1(t, row, on)
+		w.usedBy(t, row, on)
 	}
 }
 
-func (w *walk) used1(t *testing.T, row rights.Right, on *regexp.Regexp) {
+// pattern is a row's resource.
+func (w *walk) pattern(on string) *regexp.Regexp {
+	text := regexp.QuoteMeta(rights.Fill(on, w.Env, "CALLER", stateBucket))
+	return regexp.MustCompile("^" + strings.NewReplacer(`\*`, ".*", "CALLER", "caller-[a-z-]+").Replace(text) + "$")
+}
+
+func (w *walk) usedBy(t *testing.T, row rights.Right, on *regexp.Regexp) {
 	t.Helper()
 	for _, c := range row.For {
 		for _, action := range row.Actions {

@@ -39,7 +39,16 @@ type walk struct {
 	env          environment.Environment
 	admin        aws.Config
 	used         map[rights.Command][]journal.Decision // what each command was allowed to do
+	cdk          []cdkDecision                         // what the CDK's roles were
 }
+
+// cdkDecision is about one of the CDK's roles.
+type cdkDecision struct {
+	journal.Decision
+	role string
+}
+
+var cdkRole = regexp.MustCompile(`:assumed-role/cdk-hnb659fds-([a-z-]+)-[0-9]{12}-`)
 
 func open(t *testing.T) *walk {
 	t.Helper()
@@ -193,6 +202,11 @@ func (w *walk) run(t *testing.T, who caller, args ...string) (out string, decisi
 	for _, e := range w.Sandbox.Journal.Since(from) {
 		if strings.Contains(e.Principal, ":assumed-role/"+who.role+"/") || e.Principal == "serviceAccount:"+who.account {
 			decisions = append(decisions, e.Decisions...)
+		}
+		if m := cdkRole.FindStringSubmatch(e.Principal); m != nil {
+			for _, d := range e.Decisions {
+				w.cdk = append(w.cdk, cdkDecision{d, m[1]})
+			}
 		}
 	}
 	return string(data), decisions, err
