@@ -352,7 +352,7 @@ func (g *github) point(arch string) func(workspace string) error {
 		files, err := filepath.Glob(filepath.Join(workspace, "Pulumi.*.yaml"))
 		for _, file := range files {
 			data, problem := os.ReadFile(file)
-			if err = errors.Join(err, problem); !bytes.Contains(data, []byte("suffix")) || bytes.Contains(data, []byte("allowLoopbackEndpoints")) {
+			if err = errors.Join(err, problem); !bytes.Contains(data, []byte("\n  gcs-to-s3:suffix:")) || bytes.Contains(data, []byte("\n  gcs-to-s3:allowLoopbackEndpoints:")) {
 				continue
 			}
 			lines := fmt.Sprintf("  gcs-to-s3:allowLoopbackEndpoints: \"true\"\n  gcs-to-s3:googleTokenURL: %[1]s/v1/token\n"+

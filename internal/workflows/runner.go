@@ -156,7 +156,7 @@ func (r *Runner) job(ctx context.Context, w Workflow, job Job, e Event, all Cont
 
 // machine makes a fresh one, with the variables of the workflow.
 func (r *Runner) machine(w Workflow, job Job, e Event, all Context) (*Machine, error) {
-	dir, err := os.MkdirTemp("", "runner-")
+	dir, err := newDir()
 	if err != nil {
 		return nil, err
 	}
@@ -186,6 +186,17 @@ func (r *Runner) machine(w Workflow, job Job, e Event, all Context) (*Machine, e
 		"HOME": m.home(), "RUNNER_TEMP": filepath.Join(dir, "temp"),
 	})
 	return m, nil
+}
+
+// newDir makes a machine's folder. All have the same, as on GitHub, if they do not run at
+// the same time: Go's caches hold what was compiled by where it was.
+func newDir() (string, error) {
+	for n := 1; ; n++ {
+		dir := filepath.Join(os.TempDir(), fmt.Sprintf("runner-%d", n))
+		if err := os.Mkdir(dir, 0o755); !errors.Is(err, os.ErrExist) {
+			return dir, err
+		}
+	}
 }
 
 func (m *Machine) home() string { return filepath.Join(m.Dir, "home") }
