@@ -13,7 +13,9 @@ type CDKRight struct {
 // Execution is the role that CloudFormation makes an environment's resources with.
 const Execution = "cfn-exec-role"
 
-// CDK is the table of what the roles of a CDK bootstrap are used for.
+// CDK is the table of what the roles of a CDK bootstrap are used for. What the handlers of
+// CloudFormation's resource types need is in the types' schemas; those of the sandbox use
+// only a part of it, so that nothing here holds the real ones to it (believed).
 func CDK() []CDKRight {
 	const (
 		deploy  = "deploy-role"
@@ -36,14 +38,22 @@ func CDK() []CDKRight {
 		{deploy, []string{"iam:PassRole"}, "arn:aws:iam::ACCOUNT:role/cdk-hnb659fds-cfn-exec-role-ACCOUNT-REGION", ""},
 
 		{Execution, []string{"s3:GetObject"}, files, ""},
-		{Execution, []string{"iam:CreateRole", "iam:DeleteRole", "iam:GetRole", "iam:TagRole", "iam:PassRole", "iam:PutRolePolicy", "iam:GetRolePolicy",
-			"iam:DeleteRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"}, roles, ""},
+		{Execution, []string{"iam:CreateRole", "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy",
+			"iam:TagRole", "iam:UntagRole", "iam:PassRole", "iam:PutRolePolicy", "iam:GetRolePolicy", "iam:DeleteRolePolicy", "iam:ListRolePolicies",
+			"iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies", "iam:PutRolePermissionsBoundary",
+			"iam:DeleteRolePermissionsBoundary"}, roles, ""},
 		{Execution, []string{"lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction", "lambda:GetFunctionConfiguration",
-			"lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"}, functions, ""},
-		{Execution, []string{"logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DescribeLogGroups", "logs:PutRetentionPolicy"}, logGroups, ""},
-		{Execution, []string{"scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule"}, schedules, "`schedule` is set"},
-		{Execution, []string{"sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueUrl", "sqs:TagQueue"}, queues, "`deadLetterQueue` is set"},
-		{Execution, []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:TagResource"}, alarms, "`alarms` is set"},
+			"lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration", "lambda:TagResource", "lambda:UntagResource",
+			"lambda:PutFunctionEventInvokeConfig", "lambda:UpdateFunctionEventInvokeConfig", "lambda:GetFunctionEventInvokeConfig",
+			"lambda:DeleteFunctionEventInvokeConfig"}, functions, ""},
+		{Execution, []string{"logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DescribeLogGroups", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy",
+			"logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource"}, logGroups, ""},
+		{Execution, []string{"scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"}, schedules,
+			"`schedule` is set"},
+		{Execution, []string{"sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SetQueueAttributes", "sqs:TagQueue",
+			"sqs:UntagQueue", "sqs:ListQueueTags"}, queues, "`deadLetterQueue` is set"},
+		{Execution, []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource",
+			"cloudwatch:UntagResource", "cloudwatch:ListTagsForResource"}, alarms, "`alarms` is set"},
 	}
 }
 

@@ -65,7 +65,7 @@ func section() string {
 	p("With `viewerScope: project` add `roles/resourcemanager.projectIamAdmin`.\n\n")
 	p("```console\n%s```\n\n```console\n%s```\n\n", commands(operate), commands(look))
 	p("The CDK works with the roles of its bootstrap, and CloudFormation makes the resources with `cdk-hnb659fds-%s-ACCOUNT-REGION`. ", rights.Execution)
-	p("By default a bootstrap makes that an administrator. `cdk bootstrap --cloudformation-execution-policies` gives it another policy, which needs at least this:\n\n```json\n%s```\n\n", rights.ExecutionPolicy())
+	p("By default a bootstrap makes that an administrator. `cdk bootstrap --cloudformation-execution-policies` gives it another policy, which needs at least this; that it is enough on the real AWS is believed:\n\n```json\n%s```\n\n", rights.ExecutionPolicy())
 
 	p("What each right is for:\n\n| right | on | commands | why |\n| --- | --- | --- | --- |\n")
 	for _, r := range slices.Concat(rights.AWS(), rights.Google()) {
