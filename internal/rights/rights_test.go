@@ -1,12 +1,15 @@
 package rights_test
 
 import (
+	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +71,7 @@ func TestEveryPath(t *testing.T) {
 		w.do(t, as, c)
 	}
 	w.do(t, as, rights.Invoke, "--prefix", "sample")
+	w.withoutEach(t)
 	w.leaveUpload(t)
 	w.do(t, as, rights.Uploads)
 	w.do(t, as, rights.Abort, "--older", "0s", "--yes")
@@ -87,10 +91,14 @@ func TestEveryPath(t *testing.T) {
 	w.change(t, "function: gcs-to-s3-again", "owner: carol") // SQS blocks the old queue's name for a minute
 	w.do(t, as, rights.Up, "--yes", "--no-verify")
 	granted()
-	w.refusedAtOnce(t)
+	w.refused(t, rights.Down, strings.ReplaceAll(rights.Policy(rights.Down), "sts:AssumeRole", "sts:TagSession"), rights.Grants(rights.Down), "sts:AssumeRole on arn:aws:iam::")
+	w.refused(t, rights.Down, rights.Policy(rights.Down), without(rights.Down, "roles/resourcemanager.projectIamAdmin"), "resourcemanager.projects.setIamPolicy on the project")
+	w.refused(t, rights.Up, rights.Policy(rights.Up), without(rights.Up, "roles/storage.legacyBucketOwner"), "storage.buckets.get on gs://")
 	if err := os.Remove(filepath.Join(w.root, environment.FileName(w.env.Name))); err != nil {
 		t.Fatal(err)
 	}
+	w.refused(t, rights.Prune, strings.ReplaceAll(rights.Policy(rights.Prune), "cloudformation:DeleteStack", "cloudformation:DetectStackDrift"), rights.Grants(rights.Prune),
+		"cloudformation:DeleteStack on arn:aws:cloudformation:"+w.env.AWSRegion+":"+w.env.AWSAccount+":stack/"+w.env.FunctionStack()+"/*")
 	if out := w.do(t, as, rights.Prune, "--yes"); !strings.Contains(out, w.env.Name+" is gone.") {
 		t.Errorf("prune prints\n%s", out)
 	}
@@ -111,30 +119,97 @@ func (w *walk) narrow(t *testing.T) {
 	}
 }
 
-// refusedAtOnce checks that a command without one of its rights changes nothing, and names
-// it.
-func (w *walk) refusedAtOnce(t *testing.T) {
+// refused checks that a command without one of its rights changes nothing, and names it.
+func (w *walk) refused(t *testing.T, c rights.Command, policy string, grants []rights.Grant, right string) {
 	t.Helper()
-	for _, lacking := range []struct {
-		policy string
-		grants []rights.Grant
-		names  string
-	}{
-		{strings.ReplaceAll(rights.Policy(rights.Down), "sts:AssumeRole", "sts:TagSession"), rights.Grants(rights.Down), "sts:AssumeRole on arn:aws:iam::"},
-		{rights.Policy(rights.Down), slices.DeleteFunc(rights.Grants(rights.Down), func(g rights.Grant) bool {
-			return g.Role == "roles/resourcemanager.projectIamAdmin"
-		}), "resourcemanager.projects.setIamPolicy on the project"},
-	} {
-		who := w.caller(t, "lacking", lacking.policy, lacking.grants)
-		from := w.Sandbox.Journal.Position()
-		out, _, err := w.run(t, who, "down", w.env.Name, "--yes")
-		if err == nil || !strings.Contains(out, "nothing was changed: you lack rights that gcs-to-s3 down needs: "+lacking.names) {
-			t.Errorf("down without %s: %v\n%s", lacking.names, err, out)
+	who := w.caller(t, "lacking", policy, grants)
+	defer w.forget(t, who)
+	from := w.Sandbox.Journal.Position()
+	out, _, err := w.run(t, who, string(c), w.place(c), "--yes")
+	if err == nil || !strings.Contains(out, fmt.Sprintf("nothing was changed: you lack rights that gcs-to-s3 %s needs: %s", c, right)) {
+		t.Errorf("%s without %s: %v\n%s", c, right, err, out)
+	}
+	if changes := w.changes(from, who); len(changes) > 0 {
+		t.Errorf("%s without %s makes the requests %v", c, right, changes)
+	}
+}
+
+// without are a command's roles without one.
+func without(c rights.Command, role string) []rights.Grant {
+	return slices.DeleteFunc(rights.Grants(c), func(g rights.Grant) bool { return g.Role == role })
+}
+
+// everyRight tries every command that changes little without each of its rights.
+var everyRight = flag.Bool("every-right", false, "run commands without each of their rights, and not only without some")
+
+// sample is how many of these rights are left out one by one, otherwise.
+const sample = 9
+
+// withoutEach runs commands without one of their rights: they fail, or say what they
+// cannot see, and name the right.
+func (w *walk) withoutEach(t *testing.T) {
+	t.Helper()
+	n := 0
+	for _, c := range []rights.Command{rights.Doctor, rights.Status, rights.List, rights.Logs, rights.Uploads, rights.Verify, rights.Invoke} {
+		used := map[string]bool{}
+		for _, d := range w.used[c] {
+			used[d.Action] = true
 		}
-		if changes := w.changes(from, who); len(changes) > 0 {
-			t.Errorf("down without %s makes the requests %v", lacking.names, changes)
+		for _, action := range slices.Sorted(maps.Keys(used)) {
+			if !strings.Contains(action, ":") || unnamed[action] { // of Google's, several come with a role
+				continue
+			}
+			if n++; !*everyRight && n%sample != 0 {
+				continue
+			}
+			policy := strings.ReplaceAll(rights.Policy(c), strconv.Quote(action), `"sts:TagSession"`)
+			w.lacks(t, c, action, policy, rights.Grants(c))
 		}
-		w.forget(t, who)
+		for _, lacking := range rights.Grants(c) {
+			if n++; !*everyRight && n%sample != 0 {
+				continue
+			}
+			grants := slices.DeleteFunc(rights.Grants(c), func(g rights.Grant) bool { return g == lacking })
+			for _, row := range rights.Google() {
+				if (row.Role == lacking.Role || row.LookRole == lacking.Role) && slices.Contains(row.For, c) && used[row.Actions[0]] && !held(grants, row, c) {
+					w.lacks(t, c, row.Actions[0], rights.Policy(c), grants)
+					break
+				}
+			}
+		}
+	}
+}
+
+// unnamed are rights that a denial cannot name, since the request is a HEAD: Amazon S3 API
+// Reference, "HeadBucket".
+var unnamed = map[string]bool{"s3:ListBucket": true}
+
+// held reports whether another one of a row's command's roles has its permission, too.
+func held(grants []rights.Grant, row rights.Right, c rights.Command) bool {
+	for _, other := range rights.Google() {
+		if other.On == row.On && slices.Contains(other.For, c) && slices.Contains(other.Actions, row.Actions[0]) &&
+			slices.ContainsFunc(grants, func(g rights.Grant) bool { return g.Role == other.Role || g.Role == other.LookRole }) {
+			return true
+		}
+	}
+	return false
+}
+
+// lacks runs a command as somebody without a right.
+func (w *walk) lacks(t *testing.T, c rights.Command, right, policy string, grants []rights.Grant) {
+	t.Helper()
+	who := w.caller(t, "lacking", policy, grants)
+	defer w.forget(t, who)
+	args := []string{string(c), w.place(c)}
+	if c == rights.Doctor || c == rights.Status {
+		args = append(args, "--json") // with whole messages
+	}
+	if c == rights.Invoke {
+		args = append(args, "--object", w.env.Object)
+	}
+	out, _, err := w.run(t, who, args...)
+	if !strings.Contains(out, right) {
+		t.Errorf("gcs-to-s3 %s without %s: %v\n%s", c, right, err, out)
 	}
 }
 

@@ -217,9 +217,7 @@ func (w *walk) do(t *testing.T, as map[rights.Command]caller, c rights.Command, 
 	t.Helper()
 	words := strings.Fields(string(c))
 	args := append([]string{words[0]}, words[1:]...)
-	if c != rights.List && c != rights.Prune {
-		args = slices.Insert(args, 1, w.env.Name)
-	}
+	args = slices.Insert(args, 1, w.place(c))
 	out, decisions, err := w.run(t, as[c], append(args, more...)...)
 	if err != nil {
 		t.Fatalf("gcs-to-s3 %s with its documented rights: %v\n%s", c, err, out)
@@ -232,6 +230,15 @@ func (w *walk) do(t *testing.T, as map[rights.Command]caller, c rights.Command, 
 		w.used[c] = append(w.used[c], d)
 	}
 	return out
+}
+
+// place is the environment that a command is about. Those that list all environments get
+// one of these clouds: at the same time, others can have files in the repository's folder.
+func (w *walk) place(c rights.Command) string {
+	if c == rights.List || c == rights.Prune {
+		return w.Env.Name
+	}
+	return w.env.Name
 }
 
 // change edits the environment's file.
