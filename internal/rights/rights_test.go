@@ -171,7 +171,7 @@ func (w *walk) withoutEach(t *testing.T) {
 			}
 			grants := slices.DeleteFunc(rights.Grants(c), func(g rights.Grant) bool { return g == lacking })
 			for _, row := range rights.Google() {
-				if (row.Role == lacking.Role || row.LookRole == lacking.Role) && slices.Contains(row.For, c) && used[row.Actions[0]] && !held(grants, row, c) {
+				if !row.Optional && (row.Role == lacking.Role || row.LookRole == lacking.Role) && slices.Contains(row.For, c) && used[row.Actions[0]] && !held(grants, row, c) {
 					w.lacks(t, c, row.Actions[0], rights.Policy(c), grants)
 					break
 				}
