@@ -21,6 +21,12 @@ const (
 	stateFile = state + "/.pulumi/*"
 	key       = "arn:aws:kms:REGION:ACCOUNT:key/*"
 	anything  = "*"
+
+	jobsBucket = "arn:aws:s3:::JOBS_BUCKET"
+	jobsFiles  = jobsBucket + "/jobs/*"
+	machines   = "arn:aws:states:REGION:ACCOUNT:stateMachine:gcs-to-s3*"
+	executions = "arn:aws:states:REGION:ACCOUNT:execution:gcs-to-s3*"
+	mapRuns    = "arn:aws:states:REGION:ACCOUNT:mapRun:gcs-to-s3*"
 )
 
 // AWS is the table of the actions of AWS. The CDK's roles deploy the stacks, and
@@ -89,6 +95,14 @@ func AWS() []Right {
 		{Actions: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, On: stateFile, For: []Command{Up, Down, Prune},
 			When: "Pulumi's state is in S3", Why: "its state, history and lock"},
 		{Actions: []string{"s3:GetObject"}, On: stateFile, For: []Command{Drift}, When: "Pulumi's state is in S3", Why: "its state"},
+
+		{Actions: []string{"s3:ListBucket"}, On: jobsBucket, For: append(checks, Bulk), When: "`bulk` is set", Why: "the bucket of the jobs, and its files"},
+		{Actions: []string{"s3:GetObject", "s3:PutObject"}, On: jobsFiles, For: []Command{Bulk}, When: "`bulk` is set", Why: "plans, runs and reports"},
+		{Actions: []string{"states:StartExecution"}, On: machines, For: []Command{Bulk}, When: "`bulk` is set", Why: "`bulk plan`, `run` and `verify` start the state machine"},
+		{Actions: []string{"states:DescribeExecution", "states:ListMapRuns", "states:StopExecution"}, On: executions, For: []Command{Bulk}, When: "`bulk` is set",
+			Why: "how far a job is; `bulk stop` stops it"},
+		{Actions: []string{"states:DescribeMapRun", "states:UpdateMapRun"}, On: mapRuns, For: []Command{Bulk}, When: "`bulk` is set",
+			Why: "the same; `bulk set` changes how much runs in parallel"},
 
 		{Actions: []string{"iam:ListRolePolicies", "iam:DeleteRolePolicy", "iam:ListAttachedRolePolicies", "iam:DetachRolePolicy", "iam:DeleteRole"},
 			On: roles, For: []Command{Down}, When: "a role outlived its stack", Why: "no engine removes it"},

@@ -52,6 +52,8 @@ func CDK() []CDKRight {
 			"`schedule` is set"},
 		{Execution, []string{"sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SetQueueAttributes", "sqs:TagQueue",
 			"sqs:UntagQueue", "sqs:ListQueueTags"}, queues, "`deadLetterQueue` is set"},
+		{Execution, []string{"states:CreateStateMachine", "states:DeleteStateMachine", "states:DescribeStateMachine", "states:UpdateStateMachine",
+			"states:TagResource", "states:UntagResource", "states:ListTagsForResource"}, machines, "`bulk` is set"},
 		{Execution, []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource",
 			"cloudwatch:UntagResource", "cloudwatch:ListTagsForResource"}, alarms, "`alarms` is set"},
 	}

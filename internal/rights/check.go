@@ -79,7 +79,7 @@ func onAWS(ctx context.Context, both clouds.Pair, c Command, scope Scope, tell f
 // grantedElsewhere reports whether a policy of the resource can allow an action, too.
 func grantedElsewhere(action string) bool {
 	service, _, _ := strings.Cut(action, ":")
-	return slices.Contains([]string{"s3", "kms", "sqs", "lambda", "logs"}, service)
+	return slices.Contains([]string{"s3", "kms", "sqs", "lambda", "logs", "states"}, service)
 }
 
 // resources are those of the scope that a row's pattern stands for.

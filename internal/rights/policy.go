@@ -53,6 +53,9 @@ func document(table []Right) string {
 
 // Fill replaces the placeholders of a policy. caller is the name of the role that has it.
 func Fill(policy string, env environment.Environment, caller, stateBucket string) string {
+	if env.JobsBucket != "" {
+		policy = strings.ReplaceAll(policy, "JOBS_BUCKET", env.JobsBucket)
+	}
 	return strings.NewReplacer(
 		"ACCOUNT", env.AWSAccount, "REGION", env.AWSRegion, "CALLER", caller, "DESTINATION_BUCKET", env.DestinationBucket, "STATE_BUCKET", stateBucket,
 	).Replace(policy)

@@ -22,6 +22,7 @@ const (
 	List    Command = "list"
 	Verify  Command = "verify"
 	Invoke  Command = "invoke"
+	Bulk    Command = "bulk"
 	Logs    Command = "logs"
 	Uploads Command = "uploads"
 	Abort   Command = "uploads --abort"
@@ -31,7 +32,7 @@ const (
 
 // All are the commands in the order in which people read them.
 func All() []Command {
-	return []Command{Doctor, Up, Status, Drift, List, Verify, Invoke, Logs, Uploads, Abort, Down, Prune}
+	return []Command{Doctor, Up, Status, Drift, List, Verify, Invoke, Bulk, Logs, Uploads, Abort, Down, Prune}
 }
 
 // Looking are the commands that change nothing.

@@ -29,6 +29,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
 // TestEveryPath runs the whole life of an environment with every setting and every
@@ -42,10 +43,11 @@ func TestEveryPath(t *testing.T) {
 	}
 	w.bind(t, project, "roles/iam.serviceAccountTokenCreator", "user:sandbox-admin@example.com")
 	key := w.encrypted(t)
+	w.bucket(t, jobsBucket)
 	var err error
 	if w.env, err = w.Add("sandbox-rights", map[string]string{
 		"suffix": "-rights", "owner": "alice", "expires": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
-		"schedule": "rate(1 hour)", "deadLetterQueue": "true", "alarms": "true", "kmsKey": key,
+		"schedule": "rate(1 hour)", "deadLetterQueue": "true", "alarms": "true", "kmsKey": key, "bulk": "true", "jobsBucket": jobsBucket,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +74,7 @@ func TestEveryPath(t *testing.T) {
 	}
 	w.do(t, as, rights.Invoke, "--prefix", "sample")
 	w.withoutEach(t)
+	w.bulkJobs(t, as)
 	w.leaveUpload(t)
 	w.do(t, as, rights.Uploads)
 	w.do(t, as, rights.Abort, "--older", "0s", "--yes")
@@ -113,7 +116,7 @@ func (w *walk) narrow(t *testing.T) {
 	if _, err := roles.DetachRolePolicy(t.Context(), &iam.DetachRolePolicyInput{RoleName: &name, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess")}); err != nil {
 		t.Fatal(err)
 	}
-	policy := rights.Fill(rights.ExecutionPolicy(), w.Env, "", "")
+	policy := rights.Fill(rights.ExecutionPolicy(), w.env, "", "")
 	if _, err := roles.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("environments"), PolicyDocument: &policy}); err != nil {
 		t.Fatal(err)
 	}
@@ -151,12 +154,15 @@ func (w *walk) withoutEach(t *testing.T) {
 	t.Helper()
 	n := 0
 	for _, c := range []rights.Command{rights.Doctor, rights.Status, rights.List, rights.Logs, rights.Uploads, rights.Verify, rights.Invoke} {
-		used := map[string]bool{}
-		for _, d := range w.used[c] {
-			used[d.Action] = true
+		needed := map[string]bool{} // in the environment as it is
+		for _, row := range rights.AWS() {
+			for _, action := range row.Actions {
+				needed[action] = needed[action] || row.When == "" && slices.Contains(row.For, c)
+			}
 		}
-		for _, action := range slices.Sorted(maps.Keys(used)) {
-			if !strings.Contains(action, ":") || unnamed[action] { // of Google's, several come with a role
+		maps.DeleteFunc(needed, func(_ string, is bool) bool { return !is })
+		for _, action := range slices.Sorted(maps.Keys(needed)) {
+			if unnamed[action] {
 				continue
 			}
 			if n++; !*everyRight && n%sample != 0 {
@@ -171,7 +177,7 @@ func (w *walk) withoutEach(t *testing.T) {
 			}
 			grants := slices.DeleteFunc(rights.Grants(c), func(g rights.Grant) bool { return g == lacking })
 			for _, row := range rights.Google() {
-				if !row.Optional && (row.Role == lacking.Role || row.LookRole == lacking.Role) && slices.Contains(row.For, c) && used[row.Actions[0]] && !held(grants, row, c) {
+				if !row.Optional && (row.Role == lacking.Role || row.LookRole == lacking.Role) && slices.Contains(row.For, c) && row.When == "" && !held(grants, row, c) {
 					w.lacks(t, c, row.Actions[0], rights.Policy(c), grants)
 					break
 				}
@@ -254,9 +260,38 @@ func (w *walk) nothingSuperfluous(t *testing.T) {
 	}
 }
 
+const jobsBucket = "bulk-jobs"
+
+// slow is how many objects a job has that is to be stopped while it runs.
+const slow = 150
+
+// bulkJobs runs one job to its end, and stops another.
+func (w *walk) bulkJobs(t *testing.T, as map[rights.Command]caller) {
+	t.Helper()
+	w.bulk(t, as, "plan", w.env.Name, "--job", "small", "--prefix", w.env.Object)
+	w.bulk(t, as, "run", "small", "--yes")
+	for _, args := range [][]string{{"status", "small"}, {"list"}, {"report", "small"}, {"verify", "small"}} {
+		w.bulk(t, as, args...)
+	}
+	for n := range slow {
+		w.google(t, http.MethodPost, fmt.Sprintf("/upload/storage/v1/b/%s/o?uploadType=media&name=slow/%d", w.env.SourceBucket, n), n, nil)
+	}
+	w.bulk(t, as, "plan", w.env.Name, "--job", "large", "--prefix", "slow/", "--shard-objects", "1")
+	w.bulk(t, as, "run", "large", "--yes", "--detach", "--concurrency", "1")
+	for deadline := time.Now().Add(time.Minute); !slices.ContainsFunc(w.used[rights.Bulk], func(d journal.Decision) bool { return d.Action == "states:UpdateMapRun" }); {
+		if time.Now().After(deadline) {
+			t.Error("the map run of the job did not begin")
+			break
+		}
+		_, decisions, _ := w.run(t, as[rights.Bulk], "bulk", "set", "large", "--concurrency", "2", "--environment", w.env.Name) // it may not have begun
+		w.used[rights.Bulk] = append(w.used[rights.Bulk], decisions...)
+	}
+	w.bulk(t, as, "stop", "large")
+}
+
 // pattern is a row's resource.
 func (w *walk) pattern(on string) *regexp.Regexp {
-	text := regexp.QuoteMeta(rights.Fill(on, w.Env, "CALLER", stateBucket))
+	text := regexp.QuoteMeta(rights.Fill(on, w.env, "CALLER", stateBucket))
 	return regexp.MustCompile("^" + strings.NewReplacer(`\*`, ".*", "CALLER", "caller-[a-z-]+").Replace(text) + "$")
 }
 

@@ -163,7 +163,7 @@ func (w *walk) caller(t *testing.T, c rights.Command, policy string, grants []ri
 		t.Fatal(err)
 	}
 	if policy != "" {
-		document := rights.Fill(policy, w.Env, name, stateBucket)
+		document := rights.Fill(policy, w.env, name, stateBucket)
 		if _, err := roles.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("rights"), PolicyDocument: &document}); err != nil {
 			t.Fatalf("%v\n%s", err, document)
 		}
@@ -229,6 +229,25 @@ func (w *walk) do(t *testing.T, as map[rights.Command]caller, c rights.Command, 
 		}
 		w.used[c] = append(w.used[c], d)
 	}
+	return out
+}
+
+// bulk runs a subcommand of bulk.
+func (w *walk) bulk(t *testing.T, as map[rights.Command]caller, args ...string) string {
+	t.Helper()
+	if args[0] != "plan" {
+		args = append(args, "--environment", w.env.Name)
+	}
+	out, decisions, err := w.run(t, as[rights.Bulk], append([]string{"bulk"}, args...)...)
+	if err != nil {
+		t.Errorf("gcs-to-s3 bulk %s with its documented rights: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	for _, d := range decisions {
+		if !d.Allowed {
+			t.Errorf("gcs-to-s3 bulk %s with its documented rights is refused %s on %s: %s", args[0], d.Action, d.Resource, d.Reason)
+		}
+	}
+	w.used[rights.Bulk] = append(w.used[rights.Bulk], decisions...)
 	return out
 }
 
