@@ -270,7 +270,7 @@ func (w *walk) bulkJobs(t *testing.T, as map[rights.Command]caller) {
 	t.Helper()
 	w.bulk(t, as, "plan", w.env.Name, "--job", "small", "--prefix", w.env.Object)
 	w.bulk(t, as, "run", "small", "--yes")
-	for _, args := range [][]string{{"status", "small"}, {"list"}, {"report", "small"}, {"verify", "small"}} {
+	for _, args := range [][]string{{"status", "small"}, {"list"}, {"report", "small"}} {
 		w.bulk(t, as, args...)
 	}
 	for n := range slow {

@@ -292,7 +292,7 @@ func (w *walk) tags() []iamtypes.Tag {
 }
 
 // reading are the prefixes of the names of requests that change nothing.
-var reading = regexp.MustCompile(`^(Get|List|Describe|Head|Simulate|get|list|test)`)
+var reading = regexp.MustCompile(`^(Get|List|Describe|Head|Simulate|get|list|test|batchGet)`)
 
 // changes are a caller's requests from a position on that change something.
 func (w *walk) changes(from int, who caller) []string {
