@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
@@ -356,11 +357,7 @@ func (g *github) point(arch string) func(workspace string) error {
 				continue
 			}
 			lines := fmt.Sprintf("  gcs-to-s3:allowLoopbackEndpoints: \"true\"\n  gcs-to-s3:googleTokenURL: %[1]s/v1/token\n"+
-				"  gcs-to-s3:iamCredentialsEndpoint: %[1]s\n  gcs-to-s3:storageEndpoint: %[1]s\n  gcp:storageCustomEndpoint: %[1]s/storage/v1/\n"+
-				"  gcp:orgPolicyCustomEndpoint: %[1]s/v2/\n", g.GoogleURL)
-			for _, key := range []string{"iam", "iamBeta", "resourceManager", "cloudResourceManager", "serviceUsage"} {
-				lines += fmt.Sprintf("  gcp:%sCustomEndpoint: %s/v1/\n", key, g.GoogleURL)
-			}
+				"  gcs-to-s3:iamCredentialsEndpoint: %[1]s\n  gcs-to-s3:storageEndpoint: %[1]s\n", g.GoogleURL) + rehearsal.Endpoints(g.GoogleURL)
 			text := regexp.MustCompile(`(?m)^  gcs-to-s3:architecture:.*\n`).ReplaceAllString(string(data), "")
 			text = strings.Replace(text, "config:\n", "config:\n"+lines+"  gcs-to-s3:architecture: "+arch+"\n", 1)
 			err = errors.Join(err, os.WriteFile(file, []byte(text), 0o644))
