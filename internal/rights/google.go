@@ -29,6 +29,8 @@ func Google() []Right {
 			Role: "roles/resourcemanager.projectIamAdmin", Why: "the grant is on the project"},
 		{Actions: []string{"serviceusage.services.get"}, On: Project, For: checks, Role: services, LookRole: service,
 			Why: "which APIs are enabled"},
+		{Actions: []string{"serviceusage.services.list"}, On: Project, For: []Command{Up, Drift}, Role: services,
+			Why: "Pulumi's plugin asks for all of them"},
 		{Actions: []string{"serviceusage.services.enable"}, On: Project, For: []Command{Up}, When: "APIs are not enabled yet", Role: services,
 			Why: "enables them"},
 

@@ -226,6 +226,15 @@ func (w *walk) nothingSuperfluous(t *testing.T) {
 		w.usedBy(t, row, w.pattern(row.On))
 	}
 	var unlisted []string
+	for c, decisions := range w.used { // a role of Google's has more than the table says
+		for _, d := range decisions {
+			if !slices.ContainsFunc(slices.Concat(rights.AWS(), rights.Google()), func(r rights.Right) bool {
+				return slices.Contains(r.For, c) && slices.Contains(r.Actions, d.Action)
+			}) {
+				unlisted = append(unlisted, string(c)+": "+d.Action)
+			}
+		}
+	}
 	for _, d := range w.cdk {
 		listed := false
 		for _, row := range rights.CDK() {
@@ -237,7 +246,7 @@ func (w *walk) nothingSuperfluous(t *testing.T) {
 	}
 	slices.Sort(unlisted)
 	for _, use := range slices.Compact(unlisted) {
-		t.Errorf("the table of the CDK's roles lacks %s", use)
+		t.Errorf("the table lacks %s", use)
 	}
 	for _, row := range rights.CDK() {
 		for _, action := range row.Actions {

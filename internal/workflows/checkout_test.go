@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// checkOut copies what the repository has, as it stands, into a workspace. The CDK command
+// checkOut copies the files that git knows, as they are now, into a workspace. The CDK command
 // line, which npm would install, is that of the repository's own folder.
 func checkOut(ctx context.Context, root, workspace string) error {
-	cmd := exec.CommandContext(ctx, "git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+	cmd := exec.CommandContext(ctx, "git", "ls-files", "-z")
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
