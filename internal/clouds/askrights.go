@@ -55,8 +55,8 @@ func Refused(ctx context.Context, cfg aws.Config, caller string, actions []strin
 
 // MissingOnProject asks which of some permissions the caller does not have on the project.
 func (g *Google) MissingOnProject(ctx context.Context, permissions []string) Answer[[]string] {
-	out, err := g.Projects.Projects.TestIamPermissions(g.env.GoogleProject, &cloudresourcemanager.TestIamPermissionsRequest{Permissions: permissions}).
-		Context(ctx).Do()
+	request := &cloudresourcemanager.TestIamPermissionsRequest{Permissions: permissions}
+	out, err := g.Projects.Projects.TestIamPermissions(g.env.GoogleProject, request).Context(ctx).Do()
 	if err != nil {
 		return askGoogle[[]string](ctx, g, "your permissions on the project "+g.env.GoogleProject, nil, err)
 	}
@@ -74,8 +74,8 @@ func (g *Google) MissingOnBucket(ctx context.Context, bucket string, permissions
 
 // MissingOnAccount asks the same about a service account.
 func (g *Google) MissingOnAccount(ctx context.Context, email string, permissions []string) Answer[[]string] {
-	out, err := g.IAM.Projects.ServiceAccounts.TestIamPermissions(g.Account(email), &iamgoogle.TestIamPermissionsRequest{Permissions: permissions}).
-		Context(ctx).Do()
+	request := &iamgoogle.TestIamPermissionsRequest{Permissions: permissions}
+	out, err := g.IAM.Projects.ServiceAccounts.TestIamPermissions(g.Account(email), request).Context(ctx).Do()
 	if err != nil {
 		return askGoogle[[]string](ctx, g, "your permissions on "+email, nil, err)
 	}

@@ -28,8 +28,8 @@ type MissingError struct {
 }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("nothing was changed: you lack rights that gcs-to-s3 %s needs: %s; hint: docs/operations.md, \"Rights\", has policies and roles with all of them",
-		e.Command, strings.Join(e.Rights, ", "))
+	return fmt.Sprintf("nothing was changed: you lack rights that gcs-to-s3 %s needs: %s; "+
+		"hint: docs/operations.md, \"Rights\", has policies and roles with all of them", e.Command, strings.Join(e.Rights, ", "))
 }
 
 // Check looks whether the caller has the rights that a command needs, as far as they can
@@ -119,7 +119,8 @@ func onGoogle(ctx context.Context, g *clouds.Google, c Command, scope Scope, tel
 			switch {
 			case r.On == SourceBucket:
 				onBucket = append(onBucket, permission)
-			case strings.HasPrefix(permission, "iam.serviceAccounts.") && !strings.HasSuffix(permission, ".create") && !strings.HasSuffix(permission, ".list"):
+			case strings.HasPrefix(permission, "iam.serviceAccounts.") &&
+				!strings.HasSuffix(permission, ".create") && !strings.HasSuffix(permission, ".list"):
 				onAccount = append(onAccount, permission)
 			default:
 				onProject = append(onProject, permission)

@@ -57,6 +57,7 @@ func Fill(policy string, env environment.Environment, caller, stateBucket string
 		policy = strings.ReplaceAll(policy, "JOBS_BUCKET", env.JobsBucket)
 	}
 	return strings.NewReplacer(
-		"ACCOUNT", env.AWSAccount, "REGION", env.AWSRegion, "CALLER", caller, "DESTINATION_BUCKET", env.DestinationBucket, "STATE_BUCKET", stateBucket,
+		"ACCOUNT", env.AWSAccount, "REGION", env.AWSRegion, "CALLER", caller,
+		"DESTINATION_BUCKET", env.DestinationBucket, "STATE_BUCKET", stateBucket,
 	).Replace(policy)
 }

@@ -86,7 +86,8 @@ func (i *Issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, status := "", http.StatusOK
 	switch path {
 	case discoveryPath:
-		body = fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q,"response_types_supported":["id_token"],"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["RS256"]}`,
+		body = fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q,"response_types_supported":["id_token"],"subject_types_supported":["public"],`+
+			`"id_token_signing_alg_values_supported":["RS256"]}`,
 			i.URL, i.URL+jwksPath)
 	case jwksPath:
 		body = i.KeySet()

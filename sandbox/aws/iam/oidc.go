@@ -44,14 +44,17 @@ func (i *IAM) createOIDCProvider(r *api.Request, in *createProviderInput) (any, 
 		return nil, api.Errorf(http.StatusBadRequest, "ValidationError", "Invalid Open ID Connect Provider URL")
 	}
 	if len(in.ClientIDList) > maxClientIDs || len(in.ThumbprintList) > maxThumbprints {
-		return nil, api.Errorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d", maxClientIDs)
+		return nil, api.Errorf(http.StatusConflict, "LimitExceeded",
+			"Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d", maxClientIDs)
 	}
 	for _, t := range in.ThumbprintList {
 		if len(t) != thumbprint {
 			return nil, api.Invalid(t, "thumbprintList", "Member must have length equal to 40")
 		}
 	}
-	p := &oidcProvider{url: u.Host + strings.TrimSuffix(u.Path, "/"), clientIDs: in.ClientIDList, thumbprints: in.ThumbprintList, created: i.Now()}
+	p := &oidcProvider{
+		url: u.Host + strings.TrimSuffix(u.Path, "/"), clientIDs: in.ClientIDList, thumbprints: in.ThumbprintList, created: i.Now(),
+	}
 	p.arn = i.arn("oidc-provider/" + p.url)
 	if err := r.Authorize("iam:CreateOpenIDConnectProvider", p.arn, api.TagKeys(api.TagMap(in.Tags))); err != nil {
 		return nil, err

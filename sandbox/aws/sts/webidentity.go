@@ -64,13 +64,16 @@ type webIdentityOutput struct {
 // and GitLab's "Configure OpenID Connect in AWS", troubleshooting. In which order the
 // token is looked at is believed.
 func (s *STS) assumeRoleWithWebIdentity(r *api.Request, in *webIdentityInput) (any, error) {
-	common := &assumeRoleInput{RoleARN: in.RoleARN, RoleSessionName: in.RoleSessionName, DurationSeconds: in.DurationSeconds, Policy: in.Policy, PolicyARNs: in.PolicyARNs}
+	common := &assumeRoleInput{
+		RoleARN: in.RoleARN, RoleSessionName: in.RoleSessionName, DurationSeconds: in.DurationSeconds, Policy: in.Policy, PolicyARNs: in.PolicyARNs,
+	}
 	if err := common.validate(); err != nil {
 		return nil, err
 	}
 	switch n := len(in.WebIdentityToken); {
 	case n < minToken:
-		return nil, api.Invalid(in.WebIdentityToken, "webIdentityToken", "Member must have length greater than or equal to "+strconv.Itoa(minToken))
+		return nil, api.Invalid(in.WebIdentityToken, "webIdentityToken",
+			"Member must have length greater than or equal to "+strconv.Itoa(minToken))
 	case n > maxToken:
 		return nil, api.Invalid("", "webIdentityToken", "Member must have length less than or equal to "+strconv.Itoa(maxToken))
 	}
@@ -137,7 +140,8 @@ func (s *STS) identify(r *api.Request, text string) (iam.WebIdentity, oidc.Claim
 	}
 	switch err := token.Verify(s.web, claims.Text("iss"), ""); {
 	case errors.Is(err, oidc.ErrUnreachable):
-		return invalid("Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements")
+		return invalid("Couldn't retrieve verification key from your identity provider,  " +
+			"please reference AssumeRoleWithWebIdentity documentation for requirements")
 	case err != nil:
 		return invalid("The ID Token signature could not be verified") // the wording is believed
 	}

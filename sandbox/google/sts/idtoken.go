@@ -35,7 +35,8 @@ func (s *STS) assertOIDC(r *api.Request, in exchange, p iam.Provider) (assertion
 	case claims.Text("iss") != p.Issuer:
 		return invalid("The issuer in ID Token %s does not match the expected ones: %s.", claims.Text("iss"), p.Issuer)
 	case !slices.ContainsFunc(claims.Audiences(), func(a string) bool { return slices.Contains(p.Audiences, a) }):
-		return invalid("The audience in ID Token [%s] does not match the expected audience %s.", strings.Join(claims.Audiences(), ", "), strings.Join(p.Audiences, ", "))
+		return invalid("The audience in ID Token [%s] does not match the expected audience %s.",
+			strings.Join(claims.Audiences(), ", "), strings.Join(p.Audiences, ", "))
 	case issued == 0 || expires == 0 || claims.Text("sub") == "":
 		return invalid("The ID Token must have the claims sub, iat and exp.")
 	case now >= expires:
@@ -47,7 +48,9 @@ func (s *STS) assertOIDC(r *api.Request, in exchange, p iam.Provider) (assertion
 	}
 	switch err := token.Verify(s.opts.Web, p.Issuer, p.KeySet); {
 	case errors.Is(err, oidc.ErrUnreachable):
-		return nil, name, &Error{Code: "invalid_grant", Description: "Error connecting to the given credential's issuer.", cause: "(" + err.Error() + ".)"}
+		return nil, name, &Error{
+			Code: "invalid_grant", Description: "Error connecting to the given credential's issuer.", cause: "(" + err.Error() + ".)",
+		}
 	case err != nil:
 		return invalid("Invalid signature of the ID Token.")
 	}
