@@ -150,8 +150,7 @@ type caller struct {
 
 var unsafe = regexp.MustCompile(`[^a-z]+`)
 
-// caller makes an identity on both clouds with the policy and the roles of a command;
-// without drops rows from both.
+// caller makes an identity on both clouds with a policy and roles.
 func (w *walk) caller(t *testing.T, c rights.Command, policy string, grants []rights.Grant) caller {
 	t.Helper()
 	name := "caller-" + unsafe.ReplaceAllString(string(c), "-")
