@@ -55,6 +55,9 @@ type Options struct {
 	IAMDelay time.Duration
 	// EnableDelay is how long a Google API that was enabled does not answer yet.
 	EnableDelay time.Duration
+	// Web reaches the issuers of OpenID Connect tokens whose providers the clouds have,
+	// such as an oidc.Issuer; nil reaches none.
+	Web http.RoundTripper
 	// Accounts are further AWS accounts, by their ids, each with a cloud of its own:
 	// Google asks whichever has signed.
 	Accounts []string
@@ -110,6 +113,7 @@ func (s *Sandbox) start(opts Options) error {
 		Dir:     s.dir,
 		URL:     s.AWSURL,
 		MinPart: opts.MinPart,
+		Web:     opts.Web,
 
 		IAMDelay: opts.IAMDelay,
 	})
@@ -122,6 +126,7 @@ func (s *Sandbox) start(opts Options) error {
 			Dir:           s.dir,
 			URL:           s.GoogleURL,
 			AWS:           s.localAWS(),
+			Web:           opts.Web,
 			IAMDelay:      opts.IAMDelay,
 			EnableDelay:   opts.EnableDelay,
 			Services:      opts.Services,
@@ -144,7 +149,7 @@ func (s *Sandbox) add(account string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := aws.New(aws.Options{Account: account, Region: Region, Now: opts.Now, Journal: s.Journal, Dir: s.dir, URL: url.String(), MinPart: opts.MinPart, IAMDelay: opts.IAMDelay})
+	cloud, err := aws.New(aws.Options{Account: account, Region: Region, Now: opts.Now, Journal: s.Journal, Dir: s.dir, URL: url.String(), MinPart: opts.MinPart, IAMDelay: opts.IAMDelay, Web: opts.Web})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -91,7 +91,7 @@ func add(t *testing.T, name, from string, settings map[string]string) {
 }
 
 // reading are the prefixes of the names of requests that change nothing.
-var reading = []string{"Get", "List", "Describe", "Head", "get", "list", "testIamPermissions"}
+var reading = []string{"Get", "List", "Describe", "Head", "Simulate", "get", "list", "testIamPermissions"}
 
 // changes are the requests from a moment on that change something.
 func changes(c *integration.Clouds, from int) []string {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
 )
 
 func newPrune(getenv func(string) string) *cobra.Command {
@@ -132,6 +133,13 @@ func (l listed) prepare(ctx context.Context, cmd *cobra.Command, getenv func(str
 	}
 	items, err := inventory.Lost(ctx, both, l.place, l.Found)
 	p := reporter(cmd.ErrOrStderr(), getenv)
+	if err == nil {
+		place := l.place
+		place.Name, place.Role = l.Environment, "" // the file's own is another one
+		scope := inventory.Scope(place, items)
+		scope.Lost = true
+		err = rights.Check(ctx, both, rights.Prune, scope, p.Say)
+	}
 	return removal{l, items, func(ctx context.Context) error {
 		_, err := p.Step("remove "+l.Environment+", whose file is lost", func() (string, error) {
 			return "", inventory.RemoveLost(ctx, both, items, func(i inventory.Item) { p.Say("removing the " + i.String()) })

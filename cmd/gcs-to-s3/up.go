@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/doctor"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/verify"
 )
 
@@ -45,6 +47,9 @@ stopped.`,
 			d.UnlockAfter = unlockAfter
 			if !noDoctor {
 				if err := d.examine(ctx, cmd.ErrOrStderr()); err != nil {
+					return err
+				}
+				if err := d.allowed(ctx); err != nil {
 					return err
 				}
 			}
@@ -116,6 +121,14 @@ func (d deployment) examine(ctx context.Context, w io.Writer, but ...string) err
 		titles = append(titles, c.Title)
 	}
 	return fmt.Errorf("nothing was changed: the environment %s fails these checks: %s; hint: the table says what to do; pass --no-doctor to continue anyway", d.Env.Name, strings.Join(titles, ", "))
+}
+
+// allowed checks the rights that a deployment needs.
+func (d deployment) allowed(ctx context.Context) error {
+	return rights.Check(ctx, d.Clouds, rights.Up, rights.Scope{
+		Environment: d.Env, Stacks: []string{d.Env.RoleStack(), d.Env.FunctionStack()}, Buckets: []string{d.Env.SourceBucket},
+		OnProject: d.Env.ViewerScope == environment.ViewProject,
+	}, d.Progress.Say)
 }
 
 // verify checks that the environment copies.

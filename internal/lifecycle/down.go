@@ -12,6 +12,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
 )
 
 // Survey is what an environment has before a command changes anything: in both clouds,
@@ -23,8 +24,9 @@ type Survey struct {
 	stack bool // Pulumi has a stack, even if it is empty
 }
 
-// Survey asks both clouds and Pulumi. It fails if something cannot be seen, and if
-// Pulumi's stack is that of another environment of the same name.
+// Survey asks both clouds and Pulumi. It fails if something cannot be seen, if Pulumi's
+// stack is that of another environment of the same name, and if the caller lacks a right
+// that a tear-down needs, as far as that can be known.
 func (l Lifecycle) Survey(ctx context.Context) (Survey, error) {
 	var s Survey
 	var err error
@@ -37,7 +39,7 @@ func (l Lifecycle) Survey(ctx context.Context) (Survey, error) {
 	if s.Items, err = inventory.Of(ctx, l.Clouds, l.Env, s.held...); err != nil {
 		return s, fmt.Errorf("listing what %s has in both clouds: %w", l.Env.Name, err)
 	}
-	return s, nil
+	return s, rights.Check(ctx, l.Clouds, rights.Down, inventory.Scope(l.Env, s.Items), l.Progress.Say)
 }
 
 // Down takes the environment down, bindings first: from then on no one can use

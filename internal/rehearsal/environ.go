@@ -67,14 +67,7 @@ func (s *Stand) Add(name string, settings map[string]string) (environment.Enviro
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(&content, "  %s:%s: %q\n", environment.Namespace, key, all[key])
 	}
-	// The plugin's clients of google.golang.org/api add the version themselves, and the
-	// plugin takes it off an endpoint only where that is https: hashicorp/terraform-provider-google,
-	// issue 26600. Pools and providers are asked for by URLs that it builds itself.
-	for _, endpoint := range [][2]string{
-		{"iam", "/"}, {"iamBeta", "/v1/"}, {"resourceManager", "/"}, {"serviceUsage", "/"}, {"storage", "/storage/v1/"}, {"orgPolicy", "/v2/"},
-	} {
-		fmt.Fprintf(&content, "  gcp:%sCustomEndpoint: %s%s\n", endpoint[0], google, endpoint[1])
-	}
+	content.WriteString(Endpoints(google))
 
 	path := filepath.Join(s.root, environment.FileName(name))
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -90,6 +83,21 @@ func (s *Stand) Add(name string, settings map[string]string) (environment.Enviro
 		}
 	}
 	return environment.Environment{}, errors.Join(fmt.Errorf("writing the sandbox's environment: %w", err), os.Remove(path))
+}
+
+// Endpoints are the entries of an environment's file that send Pulumi's plugin, and the
+// command line, to a local Google Cloud.
+func Endpoints(google string) string {
+	var out strings.Builder
+	// The plugin's clients of google.golang.org/api add the version themselves, and the
+	// plugin takes it off an endpoint only where that is https: hashicorp/terraform-provider-google,
+	// issue 26600. Pools and providers are asked for by URLs that it builds itself.
+	for _, endpoint := range [][2]string{
+		{"iam", "/"}, {"iamBeta", "/v1/"}, {"resourceManager", "/"}, {"serviceUsage", "/"}, {"storage", "/storage/v1/"}, {"orgPolicy", "/v2/"},
+	} {
+		fmt.Fprintf(&out, "  gcp:%sCustomEndpoint: %s%s\n", endpoint[0], google, endpoint[1])
+	}
+	return out.String()
 }
 
 // firstLine identifies the process that owns an environment file.

@@ -62,6 +62,9 @@ type Options struct {
 	Pause func(context.Context, time.Duration) error
 	// BodyIdle is how long a client may stop within a body; zero is what S3 allows.
 	BodyIdle time.Duration
+	// Web reaches the issuers of OpenID Connect tokens, whose addresses are of the
+	// internet; nil reaches none.
+	Web http.RoundTripper
 	// MinPart is the smallest part of an S3 upload but the last, in bytes; zero is
 	// what S3 allows.
 	MinPart int64
@@ -121,7 +124,7 @@ func New(o Options) (*Cloud, error) {
 	if c.store, err = blob.Open(o.Dir); err != nil {
 		return nil, err
 	}
-	c.sts, c.kms = sts.New(c.iam), kms.New(site)
+	c.sts, c.kms = sts.New(c.iam, o.Web), kms.New(site)
 	c.s3 = s3.New(s3.Options{
 		Options: site, Store: c.store, PrincipalExists: c.iam.PrincipalExists, UseKey: c.kms.Use, Delay: o.IAMDelay, MinPart: o.MinPart,
 	})

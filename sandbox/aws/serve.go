@@ -9,6 +9,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/lambda"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/policy"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sigv4"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/sts"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
@@ -34,7 +35,9 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		api.WriteError(answer, r, err)
 		return
 	}
-	entry.Principal = r.Caller.ARN
+	if r.Caller.Type != api.Anonymous {
+		entry.Principal = r.Caller.ARN
+	}
 	service.Serve(answer, r)
 }
 
@@ -70,6 +73,10 @@ func (c *Cloud) authenticate(r *api.Request) (api.Service, error) {
 	if !sigv4.Signed(r.Request) && r.Protocol() == api.ProtocolS3 {
 		// Only S3 answers unsigned requests, as far as bucket policies allow it.
 		r.Service = "s3"
+		return c.services[r.Service], nil
+	}
+	if !sigv4.Signed(r.Request) && sts.Unsigned(r) {
+		r.Service = "sts"
 		return c.services[r.Service], nil
 	}
 	accessKeyID, err := c.verifier.Verify(r)

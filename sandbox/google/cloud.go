@@ -58,6 +58,8 @@ type Options struct {
 	// AWS sends signed requests of AWS hosts to the AWS cloud that subject tokens
 	// are made for. Without it every token exchange fails.
 	AWS http.RoundTripper
+	// Web reaches the issuers of OpenID Connect tokens; nil reaches none.
+	Web http.RoundTripper
 }
 
 // Cloud is the local Google Cloud; it is an http.Handler, to be served through Lines.
@@ -96,7 +98,7 @@ func New(opts Options) (*Cloud, error) {
 	})
 	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay, Billed: c.projects.Billed})
 	c.services = []api.Service{
-		sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS}).Service(),
+		sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS, Web: opts.Web}).Service(),
 		credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens, Policies: policies}).Service(),
 		policies.Service(),
 		c.projects.Service(),

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	provider "github.com/pulumi/pulumi-go-provider"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/google"
 )
 
 // The supported configuration keys: Pulumi Registry, "Google Cloud installation &
@@ -52,21 +54,35 @@ func checkConfig(config fields) []provider.CheckFailure {
 // client calls Google's APIs.
 type client struct {
 	config   fields
-	token    string
+	tokens   oauth2.TokenSource
 	http     *http.Client
 	services *services
 }
 
+// newClient finds credentials as the real plugin does, as far as local clouds have them:
+// an access token, or else Application Default Credentials.
 func newClient(config fields) (*client, error) {
+	c := &client{config: config, http: &http.Client{Timeout: time.Minute}, services: &services{listings: map[string]*listing{}, enablings: map[string]*enabling{}}}
 	token := config.text("accessToken")
 	if token == "" {
-		token = os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN") // like the real plugin
+		token = os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN")
 	}
-	if token == "" {
-		return nil, errors.New("the stand-in for the Google Cloud provider needs an access token: gcp:accessToken or GOOGLE_OAUTH_ACCESS_TOKEN")
+	if token != "" {
+		c.tokens = oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token})
+		return c, nil
 	}
-	return &client{config: config, token: token, http: &http.Client{Timeout: time.Minute},
-		services: &services{listings: map[string]*listing{}, enablings: map[string]*enabling{}}}, nil
+	// The file is read here: without one, the library asks the metadata server of Google's
+	// own machines.
+	data, err := os.ReadFile(os.Getenv("GOOGLE_APPLICATION_CREDENTIALS"))
+	if err != nil {
+		return nil, fmt.Errorf("the stand-in for the Google Cloud provider needs gcp:accessToken, GOOGLE_OAUTH_ACCESS_TOKEN or GOOGLE_APPLICATION_CREDENTIALS: %w", err)
+	}
+	found, err := google.CredentialsFromJSONWithType(context.Background(), data, google.ExternalAccount, "https://www.googleapis.com/auth/cloud-platform")
+	if err != nil {
+		return nil, fmt.Errorf("reading Application Default Credentials: %w", err)
+	}
+	c.tokens = found.TokenSource
+	return c, nil
 }
 
 // apiError is an error response from an API.
@@ -92,7 +108,11 @@ func (c *client) call(ctx context.Context, endpoint, method, path string, in, ou
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
+	token, err := c.tokens.Token()
+	if err != nil {
+		return err
+	}
+	token.SetAuthHeader(req)
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -43,14 +43,18 @@ type Server struct {
 	offset  atomic.Int64
 }
 
-// Start starts a cloud that ends with the test.
-func Start(t testing.TB) *Server {
+// Start starts a cloud that ends with the test; changes edit its options.
+func Start(t testing.TB, changes ...func(*aws.Options)) *Server {
 	t.Helper()
 	s := &Server{Journal: &journal.Journal{}}
 	server := httptest.NewUnstartedServer(s)
 	s.URL = "http://" + server.Listener.Addr().String()
 	var err error
-	if s.Cloud, err = aws.New(aws.Options{Account: Account, Region: Region, Now: s.Now, Journal: s.Journal, Dir: t.TempDir(), URL: s.URL}); err != nil {
+	options := aws.Options{Account: Account, Region: Region, Now: s.Now, Journal: s.Journal, Dir: t.TempDir(), URL: s.URL}
+	for _, change := range changes {
+		change(&options)
+	}
+	if s.Cloud, err = aws.New(options); err != nil {
 		t.Fatal(err)
 	}
 	server.Start()

@@ -28,6 +28,7 @@ type IAM struct {
 	users    map[string]*user
 	policies map[string]*managedPolicy // by ARN, AWS's own among them
 	keys     map[string]*accessKey     // by access key id
+	oidc     map[string]*oidcProvider  // by ARN
 }
 
 // Options are what IAM needs to know of its cloud.
@@ -45,6 +46,7 @@ func New(o Options) (*IAM, error) {
 	i := &IAM{
 		Options: o,
 		roles:   map[string]*role{}, users: map[string]*user{}, policies: map[string]*managedPolicy{}, keys: map[string]*accessKey{},
+		oidc: map[string]*oidcProvider{},
 	}
 	return i, i.publish()
 }
@@ -90,6 +92,10 @@ func (i *IAM) operations() map[string]api.Operation {
 		"CreateAccessKey": api.Do(i.createAccessKey),
 		"DeleteAccessKey": api.Do(i.deleteAccessKey),
 		"PutUserPolicy":   api.Do(i.putPolicy(kindUser)),
+
+		"CreateOpenIDConnectProvider": api.Do(i.createOIDCProvider),
+		"GetOpenIDConnectProvider":    api.Do(i.getOIDCProvider),
+		"DeleteOpenIDConnectProvider": api.Do(i.deleteOIDCProvider),
 
 		"SimulatePrincipalPolicy": api.Do(i.simulatePrincipalPolicy),
 

@@ -11,8 +11,8 @@
 // NotResource, policy variables with defaults, and the string, ARN, numeric,
 // date, boolean, null and IP condition operators with IfExists and the set
 // qualifiers. It does not model permissions boundaries, organization policies,
-// BinaryEquals, canonical users, federated callers (their statements never
-// match) and calls between accounts beyond matching the principal; what is not
+// BinaryEquals, canonical users, federated callers but those of identity providers
+// and calls between accounts beyond matching the principal; what is not
 // modelled is refused by name when a document is read.
 package policy
 

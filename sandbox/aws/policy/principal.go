@@ -19,6 +19,9 @@ type Caller struct {
 	Account string   // empty for an anonymous caller
 	ARNs    []string // every ARN a policy may call the caller by: the session's and its role's, or the user's
 	Service string   // lambda.amazonaws.com, when a service calls for itself
+	// Federated is the ARN of the identity provider whose token is the caller's only
+	// credential.
+	Federated string
 }
 
 // match is how well a principal element fits a caller.
@@ -106,8 +109,12 @@ func (p Principal) match(c Caller) match {
 		if c.Service != "" && p.Value == c.Service {
 			return callerMatch
 		}
+	case "Federated":
+		if c.Federated != "" && p.Value == c.Federated {
+			return callerMatch
+		}
 	case "AWS":
-		if c.Service != "" {
+		if c.Service != "" || c.Federated != "" {
 			return noMatch
 		}
 		if p.Value == "*" {

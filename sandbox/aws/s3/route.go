@@ -27,6 +27,7 @@ type route struct {
 	method    string
 	level     level
 	selectors []string // the query parameters that select it; all must be there
+	header    string   // the header that selects it; empty for none
 	query     []string // further query parameters that it knows
 	headers   []string // further x-amz- headers that it knows; a trailing * is a prefix
 	handle    func(*call) error
@@ -87,6 +88,7 @@ func table() []route {
 		{operation: "CreateBucket", method: "PUT", level: bucketLevel, headers: []string{"x-amz-object-ownership", "x-amz-acl", "x-amz-bucket-object-lock-enabled"}, handle: (*call).createBucket},
 		{operation: "HeadBucket", method: "HEAD", level: bucketLevel, handle: (*call).headBucket},
 		{operation: "DeleteBucket", method: "DELETE", level: bucketLevel, handle: (*call).deleteBucket},
+		{operation: "CopyObject", method: "PUT", level: objectLevel, header: copySource, headers: []string{encryptionHeader + "*"}, handle: (*call).copyObject},
 		{operation: "PutObject", method: "PUT", level: objectLevel, headers: objectHeaders(), handle: (*call).putObject},
 		{operation: "GetObject", method: "GET", level: objectLevel, query: reading, headers: customers, handle: (*call).getObject},
 		{operation: "HeadObject", method: "HEAD", level: objectLevel, query: reading, headers: customers, handle: (*call).getObject},
@@ -146,7 +148,7 @@ func (c *call) matches(r route) bool {
 	case c.key == "":
 		at = bucketLevel
 	}
-	return r.method == c.Method && r.level == at && c.selects(r)
+	return r.method == c.Method && r.level == at && c.selects(r) && (r.header == "" || c.Header.Get(r.header) != "")
 }
 
 func (c *call) selects(r route) bool {
@@ -166,7 +168,7 @@ func (c *call) known() error {
 	if streamed && c.route.operation != "PutObject" && c.route.operation != "UploadPart" {
 		return invalidRequest("The value of x-amz-content-sha256 header is invalid.")
 	}
-	allowed := append(globalHeaders(), c.route.headers...)
+	allowed := append(append(globalHeaders(), c.route.headers...), c.route.header)
 	for _, h := range slices.Sorted(maps.Keys(c.Header)) {
 		h = strings.ToLower(h)
 		if strings.HasPrefix(h, "x-amz-") && !slices.ContainsFunc(allowed, func(a string) bool {

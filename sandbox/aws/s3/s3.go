@@ -5,7 +5,8 @@
 //
 // Of lifecycle rules those that abort incomplete uploads have effect; other rules,
 // tags and ownership controls of buckets are kept and given back, and do nothing. Not
-// modelled: CORS, server access logging, copies, uploads by browsers' forms, Signature
+// modelled: CORS, server access logging, copies of
+// parts and of versions, uploads by browsers' forms, Signature
 // Version 2, ACLs (buckets enforce the owner, as new ones do), object tags, retention
 // and legal holds of single objects, replication, inventory, notifications, website
 // hosting, storage classes other than STANDARD, requester pays, access points and S3

@@ -16,16 +16,16 @@ func TestUnmodelled(t *testing.T) {
 	s, c := start(t)
 	put(t, c, "k", "v")
 	ctx := t.Context()
-	_, copied := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: ptr(bucket), Key: ptr("l"), CopySource: ptr(bucket + "/k")})
+	_, copied := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: ptr(bucket), Key: ptr("l"), CopySource: ptr(bucket + "/k?versionId=1")})
 	_, part := c.UploadPartCopy(ctx, &s3.UploadPartCopyInput{Bucket: ptr(bucket), Key: ptr("l"), CopySource: ptr(bucket + "/k"), PartNumber: ptr(int32(1)), UploadId: ptr("u")})
 	_, website := c.GetBucketWebsite(ctx, &s3.GetBucketWebsiteInput{Bucket: ptr(bucket)})
 	for name, tt := range map[string]struct {
 		err  error
 		want string
 	}{
-		"CopyObject":     {copied, "The local AWS does not model the header x-amz-copy-source."},
-		"UploadPartCopy": {part, "The local AWS does not model the header x-amz-copy-source."},
-		"a website":      {website, "The local AWS does not model the parameter website."},
+		"a copy of a version": {copied, "The local AWS does not model the parameter versionId."},
+		"UploadPartCopy":      {part, "The local AWS does not model the header x-amz-copy-source."},
+		"a website":           {website, "The local AWS does not model the parameter website."},
 	} {
 		if diff := cmp.Diff(awstest.Refused(501, "NotImplemented", tt.want), awstest.RefusalOf(t, tt.err)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -1,9 +1,10 @@
 // Package sts models the AWS Security Token Service: AssumeRole with trust
 // policies, external ids and session policies, and GetCallerIdentity, which
-// needs no permission. Sessions and their keys live in IAM.
+// needs no permission, and AssumeRoleWithWebIdentity, which needs no signature.
+// Sessions and their keys live in IAM.
 //
-// It does not model session tags, source identities, MFA, SAML and web
-// identities, federation tokens and encoded authorization messages; their
+// It does not model session tags, source identities, MFA, SAML, OAuth 2.0 access
+// tokens, federation tokens and encoded authorization messages; their
 // operations are unknown and their parameters are refused by name.
 package sts
 
@@ -44,18 +45,23 @@ var (
 )
 
 // STS is the service. Make it with New.
-type STS struct{ iam *iam.IAM }
+type STS struct {
+	iam *iam.IAM
+	web http.RoundTripper
+}
 
-// New returns an STS over the roles and sessions of i.
-func New(i *iam.IAM) *STS { return &STS{iam: i} }
+// New returns an STS over the roles, sessions and identity providers of i. web reaches
+// the issuers of OpenID Connect; nil reaches none.
+func New(i *iam.IAM, web http.RoundTripper) *STS { return &STS{i, web} }
 
 // Service declares the STS API.
 func (s *STS) Service() api.Service {
 	return api.Service{
 		Protocol: api.Query{Namespace: "https://sts.amazonaws.com/doc/2011-06-15/", Version: "2011-06-15"},
 		Operations: map[string]api.Operation{
-			"AssumeRole":        api.Do(s.assumeRole),
-			"GetCallerIdentity": api.Do(s.getCallerIdentity),
+			"AssumeRole":                api.Do(s.assumeRole),
+			"AssumeRoleWithWebIdentity": api.Do(s.assumeRoleWithWebIdentity),
+			"GetCallerIdentity":         api.Do(s.getCallerIdentity),
 		},
 	}
 }
@@ -129,13 +135,16 @@ func (s *STS) assumeRole(r *api.Request, in *assumeRoleInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out assumeRoleOutput
+	return in.output(r, role, c, packed), nil
+}
+
+func (in *assumeRoleInput) output(r *api.Request, role iam.Role, c api.Credentials, packed int) (out assumeRoleOutput) {
 	out.AssumedRoleUser.AssumedRoleID = role.ID + ":" + in.RoleSessionName
 	out.AssumedRoleUser.ARN = iam.SessionARN(r.Account, role.Name, in.RoleSessionName)
 	out.Credentials.AccessKeyID, out.Credentials.SecretAccessKey = c.AccessKeyID, c.SecretAccessKey
 	out.Credentials.SessionToken, out.Credentials.Expiration = c.SessionToken, api.Timestamp(c.Expiration)
 	out.PackedPolicySize = packed
-	return out, nil
+	return out
 }
 
 func (in *assumeRoleInput) validate() error {

@@ -44,15 +44,18 @@ type Server struct {
 	offset  atomic.Int64
 }
 
-// Start starts a cloud that ends with the test.
-func Start(t testing.TB) *Server {
+// Start starts a cloud that ends with the test; changes edit its options.
+func Start(t testing.TB, changes ...func(*google.Options)) *Server {
 	t.Helper()
 	s := &Server{Journal: &journal.Journal{}}
 	server := httptest.NewUnstartedServer(google.Lines(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r) })))
 	s.URL = "http://" + server.Listener.Addr().String()
 	var err error
-	s.Cloud, err = google.New(google.Options{ProjectID: Project, ProjectNumber: Number, URL: s.URL, Now: s.Now, Journal: s.Journal, Dir: t.TempDir(), AWS: believer{}})
-	if err != nil {
+	options := google.Options{ProjectID: Project, ProjectNumber: Number, URL: s.URL, Now: s.Now, Journal: s.Journal, Dir: t.TempDir(), AWS: believer{}}
+	for _, change := range changes {
+		change(&options)
+	}
+	if s.Cloud, err = google.New(options); err != nil {
 		t.Fatal(err)
 	}
 	server.Start()

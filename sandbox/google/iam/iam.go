@@ -1,11 +1,11 @@
 // Package iam is Google's Identity and Access Management API as far as a
 // federation needs it: service accounts with their allow policies, workload
-// identity pools and their AWS providers, soft deletion and its return.
+// identity pools and their AWS and OIDC providers, soft deletion and its return.
 //
 // Modelled: ids and their rules, project id and number as aliases, etags,
 // long-running operations that a client polls, thirty days between deletion and
-// purge, organization policies for AWS providers. Not modelled: keys, OIDC, SAML and
-// X.509 providers (refused by name), quotas.
+// purge, organization policies for providers. Not modelled: keys, SAML and X.509
+// providers (refused by name), quotas.
 package iam
 
 import (

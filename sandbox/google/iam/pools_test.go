@@ -207,7 +207,9 @@ func TestProviderRefusals(t *testing.T) {
 	}{
 		{"nothing", nil, "aws.account_id must be 12 digits."},
 		{"a short account", map[string]any{"aws": map[string]any{"accountId": "12"}}, "aws.account_id must be 12 digits."},
-		{"OIDC", map[string]any{"oidc": map[string]any{"issuerUri": "https://example.com"}}, "The local Google Cloud does not model the provider oidc."},
+		{"OIDC without a mapping", map[string]any{"aws": nil, "oidc": map[string]any{"issuerUri": "https://example.com"}}, "The attribute mapping must map google.subject."},
+		{"OIDC without TLS", map[string]any{"aws": nil, "oidc": map[string]any{"issuerUri": "http://example.com"}}, `oidc.issuer_uri "http://example.com" must be an https URL.`},
+		{"two kinds", map[string]any{"aws": map[string]any{"accountId": "123456789012"}, "oidc": map[string]any{"issuerUri": "https://example.com"}}, "The provider must have one configuration: aws or oidc."},
 		{"SAML", map[string]any{"saml": map[string]any{}}, "The local Google Cloud does not model the provider saml."},
 		{"no subject", map[string]any{"attributeMapping": map[string]string{"attribute.x": "assertion.arn"}}, "The attribute mapping must map google.subject."},
 		{"an unknown target", map[string]any{"attributeMapping": map[string]string{"google.subject": "assertion.arn", "google.name": "assertion.arn"}}, "Invalid mapped attribute key: google.name. Custom mapped attributes must be in format 'attribute.{custom_attribute}'"},

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 
@@ -18,6 +19,8 @@ const (
 	maxMappingExpression  = 2048
 	maxConditionCharacter = 4096
 	maxProviderPage       = 100
+	maxAudiences          = 10
+	maxAudience           = 256
 )
 
 // provider is a pool's provider.
@@ -26,15 +29,46 @@ type provider struct {
 	AttributeMapping   map[string]string `json:"attributeMapping,omitempty"`
 	AttributeCondition string            `json:"attributeCondition,omitempty"`
 	AWS                *awsProvider      `json:"aws,omitempty"`
+	OIDC               *oidcProvider     `json:"oidc,omitempty"`
 
 	// Kinds that are not modelled, so that they are refused by name.
-	OIDC any `json:"oidc,omitempty"`
 	SAML any `json:"saml,omitempty"`
 	X509 any `json:"x509,omitempty"`
 }
 
 type awsProvider struct {
 	AccountID string `json:"accountId"`
+}
+
+// oidcProvider is an issuer of OpenID Connect: IAM API reference, "Oidc".
+type oidcProvider struct {
+	IssuerURI        string   `json:"issuerUri"`
+	AllowedAudiences []string `json:"allowedAudiences,omitempty"`
+	JwksJSON         string   `json:"jwksJson,omitempty"`
+}
+
+func (o *oidcProvider) check() error {
+	u, err := url.Parse(o.IssuerURI)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return api.InvalidArgument("oidc.issuer_uri %q must be an https URL.", o.IssuerURI)
+	}
+	if len(o.AllowedAudiences) > maxAudiences {
+		return api.InvalidArgument("oidc.allowed_audiences must have at most %d values.", maxAudiences)
+	}
+	for _, a := range o.AllowedAudiences {
+		if len(a) > maxAudience {
+			return api.InvalidArgument("An allowed audience must have at most %d characters.", maxAudience)
+		}
+	}
+	return nil
+}
+
+// issuer is the provider's in the constraint on providers.
+func (p *provider) issuer() string {
+	if p.OIDC != nil {
+		return p.OIDC.IssuerURI
+	}
+	return awsIssuer
 }
 
 // defaultMapping is what an AWS provider has that was given none.
@@ -52,12 +86,19 @@ func (p *provider) check() error {
 	if err := p.lifecycle.check(); err != nil {
 		return err
 	}
-	for kind, value := range map[string]any{"oidc": p.OIDC, "saml": p.SAML, "x509": p.X509} {
+	for kind, value := range map[string]any{"saml": p.SAML, "x509": p.X509} {
 		if value != nil {
 			return api.Unmodelled("provider", kind)
 		}
 	}
-	if p.AWS == nil || !accountPattern.MatchString(p.AWS.AccountID) {
+	switch {
+	case p.AWS != nil && p.OIDC != nil:
+		return api.InvalidArgument("The provider must have one configuration: aws or oidc.")
+	case p.OIDC != nil:
+		if err := p.OIDC.check(); err != nil {
+			return err
+		}
+	case p.AWS == nil || !accountPattern.MatchString(p.AWS.AccountID):
 		return api.InvalidArgument("aws.account_id must be 12 digits.")
 	}
 	if p.AttributeMapping["google.subject"] == "" {
@@ -94,7 +135,11 @@ const awsIssuer = "https://sts.amazonaws.com"
 
 // admitted checks a provider against the project's organization policies.
 func (s *IAM) admitted(p *provider, pool string) error {
-	for _, of := range [][2]string{{orgpolicy.Providers, awsIssuer}, {orgpolicy.AWSAccounts, p.AWS.AccountID}} {
+	constraints := [][2]string{{orgpolicy.Providers, p.issuer()}}
+	if p.AWS != nil {
+		constraints = append(constraints, [2]string{orgpolicy.AWSAccounts, p.AWS.AccountID})
+	}
+	for _, of := range constraints {
 		if !s.opts.Policies.Allows(of[0], of[1]) {
 			return orgpolicy.Violated(of[0], of[1], pool)
 		}
@@ -131,7 +176,7 @@ func (s *IAM) createProvider(r *api.Request, args []string) (any, error) {
 	if err := checkID("Workload identity pool provider", id); err != nil {
 		return nil, err
 	}
-	if len(p.AttributeMapping) == 0 {
+	if len(p.AttributeMapping) == 0 && p.OIDC == nil { // for OIDC there is no default
 		p.AttributeMapping = maps.Clone(defaultMapping)
 	}
 	if err := p.check(); err != nil {
@@ -202,13 +247,15 @@ func (s *IAM) patchProvider(r *api.Request, args []string) (any, error) {
 		switch field {
 		case "attributeMapping", "attribute_mapping":
 			changed.AttributeMapping = in.AttributeMapping
-			if len(in.AttributeMapping) == 0 {
+			if len(in.AttributeMapping) == 0 && changed.OIDC == nil {
 				changed.AttributeMapping = maps.Clone(defaultMapping)
 			}
 		case "attributeCondition", "attribute_condition":
 			changed.AttributeCondition = in.AttributeCondition
 		case "aws", "aws.accountId", "aws.account_id":
 			changed.AWS = in.AWS
+		case "oidc":
+			changed.OIDC = in.OIDC
 		default:
 			if !changed.set(field, in.lifecycle) {
 				return nil, api.InvalidArgument("Invalid update mask: %q.", field)
@@ -250,9 +297,14 @@ func (s *IAM) undeleteProvider(r *api.Request, args []string) (any, error) {
 // Provider is what the token exchange may know of a provider.
 type Provider struct {
 	Pool       string // the pool's resource name
-	AWSAccount string
+	AWSAccount string // of an AWS provider
 	Mapping    map[string]string
 	Condition  string
+
+	// Of an OIDC provider: its issuer, the keys that were uploaded for it, if any, and
+	// the audiences of its tokens.
+	Issuer, KeySet string
+	Audiences      []string
 }
 
 // audiencePattern is a provider's full resource name; its project is a number.
@@ -277,5 +329,14 @@ func (s *IAM) Provider(audience string) (p Provider, wellFormed, ok bool) {
 	if found == nil || found.State != stateActive || found.Disabled {
 		return Provider{}, true, false
 	}
-	return Provider{pool.Name, found.AWS.AccountID, maps.Clone(found.AttributeMapping), found.AttributeCondition}, true, true
+	p = Provider{Pool: pool.Name, Mapping: maps.Clone(found.AttributeMapping), Condition: found.AttributeCondition}
+	if found.OIDC == nil {
+		p.AWSAccount = found.AWS.AccountID
+		return p, true, true
+	}
+	p.Issuer, p.KeySet, p.Audiences = found.OIDC.IssuerURI, found.OIDC.JwksJSON, slices.Clone(found.OIDC.AllowedAudiences)
+	if len(p.Audiences) == 0 { // the provider's own name, with or without a scheme
+		p.Audiences = []string{audience, "https:" + audience}
+	}
+	return p, true, true
 }

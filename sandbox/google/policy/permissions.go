@@ -39,6 +39,9 @@ var rolePermissions = spell(map[string]map[string]string{
 	"roles/billing.projectManager": {
 		"resourcemanager.projects": "createBillingAssignment",
 	},
+	"roles/orgpolicy.policyViewer": {
+		"orgpolicy.policy": "get",
+	},
 	"roles/browser": {
 		"resourcemanager.projects": "get getIamPolicy",
 	},

@@ -18,10 +18,10 @@ const (
 	maxAttributes = 16 << 10
 )
 
-// federate makes the principal of an AWS identity: it applies the provider's
-// mapping and holds the result to its condition. It says what was mapped to what.
-func federate(p iam.Provider, id identity) (principal api.Principal, why string, problem *Error) {
-	assertion := map[string]any{"account": id.account, "arn": id.arn, "userid": id.userID}
+// federate makes the principal of what an identity provider asserts of somebody, whom it
+// calls name: it applies the provider's mapping and holds the result to its condition. It
+// says what was mapped to what.
+func federate(p iam.Provider, assertion map[string]any, name string) (principal api.Principal, why string, problem *Error) {
 	google, attribute := map[string]any{}, map[string]any{}
 	var subject string
 	var sets []string
@@ -90,7 +90,7 @@ func federate(p iam.Provider, id identity) (principal api.Principal, why string,
 	return api.Principal{
 		Member:  "principal://iam.googleapis.com/" + p.Pool + "/subject/" + subject,
 		Sets:    append(sets, pool+"*"),
-		Through: []string{id.arn},
+		Through: []string{name},
 	}, why, nil
 }
 

@@ -1,10 +1,11 @@
 // Package sts is Google's Security Token Service: it exchanges a subject token of
-// AWS, which is a signed and unsent GetCallerIdentity request, for an access
-// token of the federated principal.
+// AWS, which is a signed and unsent GetCallerIdentity request, or an ID token of
+// OpenID Connect for an access token of the federated principal.
 //
 // The signed request is really sent, to the AWS cloud it was made for, whose
-// answer decides; nothing here looks into the signature. Mapping and condition
-// are evaluated on that answer. Only subject tokens of AWS are modelled.
+// answer decides; nothing here looks into the signature. That of an ID token is
+// verified with the issuer's keys. Mapping and condition are evaluated on what is
+// asserted. Subject tokens of SAML and X.509 are not modelled.
 package sts
 
 import (
@@ -34,6 +35,8 @@ const (
 	grantType        = "urn:ietf:params:oauth:grant-type:token-exchange"
 	accessTokenType  = "urn:ietf:params:oauth:token-type:access_token"
 	subjectTokenType = "urn:ietf:params:aws:token-type:aws4_request"
+	jwtType          = "urn:ietf:params:oauth:token-type:jwt"
+	idTokenType      = "urn:ietf:params:oauth:token-type:id_token"
 
 	lifetime = time.Hour
 	maxBody  = 64 << 10 // of a request, in bytes
@@ -46,6 +49,8 @@ type Options struct {
 	// AWS sends a request that was signed for an AWS host. Its URL is the public
 	// one; the transport finds the local cloud.
 	AWS http.RoundTripper
+	// Web reaches the issuers of OpenID Connect; nil reaches none.
+	Web http.RoundTripper
 }
 
 // STS is the service.
@@ -174,7 +179,7 @@ func (s *STS) exchange(r *api.Request, in exchange) (answer any, why string, pro
 		return nil, "", &Error{Code: "unsupported_grant_type", Description: "Bad Request"}
 	case in.RequestedTokenType != accessTokenType:
 		return nil, "", &Error{Code: "invalid_request", Description: "Invalid value for \"requested_token_type\": only " + accessTokenType + " is supported."}
-	case in.SubjectTokenType != subjectTokenType:
+	case !slices.Contains([]string{subjectTokenType, jwtType, idTokenType}, in.SubjectTokenType):
 		return nil, "", &Error{Code: "invalid_request", Description: "Invalid value for \"subject_token_type\"."}
 	case strings.TrimSpace(in.Scope) == "":
 		return nil, "", &Error{Code: "invalid_scope", Description: "Missing required parameter: scope"}
@@ -191,15 +196,20 @@ func (s *STS) exchange(r *api.Request, in exchange) (answer any, why string, pro
 	if !ok {
 		return nil, "", &Error{Code: "invalid_target", Description: "The target service indicated by the \"audience\" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn't exist."}
 	}
-	identity, err := s.verify(r.Context(), in.SubjectToken, in.Audience)
+	aws := in.SubjectTokenType == subjectTokenType
+	if aws != (provider.Issuer == "") {
+		return nil, "", &Error{Code: "invalid_request", Description: "Invalid value for \"subject_token_type\".", cause: "(The provider is of another kind.)"}
+	}
+	assert := s.assertAWS
+	if !aws {
+		assert = s.assertOIDC
+	}
+	assertion, name, err := assert(r, in, provider)
+	r.Entry.Principal = name
 	if err != nil {
 		return nil, "", err
 	}
-	r.Entry.Principal = identity.arn
-	if identity.account != provider.AWSAccount {
-		return nil, "", &Error{Code: "invalid_grant", Description: "The AWS account of the given credential (" + identity.account + ") is not the account that the provider trusts."}
-	}
-	principal, why, err := federate(provider, identity)
+	principal, why, err := federate(provider, assertion, name)
 	if err != nil {
 		return nil, "", err
 	}
@@ -212,6 +222,15 @@ func (s *STS) exchange(r *api.Request, in exchange) (answer any, why string, pro
 		"token_type":        "Bearer",
 		"expires_in":        int(lifetime / time.Second),
 	}, why, nil
+}
+
+// assertAWS is what AWS says of the caller that signed the subject token.
+func (s *STS) assertAWS(r *api.Request, in exchange, p iam.Provider) (assertion map[string]any, name string, problem *Error) {
+	id, problem := s.verify(r.Context(), in.SubjectToken, in.Audience)
+	if problem == nil && id.account != p.AWSAccount {
+		problem = &Error{Code: "invalid_grant", Description: "The AWS account of the given credential (" + id.account + ") is not the account that the provider trusts."}
+	}
+	return map[string]any{"account": id.account, "arn": id.arn, "userid": id.userID}, id.arn, problem
 }
 
 // verify sends the signed request and reads who AWS says the caller is.
