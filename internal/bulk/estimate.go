@@ -89,8 +89,6 @@ const (
 	// fileWrites and fileReads are the requests to the jobs bucket for a shard: its file, its
 	// ledger and its result are written, and with the request and the stops read.
 	fileWrites, fileReads = 3, 6
-	// invocationSeconds is how long an invocation copies at most.
-	invocationSeconds = 880
 	// transitions is how many an invocation for a shard takes, and jobTransitions all else.
 	transitions, jobTransitions = 2, 50
 	// keySavings is the part of the requests to KMS that remains with an S3 Bucket Key
@@ -250,7 +248,10 @@ func (o Options) shards(t Tally) int64 {
 	var own, others int64
 	var rest Count
 	for _, count := range t.sizes() {
-		if count.Objects > 0 && count.Bytes/count.Objects > o.ShardBytes {
+		if size := count.Bytes / max(1, count.Objects); size > DefaultGroupBytes {
+			own += count.Objects * ((size+o.ShardBytes-1)/o.ShardBytes + 1) // slices, and what joins them
+			continue
+		} else if size > o.ShardBytes {
 			own += count.Objects
 			continue
 		}
@@ -260,19 +261,9 @@ func (o Options) shards(t Tally) int64 {
 	return own + others
 }
 
-// continued returns how many invocations go on with an object that another one began.
-func (t Tally) continued(o Options) (n float64) {
-	for _, count := range t.sizes() {
-		if count.Objects > 0 && count.Bytes/count.Objects > o.ShardBytes {
-			n += float64(count.Objects) * math.Floor(float64(count.Bytes/count.Objects)/functionRate/invocationSeconds)
-		}
-	}
-	return n
-}
-
 // usage returns what the whole of a job uses if nothing is repeated.
 func (t Tally) usage(o Options) usage {
-	shards := float64(o.shards(t)) + t.continued(o)
+	shards := float64(o.shards(t))
 	total, _, _ := t.copySeconds(o)
 	u := usage{
 		egress:      t.ToCopy.Bytes,

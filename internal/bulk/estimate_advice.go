@@ -150,7 +150,7 @@ func (c *Cost) hasten(t Tally, u usage, o Options) {
 			"and can be raised."
 	case "largest object":
 		advice.Title = "Give the largest objects a job of their own"
-		advice.Text = "One invocation after another copies an object, so the largest one decides how long the job takes, and more at a time " +
+		advice.Text = "One invocation copies an object of this size, so the largest one decides how long the job takes, and more at a time " +
 			"do not help. With a job of their own, the report on everything else is ready sooner."
 	default:
 		return

@@ -88,8 +88,8 @@ func (o Options) bounds(t Tally, u usage) []Bound {
 	}
 	if size := t.largest(); size > o.ShardBytes {
 		bounds = slices.Insert(bounds, 0, Bound{
-			Name: "largest object", Value: functionRate / (1 << 20), Unit: "MiB/s", work: float64(size) / (1 << 20),
-			Source: fmt.Sprintf("one invocation after another copies it, at %d MiB/s", functionRate>>20), Believed: true,
+			Name: "largest object", Value: functionRate / (1 << 20), Unit: "MiB/s", work: float64(min(size, DefaultGroupBytes)) / (1 << 20),
+			Source: fmt.Sprintf("one invocation copies an object of up to %d GiB, at %d MiB/s", DefaultGroupBytes>>30, functionRate>>20), Believed: true,
 		})
 	}
 	return slices.DeleteFunc(bounds, func(b Bound) bool { return b.work <= 0 || b.Value <= 0 })
