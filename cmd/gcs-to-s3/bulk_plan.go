@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/bulk"
+)
+
+func (b *bulkCommands) plan() *cobra.Command {
+	var job, since, compare string
+	var include, exclude []string
+	var prefix string
+	var concurrency, shard int
+	var detach, asJSON bool
+	var table prices
+	cmd := &cobra.Command{
+		Use:   "plan [NAME]",
+		Short: "Plan a job: list the source, compare, and say what would be copied",
+		Long: `Lists the source bucket in parallel, leaves out what the flags exclude and what is at the
+destination already, and freezes the rest: what is planned is what is copied, object by
+object and generation by generation. Nothing is copied yet.`,
+		Example: `  gcs-to-s3 bulk plan prod
+  gcs-to-s3 bulk plan prod --job migration --prefix logs/ --exclude '*.tmp' --compare size`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			table, err := table.read()
+			if err != nil {
+				return err
+			}
+			env, j, err := b.open(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			if job == "" {
+				job = strings.ToLower(env.Name) + time.Now().UTC().Format("-20060102-150405")
+			}
+			r := j.Request(job)
+			r.Prefix, r.Include, r.Exclude, r.Compare, r.ShardObjects = prefix, include, exclude, compare, shard
+			if since != "" {
+				if r.Since, err = parseTime(since); err != nil {
+					return fmt.Errorf("since: %w", err)
+				}
+			}
+			if err := j.Plan(cmd.Context(), r, concurrency); err != nil {
+				return err
+			}
+			if detach {
+				fmt.Fprintln(cmd.OutOrStdout(), job)
+				return nil
+			}
+			if err := b.follow(cmd, j, job, "planning"); err != nil {
+				return err
+			}
+			plan, there, err := bulk.LoadPlan(cmd.Context(), j.Files, job)
+			if err != nil {
+				return err
+			}
+			if !there {
+				return fmt.Errorf("job: %q: was not planned; hint: `gcs-to-s3 bulk status %[1]s` says why", job)
+			}
+			cost := bulk.Estimate(table, plan.Tally, terms(env, plan, concurrency))
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), pricedPlan{plan, cost})
+			}
+			if err := showPlan(cmd.OutOrStdout(), plan); err != nil {
+				return err
+			}
+			if err := showCost(cmd.OutOrStdout(), cost); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "\n`gcs-to-s3 bulk run %s` copies it.\n", job)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&job, "job", "", "name of the job; default: the environment's name and the time")
+	cmd.Flags().StringVar(&prefix, "prefix", "", "only objects with this prefix")
+	cmd.Flags().StringArrayVar(&include, "include", nil, "only objects that match this pattern; can be repeated; a pattern without a slash is about the last part of the name")
+	cmd.Flags().StringArrayVar(&exclude, "exclude", nil, "no objects that match this pattern; can be repeated")
+	cmd.Flags().StringVar(&since, "since", "", "only objects updated since this day or time, such as 2026-12-31 or 2026-12-31T18:00:00Z")
+	cmd.Flags().StringVar(&compare, "compare", bulk.CompareNone, "leave out what is at the destination: none, by size, or by checksum")
+	cmd.Flags().IntVar(&shard, "shard-objects", bulk.DefaultShardObjects, "the most objects of a shard, which one invocation copies")
+	cmd.Flags().IntVar(&concurrency, "concurrency", 100, "how many ranges are listed in parallel")
+	cmd.Flags().BoolVar(&detach, "detach", false, "print the job's name, and do not wait")
+	table.flag(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON")
+	return cmd
+}
+
+func parseTime(text string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q: must be a day such as 2026-12-31, or a time such as 2026-12-31T18:00:00Z", text)
+}
+
+// showPlan prints a plan for people.
+func showPlan(w io.Writer, p bulk.Plan) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	row := func(what string, c bulk.Count, indent string) {
+		fmt.Fprintf(t, "%d\t%s\t  \t", c.Objects, size(c.Bytes))
+		fmt.Fprintf(t, "%s%s\n", indent, what)
+	}
+	r := p.Request
+	fmt.Fprintf(w, "Job %s: gs://%s/%s to s3://%s/%s\n", r.Job, r.SourceBucket, r.Prefix, r.DestinationBucket, r.DestinationPrefix)
+	row("found", p.Tally.Found(), "")
+	row("to copy", p.Tally.ToCopy, "")
+	for _, class := range p.Tally.Classes.Reasons() {
+		row("of storage class "+class, p.Tally.Classes[class], "  ")
+	}
+	if p.Tally.Large.Objects > 0 {
+		row("in parts", p.Tally.Large, "  ")
+	}
+	if p.Tally.Unchanged.Objects > 0 {
+		row("at the destination already", p.Tally.Unchanged, "")
+	}
+	for _, reason := range p.Tally.Skipped.Reasons() {
+		row("left out: "+reason, p.Tally.Skipped[reason], "")
+	}
+	for _, reason := range p.Tally.Failing.Reasons() {
+		row("cannot be copied: "+reason, p.Tally.Failing[reason], "")
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, e := range p.Examples {
+		fmt.Fprintf(w, "  %s: %q\n", e.Reason, e.Object)
+	}
+	if p.Colliding > 0 {
+		fmt.Fprintf(w, "%d objects will fail, because their keys are also those of others; hint: keyTemplate with {object} tells them apart\n", p.Colliding)
+	}
+	_, err := fmt.Fprintf(w, "%d shards, digest %s\n", p.Shards, p.Tally.Digest)
+	return err
+}
+
+// pricedPlan is what `bulk plan --json` prints.
+type pricedPlan struct {
+	bulk.Plan
+	Cost bulk.Cost `json:"cost"`
+}
