@@ -165,9 +165,13 @@ func TestAMissingRightStopsTheJob(t *testing.T) {
 	if a.Proven || a.Stopped != "50 objects in a row failed: S3 403 AccessDenied" || len(s.copier.copies) != hopeless {
 		t.Fatalf("got %+v after %d copies", a, len(s.copier.copies))
 	}
+	r := s.report()
+	if r.Progress.Stopped != a.Stopped || r.Complete {
+		t.Errorf("the report says %q", r.Progress.Stopped)
+	}
 	denied = false
 	a = s.phase(PhaseRun, "j", 2)
-	r := s.report()
+	r = s.report()
 	if a.Proven != r.Proven || r.Progress.Copied.Objects+r.Progress.Failed.Sum().Objects != 20_000 || r.Progress.Failed.Sum().Objects > hopeless {
 		t.Errorf("got %+v, %+v", a, r.Progress)
 	}

@@ -84,9 +84,9 @@ type stop struct {
 	At     time.Time `json:"at"`
 }
 
-// stopped returns why an execution of a job does not go on, or nothing.
-func (w *Worker) stopped(ctx context.Context, job string, run int) (string, error) {
-	s, _, err := find[stop](ctx, w.Files, stopKey(job, run))
+// Stopped returns why an execution of a job does not go on, or nothing.
+func Stopped(ctx context.Context, files Files, job string, run int) (string, error) {
+	s, _, err := find[stop](ctx, files, stopKey(job, run))
 	return s.Reason, err
 }
 
@@ -97,7 +97,7 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	if err != nil {
 		return err
 	}
-	reason, err := w.stopped(ctx, s.Job, s.Run)
+	reason, err := Stopped(ctx, w.Files, s.Job, s.Run)
 	if reason != "" || err != nil {
 		return err
 	}
@@ -385,7 +385,7 @@ func (w *Worker) advance(ctx context.Context, job string, run, round int) (Answe
 func (w *Worker) next(ctx context.Context, job string, run int, p Progress) (Answer, error) {
 	a := Answer{Round: p.Round + 1, Failed: p.Failed.Sum().Objects, Items: int(p.Left)}
 	var err error
-	if a.Stopped, err = w.stopped(ctx, job, run); err != nil {
+	if a.Stopped, err = Stopped(ctx, w.Files, job, run); err != nil {
 		return Answer{}, err
 	}
 	if a.Stopped == "" {
@@ -553,15 +553,10 @@ func readAll[T any](ctx context.Context, files Files, prefix string) iter.Seq2[T
 }
 
 // report writes the report of a job that has ended, or stopped.
-func (w *Worker) report(ctx context.Context, job string, run int) (Answer, error) {
+func (w *Worker) report(ctx context.Context, job string) (Answer, error) {
 	r, err := MakeReport(ctx, w.Files, job)
 	if err != nil {
 		return Answer{}, err
-	}
-	if reason, err := w.stopped(ctx, job, run); err != nil {
-		return Answer{}, err
-	} else if reason != "" {
-		r.Progress.Stopped = reason
 	}
 	r.Finished = w.Now()
 	if err := write(ctx, w.Files, reportKey(job), r); err != nil {
@@ -615,7 +610,13 @@ func MakeReport(ctx context.Context, files Files, job string) (Report, error) {
 		}
 	}
 	r.Expected = plan.Tally.Digest.Without(r.Progress.Lost)
-	r.Complete = r.Progress.Run > 0 && r.Progress.Outcomes() == plan.Tally.ToCopy
+	if r.Complete = r.Progress.Run > 0 && r.Progress.Outcomes() == plan.Tally.ToCopy; !r.Complete {
+		why, err := Stopped(ctx, files, job, r.Progress.Run)
+		if err != nil {
+			return Report{}, err
+		}
+		r.Progress.Stopped = cmp.Or(why, r.Progress.Stopped)
+	}
 	r.Proven = r.Complete && r.Expected == r.Progress.Digest
 	return r, nil
 }

@@ -107,7 +107,7 @@ func (w *Worker) Handle(ctx context.Context, s Step) (a Answer, err error) {
 		}
 		return Answer{}, w.copy(ctx, s, item)
 	case StepReport:
-		return w.report(ctx, s.Job, s.Run)
+		return w.report(ctx, s.Job)
 	case StepRecheck:
 		return w.recheck(ctx, s.Job, s.Run)
 	case StepCheck:

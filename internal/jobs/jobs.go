@@ -6,6 +6,7 @@ package jobs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -288,8 +289,12 @@ func (j Jobs) Status(ctx context.Context, job string) (Status, error) {
 	default:
 		s.State = StateStopped
 	}
-	if s.Progress.Stopped != "" {
-		s.Why = s.Progress.Stopped
+	if s.State == StateStopped || s.State == StateFailed {
+		why, err := bulk.Stopped(ctx, j.Files, job, n)
+		if err != nil {
+			return s, err
+		}
+		s.Why = cmp.Or(why, s.Progress.Stopped, s.Why)
 	}
 	if out != nil {
 		s.Ended = aws.ToTime(out.StopDate)
