@@ -172,7 +172,7 @@ func TestAMissingRightStopsTheJob(t *testing.T) {
 	denied = false
 	a = s.phase(PhaseRun, "j", 2)
 	r = s.report()
-	if a.Proven != r.Proven || r.Progress.Copied.Objects+r.Progress.Failed.Sum().Objects != 20_000 || r.Progress.Failed.Sum().Objects > hopeless {
+	if !a.Proven || !r.Proven || r.Progress.Copied.Objects != 20_000 {
 		t.Errorf("got %+v, %+v", a, r.Progress)
 	}
 }

@@ -217,6 +217,7 @@ type shardCopy struct {
 	last  string // cause of the last failures in a row
 	row   int
 	cause string // for which the job stops
+	stops bool   // for this cause, or for that of another shard
 }
 
 // copy copies some objects of the shard, all if there are none, and adds their outcomes. A
@@ -255,6 +256,11 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 	if err != nil {
 		return err
 	}
+	why, err := Stopped(ctx, c.worker.Files, c.step.Job, c.step.Run)
+	if err != nil {
+		return err
+	}
+	c.stops = c.cause != "" || why != ""
 	for _, o := range append(colliding, answer.Objects...) {
 		c.note(index[o.Object], o)
 	}
@@ -306,6 +312,10 @@ func (c *shardCopy) note(i int, o invocation.ObjectResult) {
 		c.result.Copied.add(one)
 		c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)
 	default:
+		if c.stops && common(o.Cause) { // it is copied once the job goes on
+			c.result.Again[i] = c.tries[i]
+			return
+		}
 		if tries := c.tries[i] + 1; o.Transient && tries < maxTries {
 			c.result.Again[i] = tries
 			return
