@@ -29,9 +29,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
@@ -58,33 +57,8 @@ func open(t *testing.T) project {
 // openClouds is open with clouds of certain options.
 func openClouds(t *testing.T, options sandbox.Options) project {
 	t.Helper()
-	t.Setenv("TMPDIR", t.TempDir())
-	working, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := toolchain.FindRoot(working)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	s, err := rehearsal.Rehearsal{Root: root, Progress: progress.Plain(&log), Clouds: options}.Open(t.Context(), &rehearsal.Summary{})
-	if s != nil {
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, log.String())
-	}
-	binary := filepath.Join(t.TempDir(), "gcs-to-s3")
-	// Unlike "go build", "go run" keeps the linked executable in the build cache.
-	if out, err := exec.Command("go", "run", "-exec", "cp", root+"/cmd/gcs-to-s3", binary).CombinedOutput(); err != nil {
-		t.Fatalf("building the command line: %v\n%s", err, out)
-	}
-	return project{Stand: s, root: root, binary: binary}
+	s, root := rehearsaltest.Open(t, options)
+	return project{Stand: s, root: root, binary: rehearsaltest.CommandLine(t, root)}
 }
 
 // add writes an environment's file.

@@ -22,10 +22,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
 
@@ -52,32 +52,8 @@ var cdkRole = regexp.MustCompile(`:assumed-role/cdk-hnb659fds-([a-z-]+)-[0-9]{12
 
 func open(t *testing.T) *walk {
 	t.Helper()
-	t.Setenv("TMPDIR", t.TempDir())
-	working, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := toolchain.FindRoot(working)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	s, err := rehearsal.Rehearsal{Root: root, Progress: progress.Plain(&log)}.Open(t.Context(), &rehearsal.Summary{})
-	if s != nil {
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, log.String())
-	}
-	w := &walk{Stand: s, root: root, binary: filepath.Join(t.TempDir(), "gcs-to-s3"), used: map[rights.Command][]journal.Decision{}}
-	// Unlike "go build", "go run" keeps the linked executable in the build cache.
-	if out, err := exec.Command("go", "run", "-exec", "cp", root+"/cmd/gcs-to-s3", w.binary).CombinedOutput(); err != nil {
-		t.Fatalf("building the command line: %v\n%s", err, out)
-	}
+	s, root := rehearsaltest.Open(t, sandbox.Options{})
+	w := &walk{Stand: s, root: root, binary: rehearsaltest.CommandLine(t, root), used: map[rights.Command][]journal.Decision{}}
 	w.admin = s.Sandbox.AWSConfig(s.Sandbox.AWS.Admin())
 	w.bucket(t, stateBucket)
 	return w

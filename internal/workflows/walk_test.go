@@ -21,9 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/oidc"
@@ -40,31 +38,11 @@ type walk struct {
 
 func open(t *testing.T) walk {
 	t.Helper()
-	t.Setenv("TMPDIR", t.TempDir())
-	working, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := toolchain.FindRoot(working)
-	if err != nil {
-		t.Fatal(err)
-	}
 	issuer, err := oidc.NewIssuer(issuerURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log bytes.Buffer
-	s, err := rehearsal.Rehearsal{Root: root, Progress: progress.Plain(&log), Clouds: sandbox.Options{Web: issuer}}.Open(t.Context(), &rehearsal.Summary{})
-	if s != nil {
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, log.String())
-	}
+	s, root := rehearsaltest.Open(t, sandbox.Options{Web: issuer})
 	w := walk{github: connect(t, s.Sandbox, issuer, s.Env)}
 	w.grant(t, s.Env.SourceBucket)
 	for name, workflow := range map[string]*Workflow{"environment": &w.environment, "prune": &w.prune} {
