@@ -39,6 +39,9 @@ type Run struct {
 	unasked string // why the row that was ended cannot be asked
 }
 
+// interrupted is why rows after an interruption are not asked.
+const interrupted = "the run was interrupted"
+
 // Answer is what the clouds answered to one row.
 type Answer struct {
 	Section, Name string
@@ -69,30 +72,30 @@ func (r *Run) Ask(ctx context.Context, t *testing.T) Report {
 	c := &Clouds{Access: r.Access, run: r, t: t}
 	c.Trusted = `"AWS":"` + c.Names.Account + `"`
 	r.undoing.prepare(&c.Access)
-	defer func() { report.Left = r.undoing.undo() }()
-	made := t.Run("set up", func(t *testing.T) {
+	made := ctx.Err() == nil && t.Run("set up", func(t *testing.T) {
 		c.SetUpAWS(t)
 		c.SetUpGoogle(t)
 	})
 	setUp := r.undoing.keep()
-	defer func() { report.Left = append(r.undoing.undo(), r.undoing.undoThese(setUp)...) }()
 	for i, row := range report.rows {
 		a := Answer{Section: row.section, Name: row.name, Ours: Refusal{row.status, row.code, row.message}, position: i}
 		switch id := row.section + "/" + row.name; {
 		case r.Only != nil && !r.Only.MatchString(id):
 			continue
+		case ctx.Err() != nil:
+			a.Unasked = interrupted
 		case !made:
 			a.Unasked = "the federation could not be made"
-		case ctx.Err() != nil:
-			a.Unasked = "the run was interrupted"
 		default:
 			r.ask(ctx, t, c, row, &a)
 			if left := r.undoing.undo(); len(left) > 0 {
 				t.Errorf("%s: what the row changed could not be undone: %v", id, errors.Join(left...))
+				report.Left = append(report.Left, left...)
 			}
 		}
 		report.Answers = append(report.Answers, a)
 	}
+	report.Left = append(report.Left, r.undoing.undoThese(setUp)...)
 	return report
 }
 
@@ -112,6 +115,7 @@ func (r *Run) ask(ctx context.Context, t *testing.T, lasting *Clouds, row denial
 			cloud = "google"
 		}
 		for {
+			r.undoing.asking()
 			err := row.do(t, &c)
 			switch seen, ok := refusalOf(err); {
 			case err == nil:
@@ -134,6 +138,8 @@ func (r *Run) ask(ctx context.Context, t *testing.T, lasting *Clouds, row denial
 		a.Unasked = "what it needs could not be made"
 	case row.holds(got):
 		a.Same, a.Theirs = true, a.Ours
+	case ctx.Err() != nil: // it might have been the table's in the end
+		a.Unasked = interrupted
 	default:
 		a.Theirs = Refusal{got.status, got.code, varying.ReplaceAllString(got.message, "…")}
 	}
@@ -209,7 +215,7 @@ func (r Report) Patch(day time.Time) string {
 	return unified("docs/denials.md", strings.SplitAfter(page(r.rows), "\n"), strings.SplitAfter(page(theirs), "\n"))
 }
 
-// context is how many lines a patch shows around what differs.
+// around is how many lines a patch shows around what differs.
 const around = 3
 
 // unified is the unified diff of two texts of as many lines.

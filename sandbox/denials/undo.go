@@ -36,6 +36,7 @@ type undoing struct {
 	mu      sync.Mutex
 	steps   []step
 	answers map[string]any
+	asked   map[string]int       // how often in this asking, by request
 	at      map[string]time.Time // of the last change, by cloud
 	row     *Clouds              // that is asked; nil outside rows
 	plain   func(api.Credentials) aws.Config
@@ -51,7 +52,7 @@ type step struct {
 
 // prepare puts it between the access and the clouds.
 func (u *undoing) prepare(access *sandboxtest.Access) {
-	u.answers, u.at = map[string]any{}, map[string]time.Time{}
+	u.answers, u.asked, u.at = map[string]any{}, map[string]int{}, map[string]time.Time{}
 	u.plain, u.owner, u.project = access.Configure, access.Owner, access.Names.Project
 	access.Configure = func(creds api.Credentials) aws.Config {
 		cfg := u.plain(creds)
@@ -67,10 +68,15 @@ func (u *undoing) prepare(access *sandboxtest.Access) {
 }
 
 // begin forgets the answers of the row before.
-func (u *undoing) begin(row *Clouds) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.row, u.answers = row, map[string]any{}
+func (u *undoing) begin(row *Clouds) { u.row, u.answers = row, map[string]any{} }
+
+// asking begins another asking of the row.
+func (u *undoing) asking() { u.asked = map[string]int{} }
+
+// key names a request in an asking, in which the same one may be made several times.
+func (u *undoing) key(request string) string {
+	u.asked[request]++
+	return fmt.Sprint(u.asked[request], " ", request)
 }
 
 func (u *undoing) changed(cloud string) time.Time {
@@ -182,7 +188,7 @@ func (u *undoing) aws(ctx context.Context, owner bool, in middleware.InitializeI
 	if err != nil {
 		return out, md, err
 	}
-	key := operation + " " + string(text)
+	key := u.key(operation + " " + string(text))
 	keeps := owner && (changes || strings.HasPrefix(operation, "AssumeRole") || strings.HasPrefix(operation, "Delete"))
 	if kept, ok := u.answers[key]; ok && keeps {
 		return middleware.InitializeOutput{Result: kept}, md, nil

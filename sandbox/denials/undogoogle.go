@@ -42,7 +42,7 @@ func (g googleUndoing) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := r.Method + " " + r.URL.String() + " " + string(content)
+	key := g.key(r.Method + " " + r.URL.String() + " " + string(content))
 	if k, ok := g.answers[key].(kept); ok {
 		return k.response(r), nil
 	}
