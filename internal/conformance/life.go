@@ -46,14 +46,16 @@ func Settings(place Place, mark string, now time.Time) map[string]string {
 func (l Life) Run(ctx context.Context) (err error) {
 	object := l.Access.Names.Object
 	upload := l.Access.Endpoint("storage") + "/upload/storage/v1/b/" + l.Access.Names.SourceBucket + "/o?uploadType=media&name=" + url.QueryEscape(object)
+	deployed := false
+	defer func() { err = errors.Join(err, l.remove(deployed)) }()
 	if err := l.google(ctx, http.MethodPost, upload, sandboxtest.Sample); err != nil {
 		return fmt.Errorf("uploading %s: %w", object, err)
 	}
-	defer func() { err = errors.Join(err, l.remove()) }()
 	for _, args := range [][]string{{"up", l.Name, "--yes"}, {"verify", l.Name}, {"invoke", l.Name}, {"status", l.Name}} {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("before gcs-to-s3 %s: %w", strings.Join(args, " "), err)
 		}
+		deployed = true // in part, at least
 		if err := l.command(args...); err != nil {
 			return err
 		}
@@ -71,10 +73,13 @@ func (l Life) Run(ctx context.Context) (err error) {
 }
 
 // remove removes the environment and the objects, whatever has become of ctx.
-func (l Life) remove() error {
+func (l Life) remove(deployed bool) error {
+	var down error
+	if deployed {
+		down = l.command("down", l.Name, "--yes")
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	down := l.command("down", l.Name, "--yes")
 	object := l.Access.Names.Object
 	source := l.google(ctx, http.MethodDelete, l.Access.Endpoint("storage")+"/storage/v1/b/"+l.Access.Names.SourceBucket+"/o/"+url.PathEscape(object), "")
 	_, destination := s3.NewFromConfig(l.Access.Configure(l.Access.Owner)).DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &l.Access.Names.DestinationBucket, Key: aws.String(object)})
@@ -106,7 +111,7 @@ func (l Life) google(ctx context.Context, method, at, content string) error {
 		return err
 	}
 	defer response.Body.Close()
-	if response.StatusCode >= http.StatusMultipleChoices {
+	if gone := method == http.MethodDelete && response.StatusCode == http.StatusNotFound; response.StatusCode >= http.StatusMultipleChoices && !gone {
 		return fmt.Errorf("%s %s: %s", method, r.URL.Path, response.Status)
 	}
 	return nil
