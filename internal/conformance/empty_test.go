@@ -25,6 +25,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/denials"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
@@ -306,6 +307,29 @@ func TestOpenReal(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 	if _, err := OpenReal(t.Context(), place); err == nil || !strings.Contains(err.Error(), "AWS_ENDPOINT_URL") {
 		t.Errorf("with another address: %v", err)
+	}
+}
+
+// TestManual: docs/real-clouds.md has the names that the suite reads and makes.
+func TestManual(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../docs/real-clouds.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := Place{Account: "210987654321", Project: "throwaway-42"}
+	made := denials.Names(sandboxtest.Defaults, "MARK")
+	want := append([]string{
+		accountVariable + "=", regionVariable + "=", projectVariable + "=", sourceVariable + "=", destinationVariable + "=",
+		"export " + Guard + `="` + place.Sentence() + `"`, made.Role, made.ServiceAccount, made.Pool, toolkit,
+	}, elsewhere...)
+	for _, api := range apis {
+		want = append(want, api+".googleapis.com")
+	}
+	for _, text := range want {
+		if !strings.Contains(string(data), text) {
+			t.Errorf("docs/real-clouds.md does not mention %s", text)
+		}
 	}
 }
 

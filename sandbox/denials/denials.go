@@ -62,7 +62,11 @@ func page(rows []denial) string {
 	for _, section := range sections {
 		fmt.Fprintf(&out, "\n## %s\n\n| case | status | code | message | source |\n| --- | --- | --- | --- | --- |\n", section)
 		for _, row := range bySection[section] {
-			fmt.Fprintf(&out, "| %s | %d | `%s` | %s | %s |\n", row.name, row.status, row.code, cell.Replace(row.message), row.source)
+			code := ""
+			if row.code != "" {
+				code = "`" + row.code + "`"
+			}
+			fmt.Fprintf(&out, "| %s | %d | %s | %s | %s |\n", row.name, row.status, code, cell.Replace(row.message), row.source)
 		}
 	}
 	return out.String()

@@ -3,6 +3,7 @@ package denials
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,12 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
@@ -108,9 +111,28 @@ func differently(service string, r *http.Request) *faults.Fault {
 	return nil
 }
 
+// lenient is a cloud that lets sessions list roles, which it must not.
+type lenient struct{ session bool }
+
+// Do answers the request, or lets the local cloud answer.
+func (l lenient) Do(r *http.Request) (*http.Response, error) {
+	if l.session && r.Body != nil {
+		content, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if strings.Contains(string(content), "Action=ListRoles&") {
+			const none = "<ListRolesResponse><ListRolesResult><IsTruncated>false</IsTruncated><Roles/></ListRolesResult></ListRolesResponse>"
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(none)), Request: r}, nil
+		}
+		r.Body = io.NopCloser(bytes.NewReader(content))
+	}
+	return awshttp.Client().Do(r)
+}
+
 // some rows of every kind of cloud and of cause.
 var some = regexp.MustCompile(`^Queues, keys and schedules/a schedule that is none|^IAM/a pool that is not there|` +
-	`^Cloud Storage/(a bucket that is not there|no grant|a garbage token)|^IAM and STS/reading a role|^Token exchange: the pool/`)
+	`^Cloud Storage/(a bucket that is not there|no grant|a garbage token)|^IAM and STS/(reading a role|listing roles)|^Token exchange: the pool/`)
 
 // TestRunShowsWhatDiffers asks clouds that answer differently on purpose: exactly that is
 // in the patch, with the table's names, and the patch applies.
@@ -118,6 +140,12 @@ func TestRunShowsWhatDiffers(t *testing.T) {
 	t.Parallel()
 	_, run := lasting(t, sandbox.Options{Faults: differently})
 	run.Only = some
+	plain := run.Access.Configure
+	run.Access.Configure = func(creds api.Credentials) aws.Config {
+		cfg := plain(creds)
+		cfg.HTTPClient = lenient{creds.SessionToken != ""}
+		return cfg
+	}
 	access := run.Access
 	report := run.Ask(t.Context(), t)
 	var got []string
@@ -125,6 +153,7 @@ func TestRunShowsWhatDiffers(t *testing.T) {
 		got = append(got, a.Section+"/"+a.Name+": "+a.Theirs.String())
 	}
 	want := []string{
+		"IAM and STS/listing roles: 200 : It was not refused.",
 		"Queues, keys and schedules/a schedule that is none: 429 ThrottlingException: Account 123456789012 asked too often at …, request ….",
 		"Cloud Storage/a bucket that is not there: 403 forbidden: The specified bucket does not exist.",
 		"IAM/a pool that is not there: 404 NOT_FOUND: Pool missing of aws-connect in demo-project is not there.",
@@ -160,6 +189,7 @@ func TestRunShowsWhatDiffers(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]string{
+		"| listing roles | 200 |  | It was not refused. | answered on 2026-11-27 |",
 		"| a schedule that is none | 429 | `ThrottlingException` | Account 123456789012 asked too often at …, request …. | answered on 2026-11-27 |",
 		"| a bucket that is not there | 403 | `forbidden` | The specified bucket does not exist. | answered on 2026-11-27 |",
 		"| a pool that is not there | 404 | `NOT_FOUND` | Pool missing of aws-connect in demo-project is not there. | answered on 2026-11-27 |",
