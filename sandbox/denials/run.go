@@ -19,7 +19,7 @@ import (
 // federation of its own there, undoes what a row changes, and leaves nothing.
 //
 // Changes of policies take time to have effect. While they may not have it yet, an
-// answer of another status or code than the table's is asked for again.
+// answer that is not the table's is asked for again.
 type Run struct {
 	// Access reaches the clouds as their owner. Its names are those of what Run makes;
 	// account, project and both buckets must exist, and the buckets must be empty.
@@ -71,7 +71,7 @@ func (r *Run) Ask(ctx context.Context, t *testing.T) Report {
 	report := Report{rows: denials()}
 	c := &Clouds{Access: r.Access, run: r, t: t}
 	c.Trusted = `"AWS":"` + c.Names.Account + `"`
-	r.undoing.prepare(&c.Access)
+	r.undoing.prepare(&c.Access, r.again)
 	made := ctx.Err() == nil && t.Run("set up", func(t *testing.T) {
 		c.SetUpAWS(t)
 		c.SetUpGoogle(t)
@@ -126,7 +126,7 @@ func (r *Run) ask(ctx context.Context, t *testing.T, lasting *Clouds, row denial
 				got = refusal{seen.status, seen.code, c.ofTable(seen.message)}
 			}
 			done = true
-			if got.status == row.status && got.code == row.code || !r.again(ctx, cloud) {
+			if row.holds(got) || !r.again(ctx, cloud) {
 				return
 			}
 		}

@@ -217,6 +217,24 @@ func TestRunWaitsForPolicies(t *testing.T) {
 	emptied(t, access, report)
 }
 
+// TestRunWaitsForWhatItMade: a service account is not known everywhere at once.
+func TestRunWaitsForWhatItMade(t *testing.T) {
+	t.Parallel()
+	late := faults.Fault{Refuse: &faults.Refusal{Status: 404, Message: "Unknown service account"}}
+	_, run := lasting(t, sandbox.Options{Faults: faults.Rules(
+		faults.Rule{Service: "google/iam", Path: "*:getIamPolicy", Times: 2, Fault: late},
+		faults.Rule{Service: "google/iam", Path: "*:setIamPolicy", Times: 2, Fault: late},
+	)})
+	run.GooglePatience = time.Minute
+	run.Only = regexp.MustCompile(`^Token exchange: the pool/not there`)
+	access := run.Access
+	report := run.Ask(t.Context(), t)
+	if len(report.Answers) != 1 || !report.Answers[0].Same {
+		t.Errorf("answers: %+v", report.Answers)
+	}
+	emptied(t, access, report)
+}
+
 // TestRunEndsWhenInterrupted: no further row is asked, and everything is taken down.
 func TestRunEndsWhenInterrupted(t *testing.T) {
 	t.Parallel()

@@ -36,9 +36,10 @@ type undoing struct {
 	mu      sync.Mutex
 	steps   []step
 	answers map[string]any
-	asked   map[string]int       // how often in this asking, by request
-	at      map[string]time.Time // of the last change, by cloud
-	row     *Clouds              // that is asked; nil outside rows
+	asked   map[string]int                               // how often in this asking, by request
+	at      map[string]time.Time                         // of the last change, by cloud
+	row     *Clouds                                      // that is asked; nil while the federation is made
+	again   func(ctx context.Context, cloud string) bool // waits, if a change may have no effect yet
 	plain   func(api.Credentials) aws.Config
 	owner   api.Credentials
 	project string
@@ -51,14 +52,17 @@ type step struct {
 }
 
 // prepare puts it between the access and the clouds.
-func (u *undoing) prepare(access *sandboxtest.Access) {
+func (u *undoing) prepare(access *sandboxtest.Access, again func(context.Context, string) bool) {
+	u.again = again
 	u.answers, u.asked, u.at = map[string]any{}, map[string]int{}, map[string]time.Time{}
 	u.plain, u.owner, u.project = access.Configure, access.Owner, access.Names.Project
 	access.Configure = func(creds api.Credentials) aws.Config {
 		cfg := u.plain(creds)
 		cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(stack *middleware.Stack) error {
 			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Undo",
-				func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+				func(
+					ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+				) (middleware.InitializeOutput, middleware.Metadata, error) {
 					return u.aws(ctx, creds == u.owner, in, next)
 				}), middleware.After)
 		})
@@ -172,7 +176,9 @@ var costly = map[string]string{
 }
 
 // aws lets a request pass, and keeps how to undo it.
-func (u *undoing) aws(ctx context.Context, owner bool, in middleware.InitializeInput, next middleware.InitializeHandler) (out middleware.InitializeOutput, md middleware.Metadata, err error) {
+func (u *undoing) aws(
+	ctx context.Context, owner bool, in middleware.InitializeInput, next middleware.InitializeHandler,
+) (out middleware.InitializeOutput, md middleware.Metadata, err error) {
 	operation := strings.TrimSuffix(reflect.TypeOf(in.Parameters).Elem().Name(), "Input")
 	if why := costly[operation]; why != "" {
 		return out, md, u.refuse(why)

@@ -33,14 +33,29 @@ func (k kept) response(r *http.Request) *http.Response {
 	}
 }
 
-// RoundTrip lets a request pass, and keeps how to undo it.
+// RoundTrip lets a request pass, and keeps how to undo it. While the federation is made,
+// nothing is to be refused: what was made a moment ago may not be known everywhere yet.
 func (g googleUndoing) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method == http.MethodGet || strings.HasSuffix(r.URL.Path, ":getIamPolicy") {
-		return g.next.RoundTrip(r)
-	}
 	content, err := body(r)
 	if err != nil {
 		return nil, err
+	}
+	for {
+		r = r.Clone(r.Context())
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
+		response, err := g.pass(r, content)
+		if err != nil || response.StatusCode < http.StatusBadRequest || g.row != nil || !g.again(r.Context(), "google") {
+			return response, err
+		}
+		if err := response.Body.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (g googleUndoing) pass(r *http.Request, content []byte) (*http.Response, error) {
+	if r.Method == http.MethodGet || strings.HasSuffix(r.URL.Path, ":getIamPolicy") {
+		return g.next.RoundTrip(r)
 	}
 	key := g.key(r.Method + " " + r.URL.String() + " " + string(content))
 	if k, ok := g.answers[key].(kept); ok {
@@ -50,8 +65,6 @@ func (g googleUndoing) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	r = r.Clone(r.Context())
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
 	k, err := g.send(r)
 	if err != nil {
 		return nil, err
