@@ -149,8 +149,9 @@ func TestGcloud(t *testing.T) {
 	needGcloud(t)
 	c := sandboxtest.New(t, sandbox.Options{})
 	const email = "my-account@demo-project.iam.gserviceaccount.com"
-	const pool = "iam.googleapis.com/projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/my-pool"
-	const member = "principalSet://" + pool + "/attribute.aws_role/arn:aws:sts::123456789012:assumed-role/my-role"
+	const pools = "iam.googleapis.com/projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/"
+	const pool = pools + "my-pool"
+	const member = "principalSet://" + pools + "aws-connect/attribute.aws_role/arn:aws:sts::123456789012:assumed-role/my-role"
 
 	t.Run("service accounts", func(t *testing.T) {
 		t.Parallel()

@@ -77,11 +77,13 @@ func (c *checking) account() bool {
 	}
 	c.access.OwnerARN = aws.ToString(who.Arn)
 	if got := aws.ToString(who.Account); got != c.place.Account {
-		c.wrong("%s: %q: must be the account of your AWS credentials, which is %s (%s); hint: choose other credentials, with AWS_PROFILE for example", accountVariable, c.place.Account, got, c.access.OwnerARN)
+		c.wrong("%s: %q: must be the account of your AWS credentials, which is %s (%s); "+
+			"hint: choose other credentials, with AWS_PROFILE for example", accountVariable, c.place.Account, got, c.access.OwnerARN)
 		return false
 	}
 	if !strings.Contains(c.access.OwnerARN, ":user/") || c.access.Owner.SessionToken != "" {
-		c.wrong("the AWS credentials of %s: must be the access key of an IAM user; hint: rows of the table need a key that lasts, and the root user can assume no role", c.access.OwnerARN)
+		c.wrong("the AWS credentials of %s: must be the access key of an IAM user; "+
+			"hint: rows of the table need a key that lasts, and the root user can assume no role", c.access.OwnerARN)
 	}
 	return true
 }
@@ -91,7 +93,9 @@ func (c *checking) project() bool {
 	var out struct{ ProjectID, ProjectNumber, LifecycleState string }
 	err := c.get("cloudresourcemanager", "/v1/projects/"+c.place.Project, &out)
 	if err != nil || out.ProjectID != c.place.Project || out.LifecycleState != "ACTIVE" {
-		c.wrong("%s: %q: must be a project of your Google credentials: got %q in state %q, %v; hint: gcloud projects describe %[2]s, and enable the APIs that docs/real-clouds.md lists", projectVariable, c.place.Project, out.ProjectID, out.LifecycleState, err)
+		c.wrong("%s: %q: must be a project of your Google credentials: got %q in state %q, %v; "+
+			"hint: gcloud projects describe %[2]s, and enable the APIs that docs/real-clouds.md lists",
+			projectVariable, c.place.Project, out.ProjectID, out.LifecycleState, err)
 		return false
 	}
 	c.access.Names = c.place.names(out.ProjectNumber)
@@ -154,11 +158,13 @@ func (c *checking) destination() {
 	bucket := "s3://" + name
 	head, err := client.HeadBucket(c.ctx, &s3.HeadBucketInput{Bucket: &name, ExpectedBucketOwner: &c.place.Account})
 	if err != nil {
-		c.wrong("%s: %q: must be a bucket of account %s: %w; hint: aws s3 mb s3://%[2]s --region %[5]s", destinationVariable, name, c.place.Account, err, c.place.Region)
+		c.wrong("%s: %q: must be a bucket of account %s: %w; hint: aws s3 mb s3://%[2]s --region %[5]s",
+			destinationVariable, name, c.place.Account, err, c.place.Region)
 		return
 	}
 	if region := aws.ToString(head.BucketRegion); region != c.place.Region {
-		c.wrong("%s: %q: must be in region %s, and is in %q; hint: name another bucket or region", destinationVariable, name, c.place.Region, region)
+		c.wrong("%s: %q: must be in region %s, and is in %q; hint: name another bucket or region",
+			destinationVariable, name, c.place.Region, region)
 		return
 	}
 	versions, err := client.ListObjectVersions(c.ctx, &s3.ListObjectVersionsInput{Bucket: &name, MaxKeys: aws.Int32(5)})
@@ -245,7 +251,8 @@ func (c *checking) source() {
 	path := "/storage/v1/b/" + c.place.SourceBucket
 	err := c.get("storage", path, &bucket)
 	if err != nil || bucket.ProjectNumber != c.access.Names.ProjectNumber || bucket.Billing.RequesterPays {
-		c.wrong("%s: %q: must be a bucket of project %s, whose requesters do not pay: got project %q, %v; hint: gcloud storage buckets create gs://%[2]s", sourceVariable, c.place.SourceBucket, c.place.Project, bucket.ProjectNumber, err)
+		c.wrong("%s: %q: must be a bucket of project %s, whose requesters do not pay: got project %q, %v; "+
+			"hint: gcloud storage buckets create gs://%[2]s", sourceVariable, c.place.SourceBucket, c.place.Project, bucket.ProjectNumber, err)
 		return
 	}
 	var objects struct{ Items []struct{ Name string } }

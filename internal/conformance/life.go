@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
@@ -45,7 +44,8 @@ func Settings(place Place, mark string, now time.Time) map[string]string {
 // ends; the error has what failed and what is left.
 func (l Life) Run(ctx context.Context) (err error) {
 	object := l.Access.Names.Object
-	upload := l.Access.Endpoint("storage") + "/upload/storage/v1/b/" + l.Access.Names.SourceBucket + "/o?uploadType=media&name=" + url.QueryEscape(object)
+	upload := l.Access.Endpoint("storage") + "/upload/storage/v1/b/" + l.Access.Names.SourceBucket +
+		"/o?uploadType=media&name=" + url.QueryEscape(object)
 	deployed := false
 	defer func() { err = errors.Join(err, l.remove(deployed)) }()
 	if err := l.google(ctx, http.MethodPost, upload, sandboxtest.Sample); err != nil {
@@ -60,7 +60,7 @@ func (l Life) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	copied, err := s3.NewFromConfig(l.Access.Configure(l.Access.Owner)).GetObject(ctx, &s3.GetObjectInput{Bucket: &l.Access.Names.DestinationBucket, Key: &object})
+	copied, err := l.s3().GetObject(ctx, &s3.GetObjectInput{Bucket: &l.Access.Names.DestinationBucket, Key: &object})
 	if err != nil {
 		return fmt.Errorf("reading the copy: %w", err)
 	}
@@ -81,10 +81,13 @@ func (l Life) remove(deployed bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	object := l.Access.Names.Object
-	source := l.google(ctx, http.MethodDelete, l.Access.Endpoint("storage")+"/storage/v1/b/"+l.Access.Names.SourceBucket+"/o/"+url.PathEscape(object), "")
-	_, destination := s3.NewFromConfig(l.Access.Configure(l.Access.Owner)).DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &l.Access.Names.DestinationBucket, Key: aws.String(object)})
+	at := l.Access.Endpoint("storage") + "/storage/v1/b/" + l.Access.Names.SourceBucket + "/o/" + url.PathEscape(object)
+	source := l.google(ctx, http.MethodDelete, at, "")
+	_, destination := l.s3().DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &l.Access.Names.DestinationBucket, Key: &object})
 	return errors.Join(down, source, destination)
 }
+
+func (l Life) s3() *s3.Client { return s3.NewFromConfig(l.Access.Configure(l.Access.Owner)) }
 
 // command runs one command to its end: an interruption of the terminal reaches it, too.
 func (l Life) command(args ...string) error {
@@ -111,7 +114,8 @@ func (l Life) google(ctx context.Context, method, at, content string) error {
 		return err
 	}
 	defer response.Body.Close()
-	if gone := method == http.MethodDelete && response.StatusCode == http.StatusNotFound; response.StatusCode >= http.StatusMultipleChoices && !gone {
+	gone := method == http.MethodDelete && response.StatusCode == http.StatusNotFound
+	if response.StatusCode >= http.StatusMultipleChoices && !gone {
 		return fmt.Errorf("%s %s: %s", method, r.URL.Path, response.Status)
 	}
 	return nil

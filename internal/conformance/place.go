@@ -53,7 +53,9 @@ func Named(getenv func(string) string) (place Place, real bool, err error) {
 	if guard == "" {
 		return Place{}, false, nil
 	}
-	p := Place{getenv(accountVariable), getenv(regionVariable), getenv(projectVariable), getenv(sourceVariable), getenv(destinationVariable)}
+	p := Place{
+		getenv(accountVariable), getenv(regionVariable), getenv(projectVariable), getenv(sourceVariable), getenv(destinationVariable),
+	}
 	var errs []error
 	check := func(variable, value string, rule, hint string, ok bool) {
 		if !ok {
@@ -65,12 +67,14 @@ func Named(getenv func(string) string) (place Place, real bool, err error) {
 		check(variable, value, rule, hint, ok && value != "")
 	}
 	of(accountVariable, p.Account, names.Account)
-	check(regionVariable, p.Region, "must be a region, but none of "+strings.Join(elsewhere, ", "), "rows of the table use those as another region; choose ap-northeast-1, for example",
+	check(regionVariable, p.Region, "must be a region, but none of "+strings.Join(elsewhere, ", "),
+		"rows of the table use those as another region; choose ap-northeast-1, for example",
 		strings.Count(p.Region, "-") >= 2 && !slices.Contains(elsewhere, p.Region))
 	of(projectVariable, p.Project, names.Project)
 	of(sourceVariable, p.SourceBucket, names.Bucket)
 	of(destinationVariable, p.DestinationBucket, names.Bucket)
-	check(destinationVariable, p.DestinationBucket, "must differ from "+sourceVariable, "the table tells the two buckets apart by their names", p.DestinationBucket != p.SourceBucket || p.SourceBucket == "")
+	check(destinationVariable, p.DestinationBucket, "must differ from "+sourceVariable, "the table tells the two buckets apart by their names",
+		p.DestinationBucket != p.SourceBucket || p.SourceBucket == "")
 	if len(errs) == 0 {
 		check(Guard, guard, "must be exactly: "+p.Sentence(), "write it only if it is true: everything in them can be lost", guard == p.Sentence())
 	}

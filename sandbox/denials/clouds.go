@@ -64,7 +64,8 @@ func (c *Clouds) Session(t *testing.T, role string) api.Credentials {
 	for {
 		out, err := sts.NewFromConfig(c.Configure(c.Owner)).AssumeRole(t.Context(), in)
 		if err == nil {
-			return api.Credentials{AccessKeyID: *out.Credentials.AccessKeyId, SecretAccessKey: *out.Credentials.SecretAccessKey, SessionToken: *out.Credentials.SessionToken}
+			got := out.Credentials
+			return api.Credentials{AccessKeyID: *got.AccessKeyId, SecretAccessKey: *got.SecretAccessKey, SessionToken: *got.SessionToken}
 		}
 		if !c.run.again(t.Context(), "aws") {
 			t.Fatal(err)
