@@ -184,7 +184,8 @@ func TestGcloud(t *testing.T) {
 			t.Errorf("the project is %v", project)
 		}
 		g.must(nil, "iam service-accounts delete "+email)
-		g.refused("NOT_FOUND: Unknown service account", "iam service-accounts describe "+email)
+		g.refused("PERMISSION_DENIED: Permission 'iam.serviceAccounts.get' denied on resource (or it may not exist).",
+			"iam service-accounts describe "+email) // gcloud asks by projects/-
 		g.must(&read, "projects get-iam-policy "+sandbox.Project)
 		if want := "deleted:serviceAccount:" + email + "?uid=" + account.UniqueID; !read.grants("roles/storage.objectViewer", want) {
 			t.Errorf("the project's policy is %v, without %s", read, want)
