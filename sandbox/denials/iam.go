@@ -240,7 +240,7 @@ func iamDenials() []denial {
 func importLogs(t *testing.T, c *Clouds, template string) error {
 	t.Helper()
 	_, err := cloudformation.NewFromConfig(admin(c)).CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
-		StackName: aws.String("s"), ChangeSetName: aws.String("c"), ChangeSetType: cfn.ChangeSetTypeImport, TemplateBody: &template,
+		StackName: c.name("s"), ChangeSetName: aws.String("c"), ChangeSetType: cfn.ChangeSetTypeImport, TemplateBody: &template,
 		ResourcesToImport: []cfn.ResourceToImport{{ResourceType: aws.String("AWS::Logs::LogGroup"), LogicalResourceId: aws.String("L"), ResourceIdentifier: map[string]string{"LogGroupName": "l"}}},
 	})
 	return err

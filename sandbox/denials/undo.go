@@ -270,10 +270,9 @@ func (u *undoing) undoAWS(in, out any) func(context.Context) error {
 			return err
 		}
 	case *cloudformation.CreateStackInput:
-		return func(ctx context.Context) error {
-			_, err := cloudformation.NewFromConfig(cfg).DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: in.StackName})
-			return err
-		}
+		return removeStack(cfg, in.StackName)
+	case *cloudformation.CreateChangeSetInput: // of a new stack, which is in review then
+		return removeStack(cfg, in.StackName)
 	case *s3.CreateBucketInput:
 		if in.CreateBucketConfiguration != nil {
 			cfg.Region = string(in.CreateBucketConfiguration.LocationConstraint)
@@ -310,6 +309,14 @@ func (u *undoing) undoAWS(in, out any) func(context.Context) error {
 		}
 	}
 	return nil
+}
+
+// removeStack removes a stack.
+func removeStack(cfg aws.Config, name *string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := cloudformation.NewFromConfig(cfg).DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: name})
+		return err
+	}
 }
 
 // removeRole removes a role with its policies.
