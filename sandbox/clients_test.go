@@ -12,10 +12,14 @@ import (
 
 	"cloud.google.com/go/auth/credentials"
 	"golang.org/x/oauth2/google"
+	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
+
+// rejected is how another role than the condition's is refused.
+const rejected = "The given credential is rejected by the attribute condition."
 
 // configurationFile writes the environment's credential configuration.
 func configurationFile(t *testing.T, c *sandboxtest.Clouds) string {
@@ -94,7 +98,7 @@ func setenv(t *testing.T, env []string) {
 
 func goAuth(t *testing.T, env []string, file, object string) (string, error) {
 	setenv(t, env)
-	creds, err := credentials.NewCredentialsFromFile(credentials.ExternalAccount, file, &credentials.DetectOptions{Scopes: []string{readOnly}})
+	creds, err := credentials.NewCredentialsFromFile(credentials.ExternalAccount, file, &credentials.DetectOptions{Scopes: []string{storage.DevstorageReadOnlyScope}})
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +115,7 @@ func goOAuth2(t *testing.T, env []string, file, object string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	creds, err := google.CredentialsFromJSONWithType(context.Background(), data, google.ExternalAccount, readOnly)
+	creds, err := google.CredentialsFromJSONWithType(context.Background(), data, google.ExternalAccount, storage.DevstorageReadOnlyScope)
 	if err != nil {
 		return "", err
 	}

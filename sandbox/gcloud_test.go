@@ -149,8 +149,9 @@ func TestGcloud(t *testing.T) {
 	needGcloud(t)
 	c := sandboxtest.New(t, sandbox.Options{})
 	const email = "my-account@demo-project.iam.gserviceaccount.com"
-	const pool = "iam.googleapis.com/projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/my-pool"
-	const member = "principalSet://" + pool + "/attribute.aws_role/arn:aws:sts::123456789012:assumed-role/my-role"
+	const pools = "iam.googleapis.com/projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/"
+	const pool = pools + "my-pool"
+	const member = "principalSet://" + pools + "aws-connect/attribute.aws_role/arn:aws:sts::123456789012:assumed-role/my-role"
 
 	t.Run("service accounts", func(t *testing.T) {
 		t.Parallel()
@@ -183,7 +184,8 @@ func TestGcloud(t *testing.T) {
 			t.Errorf("the project is %v", project)
 		}
 		g.must(nil, "iam service-accounts delete "+email)
-		g.refused("NOT_FOUND: Unknown service account", "iam service-accounts describe "+email)
+		g.refused("PERMISSION_DENIED: Permission 'iam.serviceAccounts.get' denied on resource (or it may not exist).",
+			"iam service-accounts describe "+email) // gcloud asks by projects/-
 		g.must(&read, "projects get-iam-policy "+sandbox.Project)
 		if want := "deleted:serviceAccount:" + email + "?uid=" + account.UniqueID; !read.grants("roles/storage.objectViewer", want) {
 			t.Errorf("the project's policy is %v, without %s", read, want)

@@ -10,6 +10,11 @@ import (
 
 // Names are the names of what New makes.
 type Names struct {
+	Account       string // AWS account id
+	Region        string // of AWS
+	Project       string // Google Cloud project id
+	ProjectNumber string
+
 	Role     string // IAM role
 	Function string // Lambda function, whose name is that of the role's sessions
 
@@ -24,6 +29,10 @@ type Names struct {
 
 // Defaults are the names that New uses.
 var Defaults = Names{
+	Account:           sandbox.Account,
+	Region:            sandbox.Region,
+	Project:           sandbox.Project,
+	ProjectNumber:     sandbox.ProjectNumber,
 	Role:              "gcs-to-s3-role",
 	Function:          "gcs-to-s3",
 	ServiceAccount:    "gcs-to-s3-service-account",
@@ -37,7 +46,7 @@ var Defaults = Names{
 // AssumedRole is the ARN that all sessions of the role share, which the provider
 // maps to attribute.aws_role.
 func (n Names) AssumedRole() string {
-	return "arn:aws:sts::" + sandbox.Account + ":assumed-role/" + n.Role
+	return "arn:aws:sts::" + n.Account + ":assumed-role/" + n.Role
 }
 
 // Subject is the ARN of the function's own session, which the provider maps to
@@ -46,12 +55,12 @@ func (n Names) Subject() string { return n.AssumedRole() + "/" + n.Function }
 
 // ServiceAccountEmail is the e-mail address of the service account.
 func (n Names) ServiceAccountEmail() string {
-	return n.ServiceAccount + "@" + sandbox.Project + ".iam.gserviceaccount.com"
+	return n.ServiceAccount + "@" + n.Project + ".iam.gserviceaccount.com"
 }
 
 // Audience is the full resource name of the provider, as token requests carry it.
 func (n Names) Audience() string {
-	return fmt.Sprintf("//iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/providers/%s", sandbox.ProjectNumber, n.Pool, n.Provider)
+	return fmt.Sprintf("//iam.googleapis.com/projects/%s/locations/global/workloadIdentityPools/%s/providers/%s", n.ProjectNumber, n.Pool, n.Provider)
 }
 
 // CredentialConfiguration is the file for GOOGLE_APPLICATION_CREDENTIALS with which

@@ -6,24 +6,13 @@
 package sandboxtest
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	awscloud "github.com/gcs-to-s3/gcs-to-s3/sandbox/aws"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
@@ -34,7 +23,7 @@ const Sample = "Hello from Google Cloud Storage.\n"
 // Clouds are both clouds with the resources of Names in them.
 type Clouds struct {
 	*sandbox.Sandbox
-	Names Names
+	Access
 
 	ahead  atomic.Int64 // nanoseconds of the clouds' clock before the machine's
 	faults atomic.Pointer[faults.Chooser]
@@ -74,77 +63,39 @@ func New(t *testing.T, opts sandbox.Options) *Clouds {
 			t.Errorf("closing sandbox: %v", err)
 		}
 	})
-	c.Sandbox, c.Names = s, Defaults
-	c.setUpAWS(t)
+	c.Sandbox, c.Access = s, AccessTo(s)
+	c.MakeBuckets(t)
+	c.SetUpAWS(t)
 	c.Advance(opts.IAMDelay) // the role is old by now
-	c.setUpGoogle(t)
+	c.SetUpGoogle(t)
 	return c
 }
 
-// setUpAWS makes the role with its least privilege, and the destination bucket.
-func (c *Clouds) setUpAWS(t *testing.T) {
-	t.Helper()
-	ctx := context.Background()
-	admin := c.AWSConfig(c.AWS.Admin())
-	c.MakeRole(t, c.Names.Role, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"WriteDestination","Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts","s3:GetObject"],"Resource":"arn:aws:s3:::%[1]s/*"},{"Sid":"FindUploads","Effect":"Allow","Action":"s3:ListBucketMultipartUploads","Resource":"arn:aws:s3:::%[1]s"}]}`, c.Names.DestinationBucket))
-	if _, err := s3.NewFromConfig(admin).CreateBucket(ctx, Bucket(c.Names.DestinationBucket)); err != nil {
-		t.Fatal(err)
+// AccessTo is the access of the local clouds' owner, with the default names.
+func AccessTo(s *sandbox.Sandbox) Access {
+	return Access{
+		Names: Defaults, Owner: s.AWS.Admin(), OwnerARN: OwnerARN, Configure: s.AWSConfig, S3URL: s.AWSURL,
+		Endpoint: func(string) string { return s.GoogleURL },
+		Client:   &http.Client{Transport: Bearer(s.Google.AdminToken())},
 	}
 }
 
-// Bucket is the request for a bucket in the sandbox's region.
-func Bucket(name string) *s3.CreateBucketInput {
-	return &s3.CreateBucketInput{
-		Bucket:                    &name,
-		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(sandbox.Region)},
-	}
+// OwnerARN is the ARN of the user that owns the local AWS account.
+const OwnerARN = "arn:aws:iam::" + sandbox.Account + ":user/" + awscloud.AdminUser
+
+// Bearer authorizes requests with an access token.
+type Bearer string
+
+// RoundTrip sends the request with the token.
+func (b Bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+string(b))
+	return transport.RoundTrip(r)
 }
 
-// MakeRole makes a role that Lambda may assume.
-func (c *Clouds) MakeRole(t *testing.T, name, policy string) {
-	t.Helper()
-	ctx := context.Background()
-	client := iam.NewFromConfig(c.AWSConfig(c.AWS.Admin()))
-	if _, err := client.CreateRole(ctx, &iam.CreateRoleInput{
-		RoleName:                 &name,
-		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if policy == "" {
-		return
-	}
-	if _, err := client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("rights"), PolicyDocument: &policy}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// setUpGoogle makes the service account, the pool, the provider, the binding, the
-// grant on the bucket, and the bucket with sample.txt.
-func (c *Clouds) setUpGoogle(t *testing.T) {
-	t.Helper()
-	project := "/v1/projects/" + sandbox.Project
-	c.Call(t, "POST", project+"/serviceAccounts", map[string]any{"accountId": c.Names.ServiceAccount}, nil)
-	c.Call(t, "POST", project+"/locations/global/workloadIdentityPools?workloadIdentityPoolId="+c.Names.Pool, map[string]any{}, nil)
-	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId="+c.Names.Provider, map[string]any{
-		"aws":                map[string]any{"accountId": sandbox.Account},
-		"attributeCondition": "attribute.aws_role == '" + c.Names.AssumedRole() + "'",
-	}, nil)
-	c.Bind(t, project+"/serviceAccounts/"+c.Names.ServiceAccountEmail(), "roles/iam.workloadIdentityUser", c.PrincipalSet(c.Names.AssumedRole()))
-	c.Call(t, "POST", "/storage/v1/b?project="+sandbox.Project, map[string]any{"name": c.Names.SourceBucket}, nil)
-	c.BindBucket(t, c.Names.SourceBucket, "roles/storage.objectViewer", "serviceAccount:"+c.Names.ServiceAccountEmail())
-	c.Upload(t, c.Names.SourceBucket, c.Names.Object, "text/plain", strings.NewReader(Sample))
-}
-
-// PoolPath is the path of the pool in Google's IAM API.
-func (c *Clouds) PoolPath() string {
-	return "/v1/projects/" + sandbox.Project + "/locations/global/workloadIdentityPools/" + c.Names.Pool
-}
-
-// PrincipalSet is the member that stands for an assumed role in the pool.
-func (c *Clouds) PrincipalSet(assumedRole string) string {
-	return "principalSet://iam.googleapis.com/projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/" + c.Names.Pool + "/attribute.aws_role/" + assumedRole
-}
+// transport keeps no idle connection: those of http.DefaultTransport are closed by
+// every httptest.Server.Close, also while an answer is on its way.
+var transport = &http.Transport{DisableKeepAlives: true}
 
 // Session is a session of a role as Lambda makes it, with the function's name as
 // the session's.
@@ -169,83 +120,5 @@ func (c *Clouds) SessionVariables(t *testing.T, role string) map[string]string {
 		"AWS_SESSION_TOKEN":     creds.SessionToken,
 		"AWS_REGION":            sandbox.Region,
 		"AWS_DEFAULT_REGION":    sandbox.Region,
-	}
-}
-
-// Bind adds one binding to the allow policy of a resource of IAM or of a project.
-func (c *Clouds) Bind(t *testing.T, path, role, member string) {
-	t.Helper()
-	c.change(t, "POST", path+":getIamPolicy", "POST", path+":setIamPolicy", role, member, func(p map[string]any) any { return map[string]any{"policy": p} })
-}
-
-// BindBucket adds one binding to a bucket's allow policy.
-func (c *Clouds) BindBucket(t *testing.T, bucket, role, member string) {
-	t.Helper()
-	path := "/storage/v1/b/" + bucket + "/iam"
-	c.change(t, "GET", path, "PUT", path, role, member, func(p map[string]any) any { return p })
-}
-
-func (c *Clouds) change(t *testing.T, getMethod, getPath, setMethod, setPath, role, member string, body func(map[string]any) any) {
-	t.Helper()
-	policy := map[string]any{}
-	c.Call(t, getMethod, getPath, nil, &policy)
-	bindings, _ := policy["bindings"].([]any)
-	policy["bindings"] = append(bindings, map[string]any{"role": role, "members": []string{member}})
-	c.Call(t, setMethod, setPath, body(policy), nil)
-}
-
-// Upload puts an object.
-func (c *Clouds) Upload(t *testing.T, bucket, name, contentType string, content io.Reader) {
-	t.Helper()
-	req, err := http.NewRequest("POST", c.GoogleURL+"/upload/storage/v1/b/"+bucket+"/o?uploadType=media&name="+url.QueryEscape(name), content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", contentType)
-	c.do(t, req, nil)
-}
-
-// Call makes one JSON request of the Google cloud as its administrator; it must
-// succeed.
-func (c *Clouds) Call(t *testing.T, method, path string, in, out any) {
-	t.Helper()
-	var body io.Reader
-	if in != nil {
-		data, err := json.Marshal(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body = bytes.NewReader(data)
-	}
-	req, err := http.NewRequest(method, c.GoogleURL+path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.do(t, req, out)
-}
-
-// client keeps no idle connection: those of http.DefaultClient are closed by every
-// httptest.Server.Close, also while an answer is on its way.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-
-func (c *Clouds) do(t *testing.T, req *http.Request, out any) {
-	t.Helper()
-	req.Header.Set("Authorization", "Bearer "+c.Google.AdminToken())
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if resp.StatusCode >= 300 {
-		t.Fatalf("%s %s answered %d: %s", req.Method, req.URL.Path, resp.StatusCode, data)
-	}
-	if out != nil {
-		if err := json.Unmarshal(data, out); err != nil {
-			t.Fatalf("%s %s answered %s: %v", req.Method, req.URL.Path, data, err)
-		}
 	}
 }

@@ -1,9 +1,8 @@
-package sandbox_test
+package denials
 
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -12,13 +11,10 @@ import (
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials/externalaccount"
-	"github.com/google/go-cmp/cmp"
 	"google.golang.org/api/option"
 	gcs "google.golang.org/api/storage/v1"
 
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // login is one way to become the service account with Google's auth library. The
@@ -76,7 +72,7 @@ func (s *signed) without(name string) {
 const readOnly = "https://www.googleapis.com/auth/devstorage.read_only"
 
 // credentials are those of the login; no call is made yet.
-func (l login) credentials(t *testing.T, c *sandboxtest.Clouds) *auth.Credentials {
+func (l login) credentials(t *testing.T, c *Clouds) *auth.Credentials {
 	t.Helper()
 	if l.creds == (api.Credentials{}) {
 		l.creds = c.Session(t, c.Names.Role)
@@ -93,9 +89,9 @@ func (l login) credentials(t *testing.T, c *sandboxtest.Clouds) *auth.Credential
 	options := &externalaccount.Options{
 		Audience:                       l.audience,
 		SubjectTokenType:               "urn:ietf:params:aws:token-type:aws4_request",
-		TokenURL:                       c.GoogleURL + "/v1/token",
-		AwsSecurityCredentialsProvider: session(l.creds),
-		ServiceAccountImpersonationURL: c.GoogleURL + "/v1/projects/-/serviceAccounts/" + l.account + ":generateAccessToken",
+		TokenURL:                       c.Endpoint("sts") + "/v1/token",
+		AwsSecurityCredentialsProvider: session{l.creds, c.Names.Region},
+		ServiceAccountImpersonationURL: c.Endpoint("iamcredentials") + "/v1/projects/-/serviceAccounts/" + l.account + ":generateAccessToken",
 		ServiceAccountImpersonationLifetimeSeconds: l.lifetime,
 		Scopes: l.scopes,
 		Client: &http.Client{Transport: l},
@@ -111,7 +107,7 @@ func (l login) credentials(t *testing.T, c *sandboxtest.Clouds) *auth.Credential
 }
 
 // token obtains an access token, or the error of the step that refused.
-func (l login) token(t *testing.T, c *sandboxtest.Clouds) (string, error) {
+func (l login) token(t *testing.T, c *Clouds) (string, error) {
 	t.Helper()
 	token, err := l.credentials(t, c).Token(context.Background())
 	if err != nil {
@@ -121,7 +117,7 @@ func (l login) token(t *testing.T, c *sandboxtest.Clouds) (string, error) {
 }
 
 // denied obtains a token, which is to be refused.
-func (l login) denied(t *testing.T, c *sandboxtest.Clouds) error {
+func (l login) denied(t *testing.T, c *Clouds) error {
 	t.Helper()
 	_, err := l.token(t, c)
 	return err
@@ -169,10 +165,13 @@ func (l login) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // session gives the auth library the credentials that Lambda would.
-type session api.Credentials
+type session struct {
+	api.Credentials
+	region string
+}
 
 func (s session) AwsRegion(context.Context, *externalaccount.RequestOptions) (string, error) {
-	return sandbox.Region, nil
+	return s.region, nil
 }
 
 func (s session) AwsSecurityCredentials(context.Context, *externalaccount.RequestOptions) (*externalaccount.AwsSecurityCredentials, error) {
@@ -181,9 +180,9 @@ func (s session) AwsSecurityCredentials(context.Context, *externalaccount.Reques
 
 // storageAs is Google's client of Cloud Storage with the login's token; with
 // another token where one is given, and with none for a login of nil.
-func storageAs(t *testing.T, c *sandboxtest.Clouds, l *login, token string) *gcs.Service {
+func storageAs(t *testing.T, c *Clouds, l *login, token string) *gcs.Service {
 	t.Helper()
-	options := []option.ClientOption{option.WithEndpoint(c.GoogleURL + "/storage/v1/")}
+	options := []option.ClientOption{option.WithEndpoint(c.Endpoint("storage") + "/storage/v1/")}
 	switch {
 	case token != "":
 		options = append(options, option.WithAuthCredentials(fixed(token)))
@@ -208,49 +207,4 @@ type constant string
 
 func (c constant) Token(context.Context) (*auth.Token, error) {
 	return &auth.Token{Value: string(c)}, nil
-}
-
-func TestRoleReadsTheObject(t *testing.T) {
-	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
-	resp, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Download()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if data, err := io.ReadAll(resp.Body); err != nil || string(data) != sandboxtest.Sample {
-		t.Errorf("the object is %q, %v, want %q", data, err, sandboxtest.Sample)
-	}
-	var through []string
-	for _, e := range c.Journal.Entries() {
-		if e.Service == "storage" && e.Principal == "serviceAccount:"+c.Names.ServiceAccountEmail() {
-			through = e.Through
-		}
-	}
-	want := []string{"principal://iam.googleapis.com/projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/aws-connect/subject/" + c.Names.Subject(), c.Names.Subject()}
-	if fmt.Sprint(through) != fmt.Sprint(want) {
-		t.Errorf("the journal says the object was read through %v, want %v", through, want)
-	}
-}
-
-// TestDirectAccessIsTheRoles: the journal tells that no service account came in
-// between.
-func TestDirectAccessIsTheRoles(t *testing.T) {
-	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
-	c.BindBucket(t, c.Names.SourceBucket, "roles/storage.objectViewer", c.PrincipalSet(c.Names.AssumedRole()))
-	l := &login{alone: true, creds: c.Session(t, c.Names.Role)}
-	from := c.Journal.Position()
-	if _, err := storageAs(t, c, l, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Download(); err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, e := range c.Journal.Since(from) {
-		got = append(got, e.Cloud+" "+e.Service+" as "+e.Principal)
-	}
-	federated := "principal://iam.googleapis.com/projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/aws-connect/subject/" + c.Names.Subject()
-	want := []string{"aws sts as " + c.Names.Subject(), "google sts as " + federated, "google storage as " + federated}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("requests (-want +got):\n%s", diff)
-	}
 }

@@ -1,4 +1,4 @@
-package sandbox_test
+package denials
 
 import (
 	"archive/zip"
@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 const (
@@ -49,18 +48,18 @@ func document(statements ...string) string {
 
 // as is a client's configuration in a session of a fresh role with a policy of
 // these statements.
-func as(t *testing.T, c *sandboxtest.Clouds, statements ...string) aws.Config {
+func as(t *testing.T, c *Clouds, statements ...string) aws.Config {
 	t.Helper()
 	policy := ""
 	if len(statements) > 0 {
 		policy = document(statements...)
 	}
-	c.MakeRole(t, "worker", policy)
-	return c.AWSConfig(c.Session(t, "worker"))
+	c.MakeRole(t, c.named("worker"), policy)
+	return c.Configure(c.Session(t, c.named("worker")))
 }
 
 // admin is the administrator's configuration.
-func admin(c *sandboxtest.Clouds) aws.Config { return c.AWSConfig(c.AWS.Admin()) }
+func admin(c *Clouds) aws.Config { return c.Configure(c.Owner) }
 
 // must ends the test if what the case needs cannot be had.
 func must[T any](t *testing.T) func(T, error) T {
@@ -84,112 +83,112 @@ func noIdentity(action, resource string) string {
 
 func iamDenials() []denial {
 	const section = "IAM and STS"
-	row := func(name string, do func(t *testing.T, c *sandboxtest.Clouds) error, status int, code, message, source string) denial {
+	row := func(name string, do func(t *testing.T, c *Clouds) error, status int, code, message, source string) denial {
 		return denial{section, name, do, status, code, message, source}
 	}
-	worker := aws.String("worker")
 	malformed := func(name, kind, text, message, source string) denial {
-		return row(name, func(t *testing.T, c *sandboxtest.Clouds) error {
+		return row(name, func(t *testing.T, c *Clouds) error {
+			text := c.here(text)
 			client := iam.NewFromConfig(admin(c))
 			if kind == "trust" {
-				_, err := client.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: worker, AssumeRolePolicyDocument: &text})
+				_, err := client.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: c.name("worker"), AssumeRolePolicyDocument: &text})
 				return err
 			}
 			as(t, c)
-			_, err := client.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: worker, PolicyName: aws.String("p"), PolicyDocument: &text})
+			_, err := client.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: c.name("worker"), PolicyName: aws.String("p"), PolicyDocument: &text})
 			return err
 		}, 400, "MalformedPolicyDocument", message, source)
 	}
-	assume := func(t *testing.T, c *sandboxtest.Clouds, cfg aws.Config, principal, condition string) error {
+	assume := func(t *testing.T, c *Clouds, cfg aws.Config, principal, condition string) error {
 		t.Helper()
 		role := must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{
-			RoleName: aws.String("target"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":"sts:AssumeRole"` + condition + `}]}`),
+			RoleName: c.name("target"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":"sts:AssumeRole"` + condition + `}]}`),
 		})).Role
 		_, err := sts.NewFromConfig(cfg).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: role.Arn, RoleSessionName: aws.String("other")})
 		return err
 	}
 	untrusted := strings.TrimSuffix(notAllowed("sts:AssumeRole", arnPrefix+"role/target", ""), " ")
-	const account = `{"AWS":"` + sandbox.Account + `"}`
+	account := func(c *Clouds) string { return `{"AWS":"` + c.Names.Account + `"}` }
 	// Reports until 2023 have these words; the page "Troubleshoot access denied error messages" has others.
 	const stsErrors = "contested: aws/karpenter-provider-aws, issue 4680, and aws-samples/amazon-chime-sdk, issue 311, against AWS's page, which ends it with \"because no role trust policy allows the sts:AssumeRole action\""
 	return []denial{
-		row("creating a role", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := iam.NewFromConfig(as(t, c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("new"), AssumeRolePolicyDocument: aws.String(lambdaTrust)})
+		row("creating a role", func(t *testing.T, c *Clouds) error {
+			_, err := iam.NewFromConfig(as(t, c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: c.name("new"), AssumeRolePolicyDocument: aws.String(lambdaTrust)})
 			return err
 		}, 403, "AccessDenied", noIdentity("iam:CreateRole", arnPrefix+"role/new"), accessDenied),
-		row("reading a role", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("reading a role", func(t *testing.T, c *Clouds) error {
 			_, err := iam.NewFromConfig(as(t, c)).GetRole(t.Context(), &iam.GetRoleInput{RoleName: &c.Names.Role})
 			return err
 		}, 403, "AccessDenied", noIdentity("iam:GetRole", "role …"), "terraform-aws-modules/terraform-aws-eks, issue 2517"),
-		row("reading a role, explicitly denied", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("reading a role, explicitly denied", func(t *testing.T, c *Clouds) error {
 			_, err := iam.NewFromConfig(as(t, c, allowing("*", "*"), denying("iam:Get*", "*"))).GetRole(t.Context(), &iam.GetRoleInput{RoleName: &c.Names.Role})
 			return err
 		}, 403, "AccessDenied", notAllowed("iam:GetRole", "role …", "with an explicit deny in an identity-based policy"), "terraform-aws-modules/terraform-aws-eks, issue 2517"),
-		row("listing roles", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("listing roles", func(t *testing.T, c *Clouds) error {
 			_, err := iam.NewFromConfig(as(t, c)).ListRoles(t.Context(), nil)
 			return err
 		}, 403, "AccessDenied", noIdentity("iam:ListRoles", arnPrefix+"role/"), reported),
-		row("tagging a user that may be created", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := iam.NewFromConfig(as(t, c, allowing("iam:CreateUser", "*"))).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("new"), Tags: []iamtypes.Tag{{Key: aws.String("team"), Value: aws.String("a")}}})
+		row("tagging a user that may be created", func(t *testing.T, c *Clouds) error {
+			_, err := iam.NewFromConfig(as(t, c, allowing("iam:CreateUser", "*"))).CreateUser(t.Context(), &iam.CreateUserInput{UserName: c.name("new"), Tags: []iamtypes.Tag{{Key: aws.String("team"), Value: aws.String("a")}}})
 			return err
 		}, 403, "AccessDenied", noIdentity("iam:TagUser", arnPrefix+"user/new"), "CreateUser (IAM API Reference), for the action"),
-		row("giving itself a policy", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := iam.NewFromConfig(as(t, c)).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: worker, PolicyName: aws.String("p"), PolicyDocument: aws.String(document(allowing("*", "*")))})
+		row("giving itself a policy", func(t *testing.T, c *Clouds) error {
+			_, err := iam.NewFromConfig(as(t, c)).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: c.name("worker"), PolicyName: aws.String("p"), PolicyDocument: aws.String(document(allowing("*", "*")))})
 			return err
 		}, 403, "AccessDenied", noIdentity("iam:PutRolePolicy", "role worker"), reported),
-		row("creating a managed policy", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := iam.NewFromConfig(as(t, c)).CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("p"), PolicyDocument: aws.String(document(allowing("*", "*")))})
+		row("creating a managed policy", func(t *testing.T, c *Clouds) error {
+			_, err := iam.NewFromConfig(as(t, c)).CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: c.name("p"), PolicyDocument: aws.String(document(allowing("*", "*")))})
 			return err
 		}, 403, "AccessDenied", noIdentity("iam:CreatePolicy", "policy p"), reported),
-		row("reading a managed policy", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("reading a managed policy", func(t *testing.T, c *Clouds) error {
 			_, err := iam.NewFromConfig(as(t, c)).GetPolicy(t.Context(), &iam.GetPolicyInput{PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess")})
 			return err
 		}, 403, "AccessDenied", noIdentity("iam:GetPolicy", "policy arn:aws:iam::aws:policy/AmazonS3FullAccess"), reported),
-		row("another path's role", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := iam.NewFromConfig(as(t, c, allowing("iam:*", arnPrefix+"role/team/*"))).DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: worker})
+		row("another path's role", func(t *testing.T, c *Clouds) error {
+			_, err := iam.NewFromConfig(as(t, c, allowing("iam:*", c.iamARN("role/team/*")))).DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: c.name("worker")})
 			return err
 		}, 403, "AccessDenied", noIdentity("iam:DeleteRole", "role worker"), accessDenied),
-		row("deleting a role with an inline policy", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("deleting a role with an inline policy", func(t *testing.T, c *Clouds) error {
 			_, err := iam.NewFromConfig(admin(c)).DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: &c.Names.Role})
 			return err
 		}, 409, "DeleteConflict", "Cannot delete entity, must delete policies first.", "awslabs/aws-orbit-workbench, issue 633"),
-		row("deleting a role with an attached policy", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("deleting a role with an attached policy", func(t *testing.T, c *Clouds) error {
 			as(t, c)
-			must[*iam.AttachRolePolicyOutput](t)(iam.NewFromConfig(admin(c)).AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: worker, PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess")}))
-			_, err := iam.NewFromConfig(admin(c)).DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: worker})
+			must[*iam.AttachRolePolicyOutput](t)(iam.NewFromConfig(admin(c)).AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: c.name("worker"), PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess")}))
+			_, err := iam.NewFromConfig(admin(c)).DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: c.name("worker")})
 			return err
 		}, 409, "DeleteConflict", "Cannot delete entity, must detach all policies first.", "hashicorp/boundary, pull request 5646"),
-		row("a role that is there already", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("a role that is there already", func(t *testing.T, c *Clouds) error {
 			as(t, c)
-			_, err := iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("Worker"), AssumeRolePolicyDocument: aws.String(lambdaTrust)})
+			_, err := iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: c.name("Worker"), AssumeRolePolicyDocument: aws.String(lambdaTrust)})
 			return err
 		}, 409, "EntityAlreadyExists", "Role with name Worker already exists.", reported),
-		row("a role that is not there", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := iam.NewFromConfig(admin(c)).GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String("none")})
+		row("a role that is not there", func(t *testing.T, c *Clouds) error {
+			_, err := iam.NewFromConfig(admin(c)).GetRole(t.Context(), &iam.GetRoleInput{RoleName: c.name("none")})
 			return err
 		}, 404, "NoSuchEntity", "The role with name none cannot be found.", reported),
-		row("a permissions boundary that is not there", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: worker, AssumeRolePolicyDocument: aws.String(lambdaTrust), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/None")})
+		row("a permissions boundary that is not there", func(t *testing.T, c *Clouds) error {
+			_, err := iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: c.name("worker"), AssumeRolePolicyDocument: aws.String(lambdaTrust), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/None")})
 			return err
 		}, 404, "NoSuchEntity", "Scope ARN: arn:aws:iam::aws:policy/None does not exist or is not attachable.", reported),
-		row("what a permissions boundary does not allow", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("what a permissions boundary does not allow", func(t *testing.T, c *Clouds) error {
 			cfg := as(t, c, allowing("*", "*"))
-			must[*iam.PutRolePermissionsBoundaryOutput](t)(iam.NewFromConfig(admin(c)).PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: worker, PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess")}))
+			must[*iam.PutRolePermissionsBoundaryOutput](t)(iam.NewFromConfig(admin(c)).PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: c.name("worker"), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess")}))
 			_, err := iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
 			return err
 		}, 403, "AccessDenied", notAllowed("iam:ListRoles", arnPrefix+"role/", "because no permissions boundary allows the iam:ListRoles action"), accessDenied),
-		row("what a permissions boundary denies", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("what a permissions boundary denies", func(t *testing.T, c *Clouds) error {
 			cfg := as(t, c, allowing("*", "*"))
-			boundary := must[*iam.CreatePolicyOutput](t)(iam.NewFromConfig(admin(c)).CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(document(allowing("*", "*"), denying("iam:ListRoles", "*")))})).Policy
-			must[*iam.PutRolePermissionsBoundaryOutput](t)(iam.NewFromConfig(admin(c)).PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: worker, PermissionsBoundary: boundary.Arn}))
+			boundary := must[*iam.CreatePolicyOutput](t)(iam.NewFromConfig(admin(c)).CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: c.name("boundary"), PolicyDocument: aws.String(document(allowing("*", "*"), denying("iam:ListRoles", "*")))})).Policy
+			must[*iam.PutRolePermissionsBoundaryOutput](t)(iam.NewFromConfig(admin(c)).PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: c.name("worker"), PermissionsBoundary: boundary.Arn}))
 			_, err := iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
 			return err
 		}, 403, "AccessDenied", notAllowed("iam:ListRoles", arnPrefix+"role/", "with an explicit deny in a permissions boundary: "+arnPrefix+"policy/boundary"), policyARNs),
-		row("a policy that is a permissions boundary", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("a policy that is a permissions boundary", func(t *testing.T, c *Clouds) error {
 			client := iam.NewFromConfig(admin(c))
 			as(t, c)
-			boundary := must[*iam.CreatePolicyOutput](t)(client.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(document(allowing("*", "*")))})).Policy
-			must[*iam.PutRolePermissionsBoundaryOutput](t)(client.PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: worker, PermissionsBoundary: boundary.Arn}))
+			boundary := must[*iam.CreatePolicyOutput](t)(client.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: c.name("boundary"), PolicyDocument: aws.String(document(allowing("*", "*")))})).Policy
+			must[*iam.PutRolePermissionsBoundaryOutput](t)(client.PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: c.name("worker"), PermissionsBoundary: boundary.Arn}))
 			_, err := client.DeletePolicy(t.Context(), &iam.DeletePolicyInput{PolicyArn: boundary.Arn})
 			return err
 		}, 409, "DeleteConflict", "Cannot delete a policy attached to entities.", "gruntwork-io/cloud-nuke, issue 972, of a policy that was attached as well"),
@@ -204,43 +203,44 @@ func iamDenials() []denial {
 		malformed("a trust policy with a resource", "trust", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole","Resource":"*"}]}`, "Has prohibited field Resource", trustPolicies),
 		malformed("a trust policy for a role that does not exist", "trust", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+arnPrefix+`role/none"},"Action":"sts:AssumeRole"}]}`, `Invalid principal in policy: "AWS":"`+arnPrefix+`role/none"`, reported),
 		malformed("a trust policy for a service that does not exist", "trust", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazon.com"},"Action":"sts:AssumeRole"}]}`, `Invalid principal in policy: "SERVICE":"lambda.amazon.com"`, "public reports of codepipeiine.amazonaws.com and eks.amazonaws.com.cn"),
-		row("assuming a role of Lambda's", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("assuming a role of Lambda's", func(t *testing.T, c *Clouds) error {
 			return assume(t, c, as(t, c, allowing("sts:*", "*")), `{"Service":"lambda.amazonaws.com"}`, "")
 		}, 403, "AccessDenied", untrusted, stsErrors),
-		row("assuming a role of another principal's", func(t *testing.T, c *sandboxtest.Clouds) error {
-			return assume(t, c, as(t, c, allowing("sts:*", "*")), `{"AWS":"`+arnPrefix+`user/sandbox-admin"}`, "")
+		row("assuming a role of another principal's", func(t *testing.T, c *Clouds) error {
+			return assume(t, c, as(t, c, allowing("sts:*", "*")), `{"AWS":"`+c.owner()+`"}`, "")
 		}, 403, "AccessDenied", untrusted, stsErrors),
-		row("assuming a role of another account's", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("assuming a role of another account's", func(t *testing.T, c *Clouds) error {
+			c.only("it needs a second AWS account")
 			return assume(t, c, as(t, c, allowing("sts:*", "*")), `{"AWS":"444455556666"}`, "")
 		}, 403, "AccessDenied", untrusted, stsErrors),
-		row("assuming a role without the external id", func(t *testing.T, c *sandboxtest.Clouds) error {
-			return assume(t, c, as(t, c, allowing("sts:*", "*")), account, `,"Condition":{"StringEquals":{"sts:ExternalId":"secret"}}`)
+		row("assuming a role without the external id", func(t *testing.T, c *Clouds) error {
+			return assume(t, c, as(t, c, allowing("sts:*", "*")), account(c), `,"Condition":{"StringEquals":{"sts:ExternalId":"secret"}}`)
 		}, 403, "AccessDenied", untrusted, stsErrors),
-		row("assuming a role of the account's, without the right to", func(t *testing.T, c *sandboxtest.Clouds) error {
-			return assume(t, c, as(t, c), account, "")
+		row("assuming a role of the account's, without the right to", func(t *testing.T, c *Clouds) error {
+			return assume(t, c, as(t, c), account(c), "")
 		}, 403, "AccessDenied", noIdentity("sts:AssumeRole", arnPrefix+"role/target"), accessDenied),
-		row("assuming a role, explicitly denied", func(t *testing.T, c *sandboxtest.Clouds) error {
-			return assume(t, c, as(t, c, allowing("sts:*", "*"), denying("sts:AssumeRole", "*")), account, "")
+		row("assuming a role, explicitly denied", func(t *testing.T, c *Clouds) error {
+			return assume(t, c, as(t, c, allowing("sts:*", "*"), denying("sts:AssumeRole", "*")), account(c), "")
 		}, 403, "AccessDenied", notAllowed("sts:AssumeRole", arnPrefix+"role/target", "with an explicit deny in an identity-based policy"), accessDenied),
-		row("assuming a role that is not there", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := sts.NewFromConfig(as(t, c, allowing("sts:*", "*"))).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(arnPrefix + "role/target"), RoleSessionName: aws.String("other")})
+		row("assuming a role that is not there", func(t *testing.T, c *Clouds) error {
+			_, err := sts.NewFromConfig(as(t, c, allowing("sts:*", "*"))).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(c.iamARN("role/" + c.named("target"))), RoleSessionName: aws.String("other")})
 			return err
 		}, 403, "AccessDenied", untrusted, stsErrors),
-		row("assuming a role from a role for more than an hour", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("assuming a role from a role for more than an hour", func(t *testing.T, c *Clouds) error {
 			cfg := as(t, c, allowing("sts:*", "*"))
-			must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("target"), MaxSessionDuration: aws.Int32(7200),
-				AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + account + `,"Action":"sts:AssumeRole"}]}`)}))
-			_, err := sts.NewFromConfig(cfg).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(arnPrefix + "role/target"), RoleSessionName: aws.String("other"), DurationSeconds: aws.Int32(7200)})
+			must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: c.name("target"), MaxSessionDuration: aws.Int32(7200),
+				AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + account(c) + `,"Action":"sts:AssumeRole"}]}`)}))
+			_, err := sts.NewFromConfig(cfg).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(c.iamARN("role/" + c.named("target"))), RoleSessionName: aws.String("other"), DurationSeconds: aws.Int32(7200)})
 			return err
 		}, 400, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.", reported),
 	}
 }
 
 // importLogs imports the log group l as L of a template.
-func importLogs(t *testing.T, c *sandboxtest.Clouds, template string) error {
+func importLogs(t *testing.T, c *Clouds, template string) error {
 	t.Helper()
 	_, err := cloudformation.NewFromConfig(admin(c)).CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
-		StackName: aws.String("s"), ChangeSetName: aws.String("c"), ChangeSetType: cfn.ChangeSetTypeImport, TemplateBody: &template,
+		StackName: c.name("s"), ChangeSetName: aws.String("c"), ChangeSetType: cfn.ChangeSetTypeImport, TemplateBody: &template,
 		ResourcesToImport: []cfn.ResourceToImport{{ResourceType: aws.String("AWS::Logs::LogGroup"), LogicalResourceId: aws.String("L"), ResourceIdentifier: map[string]string{"LogGroupName": "l"}}},
 	})
 	return err
@@ -251,85 +251,85 @@ func lambdaDenials() []denial {
 		section   = "Lambda, CloudFormation and other services"
 		functions = "arn:aws:lambda:" + sandbox.Region + ":" + sandbox.Account + ":function:"
 	)
-	row := func(name string, do func(t *testing.T, c *sandboxtest.Clouds) error, status int, code, message, source string) denial {
+	row := func(name string, do func(t *testing.T, c *Clouds) error, status int, code, message, source string) denial {
 		return denial{section, name, do, status, code, message, source}
 	}
-	create := func(t *testing.T, cfg aws.Config, role string) error {
+	create := func(t *testing.T, c *Clouds, cfg aws.Config, role string) error {
 		t.Helper()
 		_, err := lambda.NewFromConfig(cfg).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
-			FunctionName: aws.String("f"), Role: aws.String(arnPrefix + "role/" + role), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: zipOf(t)},
+			FunctionName: c.name("f"), Role: aws.String(c.iamARN("role/" + role)), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: zipOf(t)},
 		})
 		return err
 	}
 	const unassumable = "The role defined for the function cannot be assumed by Lambda."
 	return []denial{
-		row("reserving what leaves less than 100 of the account's concurrency", func(t *testing.T, c *sandboxtest.Clouds) error {
-			if err := create(t, admin(c), c.Names.Role); err != nil {
+		row("reserving what leaves less than 100 of the account's concurrency", func(t *testing.T, c *Clouds) error {
+			if err := create(t, c, admin(c), c.Names.Role); err != nil {
 				t.Fatal(err)
 			}
 			_, err := lambda.NewFromConfig(admin(c)).PutFunctionConcurrency(t.Context(), &lambda.PutFunctionConcurrencyInput{
-				FunctionName: aws.String("f"), ReservedConcurrentExecutions: aws.Int32(901),
+				FunctionName: c.name("f"), ReservedConcurrentExecutions: aws.Int32(901),
 			})
 			return err
 		}, 400, "InvalidParameterValueException", "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].",
 			"aws-samples/siem-on-amazon-opensearch-service, issue 175, with the minimum of its time"),
-		row("a function whose role does not trust Lambda", func(t *testing.T, c *sandboxtest.Clouds) error {
-			must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("ec2"), AssumeRolePolicyDocument: aws.String(strings.Replace(lambdaTrust, "lambda", "ec2", 1))}))
-			return create(t, admin(c), "ec2")
+		row("a function whose role does not trust Lambda", func(t *testing.T, c *Clouds) error {
+			must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(admin(c)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: c.name("ec2"), AssumeRolePolicyDocument: aws.String(strings.Replace(lambdaTrust, "lambda", "ec2", 1))}))
+			return create(t, c, admin(c), c.named("ec2"))
 		}, 400, "InvalidParameterValueException", unassumable, "boto/boto3, issue 2976"),
-		row("a function whose role does not exist", func(t *testing.T, c *sandboxtest.Clouds) error { return create(t, admin(c), "none") },
+		row("a function whose role does not exist", func(t *testing.T, c *Clouds) error { return create(t, c, admin(c), c.named("none")) },
 			400, "InvalidParameterValueException", unassumable, "boto/boto3, issue 2976"),
-		row("a function without the right to pass its role", func(t *testing.T, c *sandboxtest.Clouds) error {
-			return create(t, as(t, c, allowing("lambda:*", "*")), c.Names.Role)
+		row("a function without the right to pass its role", func(t *testing.T, c *Clouds) error {
+			return create(t, c, as(t, c, allowing("lambda:*", "*")), c.Names.Role)
 		}, 403, "AccessDeniedException", noIdentity("iam:PassRole", arnPrefix+"role/…"), "Grant a user permissions to pass a role to an AWS service (IAM User Guide), for the action"),
-		row("a function with the right to pass its role to another service", func(t *testing.T, c *sandboxtest.Clouds) error {
-			return create(t, as(t, c, allowing("lambda:*", "*"), effect("Allow", "iam:PassRole", "*", `,"Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}`)), c.Names.Role)
+		row("a function with the right to pass its role to another service", func(t *testing.T, c *Clouds) error {
+			return create(t, c, as(t, c, allowing("lambda:*", "*"), effect("Allow", "iam:PassRole", "*", `,"Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}`)), c.Names.Role)
 		}, 403, "AccessDeniedException", noIdentity("iam:PassRole", arnPrefix+"role/…"), "Grant a user permissions to pass a role to an AWS service (IAM User Guide), for the action"),
-		row("a function without the right to create it", func(t *testing.T, c *sandboxtest.Clouds) error { return create(t, as(t, c), c.Names.Role) },
+		row("a function without the right to create it", func(t *testing.T, c *Clouds) error { return create(t, c, as(t, c), c.Names.Role) },
 			403, "AccessDeniedException", noIdentity("lambda:CreateFunction", functions+"f"), accessDenied),
-		row("invoking without the right to", func(t *testing.T, c *sandboxtest.Clouds) error {
-			if err := create(t, admin(c), c.Names.Role); err != nil {
+		row("invoking without the right to", func(t *testing.T, c *Clouds) error {
+			if err := create(t, c, admin(c), c.Names.Role); err != nil {
 				t.Fatal(err)
 			}
-			_, err := lambda.NewFromConfig(as(t, c, allowing("lambda:Get*", "*"))).Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("f")})
+			_, err := lambda.NewFromConfig(as(t, c, allowing("lambda:Get*", "*"))).Invoke(t.Context(), &lambda.InvokeInput{FunctionName: c.name("f")})
 			return err
 		}, 403, "AccessDeniedException", noIdentity("lambda:InvokeFunction", functions+"f"), accessDenied),
-		row("a function that is not there", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := lambda.NewFromConfig(admin(c)).GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("f")})
+		row("a function that is not there", func(t *testing.T, c *Clouds) error {
+			_, err := lambda.NewFromConfig(admin(c)).GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: c.name("f")})
 			return err
 		}, 404, "ResourceNotFoundException", "Function not found: "+functions+"f", reported),
-		row("a stack without the right to create it", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := cloudformation.NewFromConfig(as(t, c)).CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("s"), TemplateBody: aws.String(`{"Resources":{"L":{"Type":"AWS::Logs::LogGroup"}}}`)})
+		row("a stack without the right to create it", func(t *testing.T, c *Clouds) error {
+			_, err := cloudformation.NewFromConfig(as(t, c)).CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: c.name("s"), TemplateBody: aws.String(`{"Resources":{"L":{"Type":"AWS::Logs::LogGroup"}}}`)})
 			return err
 		}, 403, "AccessDenied", noIdentity("cloudformation:CreateStack", "arn:aws:cloudformation:"+sandbox.Region+":"+sandbox.Account+":stack/s/*"), accessDenied),
-		row("a stack whose role may not be passed", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("a stack whose role may not be passed", func(t *testing.T, c *Clouds) error {
 			_, err := cloudformation.NewFromConfig(as(t, c, allowing("cloudformation:*", "*"))).CreateStack(t.Context(), &cloudformation.CreateStackInput{
-				StackName: aws.String("s"), RoleARN: aws.String(arnPrefix + "role/exec"), TemplateBody: aws.String(`{"Resources":{"L":{"Type":"AWS::Logs::LogGroup"}}}`)})
+				StackName: c.name("s"), RoleARN: aws.String(c.iamARN("role/exec")), TemplateBody: aws.String(`{"Resources":{"L":{"Type":"AWS::Logs::LogGroup"}}}`)})
 			return err
 		}, 403, "AccessDenied", noIdentity("iam:PassRole", arnPrefix+"role/exec"), "AWS CloudFormation service role (AWS CloudFormation User Guide), for the action"),
-		row("a stack with roles, without the capability", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := cloudformation.NewFromConfig(admin(c)).CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("s"),
+		row("a stack with roles, without the capability", func(t *testing.T, c *Clouds) error {
+			_, err := cloudformation.NewFromConfig(admin(c)).CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: c.name("s"),
 				TemplateBody: aws.String(`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"r","AssumeRolePolicyDocument":` + lambdaTrust + `}}}}`), Capabilities: []cfn.Capability{cfn.CapabilityCapabilityIam}})
 			return err
 		}, 400, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]", "envato/stack_master, issue 138"),
-		row("a stack that is not there", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := cloudformation.NewFromConfig(admin(c)).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("none")})
+		row("a stack that is not there", func(t *testing.T, c *Clouds) error {
+			_, err := cloudformation.NewFromConfig(admin(c)).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: c.name("none")})
 			return err
 		}, 400, "ValidationError", "Stack with id none does not exist", reported),
-		row("importing a resource that has no deletion policy", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("importing a resource that has no deletion policy", func(t *testing.T, c *Clouds) error {
 			return importLogs(t, c, `{"Resources":{"L":{"Type":"AWS::Logs::LogGroup","Properties":{"LogGroupName":"l"}}}}`)
 		}, 400, "ValidationError", "The following resources to import [L] must have DeletionPolicy attribute specified in the template.", "awsdocs/elastic-beanstalk-samples, issue 168"),
-		row("importing a resource and adding an output", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("importing a resource and adding an output", func(t *testing.T, c *Clouds) error {
 			return importLogs(t, c, `{"Resources":{"L":{"Type":"AWS::Logs::LogGroup","DeletionPolicy":"Delete","Properties":{"LogGroupName":"l"}}},"Outputs":{"O":{"Value":"o"}}}`)
 		}, 400, "ValidationError", "As part of the import operation, you cannot modify or add [Outputs]", "awslabs/aws-security-assessment-solution, issue 6"),
-		row("importing a resource and creating another", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("importing a resource and creating another", func(t *testing.T, c *Clouds) error {
 			return importLogs(t, c, `{"Resources":{"L":{"Type":"AWS::Logs::LogGroup","DeletionPolicy":"Delete","Properties":{"LogGroupName":"l"}},"N":{"Type":"AWS::Logs::LogGroup"}}}`)
 		}, 400, "ValidationError", "You have modified resources [N] in your template that are not being imported. Update, create or delete operations cannot be executed during import operations.", "aws/aws-cdk-cli, pull request 1602"),
-		row("a parameter without the right to it", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("a parameter without the right to it", func(t *testing.T, c *Clouds) error {
 			_, err := ssm.NewFromConfig(as(t, c)).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/cdk-bootstrap/version")})
 			return err
 		}, 400, "AccessDeniedException", noIdentity("ssm:GetParameter", "arn:aws:ssm:"+sandbox.Region+":"+sandbox.Account+":parameter/cdk-bootstrap/version"), accessDenied),
-		row("logs without the right to them", func(t *testing.T, c *sandboxtest.Clouds) error {
+		row("logs without the right to them", func(t *testing.T, c *Clouds) error {
 			_, err := cloudwatchlogs.NewFromConfig(as(t, c)).FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/f")})
 			return err
 		}, 400, "AccessDeniedException", noIdentity("logs:FilterLogEvents", "arn:aws:logs:"+sandbox.Region+":"+sandbox.Account+":log-group:/aws/lambda/f:log-stream:"), accessDenied),

@@ -1,4 +1,4 @@
-package sandbox_test
+package denials
 
 import (
 	"bytes"
@@ -21,7 +21,6 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awshttp"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // Where AWS's answers were seen.
@@ -125,11 +124,11 @@ func readAll(r *http.Request) ([]byte, error) {
 }
 
 // config makes the SDK's clients sign so.
-func (s signer) config(c *sandboxtest.Clouds) aws.Config {
+func (s signer) config(c *Clouds) aws.Config {
 	if s.creds.AccessKeyID == "" {
-		s.creds = c.AWS.Admin()
+		s.creds = c.Owner
 	}
-	cfg := c.AWSConfig(s.creds)
+	cfg := c.Configure(s.creds)
 	cfg.HTTPClient = s
 	return cfg
 }
@@ -141,14 +140,14 @@ type answer struct {
 }
 
 // everywhere are the rows of one case for the services of each protocol.
-func everywhere(name string, set func(t *testing.T, c *sandboxtest.Clouds) signer, answers map[string]answer) []denial {
+func everywhere(name string, set func(t *testing.T, c *Clouds) signer, answers map[string]answer) []denial {
 	var rows []denial
 	for _, service := range []string{"STS", "SSM", "Lambda", "S3"} {
 		a, ok := answers[service]
 		if !ok {
 			continue
 		}
-		rows = append(rows, denial{"Signatures: " + service, name, func(t *testing.T, c *sandboxtest.Clouds) error {
+		rows = append(rows, denial{"Signatures: " + service, name, func(t *testing.T, c *Clouds) error {
 			return protocolCalls()[service](t.Context(), set(t, c).config(c))
 		}, a.status, a.code, a.message, a.from})
 	}
@@ -160,18 +159,18 @@ var accessKeyID = regexp.MustCompile(`AKIA[A-Z0-9]{16}`)
 
 // signatures are what is wrong with a signature in the header, whoever is called.
 func signatures() []denial {
-	tampered := func(change func(*http.Request)) func(*testing.T, *sandboxtest.Clouds) signer {
-		return func(*testing.T, *sandboxtest.Clouds) signer { return signer{tamper: change} }
+	tampered := func(change func(*http.Request)) func(*testing.T, *Clouds) signer {
+		return func(*testing.T, *Clouds) signer { return signer{tamper: change} }
 	}
-	session := func(change func(*api.Credentials)) func(*testing.T, *sandboxtest.Clouds) signer {
-		return func(t *testing.T, c *sandboxtest.Clouds) signer {
+	session := func(change func(*api.Credentials)) func(*testing.T, *Clouds) signer {
+		return func(t *testing.T, c *Clouds) signer {
 			creds := c.Session(t, c.Names.Role)
 			change(&creds)
 			return signer{creds: creds}
 		}
 	}
-	later := func(d time.Duration) func(*testing.T, *sandboxtest.Clouds) signer {
-		return func(_ *testing.T, c *sandboxtest.Clouds) signer { c.Advance(d); return signer{} }
+	later := func(d time.Duration) func(*testing.T, *Clouds) signer {
+		return func(_ *testing.T, c *Clouds) signer { return signer{at: c.Now().Add(-d)} }
 	}
 	refused := map[string]answer{
 		"STS": {403, "SignatureDoesNotMatch", noMatch, signingErrors}, "SSM": {400, "InvalidSignatureException", noMatch, signingErrors},
@@ -209,8 +208,8 @@ func signatures() []denial {
 			h := r.Header.Get("Authorization")
 			r.Header.Set("Authorization", h[:len(h)-64]+strings.Repeat("0", 64))
 		}), refused),
-		everywhere("another secret", func(_ *testing.T, c *sandboxtest.Clouds) signer {
-			creds := c.AWS.Admin()
+		everywhere("another secret", func(_ *testing.T, c *Clouds) signer {
+			creds := c.Owner
 			creds.SecretAccessKey = strings.ToLower(creds.SecretAccessKey)
 			return signer{creds: creds}
 		}, refused),
@@ -229,14 +228,14 @@ func signatures() []denial {
 			"STS": {403, "MissingAuthenticationToken", "Request is missing Authentication Token", commonErrors}, "SSM": {400, "MissingAuthenticationTokenException", "Missing Authentication Token", commonErrors},
 			"Lambda": {403, "MissingAuthenticationTokenException", "Missing Authentication Token", commonErrors}, "S3": {403, "AccessDenied", "Access Denied", s3Errors},
 		}),
-		everywhere("an unknown key", func(_ *testing.T, c *sandboxtest.Clouds) signer {
-			creds := c.AWS.Admin()
+		everywhere("an unknown key", func(_ *testing.T, c *Clouds) signer {
+			creds := c.Owner
 			creds.AccessKeyID = "AKIAIOSFODNN7EXAMPLE"
 			return signer{creds: creds}
 		}, unknown),
 		everywhere("no session token", session(func(c *api.Credentials) { c.SessionToken = "" }), unknown),
 		everywhere("another session token", session(func(c *api.Credentials) { c.SessionToken = strings.ToLower(c.SessionToken) }), otherToken),
-		everywhere("an expired session", func(t *testing.T, c *sandboxtest.Clouds) signer {
+		everywhere("an expired session", func(t *testing.T, c *Clouds) signer {
 			s := signer{creds: c.Session(t, c.Names.Role)}
 			c.Advance(time.Hour + time.Minute)
 			s.at = c.Now()
@@ -247,18 +246,18 @@ func signatures() []denial {
 		}),
 		everywhere("signed 16 minutes ago", later(16*time.Minute), skew(past)),
 		everywhere("signed 16 minutes ahead", later(-16*time.Minute), skew(ahead)),
-		everywhere("a scope of another region", func(*testing.T, *sandboxtest.Clouds) signer { return signer{region: "eu-nowhere-1"} }, map[string]answer{
+		everywhere("a scope of another region", func(*testing.T, *Clouds) signer { return signer{region: "eu-nowhere-1"} }, map[string]answer{
 			"STS": {403, "SignatureDoesNotMatch", region, reported}, "SSM": {400, "InvalidSignatureException", region, reported},
 			"Lambda": {403, "InvalidSignatureException", region, reported},
 			"S3":     {400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'eu-nowhere-1' is wrong; expecting 'ap-northeast-1'", measuredS3},
 		}),
 		everywhere("a scope of a region that the account has not enabled",
-			func(*testing.T, *sandboxtest.Clouds) signer { return signer{region: "eu-south-1"} }, map[string]answer{
+			func(*testing.T, *Clouds) signer { return signer{region: "eu-south-1"} }, map[string]answer{
 				"STS": {403, "InvalidClientTokenId", invalidToken, reported}, "SSM": {400, "UnrecognizedClientException", invalidToken, reported},
 				"Lambda": {403, "UnrecognizedClientException", invalidToken, reported},
 			}),
-		everywhere("a scope of another service, for AWS's own host", func(*testing.T, *sandboxtest.Clouds) signer {
-			return signer{service: "iam", host: "sts.ap-northeast-1.amazonaws.com"}
+		everywhere("a scope of another service, for AWS's own host", func(_ *testing.T, c *Clouds) signer {
+			return signer{service: "iam", host: "sts." + c.Names.Region + ".amazonaws.com"}
 		}, map[string]answer{"STS": {403, "SignatureDoesNotMatch", "Credential should be scoped to correct service: 'sts'. ", signingErrors}}),
 		everywhere("a scope of another day", tampered(func(r *http.Request) {
 			h := r.Header.Get("Authorization")
@@ -269,8 +268,8 @@ func signatures() []denial {
 			"Lambda": {403, "InvalidSignatureException", "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20130524' != '…', from '…'.", signingErrors},
 			"S3":     {400, "AuthorizationHeaderMalformed", "The authorization header is malformed; Invalid credential date. Date is not the same as X-Amz-Date.", measuredS3},
 		}),
-		everywhere("a scope of another service, for S3's own host", func(*testing.T, *sandboxtest.Clouds) signer {
-			return signer{service: "ec2", host: "s3.ap-northeast-1.amazonaws.com"}
+		everywhere("a scope of another service, for S3's own host", func(_ *testing.T, c *Clouds) signer {
+			return signer{service: "ec2", host: "s3." + c.Names.Region + ".amazonaws.com"}
 		}, map[string]answer{"S3": {400, "AuthorizationHeaderMalformed", `The authorization header is malformed; incorrect service "ec2". This endpoint belongs to "s3".`, measuredS3}}),
 		everywhere("a blank before the access key id", tampered(blank(" ", "")), map[string]answer{
 			"STS": {400, "IncompleteSignature", "'AKIA…/sts/aws4_request' not a valid key=value pair (missing equal-sign) in Authorization header: 'AWS4-HMAC-SHA256 Credential= AKIA…'.", "boto/boto3, issue 2280"},

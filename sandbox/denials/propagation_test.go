@@ -1,11 +1,10 @@
-package sandbox_test
+package denials
 
 import (
 	"testing"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // TestPropagation makes the federation in clouds whose policies take two minutes:
@@ -13,7 +12,7 @@ import (
 func TestPropagation(t *testing.T) {
 	t.Parallel()
 	const delay = 2 * time.Minute
-	c := sandboxtest.New(t, sandbox.Options{IAMDelay: delay})
+	c := fresh(t, sandbox.Options{IAMDelay: delay})
 	read := func() string {
 		_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
 		if err == nil {

@@ -1,4 +1,4 @@
-package sandbox_test
+package denials
 
 import (
 	"crypto/hmac"
@@ -18,14 +18,13 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // presigned are what is wrong with a presigned URL of S3.
 func presigned() []denial {
-	row := func(name string, lifetime time.Duration, change func(t *testing.T, c *sandboxtest.Clouds, url string) string, status int, code, message, source string) denial {
-		return denial{"Presigned URLs of S3", name, func(t *testing.T, c *sandboxtest.Clouds) error {
-			client := s3.NewPresignClient(s3.NewFromConfig(c.AWSConfig(c.AWS.Admin())), s3.WithPresignExpires(lifetime))
+	row := func(name string, lifetime time.Duration, change func(t *testing.T, c *Clouds, url string) string, status int, code, message, source string) denial {
+		return denial{"Presigned URLs of S3", name, func(t *testing.T, c *Clouds) error {
+			client := s3.NewPresignClient(s3.NewFromConfig(c.Configure(c.Owner)), s3.WithPresignExpires(lifetime))
 			signed, err := client.PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: &c.Names.DestinationBucket, Key: aws.String("sample.txt")})
 			if err != nil {
 				t.Fatal(err)
@@ -37,8 +36,8 @@ func presigned() []denial {
 			return send(t, r)
 		}, status, code, message, source}
 	}
-	replace := func(old, with string) func(*testing.T, *sandboxtest.Clouds, string) string {
-		return func(t *testing.T, _ *sandboxtest.Clouds, url string) string {
+	replace := func(old, with string) func(*testing.T, *Clouds, string) string {
+		return func(t *testing.T, _ *Clouds, url string) string {
 			if !strings.Contains(url, old) {
 				t.Fatalf("%s has no %s", url, old)
 			}
@@ -48,11 +47,11 @@ func presigned() []denial {
 	const malformed = "AuthorizationQueryParametersError"
 	const six = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
 	return []denial{
-		row("expired", time.Minute, func(_ *testing.T, c *sandboxtest.Clouds, url string) string {
+		row("expired", time.Minute, func(_ *testing.T, c *Clouds, url string) string {
 			c.Advance(time.Minute + 2*time.Second)
 			return url
 		}, 403, "AccessDenied", "Request has expired", measuredS3),
-		row("not valid yet", time.Minute, func(_ *testing.T, c *sandboxtest.Clouds, url string) string {
+		row("not valid yet", time.Minute, func(_ *testing.T, c *Clouds, url string) string {
 			c.Advance(-16 * time.Minute)
 			return url
 		}, 403, "AccessDenied", "Request is not yet valid", measuredS3),
@@ -66,9 +65,11 @@ func presigned() []denial {
 		row("without a credential", time.Hour, replace("X-Amz-Credential=", "X-Amz-Other="), 400, malformed, six, measuredS3),
 		row("with a date of another form", time.Hour, replace("X-Amz-Date=", "X-Amz-Date=x"), 400, malformed, `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`, measuredS3),
 		row("by another algorithm", time.Hour, replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1"), 400, malformed, `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"`, measuredS3),
-		row("for another region", time.Hour, replace(sandbox.Region, "eu-nowhere-1"), 400, malformed,
+		row("for another region", time.Hour, func(t *testing.T, c *Clouds, url string) string {
+			return replace(c.Names.Region, "eu-nowhere-1")(t, c, url)
+		}, 400, malformed,
 			"Error parsing the X-Amz-Credential parameter; the region 'eu-nowhere-1' is wrong; expecting 'ap-northeast-1'", measuredS3),
-		row("for another day", time.Hour, func(t *testing.T, c *sandboxtest.Clouds, url string) string {
+		row("for another day", time.Hour, func(t *testing.T, c *Clouds, url string) string {
 			return replace(c.Now().UTC().Format("20060102")+"%2F", "20130524%2F")(t, c, url)
 		}, 400, malformed, `Invalid credential date "20130524". This date is not the same as X-Amz-Date: "…".`, measuredS3),
 	}
@@ -100,8 +101,8 @@ func send(t *testing.T, r *http.Request) error {
 func streams() []denial {
 	// upload puts a body in chunks whose hash is of the given kind.
 	upload := func(name, kind, trailer string, body func(creds api.Credentials, seed, date string) string, status int, code, message, source string) denial {
-		return denial{"Payloads of S3", name, func(t *testing.T, c *sandboxtest.Clouds) error {
-			r, err := http.NewRequestWithContext(t.Context(), "PUT", c.AWSURL+"/"+c.Names.DestinationBucket+"/chunked", nil)
+		return denial{"Payloads of S3", name, func(t *testing.T, c *Clouds) error {
+			r, err := http.NewRequestWithContext(t.Context(), "PUT", c.S3URL+"/"+c.Names.DestinationBucket+"/chunked", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,10 +112,10 @@ func streams() []denial {
 			if trailer != "" {
 				r.Header.Set("X-Amz-Trailer", trailer)
 			}
-			creds := c.AWS.Admin()
+			creds := c.Owner
 			key := aws.Credentials{AccessKeyID: creds.AccessKeyID, SecretAccessKey: creds.SecretAccessKey}
 			plain := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }
-			if err := v4.NewSigner(plain).SignHTTP(t.Context(), key, r, kind, "s3", sandbox.Region, time.Now()); err != nil {
+			if err := v4.NewSigner(plain).SignHTTP(t.Context(), key, r, kind, "s3", c.Names.Region, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			h := r.Header.Get("Authorization")
@@ -150,20 +151,20 @@ func streams() []denial {
 		upload("an unsigned trailer that was not declared", unsigned, crc, func(api.Credentials, string, string) string {
 			return "5\r\nhello\r\n0\r\nx-amz-checksum-crc32c:mnG7TA==\r\n\r\n"
 		}, 400, "MalformedTrailerError", "The request contained trailing data that was not well-formed or did not conform to our published schema.", s3Errors),
-		{"Payloads of S3", "another body than was hashed", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{"Payloads of S3", "another body than was hashed", func(t *testing.T, c *Clouds) error {
 			other := signer{tamper: func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("hallo")) }}
 			_, err := s3.NewFromConfig(other.config(c), withoutChecksums).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &c.Names.DestinationBucket, Key: aws.String("k"), Body: strings.NewReader("hello")})
 			return err
 		}, 400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.", s3Errors},
-		{"Payloads of S3", "a hash that is none", func(t *testing.T, c *sandboxtest.Clouds) error {
-			r, err := http.NewRequestWithContext(t.Context(), "GET", c.AWSURL+"/", nil)
+		{"Payloads of S3", "a hash that is none", func(t *testing.T, c *Clouds) error {
+			r, err := http.NewRequestWithContext(t.Context(), "GET", c.S3URL+"/", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.Header.Set("X-Amz-Content-Sha256", "none")
-			creds := c.AWS.Admin()
+			creds := c.Owner
 			key := aws.Credentials{AccessKeyID: creds.AccessKeyID, SecretAccessKey: creds.SecretAccessKey}
-			if err := v4.NewSigner().SignHTTP(t.Context(), key, r, "none", "s3", sandbox.Region, time.Now()); err != nil {
+			if err := v4.NewSigner().SignHTTP(t.Context(), key, r, "none", "s3", c.Names.Region, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			return send(t, r)

@@ -1,12 +1,15 @@
-package sandbox_test
+// Package denials is the table of what the clouds refuse, and how: each row makes a call
+// through the service's own SDK, and says with which status, code and message it is
+// refused. It knows nothing of how a cloud is made: rows are asked in local clouds of
+// their own, or one after the other, by a Run, in clouds that last, which may be the
+// real ones. docs/denials.md is the table for people.
+package denials
 
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,17 +18,14 @@ import (
 	smithy "github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"google.golang.org/api/googleapi"
-
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
-// denial is one row of the table of what the clouds refuse, and how.
+// denial is one row of the table.
 type denial struct {
 	section string // the part of the table
 	name    string // the case
 	// do makes the call that must be refused, through the service's own SDK.
-	do     func(t *testing.T, c *sandboxtest.Clouds) error
+	do     func(t *testing.T, c *Clouds) error
 	status int    // of HTTP
 	code   string // AWS: the error's code; Google: its status, or the reason of Cloud Storage, or the OAuth error
 	// message is the whole message; each … in it stands for some text.
@@ -41,68 +41,15 @@ const believed = "believed"
 // denials is the table.
 func denials() []denial { return append(awsDenials(), googleDenials()...) }
 
-// enough rows, so that a part of the table is not lost unnoticed.
-const enough = 60
-
-var update = flag.Bool("update", false, "write docs/denials.md")
-
-// denialsPage is the table for people, made of the rows.
-const denialsPage = "../docs/denials.md"
-
-// TestDenials makes every call of the table in clouds of its own.
-func TestDenials(t *testing.T) {
-	t.Parallel()
-	rows := denials()
-	if len(rows) < enough {
-		t.Errorf("the table has %d rows, fewer than %d", len(rows), enough)
-	}
-	for _, row := range rows {
-		t.Run(row.section+"/"+row.name, func(t *testing.T) {
-			t.Parallel()
-			err := row.do(t, sandboxtest.New(t, sandbox.Options{}))
-			if err == nil {
-				t.Fatal("the call was answered")
-			}
-			got, ok := refusalOf(err)
-			if !ok {
-				t.Fatalf("the client says %v (%T), which is no answer of a cloud", err, err)
-			}
-			if got.status != row.status || got.code != row.code || !shape(row.message).MatchString(got.message) {
-				t.Errorf("answered\n  %d %s: %s\nwant\n  %d %s: %s", got.status, got.code, got.message, row.status, row.code, row.message)
-			}
-			if row.source == "" {
-				t.Error("the row names no source")
-			}
-		})
-	}
-}
-
 // shape makes a message with … into the pattern of the whole message.
 func shape(message string) *regexp.Regexp {
 	return regexp.MustCompile(`(?s)^` + strings.ReplaceAll(regexp.QuoteMeta(message), "…", ".+") + `$`)
 }
 
-// TestDenialsPage holds the page to the table.
-func TestDenialsPage(t *testing.T) {
-	t.Parallel()
-	page := writeDenials(denials())
-	if *update {
-		if err := os.WriteFile(denialsPage, []byte(page), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	have, err := os.ReadFile(denialsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(have) != page {
-		t.Error("docs/denials.md is not what the table says; go test ./sandbox -run TestDenialsPage -update writes it")
-	}
-}
-
-func writeDenials(rows []denial) string {
+// page is docs/denials.md.
+func page(rows []denial) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "# What the sandbox refuses\n\nThe %d cases of the table in `sandbox`, where each is a test: the call is made through the service's own SDK, and status, code and the whole message are held to these. … stands for what differs from call to call. A source is a page or report that shows the answer; where there is none, the answer is believed, and where sources disagree, it is contested.\n", len(rows))
+	fmt.Fprintf(&out, "# What the sandbox refuses\n\nThe %d cases of the table in `sandbox/denials`, where each is a test: the call is made through the service's own SDK, and status, code and the whole message are held to these. … stands for what differs from call to call. A source is a page or report that shows the answer; where there is none, the answer is believed, and where sources disagree, it is contested.\n", len(rows))
 	var sections []string
 	bySection := map[string][]denial{}
 	for _, row := range rows {
@@ -115,10 +62,19 @@ func writeDenials(rows []denial) string {
 	for _, section := range sections {
 		fmt.Fprintf(&out, "\n## %s\n\n| case | status | code | message | source |\n| --- | --- | --- | --- | --- |\n", section)
 		for _, row := range bySection[section] {
-			fmt.Fprintf(&out, "| %s | %d | `%s` | %s | %s |\n", row.name, row.status, row.code, cell.Replace(row.message), row.source)
+			code := ""
+			if row.code != "" {
+				code = "`" + row.code + "`"
+			}
+			fmt.Fprintf(&out, "| %s | %d | %s | %s | %s |\n", row.name, row.status, code, cell.Replace(row.message), row.source)
 		}
 	}
 	return out.String()
+}
+
+// holds reports whether a refusal is the row's.
+func (d denial) holds(r refusal) bool {
+	return r.status == d.status && r.code == d.code && shape(d.message).MatchString(r.message)
 }
 
 // refusal is what a cloud answered instead.

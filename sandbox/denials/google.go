@@ -1,8 +1,9 @@
-package sandbox_test
+package denials
 
 import (
 	"context"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // Where Google's answers were seen.
@@ -50,8 +50,8 @@ func googleDenials() []denial {
 }
 
 // exchange is a row whose token is refused.
-func exchange(section, name string, set func(t *testing.T, c *sandboxtest.Clouds) login, status int, code, message, source string) denial {
-	return denial{section, name, func(t *testing.T, c *sandboxtest.Clouds) error { return set(t, c).denied(t, c) }, status, code, message, source}
+func exchange(section, name string, set func(t *testing.T, c *Clouds) login, status int, code, message, source string) denial {
+	return denial{section, name, func(t *testing.T, c *Clouds) error { return set(t, c).denied(t, c) }, status, code, message, source}
 }
 
 // fromAWS are exchanges that AWS's own answer refuses.
@@ -61,23 +61,23 @@ func fromAWS() []denial {
 		return "Received invalid AWS response of type " + code + " with error message: " + message
 	}
 	mismatch := refused("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
-	row := func(name string, set func(t *testing.T, c *sandboxtest.Clouds) login, message string) denial {
+	row := func(name string, set func(t *testing.T, c *Clouds) login, message string) denial {
 		return exchange(section, name, set, 400, "invalid_grant", message, "AWS's part: Common errors (AWS STS API Reference); Google's: googleapis/google-api-dotnet-client, issue 2250")
 	}
-	authorization := func(change func(string) string) func(*testing.T, *sandboxtest.Clouds) login {
-		return func(*testing.T, *sandboxtest.Clouds) login {
+	authorization := func(change func(string) string) func(*testing.T, *Clouds) login {
+		return func(*testing.T, *Clouds) login {
 			return login{request: func(s *signed) { h := s.header("Authorization"); h.Value = change(h.Value) }}
 		}
 	}
-	credentials := func(change func(*api.Credentials)) func(*testing.T, *sandboxtest.Clouds) login {
-		return func(t *testing.T, c *sandboxtest.Clouds) login {
+	credentials := func(change func(*api.Credentials)) func(*testing.T, *Clouds) login {
+		return func(t *testing.T, c *Clouds) login {
 			creds := c.Session(t, c.Names.Role)
 			change(&creds)
 			return login{creds: creds}
 		}
 	}
-	later := func(d time.Duration) func(*testing.T, *sandboxtest.Clouds) login {
-		return func(t *testing.T, c *sandboxtest.Clouds) login {
+	later := func(d time.Duration) func(*testing.T, *Clouds) login {
+		return func(t *testing.T, c *Clouds) login {
 			creds := c.Session(t, c.Names.Role)
 			c.Advance(d)
 			return login{creds: creds}
@@ -89,7 +89,7 @@ func fromAWS() []denial {
 		row("an unknown key", credentials(func(k *api.Credentials) { k.AccessKeyID = "ASIAIOSFODNN7EXAMPLE" }), refused("InvalidClientTokenId", "The security token included in the request is invalid.")),
 		row("another session's token", credentials(func(k *api.Credentials) { k.SessionToken += "x" }), refused("InvalidClientTokenId", "The security token included in the request is invalid.")),
 		row("no session token", credentials(func(k *api.Credentials) { k.SessionToken = "" }), refused("InvalidClientTokenId", "The security token included in the request is invalid.")),
-		row("an expired session", func(t *testing.T, c *sandboxtest.Clouds) login {
+		row("an expired session", func(t *testing.T, c *Clouds) login {
 			c.Advance(-61 * time.Minute)
 			creds := c.Session(t, c.Names.Role)
 			c.Advance(61 * time.Minute)
@@ -97,9 +97,9 @@ func fromAWS() []denial {
 		}, refused("ExpiredToken", "The security token included in the request is expired")),
 		row("signed 16 minutes ago", later(16*time.Minute), refused("SignatureDoesNotMatch", "Signature expired: … is now earlier than … (… - 15 min.)")),
 		row("signed 16 minutes ahead", later(-16*time.Minute), refused("SignatureDoesNotMatch", "Signature not yet current: … is still later than … (… + 15 min.)")),
-		row("a scope of another region", authorization(func(a string) string { return strings.Replace(a, sandbox.Region, "us-west-2", 1) }), refused("SignatureDoesNotMatch", "Credential should be scoped to a valid region.…")),
+		row("a scope of another region", authorization(func(a string) string { return region.ReplaceAllString(a, "/us-west-2/sts/") }), refused("SignatureDoesNotMatch", "Credential should be scoped to a valid region.…")),
 		row("a scope of another service", authorization(func(a string) string { return strings.Replace(a, "/sts/", "/s3/", 1) }), refused("SignatureDoesNotMatch", "Credential should be scoped to correct service: 'sts'.…")),
-		row("a header changed after it was signed", func(t *testing.T, c *sandboxtest.Clouds) login {
+		row("a header changed after it was signed", func(t *testing.T, c *Clouds) login {
 			return login{request: func(s *signed) {
 				h := s.header("x-amz-date")
 				h.Value = time.Now().Add(-time.Minute).UTC().Format("20060102T150405Z")
@@ -108,22 +108,25 @@ func fromAWS() []denial {
 	}
 }
 
+// region is that of a scope.
+var region = regexp.MustCompile(`/[a-z0-9-]+/sts/`)
+
 // subjectTokens are exchanges of what is no subject token.
 func subjectTokens() []denial {
 	const section = "Token exchange: the subject token"
 	row := func(name string, change func(*signed), message, source string) denial {
-		return exchange(section, name, func(*testing.T, *sandboxtest.Clouds) login { return login{request: change} }, 400, "invalid_grant", message, source)
+		return exchange(section, name, func(*testing.T, *Clouds) login { return login{request: change} }, 400, "invalid_grant", message, source)
 	}
 	text := func(name string, change func(string) string, message, source string) denial {
-		return exchange(section, name, func(*testing.T, *sandboxtest.Clouds) login { return login{subject: change} }, 400, "invalid_grant", message, source)
+		return exchange(section, name, func(*testing.T, *Clouds) login { return login{subject: change} }, 400, "invalid_grant", message, source)
 	}
-	const host = "sts." + sandbox.Region + ".amazonaws.com"
+	const host = ".amazonaws.com"
 	return []denial{
 		text("not JSON", func(string) string { return "not-json" }, badCredentials, "googleapis/google-api-python-client, issue 1136"),
 		text("a list", func(string) string { return "%5B%5D" }, badCredentials, "googleapis/google-api-python-client, issue 1136; for this fault believed"),
 		text("encoded twice", url.QueryEscape, badCredentials, "googleapis/google-api-python-client, issue 1136; for this fault believed"),
 		text("two tokens", func(s string) string { return s + s }, badFormat, believed),
-		exchange(section, "over 64 KiB", func(*testing.T, *sandboxtest.Clouds) login {
+		exchange(section, "over 64 KiB", func(*testing.T, *Clouds) login {
 			return login{subject: func(s string) string { return s + strings.Repeat("%20", 64<<10) }}
 		}, 400, "invalid_request", "The request is too large.", believed),
 		row("another method", func(s *signed) { s.Method = "GET" }, badFormat, badFormats),
@@ -144,87 +147,87 @@ func subjectTokens() []denial {
 		row("a header twice", func(s *signed) { s.Headers = append(s.Headers, *s.header("x-amz-date")) }, badFormat, badFormats),
 		row("no target resource", func(s *signed) { s.without("x-goog-cloud-target-resource") }, badTarget, believed),
 		row("another target resource", func(s *signed) { s.header("x-goog-cloud-target-resource").Value += "x" }, badTarget, believed),
-		exchange(section, "a replay at another provider", func(t *testing.T, c *sandboxtest.Clouds) login {
+		exchange(section, "a replay at another provider", func(t *testing.T, c *Clouds) login {
 			second := addProvider(t, c, "second", nil)
 			return login{form: func(f url.Values) { f.Set("audience", second) }}
 		}, 400, "invalid_grant", badTarget, believed),
-		exchange(section, "of another type", func(*testing.T, *sandboxtest.Clouds) login {
+		exchange(section, "of another type", func(*testing.T, *Clouds) login {
 			return login{form: func(f url.Values) { f.Set("subject_token_type", "urn:ietf:params:oauth:token-type:jwt") }}
 		}, 400, "invalid_request", `Invalid value for "subject_token_type".`, believed),
-		exchange(section, "no scope", func(*testing.T, *sandboxtest.Clouds) login {
+		exchange(section, "no scope", func(*testing.T, *Clouds) login {
 			return login{form: func(f url.Values) { f.Del("scope") }}
 		}, 400, "invalid_scope", "Missing required parameter: scope", believed),
-		exchange(section, "another grant", func(*testing.T, *sandboxtest.Clouds) login {
+		exchange(section, "another grant", func(*testing.T, *Clouds) login {
 			return login{form: func(f url.Values) { f.Set("grant_type", "client_credentials") }}
 		}, 400, "unsupported_grant_type", "Bad Request", believed),
 	}
 }
 
 // addProvider makes another provider of the pool, and returns its audience.
-func addProvider(t *testing.T, c *sandboxtest.Clouds, id string, settings map[string]any) string {
+func addProvider(t *testing.T, c *Clouds, id string, settings map[string]any) string {
 	t.Helper()
-	body := map[string]any{"aws": map[string]any{"accountId": sandbox.Account}}
+	body := map[string]any{"aws": map[string]any{"accountId": c.Names.Account}}
 	for k, v := range settings {
 		body[k] = v
 	}
-	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId="+id, body, nil)
+	c.Call(t, "POST", c.PoolPath()+"/providers?workloadIdentityPoolProviderId="+c.named(id), body, nil)
 	names := c.Names
-	names.Provider = id
+	names.Provider = c.named(id)
 	return names.Audience()
 }
 
 // patch changes one field of the pool or, with a path behind it, its provider.
-func patch(field string, value any, path func(c *sandboxtest.Clouds) string) func(t *testing.T, c *sandboxtest.Clouds) login {
-	return func(t *testing.T, c *sandboxtest.Clouds) login {
+func patch(field string, value any, path func(c *Clouds) string) func(t *testing.T, c *Clouds) login {
+	return func(t *testing.T, c *Clouds) login {
 		c.Call(t, "PATCH", path(c)+"?updateMask="+field, map[string]any{field: value}, nil)
 		return login{}
 	}
 }
 
-func thePool(c *sandboxtest.Clouds) string { return c.PoolPath() }
-func theProvider(c *sandboxtest.Clouds) string {
+func thePool(c *Clouds) string { return c.PoolPath() }
+func theProvider(c *Clouds) string {
 	return c.PoolPath() + "/providers/" + c.Names.Provider
 }
 
 // remove deletes what stands at a path.
-func remove(path func(c *sandboxtest.Clouds) string) func(t *testing.T, c *sandboxtest.Clouds) login {
-	return func(t *testing.T, c *sandboxtest.Clouds) login {
+func remove(path func(c *Clouds) string) func(t *testing.T, c *Clouds) login {
+	return func(t *testing.T, c *Clouds) login {
 		c.Call(t, "DELETE", path(c), nil, nil)
 		return login{}
 	}
 }
 
 // at exchanges at a changed audience.
-func at(change func(audience string) string) func(t *testing.T, c *sandboxtest.Clouds) login {
-	return func(_ *testing.T, c *sandboxtest.Clouds) login {
-		return login{audience: change(c.Names.Audience())}
+func at(change func(c *Clouds, audience string) string) func(t *testing.T, c *Clouds) login {
+	return func(_ *testing.T, c *Clouds) login {
+		return login{audience: change(c, c.Names.Audience())}
 	}
 }
 
 // providers are exchanges that the provider refuses.
 func providers() []denial {
 	const section = "Token exchange: the provider"
-	mapped := func(mapping map[string]string) func(*testing.T, *sandboxtest.Clouds) login {
-		return func(t *testing.T, c *sandboxtest.Clouds) login {
+	mapped := func(mapping map[string]string) func(*testing.T, *Clouds) login {
+		return func(t *testing.T, c *Clouds) login {
 			return login{audience: addProvider(t, c, "mapped", map[string]any{"attributeMapping": mapping})}
 		}
 	}
-	role := func(name string) func(*testing.T, *sandboxtest.Clouds) login {
-		return func(t *testing.T, c *sandboxtest.Clouds) login {
-			c.MakeRole(t, name, "")
-			return login{creds: c.Session(t, name)}
+	role := func(name func(*Clouds) string) func(*testing.T, *Clouds) login {
+		return func(t *testing.T, c *Clouds) login {
+			c.MakeRole(t, name(c), "")
+			return login{creds: c.Session(t, name(c))}
 		}
 	}
 	const audienceForm = `Invalid value for "audience". This value should be the full resource name of the Identity Provider. See https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token for the list of possible formats.`
 	return []denial{
 		exchange(section, "disabled", patch("disabled", true, theProvider), 400, "invalid_target", invalidTarget, invalidTargets),
 		exchange(section, "deleted", remove(theProvider), 400, "invalid_target", invalidTarget, invalidTargets),
-		exchange(section, "not there", at(func(a string) string { return a + "x" }), 400, "invalid_target", invalidTarget, invalidTargets),
-		exchange(section, "named without its prefix", at(func(a string) string { return strings.TrimPrefix(a, "//iam.googleapis.com/") }), 400, "invalid_request", audienceForm, "Method: token (Security Token Service API)"),
-		exchange(section, "named by the project's id", at(func(a string) string { return strings.Replace(a, sandbox.ProjectNumber, sandbox.Project, 1) }), 400, "invalid_request", audienceForm, "Method: token (Security Token Service API)"),
+		exchange(section, "not there", at(func(c *Clouds, a string) string { return a + "x" }), 400, "invalid_target", invalidTarget, invalidTargets),
+		exchange(section, "named without its prefix", at(func(c *Clouds, a string) string { return strings.TrimPrefix(a, "//iam.googleapis.com/") }), 400, "invalid_request", audienceForm, "Method: token (Security Token Service API)"),
+		exchange(section, "named by the project's id", at(func(c *Clouds, a string) string { return strings.Replace(a, c.Names.ProjectNumber, c.Names.Project, 1) }), 400, "invalid_request", audienceForm, "Method: token (Security Token Service API)"),
 		exchange(section, "of another account", patch("aws", map[string]any{"accountId": "999999999999"}, theProvider), 400, "invalid_grant", "The AWS account of the given credential (123456789012) is not the account that the provider trusts.", believed),
-		exchange(section, "another role than the condition's", role("other-role"), 400, "unauthorized_client", rejected, rejections),
-		exchange(section, "a role whose name begins like the condition's", role("gcs-to-s3-role-evil"), 400, "unauthorized_client", rejected, rejections),
+		exchange(section, "another role than the condition's", role(func(c *Clouds) string { return c.named("other-role") }), 400, "unauthorized_client", rejected, rejections),
+		exchange(section, "a role whose name begins like the condition's", role(func(c *Clouds) string { return c.Names.Role + "-evil" }), 400, "unauthorized_client", rejected, rejections),
 		exchange(section, "a condition that is false", patch("attributeCondition", "assertion.account == '000000000000'", theProvider), 400, "unauthorized_client", rejected, rejections),
 		exchange(section, "a condition that fails", patch("attributeCondition", "assertion.missing == 'x'", theProvider), 400, "unauthorized_client", rejected, rejections),
 		exchange(section, "a mapping to an empty subject", mapped(map[string]string{"google.subject": "assertion.arn.extract('user/{name}')"}), 400, "unauthorized_client", "The mapped attribute google.subject must not be empty.", believed),
@@ -237,7 +240,7 @@ func providers() []denial {
 
 // quotas are exchanges that come too fast.
 func quotas() []denial {
-	return []denial{exchange("Token exchange: the quota", "used up", func(_ *testing.T, c *sandboxtest.Clouds) login {
+	return []denial{exchange("Token exchange: the quota", "used up", func(_ *testing.T, c *Clouds) login {
 		c.Fail(faults.Rule{Service: "google/sts", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 429}}})
 		return login{}
 	}, 429, "quota_exceeded", "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few seconds.", troubleshooting)}
@@ -249,16 +252,18 @@ func pools() []denial {
 	return []denial{
 		exchange(section, "disabled", patch("disabled", true, thePool), 400, "invalid_target", invalidTarget, invalidTargets),
 		exchange(section, "deleted", remove(thePool), 400, "invalid_target", invalidTarget, invalidTargets),
-		exchange(section, "not there", at(func(a string) string { return strings.Replace(a, "Pools/aws-connect", "Pools/other-pool", 1) }), 400, "invalid_target", invalidTarget, invalidTargets),
-		exchange(section, "of another project", at(func(a string) string { return strings.Replace(a, sandbox.ProjectNumber, "123", 1) }), 400, "invalid_target", invalidTarget, invalidTargets),
+		exchange(section, "not there", at(func(c *Clouds, a string) string {
+			return strings.Replace(a, "Pools/"+c.Names.Pool, "Pools/"+c.named("other-pool"), 1)
+		}), 400, "invalid_target", invalidTarget, invalidTargets),
+		exchange(section, "of another project", at(func(c *Clouds, a string) string { return strings.Replace(a, c.Names.ProjectNumber, "123", 1) }), 400, "invalid_target", invalidTarget, invalidTargets),
 	}
 }
 
 // bindings are impersonations that the service account's policy refuses.
 func bindings() []denial {
 	const section = "generateAccessToken: the binding"
-	row := func(name string, binding func(t *testing.T, c *sandboxtest.Clouds) map[string]any) denial {
-		return exchange(section, name, func(t *testing.T, c *sandboxtest.Clouds) login {
+	row := func(name string, binding func(t *testing.T, c *Clouds) map[string]any) denial {
+		return exchange(section, name, func(t *testing.T, c *Clouds) login {
 			var list []any
 			if b := binding(t, c); b != nil {
 				list = append(list, b)
@@ -271,34 +276,34 @@ func bindings() []denial {
 	member := func(role, member string) map[string]any {
 		return map[string]any{"role": role, "members": []string{member}}
 	}
-	right := func(c *sandboxtest.Clouds) string { return c.PrincipalSet(c.Names.AssumedRole()) }
+	right := func(c *Clouds) string { return c.PrincipalSet(c.Names.AssumedRole()) }
 	return []denial{
-		row("none", func(*testing.T, *sandboxtest.Clouds) map[string]any { return nil }),
-		row("of another role", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
-			return member(user, c.PrincipalSet("arn:aws:sts::123456789012:assumed-role/other-role"))
+		row("none", func(*testing.T, *Clouds) map[string]any { return nil }),
+		row("of another role", func(_ *testing.T, c *Clouds) map[string]any {
+			return member(user, c.PrincipalSet(strings.Replace(c.Names.AssumedRole(), c.Names.Role, c.named("other-role"), 1)))
 		}),
-		row("of a role that begins with this one's name", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any { return member(user, right(c)+"-evil") }),
-		row("of a role that this one's name begins with", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
-			return member(user, strings.TrimSuffix(right(c), "-role"))
+		row("of a role that begins with this one's name", func(_ *testing.T, c *Clouds) map[string]any { return member(user, right(c)+"-evil") }),
+		row("of a role that this one's name begins with", func(_ *testing.T, c *Clouds) map[string]any {
+			return member(user, right(c)[:len(right(c))-len("-role")])
 		}),
-		row("of another pool", func(t *testing.T, c *sandboxtest.Clouds) map[string]any {
-			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/locations/global/workloadIdentityPools?workloadIdentityPoolId=other-pool", map[string]any{}, nil)
-			return member(user, strings.Replace(right(c), "aws-connect", "other-pool", 1))
+		row("of another pool", func(t *testing.T, c *Clouds) map[string]any {
+			c.Call(t, "POST", "/v1/projects/"+c.Names.Project+"/locations/global/workloadIdentityPools?workloadIdentityPoolId="+c.named("other-pool"), map[string]any{}, nil)
+			return member(user, strings.Replace(right(c), "Pools/"+c.Names.Pool, "Pools/"+c.named("other-pool"), 1))
 		}),
-		row("of another project's number", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
-			return member(user, strings.Replace(right(c), sandbox.ProjectNumber, "123", 1))
+		row("of another project's number", func(_ *testing.T, c *Clouds) map[string]any {
+			return member(user, strings.Replace(right(c), c.Names.ProjectNumber, "123", 1))
 		}),
-		row("of another attribute", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
+		row("of another attribute", func(_ *testing.T, c *Clouds) map[string]any {
 			return member(user, strings.Replace(right(c), "attribute.aws_role", "attribute.role", 1))
 		}),
-		row("of another session's subject", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
+		row("of another session's subject", func(_ *testing.T, c *Clouds) map[string]any {
 			set := strings.Replace(right(c), "principalSet:", "principal:", 1)
 			return member(user, set[:strings.Index(set, "/attribute.")]+"/subject/"+c.Names.AssumedRole()+"/other-function")
 		}),
-		row("of the wrong role", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
+		row("of the wrong role", func(_ *testing.T, c *Clouds) map[string]any {
 			return member("roles/iam.serviceAccountUser", right(c))
 		}),
-		row("under a condition that is false", func(_ *testing.T, c *sandboxtest.Clouds) map[string]any {
+		row("under a condition that is false", func(_ *testing.T, c *Clouds) map[string]any {
 			b := member(user, right(c))
 			b["condition"] = map[string]any{"title": "past", "expression": "request.time < timestamp('2020-01-01T00:00:00Z')"}
 			return b
@@ -306,8 +311,8 @@ func bindings() []denial {
 	}
 }
 
-func accountPath(c *sandboxtest.Clouds) string {
-	return "/v1/projects/" + sandbox.Project + "/serviceAccounts/" + c.Names.ServiceAccountEmail()
+func accountPath(c *Clouds) string {
+	return "/v1/projects/" + c.Names.Project + "/serviceAccounts/" + c.Names.ServiceAccountEmail()
 }
 
 // disabledAPI is the refusal of an API that the project has not enabled.
@@ -324,72 +329,74 @@ func quotaDenied(project string) string {
 func accessTokens() []denial {
 	const section = "generateAccessToken"
 	// generate calls the API with the federated principal's token.
-	generate := func(l login, account string, in *iamcredentials.GenerateAccessTokenRequest) func(*testing.T, *sandboxtest.Clouds) error {
-		return func(t *testing.T, c *sandboxtest.Clouds) error {
+	generate := func(l login, account func(email string) string, in *iamcredentials.GenerateAccessTokenRequest) func(*testing.T, *Clouds) error {
+		return func(t *testing.T, c *Clouds) error {
 			l.alone = true
 			if len(l.scopes) == 0 {
 				l.scopes = []string{"https://www.googleapis.com/auth/cloud-platform"}
 			}
-			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(l.credentials(t, c)), option.WithEndpoint(c.GoogleURL))
+			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(l.credentials(t, c)), option.WithEndpoint(c.Endpoint("iamcredentials")))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if account == "" {
-				account = c.Names.ServiceAccountEmail()
+			in := *in
+			for i := range in.Delegates {
+				in.Delegates = []string{c.here(in.Delegates[i])}
 			}
-			_, err = service.Projects.ServiceAccounts.GenerateAccessToken("projects/-/serviceAccounts/"+account, in).Do()
+			_, err = service.Projects.ServiceAccounts.GenerateAccessToken("projects/-/serviceAccounts/"+account(c.Names.ServiceAccountEmail()), &in).Do()
 			return err
 		}
 	}
-	after := func(change func(t *testing.T, c *sandboxtest.Clouds)) func(*testing.T, *sandboxtest.Clouds) error {
-		return func(t *testing.T, c *sandboxtest.Clouds) error {
+	itself := func(email string) string { return email }
+	after := func(change func(t *testing.T, c *Clouds)) func(*testing.T, *Clouds) error {
+		return func(t *testing.T, c *Clouds) error {
 			change(t, c)
 			return login{}.denied(t, c)
 		}
 	}
 	scope := []string{readOnly}
-	quota := func(project string) func(*testing.T, *sandboxtest.Clouds) error {
-		return func(t *testing.T, c *sandboxtest.Clouds) error {
+	quota := func(project func(*Clouds) string) func(*testing.T, *Clouds) error {
+		return func(t *testing.T, c *Clouds) error {
 			l := login{alone: true, scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}}
-			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(l.credentials(t, c)), option.WithEndpoint(c.GoogleURL))
+			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(l.credentials(t, c)), option.WithEndpoint(c.Endpoint("iamcredentials")))
 			if err != nil {
 				t.Fatal(err)
 			}
 			call := service.Projects.ServiceAccounts.GenerateAccessToken("projects/-/serviceAccounts/"+c.Names.ServiceAccountEmail(), &iamcredentials.GenerateAccessTokenRequest{Scope: scope})
-			call.Header().Set("X-Goog-User-Project", project)
+			call.Header().Set("X-Goog-User-Project", project(c))
 			_, err = call.Do()
 			return err
 		}
 	}
 	const invalid = "Request contains an invalid argument."
 	return []denial{
-		{section, "no scope", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{}), 400, "INVALID_ARGUMENT", invalid, "golang/oauth2, issue 537; googleapis/google-cloud-python, issue 15186"},
-		{section, "a lifetime over an hour", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "3601s"}), 400, "INVALID_ARGUMENT", invalid, credentialsAPI + ", for the limit; the words are believed"},
-		{section, "a service account with a quote", generate(login{}, "'gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com'", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 400, "INVALID_ARGUMENT", invalid, "google-github-actions/auth, issue 139"},
-		{section, "a service account with a blank", generate(login{}, " gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 400, "INVALID_ARGUMENT", invalid, "google-github-actions/auth, issue 139"},
-		{section, "a quota project that the caller is not allowed to use", quota(sandbox.Project), 403, "PERMISSION_DENIED", quotaDenied(sandbox.Project), "cloud-custodian/cloud-custodian, issue 7155; google-github-actions/auth, issue 250"},
-		{section, "a quota project of somebody else", quota("other-project"), 403, "PERMISSION_DENIED", quotaDenied("other-project"), "cloud-custodian/cloud-custodian, issue 7155; google-github-actions/auth, issue 250"},
-		{section, "a lifetime of nothing", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "0s"}), 400, "INVALID_ARGUMENT", invalid, believed},
-		{section, "a lifetime in hours", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "1h"}), 400, "INVALID_ARGUMENT", "Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), …", believed},
-		{section, "through a delegate that may not", generate(login{}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Delegates: []string{"projects/-/serviceAccounts/gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"}}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist).", believed},
-		{section, "an account that is not there", generate(login{}, "nobody@demo-project.iam.gserviceaccount.com", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 403, "PERMISSION_DENIED", noGetToken, iamErrors},
-		{section, "the API is not enabled", after(func(t *testing.T, c *sandboxtest.Clouds) {
-			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/services/iamcredentials.googleapis.com:disable", nil, nil)
+		{section, "no scope", generate(login{}, itself, &iamcredentials.GenerateAccessTokenRequest{}), 400, "INVALID_ARGUMENT", invalid, "golang/oauth2, issue 537; googleapis/google-cloud-python, issue 15186"},
+		{section, "a lifetime over an hour", generate(login{}, itself, &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "3601s"}), 400, "INVALID_ARGUMENT", invalid, credentialsAPI + ", for the limit; the words are believed"},
+		{section, "a service account with a quote", generate(login{}, func(email string) string { return "'" + email + "'" }, &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 400, "INVALID_ARGUMENT", invalid, "google-github-actions/auth, issue 139"},
+		{section, "a service account with a blank", generate(login{}, func(email string) string { return " " + email }, &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 400, "INVALID_ARGUMENT", invalid, "google-github-actions/auth, issue 139"},
+		{section, "a quota project that the caller is not allowed to use", quota(func(c *Clouds) string { return c.Names.Project }), 403, "PERMISSION_DENIED", quotaDenied(sandbox.Project), "cloud-custodian/cloud-custodian, issue 7155; google-github-actions/auth, issue 250"},
+		{section, "a quota project of somebody else", quota(func(*Clouds) string { return "other-project" }), 403, "PERMISSION_DENIED", quotaDenied("other-project"), "cloud-custodian/cloud-custodian, issue 7155; google-github-actions/auth, issue 250"},
+		{section, "a lifetime of nothing", generate(login{}, itself, &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "0s"}), 400, "INVALID_ARGUMENT", invalid, believed},
+		{section, "a lifetime in hours", generate(login{}, itself, &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "1h"}), 400, "INVALID_ARGUMENT", "Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), …", believed},
+		{section, "through a delegate that may not", generate(login{}, itself, &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Delegates: []string{"projects/-/serviceAccounts/gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"}}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist).", believed},
+		{section, "an account that is not there", generate(login{}, func(email string) string { return "nobody" + email[strings.Index(email, "@"):] }, &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 403, "PERMISSION_DENIED", noGetToken, iamErrors},
+		{section, "the API is not enabled", after(func(t *testing.T, c *Clouds) {
+			c.Call(t, "POST", "/v1/projects/"+c.Names.Project+"/services/iamcredentials.googleapis.com:disable", nil, nil)
 		}), 403, "PERMISSION_DENIED", disabledAPI("IAM Service Account Credentials API", "iamcredentials.googleapis.com"), "Enable and disable services (Service Usage documentation); google-github-actions/auth, docs/TROUBLESHOOTING.md"},
-		{section, "a token of another scope", generate(login{scopes: scope}, "", &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.", "google.rpc.ErrorInfo ACCESS_TOKEN_SCOPE_INSUFFICIENT (API design guide, Errors)"},
-		{section, "a garbage token", func(t *testing.T, c *sandboxtest.Clouds) error {
-			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(fixed("ya29.garbage")), option.WithEndpoint(c.GoogleURL))
+		{section, "a token of another scope", generate(login{scopes: scope}, itself, &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.", "google.rpc.ErrorInfo ACCESS_TOKEN_SCOPE_INSUFFICIENT (API design guide, Errors)"},
+		{section, "a garbage token", func(t *testing.T, c *Clouds) error {
+			service, err := iamcredentials.NewService(context.Background(), option.WithAuthCredentials(fixed("ya29.garbage")), option.WithEndpoint(c.Endpoint("iamcredentials")))
 			if err != nil {
 				t.Fatal(err)
 			}
 			_, err = service.Projects.ServiceAccounts.GenerateAccessToken("projects/-/serviceAccounts/"+c.Names.ServiceAccountEmail(), &iamcredentials.GenerateAccessTokenRequest{Scope: scope}).Do()
 			return err
 		}, 401, "UNAUTHENTICATED", badToken, troubleshooting},
-		{section, "a disabled service account", after(func(t *testing.T, c *sandboxtest.Clouds) { c.Call(t, "POST", accountPath(c)+":disable", nil, nil) }), 400, "FAILED_PRECONDITION", "Service account is disabled.", believed},
-		{section, "a deleted service account", after(func(t *testing.T, c *sandboxtest.Clouds) { c.Call(t, "DELETE", accountPath(c), nil, nil) }), 403, "PERMISSION_DENIED", noGetToken, believed},
-		{section, "a service account made anew without its binding", after(func(t *testing.T, c *sandboxtest.Clouds) {
+		{section, "a disabled service account", after(func(t *testing.T, c *Clouds) { c.Call(t, "POST", accountPath(c)+":disable", nil, nil) }), 400, "FAILED_PRECONDITION", "Service account is disabled.", believed},
+		{section, "a deleted service account", after(func(t *testing.T, c *Clouds) { c.Call(t, "DELETE", accountPath(c), nil, nil) }), 403, "PERMISSION_DENIED", noGetToken, believed},
+		{section, "a service account made anew without its binding", after(func(t *testing.T, c *Clouds) {
 			c.Call(t, "DELETE", accountPath(c), nil, nil)
-			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/serviceAccounts", map[string]any{"accountId": c.Names.ServiceAccount}, nil)
+			c.Call(t, "POST", "/v1/projects/"+c.Names.Project+"/serviceAccounts", map[string]any{"accountId": c.Names.ServiceAccount}, nil)
 		}), 403, "PERMISSION_DENIED", noGetToken, "Delete and undelete service accounts (IAM documentation)"},
 	}
 }
@@ -401,66 +408,66 @@ func objects() []denial {
 	denied := func(permission, thing string) string {
 		return account + " does not have " + permission + " access to the Google Cloud Storage " + thing + ". Permission '" + permission + "' denied on resource (or it may not exist)."
 	}
-	policy := func(t *testing.T, c *sandboxtest.Clouds, p map[string]any) {
+	policy := func(t *testing.T, c *Clouds, p map[string]any) {
 		c.Call(t, "PUT", "/storage/v1/b/"+c.Names.SourceBucket+"/iam", p, nil)
 	}
-	get := func(t *testing.T, c *sandboxtest.Clouds) error {
+	get := func(t *testing.T, c *Clouds) error {
 		_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
 		return err
 	}
-	token := func(t *testing.T, c *sandboxtest.Clouds, token string) error {
+	token := func(t *testing.T, c *Clouds, token string) error {
 		_, err := storageAs(t, c, nil, token).Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
 		return err
 	}
-	insert := func(t *testing.T, c *sandboxtest.Clouds, l login) error {
+	insert := func(t *testing.T, c *Clouds, l login) error {
 		_, err := storageAs(t, c, &l, "").Objects.Insert(c.Names.SourceBucket, &gcs.Object{Name: "new.txt"}).Media(strings.NewReader("x")).Do()
 		return err
 	}
-	requestersPay := func(t *testing.T, c *sandboxtest.Clouds) {
+	requestersPay := func(t *testing.T, c *Clouds) {
 		c.Call(t, "PATCH", "/storage/v1/b/"+c.Names.SourceBucket, map[string]any{"billing": map[string]bool{"requesterPays": true}}, nil)
 	}
 	return []denial{
-		{section, "no grant", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "no grant", func(t *testing.T, c *Clouds) error {
 			policy(t, c, map[string]any{})
 			return get(t, c)
 		}, 403, "forbidden", denied("storage.objects.get", "object"), storageErrors},
-		{section, "a grant on another bucket", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "a grant on another bucket", func(t *testing.T, c *Clouds) error {
 			policy(t, c, map[string]any{})
-			c.Call(t, "POST", "/storage/v1/b?project="+sandbox.Project, map[string]any{"name": "other-bucket"}, nil)
-			c.BindBucket(t, "other-bucket", "roles/storage.objectViewer", "serviceAccount:"+account)
+			c.Call(t, "POST", "/storage/v1/b?project="+c.Names.Project, map[string]any{"name": c.named("other-bucket")}, nil)
+			c.BindBucket(t, c.named("other-bucket"), "roles/storage.objectViewer", "serviceAccount:"+c.Names.ServiceAccountEmail())
 			return get(t, c)
 		}, 403, "forbidden", denied("storage.objects.get", "object"), storageErrors},
-		{section, "a grant under another prefix", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "a grant under another prefix", func(t *testing.T, c *Clouds) error {
 			policy(t, c, map[string]any{"version": 3, "bindings": []any{map[string]any{
-				"role": "roles/storage.objectViewer", "members": []string{"serviceAccount:" + account},
-				"condition": map[string]any{"title": "reports", "expression": "resource.name.startsWith('projects/_/buckets/s3-gcs-connect/objects/reports/')"},
+				"role": "roles/storage.objectViewer", "members": []string{"serviceAccount:" + c.Names.ServiceAccountEmail()},
+				"condition": map[string]any{"title": "reports", "expression": "resource.name.startsWith('projects/_/buckets/" + c.Names.SourceBucket + "/objects/reports/')"},
 			}}})
 			return get(t, c)
 		}, 403, "forbidden", denied("storage.objects.get", "object"), "Overview of IAM Conditions (IAM documentation); " + storageErrors},
-		{section, "a viewer writes", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "a viewer writes", func(t *testing.T, c *Clouds) error {
 			return insert(t, c, login{scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}})
 		}, 403, "forbidden", denied("storage.objects.create", "object"), storageErrors},
-		{section, "a viewer deletes", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "a viewer deletes", func(t *testing.T, c *Clouds) error {
 			return storageAs(t, c, &login{scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}}, "").Objects.Delete(c.Names.SourceBucket, c.Names.Object).Do()
 		}, 403, "forbidden", denied("storage.objects.delete", "object"), storageErrors},
-		{section, "a token to read writes", func(t *testing.T, c *sandboxtest.Clouds) error {
-			c.BindBucket(t, c.Names.SourceBucket, "roles/storage.objectAdmin", "serviceAccount:"+account)
+		{section, "a token to read writes", func(t *testing.T, c *Clouds) error {
+			c.BindBucket(t, c.Names.SourceBucket, "roles/storage.objectAdmin", "serviceAccount:"+c.Names.ServiceAccountEmail())
 			return insert(t, c, login{})
 		}, 403, "forbidden", "Provided scope(s) are not authorized", "googleapis/google-cloud-cpp, issue 7334"},
-		{section, "an object that is not there, to a viewer", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "an object that is not there, to a viewer", func(t *testing.T, c *Clouds) error {
 			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, "missing.txt").Do()
 			return err
 		}, 404, "notFound", "No such object: s3-gcs-connect/missing.txt", storageErrors},
-		{section, "an object that is not there, to who may not list", func(t *testing.T, c *sandboxtest.Clouds) error {
-			policy(t, c, map[string]any{"bindings": []any{map[string]any{"role": "roles/storage.legacyObjectReader", "members": []string{"serviceAccount:" + account}}}})
+		{section, "an object that is not there, to who may not list", func(t *testing.T, c *Clouds) error {
+			policy(t, c, map[string]any{"bindings": []any{map[string]any{"role": "roles/storage.legacyObjectReader", "members": []string{"serviceAccount:" + c.Names.ServiceAccountEmail()}}}})
 			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, "missing.txt").Do()
 			return err
 		}, 403, "forbidden", denied("storage.objects.list", "bucket"), storageErrors},
-		{section, "a bucket that is not there", func(t *testing.T, c *sandboxtest.Clouds) error {
-			_, err := storageAs(t, c, &login{}, "").Objects.Get("missing-bucket", c.Names.Object).Do()
+		{section, "a bucket that is not there", func(t *testing.T, c *Clouds) error {
+			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.named("missing-bucket"), c.Names.Object).Do()
 			return err
 		}, 404, "notFound", "The specified bucket does not exist.", storageErrors},
-		{section, "an expired token", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "an expired token", func(t *testing.T, c *Clouds) error {
 			held, err := login{}.token(t, c)
 			if err != nil {
 				t.Fatal(err)
@@ -468,7 +475,7 @@ func objects() []denial {
 			c.Advance(time.Hour)
 			return token(t, c, held)
 		}, 401, "authError", "Invalid Credentials", storageErrors},
-		{section, "a token of an account that was deleted since", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "a token of an account that was deleted since", func(t *testing.T, c *Clouds) error {
 			held, err := login{}.token(t, c)
 			if err != nil {
 				t.Fatal(err)
@@ -476,30 +483,30 @@ func objects() []denial {
 			c.Call(t, "DELETE", accountPath(c), nil, nil)
 			return token(t, c, held)
 		}, 401, "authError", "Invalid Credentials", storageErrors},
-		{section, "a garbage token", func(t *testing.T, c *sandboxtest.Clouds) error { return token(t, c, "ya29.garbage") }, 401, "authError", "Invalid Credentials", storageErrors},
-		{section, "no token", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "a garbage token", func(t *testing.T, c *Clouds) error { return token(t, c, "ya29.garbage") }, 401, "authError", "Invalid Credentials", storageErrors},
+		{section, "no token", func(t *testing.T, c *Clouds) error {
 			_, err := storageAs(t, c, nil, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
 			return err
 		}, 401, "required", "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).", storageErrors},
-		{section, "nobody who pays for a bucket whose requesters pay", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "nobody who pays for a bucket whose requesters pay", func(t *testing.T, c *Clouds) error {
 			requestersPay(t, c)
 			return get(t, c)
 		}, 400, "required", "Bucket is requester pays bucket but no user project provided.", "googleapis/google-cloud-python, issue 4674"},
-		{section, "a project to pay that the caller is not allowed to use", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "a project to pay that the caller is not allowed to use", func(t *testing.T, c *Clouds) error {
 			requestersPay(t, c)
-			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).UserProject(sandbox.Project).Do()
+			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).UserProject(c.Names.Project).Do()
 			return err
 		}, 403, "forbidden", account + " does not have serviceusage.services.use access to the Google Cloud project. " +
 			"Permission 'serviceusage.services.use' denied on resource (or it may not exist).", "googleapis/google-cloud-ruby, issue 6456"},
-		{section, "the API is not enabled", func(t *testing.T, c *sandboxtest.Clouds) error {
-			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/services/storage.googleapis.com:disable", nil, nil)
+		{section, "the API is not enabled", func(t *testing.T, c *Clouds) error {
+			c.Call(t, "POST", "/v1/projects/"+c.Names.Project+"/services/storage.googleapis.com:disable", nil, nil)
 			return get(t, c)
 		}, 403, "accessNotConfigured", disabledAPI("Cloud Storage JSON API", "storage-api.googleapis.com"), "public reports of this message; that today's name of the API is storage-api is believed"},
-		{section, "a project whose billing is off", func(t *testing.T, c *sandboxtest.Clouds) error {
-			c.Call(t, "PUT", "/v1/projects/"+sandbox.Project+"/billingInfo", map[string]any{"billingAccountName": ""}, nil)
+		{section, "a project whose billing is off", func(t *testing.T, c *Clouds) error {
+			c.Call(t, "PUT", "/v1/projects/"+c.Names.Project+"/billingInfo", map[string]any{"billingAccountName": ""}, nil)
 			return get(t, c)
 		}, 403, "accountDisabled", "The billing account for the owning project is disabled in state absent", "googleapis/python-storage, issue 1456"},
-		{section, "the federated principal without a grant of its own", func(t *testing.T, c *sandboxtest.Clouds) error {
+		{section, "the federated principal without a grant of its own", func(t *testing.T, c *Clouds) error {
 			_, err := storageAs(t, c, &login{alone: true}, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
 			return err
 		}, 403, "forbidden", "Caller does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).", "facebookresearch/fbpcs, pull request 1942; for the provider of a GKE pool"},
@@ -509,36 +516,40 @@ func objects() []denial {
 // administration are calls of IAM that would build or change a federation.
 func administration() []denial {
 	const section = "IAM"
-	call := func(do func(s *iam.Service, c *sandboxtest.Clouds) error) func(*testing.T, *sandboxtest.Clouds) error {
-		return func(t *testing.T, c *sandboxtest.Clouds) error {
-			service, err := iam.NewService(context.Background(), option.WithAuthCredentials(fixed(c.Google.AdminToken())), option.WithEndpoint(c.GoogleURL))
+	call := func(do func(s *iam.Service, c *Clouds) error) func(*testing.T, *Clouds) error {
+		return func(t *testing.T, c *Clouds) error {
+			service, err := iam.NewService(context.Background(), option.WithHTTPClient(c.Client), option.WithEndpoint(c.Endpoint("iam")))
 			if err != nil {
 				t.Fatal(err)
 			}
 			return do(service, c)
 		}
 	}
-	project := "projects/" + sandbox.Project
-	pools := project + "/locations/global/workloadIdentityPools"
-	createPool := func(s *iam.Service, id string) error {
-		_, err := s.Projects.Locations.WorkloadIdentityPools.Create(project+"/locations/global", &iam.WorkloadIdentityPool{}).WorkloadIdentityPoolId(id).Do()
+	project := func(c *Clouds) string { return "projects/" + c.Names.Project }
+	pools := func(c *Clouds) string { return project(c) + "/locations/global/workloadIdentityPools" }
+	createPool := func(s *iam.Service, c *Clouds, id string) error {
+		_, err := s.Projects.Locations.WorkloadIdentityPools.Create(project(c)+"/locations/global", &iam.WorkloadIdentityPool{}).WorkloadIdentityPoolId(id).Do()
 		return err
 	}
-	setPolicy := func(s *iam.Service, c *sandboxtest.Clouds, p *iam.Policy) error {
+	setPolicy := func(s *iam.Service, c *Clouds, p *iam.Policy) error {
 		_, err := s.Projects.ServiceAccounts.SetIamPolicy(strings.TrimPrefix(accountPath(c), "/v1/"), &iam.SetIamPolicyRequest{Policy: p}).Do()
 		return err
 	}
-	createProvider := func(p *iam.WorkloadIdentityPoolProvider) func(*testing.T, *sandboxtest.Clouds) error {
-		return call(func(s *iam.Service, c *sandboxtest.Clouds) error {
-			_, err := s.Projects.Locations.WorkloadIdentityPools.Providers.Create(pools+"/"+c.Names.Pool, p).WorkloadIdentityPoolProviderId("another").Do()
+	createProvider := func(p *iam.WorkloadIdentityPoolProvider) func(*testing.T, *Clouds) error {
+		return call(func(s *iam.Service, c *Clouds) error {
+			p := *p
+			if p.Aws.AccountId != "" {
+				p.Aws = &iam.Aws{AccountId: c.Names.Account}
+			}
+			_, err := s.Projects.Locations.WorkloadIdentityPools.Providers.Create(pools(c)+"/"+c.Names.Pool, &p).WorkloadIdentityPoolProviderId(c.named("another")).Do()
 			return err
 		})
 	}
 	account := &iam.Aws{AccountId: sandbox.Account}
 	// allowed has the organization allow one value alone of a constraint.
-	allowed := func(constraint, value string) func(*testing.T, *sandboxtest.Clouds) error {
-		return func(t *testing.T, c *sandboxtest.Clouds) error {
-			c.Call(t, "PATCH", "/v2/"+project+"/policies/"+constraint, map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": []string{value}}}}}}, nil)
+	allowed := func(constraint, value string) func(*testing.T, *Clouds) error {
+		return func(t *testing.T, c *Clouds) error {
+			c.Call(t, "PATCH", "/v2/"+project(c)+"/policies/"+constraint, map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": []string{value}}}}}}, nil)
 			return createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account})(t, c)
 		}
 	}
@@ -546,49 +557,49 @@ func administration() []denial {
 	const lifeOfPools = "Manage workload identity pools and providers (IAM documentation)"
 	const policies = "Policy (IAM API reference)"
 	return []denial{
-		{section, "a pool that is there", call(func(s *iam.Service, c *sandboxtest.Clouds) error { return createPool(s, c.Names.Pool) }), 409, "ALREADY_EXISTS", "Requested entity already exists", "terraform-google-modules/terraform-google-github-actions-runners, issue 49"},
-		{section, "a pool whose name is that of a deleted one", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
-			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Names.Pool).Do(); err != nil {
+		{section, "a pool that is there", call(func(s *iam.Service, c *Clouds) error { return createPool(s, c, c.Names.Pool) }), 409, "ALREADY_EXISTS", "Requested entity already exists", "terraform-google-modules/terraform-google-github-actions-runners, issue 49"},
+		{section, "a pool whose name is that of a deleted one", call(func(s *iam.Service, c *Clouds) error {
+			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools(c) + "/" + c.Names.Pool).Do(); err != nil {
 				return err
 			}
-			return createPool(s, c.Names.Pool)
+			return createPool(s, c, c.Names.Pool)
 		}), 409, "ALREADY_EXISTS", "Requested entity already exists", lifeOfPools},
 		{section, "a provider where the organization allows others", allowed("iam.workloadIdentityPoolProviders", "https://token.actions.githubusercontent.com"), 400, "FAILED_PRECONDITION", "Precondition check failed.", orgPolicies},
 		{section, "a provider where the organization allows other accounts", allowed("iam.workloadIdentityPoolAwsAccounts", "999999999999"), 400, "FAILED_PRECONDITION", "Precondition check failed.", orgPolicies},
-		{section, "a service account where the organization disables new ones", func(t *testing.T, c *sandboxtest.Clouds) error {
-			c.Call(t, "PATCH", "/v2/"+project+"/policies/iam.disableServiceAccountCreation",
+		{section, "a service account where the organization disables new ones", func(t *testing.T, c *Clouds) error {
+			c.Call(t, "PATCH", "/v2/"+project(c)+"/policies/iam.disableServiceAccountCreation",
 				map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"enforce": true}}}}, nil)
-			return call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
-				_, err := s.Projects.ServiceAccounts.Create(project, &iam.CreateServiceAccountRequest{AccountId: "another-reader"}).Do()
+			return call(func(s *iam.Service, c *Clouds) error {
+				_, err := s.Projects.ServiceAccounts.Create(project(c), &iam.CreateServiceAccountRequest{AccountId: "another-reader"}).Do()
 				return err
 			})(t, c)
 		}, 400, "FAILED_PRECONDITION", "Service account creation is not allowed on this project.", believed},
-		{section, "a member of another organization where only one may be a member", func(t *testing.T, c *sandboxtest.Clouds) error {
-			c.Call(t, "PATCH", "/v2/"+project+"/policies/iam.allowedPolicyMemberDomains",
+		{section, "a member of another organization where only one may be a member", func(t *testing.T, c *Clouds) error {
+			c.Call(t, "PATCH", "/v2/"+project(c)+"/policies/iam.allowedPolicyMemberDomains",
 				map[string]any{"spec": map[string]any{"rules": []any{map[string]any{"values": map[string]any{"allowedValues": []string{"is:C0sandbox"}}}}}}, nil)
-			return call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+			return call(func(s *iam.Service, c *Clouds) error {
 				return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser",
 					Members: []string{"serviceAccount:reader@other.iam.gserviceaccount.com"}}}})
 			})(t, c)
 		}, 400, "FAILED_PRECONDITION", "One or more users named in the policy do not belong to a permitted customer.",
 			"terraform-google-modules/terraform-example-foundation, issue 1454"},
-		{section, "a pool deleted twice", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
-			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Names.Pool).Do(); err != nil {
+		{section, "a pool deleted twice", call(func(s *iam.Service, c *Clouds) error {
+			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools(c) + "/" + c.Names.Pool).Do(); err != nil {
 				return err
 			}
-			_, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Names.Pool).Do()
+			_, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools(c) + "/" + c.Names.Pool).Do()
 			return err
 		}), 404, "NOT_FOUND", "Requested entity was not found.", believed},
-		{section, "a deleted pool after thirty days", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
-			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools + "/" + c.Names.Pool).Do(); err != nil {
+		{section, "a deleted pool after thirty days", call(func(s *iam.Service, c *Clouds) error {
+			if _, err := s.Projects.Locations.WorkloadIdentityPools.Delete(pools(c) + "/" + c.Names.Pool).Do(); err != nil {
 				return err
 			}
 			c.Advance(30 * 24 * time.Hour)
-			_, err := s.Projects.Locations.WorkloadIdentityPools.Undelete(pools+"/"+c.Names.Pool, &iam.UndeleteWorkloadIdentityPoolRequest{}).Do()
+			_, err := s.Projects.Locations.WorkloadIdentityPools.Undelete(pools(c)+"/"+c.Names.Pool, &iam.UndeleteWorkloadIdentityPoolRequest{}).Do()
 			return err
 		}), 404, "NOT_FOUND", "Requested entity was not found.", lifeOfPools},
-		{section, "a pool that is not there", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
-			_, err := s.Projects.Locations.WorkloadIdentityPools.Get(pools + "/missing").Do()
+		{section, "a pool that is not there", call(func(s *iam.Service, c *Clouds) error {
+			_, err := s.Projects.Locations.WorkloadIdentityPools.Get(pools(c) + "/missing").Do()
 			return err
 		}), 404, "NOT_FOUND", "Requested entity was not found.", believed},
 		{section, "a provider without an account", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: &iam.Aws{}}), 400, "INVALID_ARGUMENT", "aws.account_id must be 12 digits.", believed},
@@ -596,51 +607,51 @@ func administration() []denial {
 		{section, "a provider with a long display name", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, DisplayName: strings.Repeat("x", 33)}), 400, "INVALID_ARGUMENT", "display name must be less than or equal to 32 characters", "kushin77/self-hosted-runner, issue 1900"},
 		{section, "a provider whose mapping has no subject", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, AttributeMapping: map[string]string{"attribute.aws_role": "assertion.arn"}}), 400, "INVALID_ARGUMENT", "The attribute mapping must map google.subject.", believed},
 		{section, "a provider whose condition does not parse", createProvider(&iam.WorkloadIdentityPoolProvider{Aws: account, AttributeCondition: "assertion.arn =="}), 400, "INVALID_ARGUMENT", "…", believed},
-		{section, "a service account that is not there, by its project", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
-			_, err := s.Projects.ServiceAccounts.Get(project + "/serviceAccounts/nobody@demo-project.iam.gserviceaccount.com").Do()
+		{section, "a service account that is not there, by its project", call(func(s *iam.Service, c *Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Get(project(c) + "/serviceAccounts/" + c.here("nobody@demo-project.iam.gserviceaccount.com")).Do()
 			return err
 		}), 404, "NOT_FOUND", "Unknown service account", "projects.serviceAccounts.get (IAM API reference), for the status; the words are believed"},
-		{section, "a service account that is not there, by projects/-", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
-			_, err := s.Projects.ServiceAccounts.Get("projects/-/serviceAccounts/nobody@demo-project.iam.gserviceaccount.com").Do()
+		{section, "a service account that is not there, by projects/-", call(func(s *iam.Service, c *Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Get(c.here("projects/-/serviceAccounts/nobody@demo-project.iam.gserviceaccount.com")).Do()
 			return err
 		}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.get' denied on resource (or it may not exist).", "projects.serviceAccounts.get (IAM API reference), for the status"},
-		{section, "a service account that is there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
-			_, err := s.Projects.ServiceAccounts.Create(project, &iam.CreateServiceAccountRequest{AccountId: c.Names.ServiceAccount}).Do()
+		{section, "a service account that is there", call(func(s *iam.Service, c *Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Create(project(c), &iam.CreateServiceAccountRequest{AccountId: c.Names.ServiceAccount}).Do()
 			return err
 		}), 409, "ALREADY_EXISTS", "Service account gcs-to-s3-service-account already exists within project projects/demo-project.", "hashicorp/terraform-provider-google, issue 19112"},
-		{section, "a service account whose name is too short", call(func(s *iam.Service, _ *sandboxtest.Clouds) error {
-			_, err := s.Projects.ServiceAccounts.Create(project, &iam.CreateServiceAccountRequest{AccountId: "short"}).Do()
+		{section, "a service account whose name is too short", call(func(s *iam.Service, c *Clouds) error {
+			_, err := s.Projects.ServiceAccounts.Create(project(c), &iam.CreateServiceAccountRequest{AccountId: "short"}).Do()
 			return err
 		}), 400, "INVALID_ARGUMENT", `The account ID "short" does not have a length between 6 and 30.`, "projects.serviceAccounts.create (IAM API reference)"},
-		{section, "a policy with an etag that is stale", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+		{section, "a policy with an etag that is stale", call(func(s *iam.Service, c *Clouds) error {
 			return setPolicy(s, c, &iam.Policy{Etag: "BwAAAAAAAAA="})
 		}), 409, "ABORTED", "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. The request's ETag '…' did not match the current policy's ETag '…'.", "pulumi/pulumi-gcp, issue 1028"},
-		{section, "a condition in a policy of version 1", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+		{section, "a condition in a policy of version 1", call(func(s *iam.Service, c *Clouds) error {
 			return setPolicy(s, c, &iam.Policy{Version: 1, Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"allUsers"}, Condition: &iam.Expr{Title: "x", Expression: "true"}}}})
 		}), 400, "INVALID_ARGUMENT", "Specified policy version (1) cannot contain conditions.", policies},
-		{section, "a member of no kind", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+		{section, "a member of no kind", call(func(s *iam.Service, c *Clouds) error {
 			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"someone@example.com"}}}})
 		}), 400, "INVALID_ARGUMENT", "The member someone@example.com is of an unknown type. Please set a valid type prefix for the member.", policies},
-		{section, "a pool as a member that is not there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
-			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{strings.Replace(c.PrincipalSet(c.Names.AssumedRole()), c.Names.Pool, "other-pool", 1)}}}})
+		{section, "a pool as a member that is not there", call(func(s *iam.Service, c *Clouds) error {
+			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{strings.Replace(c.PrincipalSet(c.Names.AssumedRole()), c.Names.Pool, c.named("other-pool"), 1)}}}})
 		}), 400, "INVALID_ARGUMENT", "Identity Pool does not exist (projects/" + sandbox.ProjectNumber + "/locations/global/workloadIdentityPools/other-pool). Please check that you specified a valid resource name as returned in the `name` attribute in the configuration API.",
 			"terraform-google-modules/terraform-google-kubernetes-engine, issue 916, for a pool of GKE; for others believed"},
-		{section, "a principal set without a pool", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
+		{section, "a principal set without a pool", call(func(s *iam.Service, c *Clouds) error {
 			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"principalSet://iam.googleapis.com/" + c.Names.Pool + "/*"}}}})
 		}), 400, "INVALID_ARGUMENT", "Invalid principalSet member (principalSet://iam.googleapis.com/aws-connect/*).", reported + "; in 2022 another one: hashicorp/terraform-provider-google, issue 12672"},
-		{section, "a service account as a member that is not there", call(func(s *iam.Service, c *sandboxtest.Clouds) error {
-			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{"serviceAccount:nobody@demo-project.iam.gserviceaccount.com"}}}})
+		{section, "a service account as a member that is not there", call(func(s *iam.Service, c *Clouds) error {
+			return setPolicy(s, c, &iam.Policy{Bindings: []*iam.Binding{{Role: "roles/iam.workloadIdentityUser", Members: []string{c.here("serviceAccount:nobody@demo-project.iam.gserviceaccount.com")}}}})
 		}), 400, "INVALID_ARGUMENT", "Service account nobody@demo-project.iam.gserviceaccount.com does not exist.", "GoogleCloudPlatform/generative-ai, issue 944"},
-		{section, "the API is not enabled", func(t *testing.T, c *sandboxtest.Clouds) error {
-			c.Call(t, "POST", "/v1/projects/"+sandbox.Project+"/services/iam.googleapis.com:disable", nil, nil)
-			return call(func(s *iam.Service, _ *sandboxtest.Clouds) error { return createPool(s, "mine") })(t, c)
+		{section, "the API is not enabled", func(t *testing.T, c *Clouds) error {
+			c.Call(t, "POST", "/v1/projects/"+c.Names.Project+"/services/iam.googleapis.com:disable", nil, nil)
+			return call(func(s *iam.Service, c *Clouds) error { return createPool(s, c, c.named("mine")) })(t, c)
 		}, 403, "PERMISSION_DENIED", disabledAPI("Identity and Access Management (IAM) API", "iam.googleapis.com"), "Enable and disable services (Service Usage documentation)"},
-		{section, "the service account makes a pool", func(t *testing.T, c *sandboxtest.Clouds) error {
-			service, err := iam.NewService(context.Background(), option.WithAuthCredentials(login{scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}}.credentials(t, c)), option.WithEndpoint(c.GoogleURL))
+		{section, "the service account makes a pool", func(t *testing.T, c *Clouds) error {
+			service, err := iam.NewService(context.Background(), option.WithAuthCredentials(login{scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}}.credentials(t, c)), option.WithEndpoint(c.Endpoint("iam")))
 			if err != nil {
 				t.Fatal(err)
 			}
-			return createPool(service, "mine")
+			return createPool(service, c, c.named("mine"))
 		}, 403, "PERMISSION_DENIED", "Permission 'iam.workloadIdentityPools.create' denied on resource '//iam.googleapis.com/projects/demo-project/locations/global' (or it may not exist).", "fullsend-ai/fullsend, issue 644"},
 	}
 }

@@ -1,4 +1,4 @@
-package sandbox_test
+package denials
 
 import (
 	"context"
@@ -17,7 +17,6 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
-	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // TestAudit makes decisions of every kind and reads each in the journal, with who
@@ -25,12 +24,12 @@ import (
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	c := sandboxtest.New(t, sandbox.Options{})
+	c := fresh(t, sandbox.Options{})
 	const principal = "principal://iam.googleapis.com/projects/987654321098/locations/global/workloadIdentityPools/aws-connect/subject/arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role/gcs-to-s3"
 	const session = "arn:aws:sts::123456789012:assumed-role/gcs-to-s3-role/gcs-to-s3"
 	const account = "serviceAccount:gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"
 	const provider = "//iam.googleapis.com/projects/987654321098/locations/global/workloadIdentityPools/aws-connect/providers/aws-connect"
-	client := s3.NewFromConfig(c.AWSConfig(c.Session(t, c.Names.Role)), func(o *s3.Options) { o.UsePathStyle = true })
+	client := s3.NewFromConfig(c.Configure(c.Session(t, c.Names.Role)), func(o *s3.Options) { o.UsePathStyle = true })
 	for _, tt := range []struct {
 		name string
 		do   func(t *testing.T)
@@ -74,12 +73,12 @@ func TestAudit(t *testing.T) {
 			Decisions: []journal.Decision{{Action: "storage.objects.get", Resource: "//storage.googleapis.com/projects/_/buckets/s3-gcs-connect/objects/sample.txt", Allowed: true, Reason: "roles/storage.objectViewer for " + account}},
 		}},
 		{"a service may not assume a role", func(t *testing.T) {
-			if _, err := iam.NewFromConfig(c.AWSConfig(c.AWS.Admin())).UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{
+			if _, err := iam.NewFromConfig(c.Configure(c.Owner)).UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{
 				RoleName: &c.Names.Role, PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
 			}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := c.AWS.IAM().ServiceRole("arn:aws:iam::123456789012:role/gcs-to-s3-role", "lambda.amazonaws.com", "x", time.Hour); err == nil {
+			if _, err := c.local.AWS.IAM().ServiceRole("arn:aws:iam::123456789012:role/gcs-to-s3-role", "lambda.amazonaws.com", "x", time.Hour); err == nil {
 				t.Error("the role was assumed")
 			}
 		}, journal.Entry{
@@ -96,9 +95,9 @@ func TestAudit(t *testing.T) {
 // operation, those that are refused at the door and by injected faults as well.
 func TestJournalNamesOperations(t *testing.T) {
 	t.Parallel()
-	c := sandboxtest.New(t, sandbox.Options{})
-	config := c.AWSConfig(c.AWS.Admin())
-	config.Credentials = credentials.NewStaticCredentialsProvider(c.AWS.Admin().AccessKeyID, "wrong", "")
+	c := fresh(t, sandbox.Options{})
+	config := c.Configure(c.Owner)
+	config.Credentials = credentials.NewStaticCredentialsProvider(c.Owner.AccessKeyID, "wrong", "")
 	list := func(config aws.Config) {
 		if _, err := s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }).ListBuckets(t.Context(), nil); err == nil {
 			t.Error("the buckets were listed")
@@ -109,12 +108,12 @@ func TestJournalNamesOperations(t *testing.T) {
 		t.Error("the roles were listed")
 	}
 	c.Fail(faults.Rule{Service: "s3", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 503}}}, faults.Rule{Service: "google/storage", Fault: faults.Fault{Refuse: &faults.Refusal{Status: 403}}})
-	list(c.AWSConfig(c.AWS.Admin()))
-	if _, err := storageAs(t, c, nil, c.Google.AdminToken()).Buckets.Get(c.Names.SourceBucket).Do(); err == nil {
+	list(c.Configure(c.Owner))
+	if _, err := storageAs(t, c, nil, c.local.Google.AdminToken()).Buckets.Get(c.Names.SourceBucket).Do(); err == nil {
 		t.Error("the bucket was described")
 	}
 	name, refused := regexp.MustCompile(`^[a-zA-Z]+(\.[a-zA-Z]+)*$`), map[string]bool{}
-	for _, e := range c.Journal.Entries() {
+	for _, e := range c.local.Journal.Entries() {
 		if !name.MatchString(e.Operation) {
 			t.Errorf("an entry's operation is %q", e.Operation)
 		}
@@ -130,10 +129,10 @@ func TestJournalNamesOperations(t *testing.T) {
 }
 
 // auditIs compares the last entry of an operation.
-func auditIs(t *testing.T, c *sandboxtest.Clouds, name string, want journal.Entry) {
+func auditIs(t *testing.T, c *Clouds, name string, want journal.Entry) {
 	t.Helper()
 	var got journal.Entry
-	for _, e := range c.Journal.Entries() {
+	for _, e := range c.local.Journal.Entries() {
 		if e.Cloud == want.Cloud && e.Service == want.Service && e.Operation == want.Operation {
 			got = e
 		}
