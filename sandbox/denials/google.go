@@ -378,7 +378,7 @@ func accessTokens() []denial {
 		{section, "a quota project of somebody else", quota(func(*Clouds) string { return "other-project" }), 403, "PERMISSION_DENIED", quotaDenied("other-project"), "cloud-custodian/cloud-custodian, issue 7155; google-github-actions/auth, issue 250"},
 		{section, "a lifetime of nothing", generate(login{}, itself, &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "0s"}), 400, "INVALID_ARGUMENT", invalid, believed},
 		{section, "a lifetime in hours", generate(login{}, itself, &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Lifetime: "1h"}), 400, "INVALID_ARGUMENT", "Invalid value at 'lifetime' (type.googleapis.com/google.protobuf.Duration), …", believed},
-		{section, "through a delegate that may not", generate(login{}, itself, &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Delegates: []string{"projects/-/serviceAccounts/gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"}}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist).", believed},
+		{section, "through a delegate that is not allowed to", generate(login{}, itself, &iamcredentials.GenerateAccessTokenRequest{Scope: scope, Delegates: []string{"projects/-/serviceAccounts/gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com"}}), 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist).", believed},
 		{section, "an account that is not there", generate(login{}, func(email string) string { return "nobody" + email[strings.Index(email, "@"):] }, &iamcredentials.GenerateAccessTokenRequest{Scope: scope}), 403, "PERMISSION_DENIED", noGetToken, iamErrors},
 		{section, "the API is not enabled", after(func(t *testing.T, c *Clouds) {
 			c.Call(t, "POST", "/v1/projects/"+c.Names.Project+"/services/iamcredentials.googleapis.com:disable", nil, nil)
@@ -458,7 +458,7 @@ func objects() []denial {
 			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, "missing.txt").Do()
 			return err
 		}, 404, "notFound", "No such object: s3-gcs-connect/missing.txt", storageErrors},
-		{section, "an object that is not there, to who may not list", func(t *testing.T, c *Clouds) error {
+		{section, "an object that is not there, to a caller who is not allowed to list", func(t *testing.T, c *Clouds) error {
 			policy(t, c, map[string]any{"bindings": []any{map[string]any{"role": "roles/storage.legacyObjectReader", "members": []string{"serviceAccount:" + c.Names.ServiceAccountEmail()}}}})
 			_, err := storageAs(t, c, &login{}, "").Objects.Get(c.Names.SourceBucket, "missing.txt").Do()
 			return err

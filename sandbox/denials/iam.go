@@ -302,7 +302,7 @@ func lambdaDenials() []denial {
 			_, err := cloudformation.NewFromConfig(as(t, c)).CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: c.name("s"), TemplateBody: aws.String(`{"Resources":{"L":{"Type":"AWS::Logs::LogGroup"}}}`)})
 			return err
 		}, 403, "AccessDenied", noIdentity("cloudformation:CreateStack", "arn:aws:cloudformation:"+sandbox.Region+":"+sandbox.Account+":stack/s/*"), accessDenied),
-		row("a stack whose role may not be passed", func(t *testing.T, c *Clouds) error {
+		row("a stack whose role the caller is not allowed to pass", func(t *testing.T, c *Clouds) error {
 			_, err := cloudformation.NewFromConfig(as(t, c, allowing("cloudformation:*", "*"))).CreateStack(t.Context(), &cloudformation.CreateStackInput{
 				StackName: c.name("s"), RoleARN: aws.String(c.iamARN("role/exec")), TemplateBody: aws.String(`{"Resources":{"L":{"Type":"AWS::Logs::LogGroup"}}}`)})
 			return err

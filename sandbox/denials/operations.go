@@ -66,7 +66,7 @@ func operationDenials() []denial {
 			_, err := sqs.NewFromConfig(admin(c)).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: c.name("q")})
 			return err
 		}, 400, "AWS.SimpleQueueService.QueueDeletedRecently", "You must wait 60 seconds after deleting a queue before you can create another with the same name.", "CreateQueue (Amazon SQS API Reference)"),
-		row("a function whose role may not send to its dead-letter queue", func(t *testing.T, c *Clouds) error {
+		row("a function whose role is not allowed to send to its dead-letter queue", func(t *testing.T, c *Clouds) error {
 			_, err := lambda.NewFromConfig(admin(c)).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 				FunctionName: c.name("f"), Role: aws.String(c.iamARN("role/" + c.Names.Role)), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: zipOf(t)},
 				DeadLetterConfig: &types.DeadLetterConfig{TargetArn: aws.String("arn:aws:sqs" + c.place() + c.named("q"))},

@@ -151,7 +151,7 @@ func s3Denials() []denial {
 		row("a key that is not there, to who may list", func(t *testing.T, c *Clouds) error {
 			return getObject(t, as(t, c, allowing("s3:*", "*")), c.Names.DestinationBucket, "none")
 		}, 404, "NoSuchKey", "The specified key does not exist.", s3Errors),
-		row("a key that is not there, to who may not", func(t *testing.T, c *Clouds) error {
+		row("a key that is not there, to a caller who is not allowed to list", func(t *testing.T, c *Clouds) error {
 			return getObject(t, as(t, c, allowing("s3:GetObject", "*")), c.Names.DestinationBucket, "none")
 		}, 403, "AccessDenied", noIdentity("s3:ListBucket", `"`+bucket+`"`), "GetObject (Amazon S3 API Reference), for the status; "+accessDenied),
 		row("a bucket that is not there", func(t *testing.T, c *Clouds) error { return getObject(t, as(t, c), c.named("none-such"), "k") },

@@ -156,7 +156,7 @@ func statesDenials() []denial {
 		}, 400, "AccessDeniedException",
 			"Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the provided role.",
 			"lumigo-io/lumigo-CLI, issue 83"),
-		refused("a state machine whose role may not have logs delivered", func(t *testing.T, c *Clouds) error {
+		refused("a state machine whose role is not allowed to have logs delivered", func(t *testing.T, c *Clouds) error {
 			return newWorkflows(t, c, trusted).create(func(in *sfn.CreateStateMachineInput) {
 				in.LoggingConfiguration = &types.LoggingConfiguration{Level: types.LogLevelAll, Destinations: []types.LogDestination{
 					{CloudWatchLogsLogGroup: &types.CloudWatchLogsLogGroup{LogGroupArn: aws.String("arn:aws:logs" + c.place() + "log-group:g:*")}}}}
@@ -256,7 +256,7 @@ func statesDenials() []denial {
 			return err
 		}, 400, "ThrottlingException", "Rate exceeded", quotas+", for the quota"),
 
-		failed("a function that the role may not invoke", ran(task, `{}`), 200, "Lambda.AWSLambdaException",
+		failed("a function that the role is not allowed to invoke", ran(task, `{}`), 200, "Lambda.AWSLambdaException",
 			"User: arn:aws:sts::"+sandbox.Account+":assumed-role/workflow/… is not authorized to perform: lambda:InvokeFunction on resource: arn:aws:lambda"+place+
 				"function:f because no identity-based policy allows the lambda:InvokeFunction action (Service: AWSLambda; Status Code: 403; Error Code: AccessDeniedException; Request ID: …; Proxy: null)",
 			"awslabs/aws-deployment-framework, issue 460"),
@@ -284,13 +284,13 @@ func statesDenials() []denial {
 			`"`+strings.Repeat("x", 200<<10)+`"`), 200, "States.DataLimitExceeded",
 			"The state/task 'S' returned a result with a size exceeding the maximum number of bytes service limit.",
 			"localstack/localstack, tests/aws/services/stepfunctions/v2/error_handling/test_states_errors.snapshot.json"),
-		failed("children that the role may not start", ran(mapping(``), `[1]`), 200, "States.Permissions",
+		failed("children that the role is not allowed to start", ran(mapping(``), `[1]`), 200, "States.Permissions",
 			"User: arn:aws:sts::"+sandbox.Account+":assumed-role/workflow/… is not authorized to perform: states:StartExecution on resource: "+workflowARN+" because no identity-based policy allows the states:StartExecution action",
 			believed),
 		failed("more failures than are tolerated", ran(mapping(``), `[1]`, statement("states:StartExecution", workflowARN)), 200,
 			"States.ExceedToleratedFailureThreshold",
 			"The specified tolerated failure threshold was exceeded", scenarios),
-		failed("items that the role may not read", func(t *testing.T, c *Clouds) error {
+		failed("items that the role is not allowed to read", func(t *testing.T, c *Clouds) error {
 			return newWorkflows(t, c, trusted, statement("states:StartExecution",
 				workflowARN)).run(mapping(reader(c.Names.DestinationBucket, "k")), `{}`)
 		}, 200, "States.ItemReaderFailed",
@@ -299,7 +299,7 @@ func statesDenials() []denial {
 		failed("items that are no array", ran(mapping(``), `{}`), 200, "States.Runtime",
 			"An error occurred while executing the state 'S' (entered at the event id #2). Map state input must be an array but was: {}",
 			scenarios),
-		failed("results that the role may not write", func(t *testing.T, c *Clouds) error {
+		failed("results that the role is not allowed to write", func(t *testing.T, c *Clouds) error {
 			definition := mapping(`,"ToleratedFailureCount":1,"ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Parameters":{"Bucket":"` + c.Names.DestinationBucket + `"}}`)
 			return newWorkflows(t, c, trusted, statement("states:StartExecution", workflowARN)).run(definition, `[1]`)
 		}, 200, "States.ResultWriterFailed",
