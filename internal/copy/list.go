@@ -49,8 +49,8 @@ func (l *listing) next(ctx context.Context) (*object, error) {
 const neededFields = "name,generation,size,crc32c"
 
 // maxPage is the most that is read of a page, in bytes: a thousand names of 1,024 bytes, of
-// which JSON may write six for each, and their properties.
-const maxPage = 8 << 20
+// which JSON may write six for each, with as many objects' custom metadata of 8 KiB.
+const maxPage = 64 << 20
 
 func (l *listing) load(ctx context.Context) error {
 	query := url.Values{"prefix": {l.prefix}, "fields": {"items(" + l.fields + "),nextPageToken"}}

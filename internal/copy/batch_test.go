@@ -1,0 +1,122 @@
+package copy
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+)
+
+// A listing shows everything that a plan needs, of pages with as much metadata as Cloud
+// Storage allows, and of any part of a bucket.
+func TestListsShowWhatPlansNeed(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	const count = 1005
+	long := strings.Repeat("é", 3500)
+	for i := range count {
+		name := fmt.Sprintf("many/%05d", i)
+		l.Upload(t, l.Env.SourceBucket, name, "text/plain", strings.NewReader(name))
+		if i%2 == 0 {
+			l.Call(t, http.MethodPatch, "/storage/v1/b/"+l.Env.SourceBucket+"/o/many%2F"+fmt.Sprintf("%05d", i), map[string]any{"metadata": map[string]string{"k": long}}, nil)
+		}
+	}
+	for _, test := range []struct {
+		r           Range
+		first, last int
+	}{
+		{Range{Prefix: "many/"}, 0, count - 1},
+		{Range{Prefix: "many/", After: "many/00009"}, 10, count - 1},
+		{Range{Prefix: "many/", After: "many/00009", Before: "many/00020"}, 10, 19},
+		{Range{After: "many/", Before: "many/00003 "}, 0, 3},
+	} {
+		i := test.first
+		for o, err := range h.List(t.Context(), l.Env.SourceBucket, test.r) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprintf("many/%05d", i)
+			if o.Name != name || o.Size != int64(len(name)) || o.CRC32C != sumOf([]byte(name)) || o.Class != "STANDARD" || o.Updated.IsZero() || (o.Metadata["k"] == long) != (i%2 == 0) {
+				t.Fatalf("%+v: got %+v", test.r, o)
+			}
+			i++
+		}
+		if i != test.last+1 {
+			t.Errorf("%+v: ended before %d", test.r, i)
+		}
+	}
+}
+
+// Files keep what a job needs between invocations, and are written once if they are to be.
+func TestFiles(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	f, ctx := h.Files(l.Env.DestinationBucket), t.Context()
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::` + l.Env.DestinationBucket + `"}]}`
+	if _, err := iam.NewFromConfig(l.AWSConfig(l.AWS.Admin())).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: &l.Env.Role, PolicyName: aws.String("list"), PolicyDocument: &policy,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if data, there, err := f.Get(ctx, "jobs/none"); data != nil || there || err != nil {
+		t.Errorf("no file: %q, %v, %v", data, there, err)
+	}
+	for i, want := range []bool{true, false} {
+		if created, err := f.Create(ctx, "jobs/once <é>", []byte{byte(i)}); created != want || err != nil {
+			t.Errorf("created %v, %v", created, err)
+		}
+	}
+	if err := f.Put(ctx, "jobs/twice", []byte("<Error>one</Error>")); err != nil {
+		t.Fatal(err)
+	}
+	if data, there, err := f.Get(ctx, "jobs/twice"); string(data) != "<Error>one</Error>" || !there || err != nil {
+		t.Errorf("got %q, %v, %v", data, there, err)
+	}
+	var keys []string
+	for key, err := range f.Keys(ctx, "jobs/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	if got := strings.Join(keys, ", "); got != "jobs/once <é>, jobs/twice" {
+		t.Errorf("keys: %s", got)
+	}
+}
+
+// A batch lists every object, however many there are, and starts no more once its caller
+// says so.
+func TestBatches(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	h.settings.concurrency = 1
+	event := invocation.Event{Objects: []invocation.Item{}}
+	for i := range 20 {
+		name := fmt.Sprintf("batch/%02d", i)
+		if i != 3 {
+			l.Upload(t, l.Env.SourceBucket, name, "text/plain", strings.NewReader(name))
+		}
+		event.Objects = append(event.Objects, invocation.Item{Object: name})
+	}
+	seen := 0
+	got, err := h.Batch(t.Context(), event, func(invocation.ObjectResult) bool { seen++; return seen < 10 })
+	if err != nil || len(got.Objects) != 10 || got.Complete || got.Cursor == "" {
+		t.Fatalf("got %d objects, %v", len(got.Objects), err)
+	}
+	if o := got.Objects[3]; o.Cause != "Cloud Storage 404 NoSuchKey" || o.Transient {
+		t.Errorf("the missing object: %+v", o)
+	}
+	event.Cursor = got.Cursor
+	got, err = h.Batch(t.Context(), event, func(invocation.ObjectResult) bool { return true })
+	if err != nil || len(got.Objects) != 10 || !got.Complete {
+		t.Errorf("got %d objects, %v", len(got.Objects), err)
+	}
+	if log := l.log.String(); strings.Count(log, `"outcome":"failed"`) != 1 || strings.Contains(log, `"outcome":"copied"`) {
+		t.Errorf("the log:\n%s", log)
+	}
+}
