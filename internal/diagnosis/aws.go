@@ -3,9 +3,11 @@ package diagnosis
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
@@ -24,15 +26,21 @@ func (r Rights) Account(ctx context.Context) Verdict {
 	return granted("your AWS credentials are for the account %s", r.Environment.AWSAccount)
 }
 
-// Regranted reports whether the role was made after the function: Lambda's grant on the
-// key of the function's variables is then for the role before it, unless the function's
-// role has been set since (AWS re:Post, "KMSAccessDeniedException from Lambda").
+// Regranted reports whether the role was made after CloudFormation made or last changed the
+// function, for which it names the role: Lambda's grant on the key of the function's
+// variables is then for the role before it, unless the function's role has been set since
+// (AWS re:Post, "KMSAccessDeniedException from Lambda").
 func (r Rights) Regranted(ctx context.Context) (bool, error) {
-	role, stack := clouds.Role(ctx, r.AWS, r.Environment.Role), clouds.Stack(ctx, r.AWS, r.Environment.FunctionStack())
-	if err := clouds.Join(role.Err(), stack.Err()); err != nil {
+	role, resources := clouds.Role(ctx, r.AWS, r.Environment.Role), clouds.StackResources(ctx, r.AWS, r.Environment.FunctionStack())
+	if err := clouds.Join(role.Err(), resources.Err()); err != nil {
 		return false, err
 	}
-	return role.There() && stack.There() && aws.ToTime(role.Thing.CreateDate).After(aws.ToTime(stack.Thing.CreationTime)), nil
+	if !role.There() {
+		return false, nil
+	}
+	return slices.ContainsFunc(resources.Thing, func(s cfntypes.StackResourceSummary) bool {
+		return aws.ToString(s.PhysicalResourceId) == r.Environment.Function && aws.ToTime(role.Thing.CreateDate).After(aws.ToTime(s.LastUpdatedTimestamp))
+	}), nil
 }
 
 // Variables checks why Lambda cannot decrypt the function's variables.
@@ -42,9 +50,9 @@ func (r Rights) Variables(ctx context.Context) Verdict {
 	case err != nil:
 		return unseen(err)
 	case after:
-		return missing("variables-grant", "the role %s was made after the stack %s", r.Environment.Role, r.Environment.FunctionStack())
+		return missing("variables-grant", "the role %s was made after the function of the stack %s", r.Environment.Role, r.Environment.FunctionStack())
 	}
-	return missing("", "the role %s is older than the stack %s", r.Environment.Role, r.Environment.FunctionStack())
+	return missing("", "the role %s is older than the function of the stack %s", r.Environment.Role, r.Environment.FunctionStack())
 }
 
 // Writer makes AWS simulate the write with the role's policies. What the bucket's

@@ -28,6 +28,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
@@ -79,6 +80,8 @@ func TestEveryPath(t *testing.T) {
 	w.do(t, as, rights.Uploads)
 	w.do(t, as, rights.Abort, "--older", "0s", "--yes")
 
+	rehearsaltest.RemakeRole(t, w.Stand, w.env)
+	w.do(t, as, rights.Up, "--yes", "--no-verify")
 	w.change(t, "serviceAccount: another-account", "pool: another-pool", "viewerScope: project", "owner: bob", "memoryMB: \"640\"")
 	w.do(t, as, rights.Up, "--yes")
 	w.do(t, as, rights.Status)

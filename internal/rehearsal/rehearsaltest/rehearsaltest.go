@@ -4,11 +4,17 @@ package rehearsaltest
 
 import (
 	"bytes"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
@@ -50,4 +56,64 @@ func CommandLine(t *testing.T, root string) string {
 		t.Fatalf("building the command line: %v\n%s", err, out)
 	}
 	return binary
+}
+
+// RemakeRole deletes an environment's role and makes it as it was, and has the function start
+// anew.
+func RemakeRole(t *testing.T, s *rehearsal.Stand, env environment.Environment) {
+	t.Helper()
+	admin := s.Sandbox.AWSConfig(s.Sandbox.AWS.Admin())
+	client := awsiam.NewFromConfig(admin)
+	got, err := client.GetRole(t.Context(), &awsiam.GetRoleInput{RoleName: &env.Role})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := client.ListRolePolicies(t.Context(), &awsiam.ListRolePoliciesInput{RoleName: &env.Role})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := func(document *string) *string {
+		text, err := url.QueryUnescape(aws.ToString(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &text
+	}
+	policies := map[string]*string{}
+	for _, name := range listed.PolicyNames {
+		policy, err := client.GetRolePolicy(t.Context(), &awsiam.GetRolePolicyInput{RoleName: &env.Role, PolicyName: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		policies[name] = plain(policy.PolicyDocument)
+		if _, err := client.DeleteRolePolicy(t.Context(), &awsiam.DeleteRolePolicyInput{RoleName: &env.Role, PolicyName: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := client.DeleteRole(t.Context(), &awsiam.DeleteRoleInput{RoleName: &env.Role}); err != nil {
+		t.Fatal(err)
+	}
+	role := got.Role
+	if _, err := client.CreateRole(t.Context(), &awsiam.CreateRoleInput{
+		RoleName: &env.Role, AssumeRolePolicyDocument: plain(role.AssumeRolePolicyDocument),
+		Description: role.Description, MaxSessionDuration: role.MaxSessionDuration, Tags: role.Tags,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for name, document := range policies {
+		put := &awsiam.PutRolePolicyInput{RoleName: &env.Role, PolicyName: &name, PolicyDocument: document}
+		if _, err := client.PutRolePolicy(t.Context(), put); err != nil {
+			t.Fatal(err)
+		}
+	}
+	functions := lambda.NewFromConfig(admin)
+	function, err := functions.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &env.Function})
+	if err == nil {
+		_, err = functions.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
+			FunctionName: &env.Function, MemorySize: function.MemorySize,
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
