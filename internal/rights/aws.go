@@ -70,8 +70,6 @@ func AWS() []Right {
 		{Actions: []string{"logs:ListTagsForResource"}, On: logGroups, For: looks, Why: "whose it is"},
 		{Actions: []string{"logs:DescribeLogStreams"}, On: logGroups, For: []Command{Doctor, Up}, When: "there is a log group outside of the stack",
 			Why: "an empty one can be taken over"},
-		{Actions: []string{"logs:TagResource", "logs:PutRetentionPolicy"}, On: logGroups, For: []Command{Up}, When: "there is a log group outside of the stack",
-			Why: "marks it, and the deployment imports it"},
 		{Actions: []string{"logs:FilterLogEvents"}, On: logGroups, For: []Command{Logs}, Why: "prints the log"},
 		{Actions: []string{"scheduler:GetSchedule"}, On: schedules, For: checks, Why: "whether its name is free"},
 		{Actions: []string{"scheduler:GetSchedule"}, On: schedules, For: []Command{Status, Down, Prune}, When: "`schedule` is set", Why: "whose it is"},
