@@ -157,3 +157,43 @@ func parse[T any](r io.Reader) iter.Seq2[T, error] {
 		}
 	}
 }
+
+// readAll reads all files with a prefix, several at a time and in their order.
+func readAll[T any](ctx context.Context, files Files, prefix string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		type answer struct {
+			value T
+			err   error
+		}
+		const most = 32
+		var waiting []chan answer
+		first := func() bool {
+			a := <-waiting[0]
+			waiting = waiting[1:]
+			return yield(a.value, a.err) && a.err == nil
+		}
+		for key, err := range files.Keys(ctx, prefix) {
+			if err != nil {
+				var zero T
+				yield(zero, err)
+				return
+			}
+			if len(waiting) == most && !first() {
+				return
+			}
+			c := make(chan answer, 1)
+			waiting = append(waiting, c)
+			go func() {
+				v, err := read[T](ctx, files, key)
+				c <- answer{v, err}
+			}()
+		}
+		for len(waiting) > 0 {
+			if !first() {
+				return
+			}
+		}
+	}
+}
