@@ -201,3 +201,58 @@ func (w *writer) finish(ctx context.Context, m manifest) (string, error) {
 	_, err = w.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &w.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: &kind})
 	return key, err
 }
+
+// write writes the results to S3 and returns where.
+func (r *mapRun) write(ctx context.Context, parameters map[string]any) (any, error) {
+	w, err := r.parent.session.writer(parameters, r.id)
+	if err != nil {
+		return nil, err
+	}
+	failures, left := resultFile{dir: r.server.dir}, resultFile{dir: r.server.dir}
+	defer failures.discard()
+	defer left.discard()
+	for _, child := range r.failed {
+		if err := failures.add(child.asResult()); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.pending(&left); err != nil {
+		return nil, err
+	}
+	m := manifest{DestinationBucket: w.bucket, MapRunArn: r.arn}
+	for _, files := range []struct {
+		status string
+		from   *resultFile
+		to     *[]manifestFile
+	}{
+		{"FAILED", &failures, &m.ResultFiles.FAILED}, {"PENDING", &left, &m.ResultFiles.PENDING}, {"SUCCEEDED", &r.succeeded, &m.ResultFiles.SUCCEEDED},
+	} {
+		if *files.to, err = w.put(ctx, files.status, files.from); err != nil {
+			return nil, err
+		}
+	}
+	key, err := w.finish(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.written = r.counts.succeeded + r.counts.failed + r.counts.timedOut + r.counts.aborted
+	r.mu.Unlock()
+	return map[string]any{"MapRunArn": r.arn, "ResultWriterDetails": map[string]any{"Bucket": w.bucket, "Key": key}}, nil
+}
+
+// pending records the items that no child began with, and leaves them for a redrive.
+// What the records have is believed.
+func (r *mapRun) pending(to *resultFile) error {
+	for rest := r.items.rest(); ; {
+		item, ok, err := rest.next()
+		if err != nil || !ok {
+			return err
+		}
+		left := record{Input: encode(item), InputDetails: recordDetail{true}, RedriveStatus: "NOT_REDRIVABLE", Status: "PENDING"}
+		left.StateMachineArn = r.machineARN()
+		if err := to.add(left); err != nil {
+			return err
+		}
+	}
+}
