@@ -91,15 +91,7 @@ func (h *Handler) List(ctx context.Context, bucket string, r Range) iter.Seq2[Li
 
 // attempt retries do until it succeeds or another attempt is pointless.
 func (h *Handler) attempt(ctx context.Context, do func() error) error {
-	for attempts := 1; ; attempts++ {
-		err := do()
-		if err == nil {
-			return nil
-		}
-		if err := h.patience.again(ctx, attempts, err); err != nil {
-			return err
-		}
-	}
+	return h.patience.attempt(ctx, do, func() {})
 }
 
 // Stored is an object of a bucket of S3, as a listing shows it.

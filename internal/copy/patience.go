@@ -71,6 +71,21 @@ const (
 	stallLimit = 10 * time.Second
 )
 
+// attempt retries do until it succeeds or another attempt is pointless, and calls retried
+// before each attempt but the first.
+func (p *patience) attempt(ctx context.Context, do func() error, retried func()) error {
+	for attempts := 1; ; attempts++ {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if err := p.again(ctx, attempts, err); err != nil {
+			return err
+		}
+		retried()
+	}
+}
+
 // again waits before the next attempt, after the given number of attempts, the
 // last of which failed with err. It returns an error if there should be no other.
 func (p *patience) again(ctx context.Context, attempts int, err error) error {

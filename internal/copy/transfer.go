@@ -317,16 +317,7 @@ func (t *transfer) openSource(ctx context.Context) (o *object, body io.ReadClose
 
 // attempt retries do until it succeeds or another attempt is pointless.
 func (t *transfer) attempt(ctx context.Context, do func() error) error {
-	for attempts := 1; ; attempts++ {
-		err := do()
-		if err == nil {
-			return nil
-		}
-		if err := t.to.patience.again(ctx, attempts, err); err != nil {
-			return err
-		}
-		t.tally.retries.Add(1)
-	}
+	return t.to.patience.attempt(ctx, do, func() { t.tally.retries.Add(1) })
 }
 
 // put writes an object in one request from a stream whose length and CRC32C are
