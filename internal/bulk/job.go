@@ -22,6 +22,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 )
 
 // Ways to compare objects with the destination before they are copied.
@@ -111,6 +112,23 @@ func (r Request) Check() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// template returns the template of the request's keys.
+func (r Request) template() (objectkey.Template, error) {
+	if r.KeyTemplate == "" {
+		return objectkey.Template{}, nil
+	}
+	t, err := objectkey.Parse(r.KeyTemplate)
+	if err != nil {
+		return t, fmt.Errorf("keyTemplate: %q: %w", r.KeyTemplate, err)
+	}
+	return t, nil
+}
+
+// key returns the key of an object under the request's template.
+func (r Request) key(t objectkey.Template, name string, generation int64) string {
+	return r.DestinationPrefix + t.Key(objectkey.Object{Name: name, Generation: generation, Day: r.Created})
 }
 
 // Reasons why an object is not part of a plan.

@@ -38,11 +38,9 @@ type planner struct {
 
 func (w *Worker) newPlanner(ctx context.Context, request Request, s span) (*planner, error) {
 	p := &planner{worker: w, request: request, span: s, found: listed{Tally: NewTally()}, examples: map[string]int{}}
-	if request.KeyTemplate != "" {
-		var err error
-		if p.keys, err = objectkey.Parse(request.KeyTemplate); err != nil {
-			return nil, fmt.Errorf("keyTemplate: %q: %w", request.KeyTemplate, err)
-		}
+	var err error
+	if p.keys, err = request.template(); err != nil {
+		return nil, err
 	}
 	if request.Compare != CompareNone && ordered(request) {
 		key := func(name string) string {
@@ -71,7 +69,7 @@ func (p *planner) close() {
 }
 
 func (p *planner) key(o copy.Listed) string {
-	return p.request.DestinationPrefix + p.keys.Key(objectkey.Object{Name: o.Name, Generation: o.Generation, Day: p.request.Created})
+	return p.request.key(p.keys, o.Name, o.Generation)
 }
 
 // add sorts an object.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"slices"
 )
@@ -14,7 +13,7 @@ import (
 // round 0 an execution begins: it begins the job, or goes on where the last one died. A
 // repeated advance changes nothing.
 func (w *Worker) advance(ctx context.Context, job string, run, round int) (Answer, error) {
-	plan, there, err := LoadPlan(ctx, w.Files, job)
+	_, there, err := LoadPlan(ctx, w.Files, job)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -30,16 +29,21 @@ func (w *Worker) advance(ctx context.Context, job string, run, round int) (Answe
 	}
 	switch {
 	case progress.Run == 0:
-		if progress.Next, progress.Left, err = w.firstIndex(ctx, plan); err != nil {
+		all, err := w.shards(ctx, job)
+		if err != nil {
+			return Answer{}, err
+		}
+		if progress.Next, progress.Left, err = w.index(ctx, job, 1, all); err != nil {
 			return Answer{}, err
 		}
 		progress.At, progress.Run = w.Now(), run
-		err = write(ctx, w.Files, roundKey(job, 0), progress)
+		if err := write(ctx, w.Files, roundKey(job, 0), progress); err != nil {
+			return Answer{}, err
+		}
 	case progress.Next != "" && (round == progress.Round+1 || round == 0 && progress.Run != run):
-		progress, err = w.collect(ctx, job, progress, run, round == 0)
-	}
-	if err != nil {
-		return Answer{}, err
+		if progress, err = w.collect(ctx, job, progress, run, round == 0); err != nil {
+			return Answer{}, err
+		}
 	}
 	return w.next(ctx, job, run, progress)
 }
@@ -77,24 +81,23 @@ func LastProgress(ctx context.Context, files Files, job string) (Progress, error
 	}
 }
 
-// firstIndex writes the index of the first round: all shards.
-func (w *Worker) firstIndex(ctx context.Context, plan Plan) (key string, shards int64, err error) {
-	job := plan.Request.Job
+// shards returns all shards of a plan, as the lines of an index.
+func (w *Worker) shards(ctx context.Context, job string) ([]indexEntry, error) {
 	data, there, err := w.Files.Get(ctx, shardsKey(job))
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
 	if !there {
-		return "", 0, errNoPlan
+		return nil, errNoPlan
 	}
 	var all []indexEntry
 	for s, err := range parse[shardEntry](bytes.NewReader(data)) {
 		if err != nil {
-			return "", 0, fmt.Errorf("%s: %w", shardsKey(job), err)
+			return nil, fmt.Errorf("%s: %w", shardsKey(job), err)
 		}
 		all = append(all, indexEntry{Shard: s.Shard, Objects: s.Objects, Bytes: s.Bytes})
 	}
-	return w.index(ctx, job, 1, all)
+	return all, nil
 }
 
 // index writes the index of a round, if it has anything.
@@ -131,7 +134,7 @@ func (w *Worker) collect(ctx context.Context, job string, p Progress, run int, b
 	p.Round, p.Run, p.At, p.Next, p.Left, p.Stopped = round, run, w.Now(), "", 0, ""
 	var left []indexEntry
 	moved := false
-	for r, err := range w.results(ctx, job, round) {
+	for r, err := range readAll[result](ctx, w.Files, resultFolder(job, round)) {
 		if err != nil {
 			return p, err
 		}
@@ -168,11 +171,6 @@ func (w *Worker) collect(ctx context.Context, job string, p Progress, run int, b
 		return p, err
 	}
 	return p, write(ctx, w.Files, roundKey(job, round), p)
-}
-
-// results reads the results of a round, several at a time.
-func (w *Worker) results(ctx context.Context, job string, round int) iter.Seq2[result, error] {
-	return readAll[result](ctx, w.Files, resultFolder(job, round))
 }
 
 // shuffled returns the shards of a plan in random order: in the order of their names they

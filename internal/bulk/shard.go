@@ -119,10 +119,8 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 		recheck: item.Recheck || s.Retry > 0,
 		result:  result{Shard: item.Shard, Round: s.Round, Failed: Counts{}, Again: map[int]int{}},
 	}
-	if request.KeyTemplate != "" {
-		if c.keys, err = objectkey.Parse(request.KeyTemplate); err != nil {
-			return fmt.Errorf("keyTemplate: %q: %w", request.KeyTemplate, err)
-		}
+	if c.keys, err = request.template(); err != nil {
+		return err
 	}
 	if c.collisions, err = w.collisions(ctx, s.Job, c.keys); err != nil {
 		return err
@@ -282,7 +280,7 @@ func (c *shardCopy) overwrite() string {
 }
 
 func (c *shardCopy) key(e entry) string {
-	return c.request.DestinationPrefix + c.keys.Key(objectkey.Object{Name: e.Name, Generation: e.Generation, Day: c.request.Created})
+	return c.request.key(c.keys, e.Name, e.Generation)
 }
 
 // note notes the outcome of an object of the shard.

@@ -1,15 +1,12 @@
 package bulk
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/gcs-to-s3/gcs-to-s3/internal/objectkey"
 )
 
 // Checker asks S3 for the size in bytes and the CRC32C of an object: see
@@ -50,22 +47,15 @@ func (w *Worker) recheck(ctx context.Context, job string, run int) (Answer, erro
 		return Answer{}, err
 	}
 	key := fmt.Sprintf("%s%s/index/check-%d.jsonl", Folder, job, run) // where the state machine may read
-	list, n := newLines(false), 0
-	data, there, err := w.Files.Get(ctx, shardsKey(job))
+	all, err := w.shards(ctx, job)
 	if err != nil {
 		return Answer{}, err
 	}
-	if !there {
-		return Answer{}, errNoPlan
+	list := newLines(false)
+	for _, e := range all {
+		list.add(e)
 	}
-	for s, err := range parse[shardEntry](bytes.NewReader(data)) {
-		if err != nil {
-			return Answer{}, fmt.Errorf("%s: %w", shardsKey(job), err)
-		}
-		list.add(indexEntry{Shard: s.Shard, Objects: s.Objects, Bytes: s.Bytes})
-		n++
-	}
-	return Answer{More: n > 0, Index: key, Round: run, Items: n}, w.Files.Put(ctx, key, list.bytes())
+	return Answer{More: len(all) > 0, Index: key, Round: run, Items: len(all)}, w.Files.Put(ctx, key, list.bytes())
 }
 
 // checksAtOnce is how many objects of a shard are asked for at a time.
@@ -85,11 +75,9 @@ func (w *Worker) check(ctx context.Context, s Step, item indexEntry) error {
 	if err != nil {
 		return err
 	}
-	var keys objectkey.Template
-	if request.KeyTemplate != "" {
-		if keys, err = objectkey.Parse(request.KeyTemplate); err != nil {
-			return fmt.Errorf("keyTemplate: %q: %w", request.KeyTemplate, err)
-		}
+	keys, err := request.template()
+	if err != nil {
+		return err
 	}
 	var v Verification
 	var mu sync.Mutex
@@ -100,7 +88,7 @@ func (w *Worker) check(ctx context.Context, s Step, item indexEntry) error {
 	for range checksAtOnce {
 		workers.Go(func() {
 			for e := range next {
-				key := request.DestinationPrefix + keys.Key(objectkey.Object{Name: e.Name, Generation: e.Generation, Day: request.Created})
+				key := request.key(keys, e.Name, e.Generation)
 				size, sum, _, there, err := w.Checker.Checksum(ctx, request.DestinationBucket, key)
 				if err != nil {
 					cancel(err)
