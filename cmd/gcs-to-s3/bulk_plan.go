@@ -29,11 +29,7 @@ object and generation by generation. Nothing is copied yet.`,
   gcs-to-s3 bulk plan prod --job migration --prefix logs/ --exclude '*.tmp' --compare size`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			table, err := table.read()
-			if err != nil {
-				return err
-			}
-			env, j, err := b.open(cmd.Context(), args)
+			env, j, list, err := b.openPriced(cmd.Context(), args, table)
 			if err != nil {
 				return err
 			}
@@ -64,7 +60,7 @@ object and generation by generation. Nothing is copied yet.`,
 			if !there {
 				return fmt.Errorf("job: %q: was not planned; hint: `gcs-to-s3 bulk status %[1]s` says why", job)
 			}
-			cost := bulk.Estimate(table, plan.Tally, terms(env, plan, concurrency))
+			cost := bulk.Estimate(list, plan.Tally, terms(env, plan, concurrency))
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), pricedPlan{plan, cost})
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/bulk"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/jobs"
 )
 
 // prices are the prices that jobs are reckoned with.
@@ -18,6 +20,16 @@ type prices struct{ file string }
 
 func (p *prices) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.file, "prices", "", "reckon with the prices in this file instead of the list prices: internal/bulk/prices.json shows its form")
+}
+
+// openPriced opens the jobs of the environment that the flag names, or args, and reads the prices.
+func (b *bulkCommands) openPriced(ctx context.Context, args []string, p prices) (environment.Environment, jobs.Jobs, bulk.Prices, error) {
+	table, err := p.read()
+	if err != nil {
+		return environment.Environment{}, jobs.Jobs{}, table, err
+	}
+	env, j, err := b.open(ctx, args)
+	return env, j, table, err
 }
 
 func (p *prices) read() (bulk.Prices, error) {

@@ -68,11 +68,7 @@ planned, without what failed, with that of what S3 confirmed: names, sizes and C
   gcs-to-s3 bulk report migration --failures`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			table, err := table.read()
-			if err != nil {
-				return err
-			}
-			env, j, err := b.open(cmd.Context(), nil)
+			env, j, list, err := b.openPriced(cmd.Context(), nil, table)
 			if err != nil {
 				return err
 			}
@@ -80,7 +76,7 @@ planned, without what failed, with that of what S3 confirmed: names, sizes and C
 			if err != nil {
 				return err
 			}
-			cost := bulk.Spent(table, r.Progress, r.Plan.Tally, terms(env, r.Plan, 0))
+			cost := bulk.Spent(list, r.Progress, r.Plan.Tally, terms(env, r.Plan, 0))
 			switch {
 			case page != "":
 				f, err := os.Create(page)

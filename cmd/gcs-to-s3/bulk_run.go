@@ -27,11 +27,7 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
   gcs-to-s3 bulk run migration --yes --detach --concurrency 200`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			table, err := table.read()
-			if err != nil {
-				return err
-			}
-			env, j, err := b.open(cmd.Context(), nil)
+			env, j, list, err := b.openPriced(cmd.Context(), nil, table)
 			if err != nil {
 				return err
 			}
@@ -40,7 +36,7 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
 			if err != nil {
 				return err
 			}
-			cost := bulk.Estimate(table, plan.Tally, terms(env, plan, concurrency))
+			cost := bulk.Estimate(list, plan.Tally, terms(env, plan, concurrency))
 			if most > 0 && cost.Estimated > most {
 				return fmt.Errorf("max-cost: the job is estimated to cost USD %.2f, which is more than %.2f; hint: `gcs-to-s3 bulk plan` says what it is made of", cost.Estimated, most)
 			}
