@@ -140,11 +140,7 @@ func TestFindFurtherProviders(t *testing.T) {
 
 func TestFindInANewProject(t *testing.T) {
 	t.Parallel()
-	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir(), Services: google.NewProject})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := sandboxtest.Empty(t, sandbox.Options{Services: google.NewProject})
 	env, err := environment.Parse("dev", map[string]string{"awsAccount": sandbox.Account, "googleProject": sandbox.Project})
 	if err != nil {
 		t.Fatal(err)

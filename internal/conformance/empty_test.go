@@ -359,15 +359,7 @@ var emptyZip = append([]byte("PK\x05\x06"), make([]byte, 18)...)
 // clouds are local ones with two empty buckets.
 func clouds(t *testing.T) (*sandbox.Sandbox, sandboxtest.Access) {
 	t.Helper()
-	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := sandboxtest.Empty(t, sandbox.Options{})
 	access := sandboxtest.AccessTo(s)
 	access.MakeBuckets(t)
 	return s, access

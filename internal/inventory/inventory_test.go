@@ -19,6 +19,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // clients are the administrators' clients of both local clouds.
@@ -165,11 +166,7 @@ func recorded(t *testing.T, c *integration.Clouds) []engine.Resource {
 
 func TestOfNothing(t *testing.T) {
 	t.Parallel()
-	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := sandboxtest.Empty(t, sandbox.Options{})
 	env, err := environment.Parse("dev", map[string]string{"awsAccount": sandbox.Account, "googleProject": sandbox.Project})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 const iamOff = "the API iam.googleapis.com is disabled in the project demo-project"
@@ -92,11 +93,7 @@ func TestAllWithAPIDisabled(t *testing.T) {
 // That is not nothing.
 func TestNewProject(t *testing.T) {
 	t.Parallel()
-	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir(), Services: google.NewProject})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := sandboxtest.Empty(t, sandbox.Options{Services: google.NewProject})
 	env, err := environment.Parse("dev", map[string]string{"awsAccount": sandbox.Account, "googleProject": sandbox.Project})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/oidc"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // TestTrust shows tokens of all kinds to both clouds, which are set up as
@@ -25,15 +26,7 @@ func TestTrust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sandbox.Start(sandbox.Options{Dir: t.TempDir(), Web: issuer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := sandboxtest.Empty(t, sandbox.Options{Web: issuer})
 	env, err := environment.Parse("test", map[string]string{"awsAccount": sandbox.Account, "awsRegion": sandbox.Region, "googleProject": sandbox.Project})
 	if err != nil {
 		t.Fatal(err)

@@ -29,16 +29,7 @@ import (
 // lasting are local clouds in which a run can ask, with names that are not the table's.
 func lasting(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *Run) {
 	t.Helper()
-	opts.Dir = t.TempDir()
-	s, err := sandbox.Start(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := sandboxtest.Empty(t, opts)
 	access := sandboxtest.AccessTo(s)
 	access.Names = Names(access.Names, "x7k2")
 	access.Names.SourceBucket, access.Names.DestinationBucket = "their-source", "their-destination"

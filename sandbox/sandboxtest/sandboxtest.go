@@ -48,12 +48,11 @@ func (c *Clouds) choose(service string, r *http.Request) *faults.Fault {
 	return nil
 }
 
-// New starts both clouds and sets them up; they end with the test. opts may leave
-// everything out; folder, clock and faults are set here.
-func New(t *testing.T, opts sandbox.Options) *Clouds {
+// Empty starts both clouds with nothing in them; they end with the test. Their folder is
+// set here.
+func Empty(t *testing.T, opts sandbox.Options) *sandbox.Sandbox {
 	t.Helper()
-	c := &Clouds{}
-	opts.Dir, opts.Now, opts.Faults = t.TempDir(), c.Now, c.choose
+	opts.Dir = t.TempDir()
 	s, err := sandbox.Start(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +62,16 @@ func New(t *testing.T, opts sandbox.Options) *Clouds {
 			t.Errorf("closing sandbox: %v", err)
 		}
 	})
+	return s
+}
+
+// New starts both clouds and sets them up; they end with the test. opts may leave
+// everything out; folder, clock and faults are set here.
+func New(t *testing.T, opts sandbox.Options) *Clouds {
+	t.Helper()
+	c := &Clouds{}
+	opts.Now, opts.Faults = c.Now, c.choose
+	s := Empty(t, opts)
 	c.Sandbox, c.Access = s, AccessTo(s)
 	c.MakeBuckets(t)
 	c.SetUpAWS(t)
