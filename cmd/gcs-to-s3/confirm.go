@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// canAsk returns an error if nobody can answer questions; its hint is to pass --yes, and
+// canAsk returns an error if there is nobody to answer questions; its hint is to pass --yes, and
 // what follows that.
 func canAsk(cmd *cobra.Command, or string) error {
 	if f, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {

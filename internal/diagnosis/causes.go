@@ -23,7 +23,7 @@ var causes = map[string]cause{
 		"grep quota_project_id \"$(gcloud info --format='value(config.paths.global_config_dir)')/application_default_credentials.json\"", "gcloud auth application-default set-quota-project {project}"},
 	"billing": {"the project of the source bucket has no billing account, or a closed one",
 		"gcloud billing projects describe {project} --format 'value(billingEnabled)'", "gcloud billing projects link {project} --billing-account ACCOUNT; the buckets stay as they are until then"},
-	"payer-missing": {"whoever reads the source bucket must pay for it, and the environment names no project to bill",
+	"payer-missing": {"readers of the source bucket pay for their requests, and the environment names no project to bill",
 		"gcloud storage buckets describe gs://{bucket} --format 'value(requester_pays)'", "set billingProject in the environment's file; " + mendAWS},
 	"payer-denied": {"the service account is not allowed to use the project that pays for its requests",
 		"gcs-to-s3 doctor {environment}; gcloud projects get-iam-policy BILLING_PROJECT (serviceusage.services.use is needed)", "have roles/serviceusage.serviceUsageConsumer granted to {account} on the project that billingProject names"},

@@ -295,7 +295,7 @@ func (w *walk) bulkJobs(t *testing.T, as map[rights.Command]caller) {
 			t.Error("the map run of the job did not begin")
 			break
 		}
-		_, decisions, _ := w.run(t, as[rights.Bulk], "bulk", "set", "large", "--concurrency", "2", "--environment", w.env.Name) // it may not have begun
+		_, decisions, _ := w.run(t, as[rights.Bulk], "bulk", "set", "large", "--concurrency", "2", "--environment", w.env.Name) // it has perhaps not begun
 		w.used[rights.Bulk] = append(w.used[rights.Bulk], decisions...)
 	}
 	w.bulk(t, as, "stop", "large")

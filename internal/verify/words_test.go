@@ -10,7 +10,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
 
-// TestTheCloudsAreAsked lets Google refuse with codes and words that nobody has seen. What
+// TestTheCloudsAreAsked lets Google refuse with codes and words that were never seen. What
 // is wrong is found all the same, since the clouds are asked.
 func TestTheCloudsAreAsked(t *testing.T) {
 	account := func(s *stand) string {

@@ -73,7 +73,7 @@ func variable(environ []string, name string) string {
 	return ""
 }
 
-// machine are the variables of a runner: nobody's credentials and no state, but what it
+// machine are the variables of a runner: no credentials and no state, but what it
 // has in caches, and the addresses of the local AWS, for which every client has a variable.
 func machine(t *testing.T, stand []string) []string {
 	t.Helper()

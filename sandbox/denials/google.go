@@ -222,7 +222,7 @@ func objects() []denial {
 			_, err := storageAs(t, c, nil, "").Objects.Get(c.Names.SourceBucket, c.Names.Object).Do()
 			return err
 		}, 401, "required", "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).", storageErrors},
-		{section, "nobody who pays for a bucket whose requesters pay", func(t *testing.T, c *Clouds) error {
+		{section, "no project to pay for a bucket whose requesters pay", func(t *testing.T, c *Clouds) error {
 			requestersPay(t, c)
 			return get(t, c)
 		}, 400, "required", "Bucket is requester pays bucket but no user project provided.", "googleapis/google-cloud-python, issue 4674"},

@@ -18,7 +18,7 @@ import (
 // Run asks rows one after the other in clouds that last, local or real: it makes a
 // federation of its own there, undoes what a row changes, and leaves nothing.
 //
-// Changes of policies take time to have effect. While they may not have it yet, an
+// Changes of policies take time to have effect. While they might not have it yet, an
 // answer that is not the table's is asked for again.
 type Run struct {
 	// Access reaches the clouds as their owner. Its names are those of what Run makes;

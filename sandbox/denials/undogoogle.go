@@ -34,7 +34,7 @@ func (k kept) response(r *http.Request) *http.Response {
 }
 
 // RoundTrip lets a request pass, and keeps how to undo it. While the federation is made,
-// nothing is to be refused: what was made a moment ago may not be known everywhere yet.
+// nothing is to be refused: what was made a moment ago might not be known everywhere yet.
 func (g googleUndoing) RoundTrip(r *http.Request) (*http.Response, error) {
 	content, err := body(r)
 	if err != nil {

@@ -95,7 +95,7 @@ func (s *Server) invokeNow(c *api.Request, f *function, in runner.Invocation) (a
 	return api.Written, nil
 }
 
-// throttled says why a function may not run once more; empty is that it may. Server.mu
+// throttled says why a function cannot run once more; it is empty if it can. Server.mu
 // must be held.
 func (s *Server) throttled(f *function) string {
 	switch {

@@ -342,7 +342,7 @@ func (r *mapRun) begin(child *execution) {
 	}
 }
 
-// denied is how a Map Run fails whose role may not start children; that it has this
+// denied is how a Map Run fails whose role is not allowed to start children; that it has this
 // name is believed.
 func denied(err error) error {
 	message := notAssumable

@@ -89,7 +89,7 @@ func cloudwatchTypes() []Type {
 	})}
 }
 
-// dashboard is inert: nobody looks at it here.
+// dashboard is inert: it shows nothing here.
 type dashboard struct {
 	DashboardName string `cfn:"name"`
 	DashboardBody string `cfn:"required"`
