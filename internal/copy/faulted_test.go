@@ -70,6 +70,11 @@ type worker struct {
 	contents  map[string]map[int64][]byte // of each object, by generation
 	orphans   map[string]bool             // keys whose uploads a killed invocation may have left
 	counts    counts
+	// stop ends the invocation of now once that many more of its requests have come. A number of requests is the
+	// same on a slow machine, a time is not.
+	stop    context.CancelCauseFunc
+	stopFor error
+	stopIn  int
 }
 
 type counts struct{ copied, inParts, failed, unknown, continued, killed, faults, refused, replaced int }
@@ -118,6 +123,9 @@ func (r *run) choose(t *testing.T) faults.Chooser {
 
 func (w *worker) choose(t *testing.T, service string, req *http.Request) *faults.Fault {
 	w.mu.Lock()
+	if w.stopIn--; w.stopIn == 0 {
+		w.stop(w.stopFor)
+	}
 	id := req.Method + req.URL.String() + req.Header.Get("Range")
 	if w.chance.IntN(4) > 0 || w.inARow[id] == maxAttempts-2 {
 		w.inARow[id] = 0
@@ -219,17 +227,20 @@ func (w *worker) copies(t *testing.T, n int) {
 			w.upload(t, name, size)
 		}
 		for invocations := 1; ; invocations++ {
+			ctx, cancel := context.WithCancelCause(t.Context())
 			w.mu.Lock()
 			// A deadline comes in the middle of some, and some are killed: nobody gets their answer.
-			hurried, killed, after := w.chance.IntN(8) == 0, w.chance.IntN(40) == 0, time.Duration(w.chance.IntN(20_000))*time.Microsecond
-			w.mu.Unlock()
-			ctx, cancel := context.WithCancelCause(t.Context())
-			switch {
+			hurried, killed := w.chance.IntN(8) == 0, w.chance.IntN(40) == 0
+			w.stop, w.stopIn = cancel, 0
+			switch after := 1 + w.chance.IntN(24); {
 			case killed:
-				time.AfterFunc(after, func() { cancel(context.Canceled) })
-				w.kills(e)
+				w.stopFor, w.stopIn = context.Canceled, after
 			case hurried:
-				time.AfterFunc(after, func() { cancel(errDeadline) })
+				w.stopFor, w.stopIn = errDeadline, after
+			}
+			w.mu.Unlock()
+			if killed {
+				w.kills(e)
 			}
 			before := w.look(t)
 			got, err := w.run.h.Handle(ctx, e)
