@@ -20,6 +20,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/lifecycle"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/scripttest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
@@ -51,9 +52,7 @@ func open(t *testing.T, name, state string) deployment {
 	}
 	root := t.TempDir()
 	for file, text := range map[string]string{"pulumi": fmt.Sprintf(pulumi, root, name), "cdk": fmt.Sprintf(cdk, root), "state.json": state} {
-		if err := os.WriteFile(filepath.Join(root, file), []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		scripttest.Write(t, filepath.Join(root, file), text)
 	}
 	return deployment{
 		lifecycle.New(root, env, filepath.Join(root, "cdk"), filepath.Join(root, "pulumi"), os.Environ(), both, progress.Plain(io.Discard)),
@@ -428,9 +427,7 @@ func TestPruneNeedsBothClouds(t *testing.T) {
 		mark,
 	)
 	for file, text := range map[string]string{"pulumi": fmt.Sprintf(pulumi, dir, name), "pulumi-language-go": "#!/bin/sh\n", "state.json": state} {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		scripttest.Write(t, filepath.Join(dir, file), text)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if out, err := execute("prune", "--yes"); err != nil || !strings.Contains(out, "pr-7 is gone.") {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/scripttest"
 )
 
 // project makes a folder that is a project's root, with an aws and a gcloud that
@@ -27,9 +28,7 @@ func project(t *testing.T) string {
 		filepath.Join(bin, "git"):         "#!/bin/sh\necho alice@example.com\n",
 		filepath.Join(bin, "gcloud"):      "#!/bin/sh\necho proposed-project\n",
 	} {
-		if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		scripttest.Write(t, path, content)
 	}
 	t.Setenv("PATH", bin)
 	t.Chdir(dir)

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/scripttest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/denials"
@@ -234,9 +235,7 @@ func TestLifeIsTakenDown(t *testing.T) {
 			dir := t.TempDir()
 			binary := filepath.Join(dir, "gcs-to-s3")
 			script := "#!/bin/sh\necho \"$1\" >>\"" + dir + "/asked\"\n[ \"$1\" != " + fails + " ]\n"
-			if err := os.WriteFile(binary, []byte(script), 0o755); err != nil {
-				t.Fatal(err)
-			}
+			scripttest.Write(t, binary, script)
 			err := Life{Access: access, Name: "conformance-x", Root: dir, Binary: binary, Environ: os.Environ(), Say: t.Logf}.Run(t.Context())
 			if err == nil || fails != "down" && !strings.Contains(err.Error(), "gcs-to-s3 "+fails+" conformance-x") {
 				t.Errorf("got %v, want that of %s", err, fails)
@@ -258,9 +257,7 @@ func TestLifeEndsWhenInterrupted(t *testing.T) {
 	_, access := clouds(t)
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "gcs-to-s3")
-	if err := os.WriteFile(binary, []byte("#!/bin/sh\necho \"$1\" >>\""+dir+"/asked\"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	scripttest.Write(t, binary, "#!/bin/sh\necho \"$1\" >>\""+dir+"/asked\"\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	say := func(_ string, args ...any) {
 		if strings.HasPrefix(args[0].(string), "verify") {

@@ -24,6 +24,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/scripttest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
@@ -47,9 +48,7 @@ func build(t *testing.T, program, flags string) []byte {
 func program(t *testing.T, script string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	scripttest.Write(t, file, "#!/bin/sh\n"+script)
 	return file
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/scripttest"
 )
 
 // lockedPulumi stands in for a Pulumi command line whose state somebody locked, until the
@@ -51,9 +52,7 @@ func TestLocksOfOtherMachines(t *testing.T) { // not in parallel: a program that
 			dir := t.TempDir()
 			holder := fmt.Sprintf("alice@%s (pid %d) at %s", tt.host, os.Getpid(), time.Now().Add(-tt.age).Format(time.RFC3339))
 			for file, text := range map[string]string{"pulumi": fmt.Sprintf(lockedPulumi, dir), "lock": holder} {
-				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o755); err != nil {
-					t.Fatal(err)
-				}
+				scripttest.Write(t, filepath.Join(dir, file), text)
 			}
 			env := environment.Environment{Name: "dev"}
 			l := Lifecycle{Env: env, UnlockAfter: tt.unlockAfter, Progress: progress.Plain(io.Discard),

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/scripttest"
 )
 
 // TestRelease is case L23: which Go builds the function is written in go.mod, and not left
@@ -12,12 +14,7 @@ import (
 func TestRelease(t *testing.T) {
 	root, bin := t.TempDir(), t.TempDir()
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	write := func(path, text string) {
-		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := func(path, text string) { scripttest.Write(t, path, text) }
 	write(filepath.Join(root, "go.mod"), "module m\n\ngo 1.26.0\n\ntoolchain go1.26.8\n")
 	// A go command of a version, which can download others or not.
 	goCommand := func(own string, downloads bool) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/scripttest"
 )
 
 // TestCDKIsInstalledOnce: npm runs only if what it installed is not what
@@ -26,9 +27,7 @@ func TestCDKIsInstalledOnce(t *testing.T) {
 		filepath.Join(bin, "npm"): "#!/bin/sh\nset -e\necho run >>runs\nmkdir -p node_modules\n" +
 			`sed 's/"":{"name":"x"},//' package-lock.json >node_modules/.package-lock.json` + "\n",
 	} {
-		if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		scripttest.Write(t, file, text)
 	}
 	chain := Toolchain{Root: root}
 	runs := func(want string) {
@@ -101,9 +100,7 @@ func TestToolsAreBuiltOneAtATime(t *testing.T) {
 	}
 	// A folder can be made by one at a time.
 	const script = "#!/bin/sh\nset -e\nmkdir building\necho \"$@\" >>builds\necho made >\"$3\"\nrmdir building\n"
-	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	scripttest.Write(t, filepath.Join(bin, "go"), script)
 	chain := Toolchain{Root: root, Cache: t.TempDir()}
 	var all sync.WaitGroup
 	for _, name := range []string{"a", "b", "c", "a"} {
