@@ -50,7 +50,7 @@ func invoke(ctx context.Context, t *testing.T, args ...string) (got invocation.M
 func TestInvokeFollowsTheCursor(t *testing.T) {
 	c := integration.New(t, sandbox.Options{})
 	c.Deploy(t, func(in *lambda.CreateFunctionInput) {
-		in.Timeout = aws.Int32(5)
+		in.Timeout = aws.Int32(8)
 		in.Environment.Variables["CONCURRENCY"] = "2"
 	})
 	inProject(t, c)
@@ -60,8 +60,8 @@ func TestInvokeFollowsTheCursor(t *testing.T) {
 	for i := range 20 {
 		put(fmt.Sprintf("many/%02d", i), 60_000)
 	}
-	slow := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/many/*", Fault: faults.Fault{AnswerRate: 100_000}}
-	large := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/large", Fault: faults.Fault{AnswerRate: 15 << 20}}
+	slow := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/many/*", Fault: faults.Fault{AnswerRate: 60_000}}
+	large := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/large", Fault: faults.Fault{AnswerRate: 8 << 20}}
 	c.Fail(slow, large)
 
 	got, _, _, code, err := invoke(t.Context(), t, c.Env.Name, "--prefix", "many/", "--once")
