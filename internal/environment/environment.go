@@ -45,6 +45,15 @@ const (
 	ViewProject ViewerScope = "project"
 )
 
+// Events selects how new objects arrive at S3 by themselves.
+type Events string
+
+// PullEvents lets a function pull the source bucket's notifications.
+const PullEvents Events = "pull"
+
+// Continuous lets the function for events run all the time, instead of at a rate.
+const Continuous = "continuous"
+
 // Architecture is the Lambda's instruction set, as Lambda names it.
 type Architecture string
 
@@ -118,7 +127,15 @@ type Environment struct {
 	Bulk                    bool // with what bulk jobs need
 	JobsBucket              string
 	BulkMemoryMB            int
-	BulkReservedConcurrency int // 0: none is reserved
+	BulkReservedConcurrency int    // 0: none is reserved
+	Reconcile               string // when a bulk job compares the buckets; empty for never
+
+	Events                    Events
+	EventsEvery               string // a rate, or Continuous
+	EventsPrefix              string
+	EventDeletes              bool
+	EventMetadata             bool
+	EventsReservedConcurrency int // 0: none is reserved
 
 	PermissionsBoundary string // ARN, or empty
 	Tags                string // parsed by AWSTags
@@ -133,6 +150,7 @@ type Environment struct {
 	GoogleTokenURL         string
 	IAMCredentialsEndpoint string
 	StorageEndpoint        string
+	PubSubEndpoint         string
 	AllowLoopbackEndpoints bool
 
 	Google GoogleAPIs // not a setting of ours
@@ -146,6 +164,7 @@ type GoogleAPIs struct {
 	ResourceManager string
 	ServiceUsage    string
 	Storage         string // http://127.0.0.1:8080/storage/v1/
+	PubSub          string
 	OrgPolicy       string
 
 	AccessToken string
@@ -164,6 +183,7 @@ func (g *GoogleAPIs) keys() map[string]*string {
 		"gcp:serviceUsageCustomEndpoint":    &g.ServiceUsage,
 		"gcp:storageCustomEndpoint":         &g.Storage,
 		"gcp:orgPolicyCustomEndpoint":       &g.OrgPolicy,
+		"gcp:pubsubCustomEndpoint":          &g.PubSub,
 
 		"gcp:accessToken":                        &g.AccessToken,
 		"gcp:credentials":                        &g.Credentials,
@@ -226,12 +246,49 @@ func (e Environment) JobsARN() string {
 	return fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%s", e.AWSRegion, e.AWSAccount, e.Jobs())
 }
 
-// Functions returns the names of all functions, the shortest first.
+// Reconciler returns the name of the schedule that starts bulk jobs.
+func (e Environment) Reconciler() string { return e.Function + "-reconcile" }
+
+// Drain returns the name of the function that copies what events tell of, of its schedule,
+// and of the topic and the subscription of the events.
+func (e Environment) Drain() string { return e.Function + "-events" }
+
+// EventDeadLetters returns the name of the topic and the subscription of events that could
+// not be worked off.
+func (e Environment) EventDeadLetters() string { return e.Drain() + "-dead-letters" }
+
+// Topic and Subscription return the resource names of those of an id: Cloud Pub/Sub API
+// reference, "projects.topics" and "projects.subscriptions".
+func (e Environment) Topic(id string) string { return "projects/" + e.GoogleProject + "/topics/" + id }
+func (e Environment) Subscription(id string) string {
+	return "projects/" + e.GoogleProject + "/subscriptions/" + id
+}
+
+// Functions returns the names of all functions, the main one first.
 func (e Environment) Functions() []string {
+	all := []string{e.Function}
 	if e.Bulk {
-		return []string{e.Function, e.Jobs()}
+		all = append(all, e.Jobs())
 	}
-	return []string{e.Function}
+	if e.Events == PullEvents {
+		all = append(all, e.Drain())
+	}
+	return all
+}
+
+// Schedules returns the names of all schedules.
+func (e Environment) Schedules() []string {
+	var all []string
+	if e.Schedule != "" {
+		all = append(all, e.Function)
+	}
+	if e.Events == PullEvents {
+		all = append(all, e.Drain())
+	}
+	if e.Reconcile != "" {
+		all = append(all, e.Reconciler())
+	}
+	return all
 }
 
 // LogGroup returns the name of the function's log group.

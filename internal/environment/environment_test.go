@@ -48,11 +48,15 @@ func TestDefaultsAreTheArticles(t *testing.T) {
 		TimeoutSeconds:         300,
 		MemoryMB:               512,
 		BulkMemoryMB:           1024,
+		EventsEvery:            "rate(1 minute)",
 		LogRetentionDays:       30,
 		LogRemoval:             DestroyLogs,
 		GoogleTokenURL:         "https://sts.googleapis.com/v1/token",
 		IAMCredentialsEndpoint: "https://iamcredentials.googleapis.com",
 		StorageEndpoint:        "https://storage.googleapis.com",
+		PubSubEndpoint:         "https://pubsub.googleapis.com",
+
+		EventsReservedConcurrency: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("default environment (-want +got):\n%s", diff)
@@ -170,6 +174,15 @@ func TestRules(t *testing.T) {
 		{"googleTokenURL", "http://127.0.0.1:80/v1/token", "allowLoopbackEndpoints"},
 		{"iamCredentialsEndpoint", "http://iamcredentials.googleapis.com", "must use https"},
 		{"storageEndpoint", "https://storage.europe-west3.rep.googleapis.com", ""},
+		{"events", "pull", ""},
+		{"events", "push", "needs a public URL"},
+		{"eventsEvery", "continuous", "without events"},
+		{"eventsPrefix", "in/", "without events"},
+		{"eventDeletes", "true", "without events"},
+		{"eventMetadata", "true", "without events"},
+		{"eventsReservedConcurrency", "2", "without events"},
+		{"reconcile", "cron(0 3 * * ? *)", "must be empty if bulk is false"},
+		{"pubsubEndpoint", "https://pubsub.example.com", "must be a host of googleapis.com"},
 		{"allowLoopbackEndpoints", "yes", "must be true or false"},
 		{"serviceAcount", "x", "did you mean serviceAccount?"},
 		{"bucket", "x", "is not a setting"},
@@ -210,6 +223,35 @@ func TestSubjectArithmetic(t *testing.T) {
 	want := "39 (arn:aws:sts::123456789012:assumed-role/) + 47 (role) + 1 + 41 (function) = 128; shorten role or function by 1"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Parse() = %v, want the arithmetic %q", err, want)
+	}
+}
+
+// TestEventsRules: the rules of settings that depend on others.
+func TestEventsRules(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ settings, problem string }{
+		{"events=pull eventsEvery=continuous eventsPrefix=in/ eventDeletes=true eventMetadata=true eventsReservedConcurrency=0", ""},
+		{"events=pull eventsEvery=rate(5_minutes)", ""},
+		{"events=pull eventsEvery=cron(0_3_*_*_?_*)", "must be a rate of EventBridge Scheduler, or continuous"},
+		{"events=pull eventsReservedConcurrency=-1", "must not be negative"},
+		{"events=pull function=1st", "must start with a letter"},
+		{"events=pull function=google", "not with goog"},
+		{"events=pull function=" + strings.Repeat("f", 57), ""},
+		{"events=pull function=" + strings.Repeat("f", 58), "must be 1 to 57 letters"},
+		{"events=pull role=" + strings.Repeat("r", 64) + " function=" + strings.Repeat("f", 17), "24 (function) = 128"},
+		{"bulk=true jobsBucket=my-jobs role=" + strings.Repeat("r", 64) + " function=" + strings.Repeat("f", 19), "24 (function) = 128"},
+		{"bulk=true jobsBucket=my-jobs reconcile=cron(0_3_*_*_?_*) scheduleTimezone=Asia/Tokyo", ""},
+		{"bulk=true jobsBucket=my-jobs reconcile=daily", "must be empty, or a schedule of EventBridge Scheduler"},
+	} {
+		values := minimal()
+		for setting := range strings.FieldsSeq(tt.settings) {
+			key, value, _ := strings.Cut(setting, "=")
+			values[key] = strings.ReplaceAll(value, "_", " ")
+		}
+		_, err := Parse("dev", values)
+		if tt.problem == "" && err != nil || tt.problem != "" && (err == nil || !strings.Contains(err.Error(), tt.problem)) {
+			t.Errorf("Parse() with %s = %v, want %q", tt.settings, err, tt.problem)
+		}
 	}
 }
 

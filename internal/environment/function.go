@@ -13,6 +13,20 @@ func (e Environment) BulkVariables() map[string]string {
 	return all
 }
 
+// DrainVariables returns the environment variables of the function for events.
+func (e Environment) DrainVariables() map[string]string {
+	all := e.Variables()
+	all[invocation.EnvOverwrite] = invocation.OverwriteNewer
+	all[invocation.EnvEventsSubscription] = e.Subscription(e.Drain())
+	all[invocation.EnvEventsTopic] = e.Topic(e.Drain())
+	all[invocation.EnvEventsDeadLetters] = e.Subscription(e.EventDeadLetters())
+	all[invocation.EnvEventDeletes] = strconv.FormatBool(e.EventDeletes)
+	all[invocation.EnvEventMetadata] = strconv.FormatBool(e.EventMetadata)
+	all[invocation.EnvEventsContinuous] = strconv.FormatBool(e.EventsEvery == Continuous)
+	all[invocation.EnvPubSubEndpoint] = e.PubSubEndpoint
+	return all
+}
+
 // Variables returns the environment variables of the function, by name.
 func (e Environment) Variables() map[string]string {
 	all := map[string]string{

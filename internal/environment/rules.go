@@ -43,6 +43,7 @@ var (
 	regionPattern   = regexp.MustCompile(`^[a-z]{2}-[a-z]+-[0-9]$`)
 	ownerPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]*$`)
 	functionPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	pubsubPattern   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._~%+-]{2,254}$`) // Pub/Sub documentation, "Create a topic"
 	s3BucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`)
 
 	// The values that CloudWatch Logs accepts: API reference, "PutRetentionPolicy".
@@ -125,10 +126,16 @@ func checkRole(e *Environment) (string, string, bool) { return names.Role(e.Role
 
 func checkFunction(e *Environment) (string, string, bool) {
 	most := maxFunction
-	if e.Bulk {
-		most -= len(Environment{}.Jobs()) // of what is added to the name
+	for _, name := range append(e.Functions(), e.Schedules()...) {
+		most = min(most, maxFunction-(len(name)-len(e.Function))) // for what is added to the name
 	}
 	return fmt.Sprintf("must be 1 to %d letters, digits, hyphens and underscores", most), "give only the name, not the ARN", sized(e.Function, functionPattern, 1, most)
+}
+
+func checkAny(*Environment) (string, string, bool) { return "", "", true }
+
+func checkDrains(e *Environment) (string, string, bool) {
+	return "must not be negative", "`aws lambda get-account-settings` prints the account's limit; 100 must stay unreserved", e.EventsReservedConcurrency >= 0
 }
 
 func checkReserved(e *Environment) (string, string, bool) {
@@ -137,6 +144,29 @@ func checkReserved(e *Environment) (string, string, bool) {
 		return "must be 0 if bulk is false", "set bulk to true, or leave it out", false
 	}
 	return "must not be negative", hint, e.BulkReservedConcurrency >= 0
+}
+
+func checkEvents(e *Environment) (string, string, bool) {
+	const rule = "must be empty, or " + string(PullEvents)
+	if e.Events == PullEvents && (!pubsubPattern.MatchString(e.Drain()) || strings.HasPrefix(e.Drain(), "goog")) {
+		return "must be empty if function is no name for a topic", "function must start with a letter, and not with goog: Google's topics must, and bear its name", false
+	}
+	return rule, "push is not supported: it needs a public URL", e.Events == "" || e.Events == PullEvents
+}
+
+// withEvents is the rule of a setting that has no effect without events.
+func withEvents(unset func(*Environment) bool, value string, of check) check {
+	return func(e *Environment) (string, string, bool) {
+		if e.Events == "" && !unset(e) {
+			return "must be " + value + " without events", "set events to pull, or leave it out", false
+		}
+		return of(e)
+	}
+}
+
+func checkEventsPrefix(e *Environment) (string, string, bool) {
+	return fmt.Sprintf("must be at most %d bytes of UTF-8 without line breaks", maxObject), "end a folder with a slash: incoming/",
+		len(e.EventsPrefix) <= maxObject && utf8.ValidString(e.EventsPrefix) && !strings.ContainsAny(e.EventsPrefix, "\r\n")
 }
 
 func checkServiceAccount(e *Environment) (string, string, bool) {
@@ -266,9 +296,10 @@ func endpointRule(value func(*Environment) string) check {
 // checkSubject checks the two names against the one limit that neither cloud
 // reports before the first token request.
 func checkSubject(e *Environment) []Problem {
-	rule, hint, ok := names.Subject(e.AWSAccount, e.Role, e.Function, "function")
-	if ok {
-		return nil
+	for _, function := range e.Functions() {
+		if rule, hint, ok := names.Subject(e.AWSAccount, e.Role, function, "function"); !ok {
+			return []Problem{{Field: "role", Value: e.Role, Rule: rule, Hint: hint}}
+		}
 	}
-	return []Problem{{Field: "role", Value: e.Role, Rule: rule, Hint: hint}}
+	return nil
 }

@@ -28,10 +28,28 @@ var (
 	atPattern   = regexp.MustCompile(`^at\((.*)\)$`)
 )
 
-func checkSchedule(e *Environment) (string, string, bool) {
+func checkSchedule(e *Environment) (string, string, bool) { return scheduleRule(e.Schedule) }
+
+func checkReconcile(e *Environment) (string, string, bool) {
+	if e.Reconcile != "" && !e.Bulk {
+		return "must be empty if bulk is false", "set bulk to true and jobsBucket to a bucket, or leave it out", false
+	}
+	return scheduleRule(e.Reconcile)
+}
+
+// defaultEventsEvery is how often events are worked off: Scheduler's shortest rate.
+const defaultEventsEvery = "rate(1 minute)"
+
+func checkEventsEvery(e *Environment) (string, string, bool) {
+	return "must be a rate of EventBridge Scheduler, or " + Continuous,
+		"such as rate(5 minutes); its shortest rate is one minute", e.EventsEvery == Continuous || ratePattern.MatchString(e.EventsEvery)
+}
+
+// scheduleRule holds a text against the rules of schedules.
+func scheduleRule(text string) (string, string, bool) {
 	const rule = "must be empty, or a schedule of EventBridge Scheduler: rate(VALUE UNIT), cron(MINUTES HOURS DAY MONTH WEEKDAY YEAR) or at(yyyy-mm-ddThh:mm:ss)"
 	const hint = "such as rate(1 hour), or cron(0 3 * * ? *) for 3 a.m. every day"
-	switch s := e.Schedule; {
+	switch s := text; {
 	case s == "", ratePattern.MatchString(s):
 		return "", "", true
 	case cronPattern.MatchString(s):
@@ -56,8 +74,8 @@ func checkSchedule(e *Environment) (string, string, bool) {
 }
 
 func checkTimezone(e *Environment) (string, string, bool) {
-	if e.Schedule == "" && e.ScheduleTimezone != defaultTimezone {
-		return "must be " + defaultTimezone + " without a schedule", "set schedule, or leave the time zone out", false
+	if e.Schedule == "" && e.Reconcile == "" && e.ScheduleTimezone != defaultTimezone {
+		return "must be " + defaultTimezone + " without a schedule", "set schedule or reconcile, or leave the time zone out", false
 	}
 	_, err := time.LoadLocation(e.ScheduleTimezone)
 	return "must be a time zone of the IANA database, such as Asia/Tokyo", "`timedatectl list-timezones` prints them", err == nil && e.ScheduleTimezone != "Local"

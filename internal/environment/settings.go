@@ -67,7 +67,7 @@ func Settings() []Setting {
 		{Key: "billingProject", Meaning: "Google Cloud project that pays for the function's requests, if the source bucket is a requester-pays bucket",
 			field: func(e *Environment) any { return &e.BillingProject }, check: checkBillingProject},
 
-		{Key: "overwrite", Default: invocation.OverwriteAlways, Meaning: "what to do if the destination exists: `always` replaces it; `if-absent` keeps it, and fails unless it is the same; `if-different` keeps it if size and CRC32C are the same",
+		{Key: "overwrite", Default: invocation.OverwriteAlways, Meaning: "what to do if the destination exists: `always` replaces it; `if-absent` keeps it, and fails unless it is the same; `if-different` keeps it if size and CRC32C are the same; `if-newer` keeps it if it was copied from this generation or a later one",
 			field: func(e *Environment) any { return &e.Overwrite }, check: oneOf(func(e *Environment) string { return e.Overwrite }, invocation.Overwrites()...)},
 		{Key: "sourceChange", Default: invocation.ChangeFails, Meaning: "what to do if an object changes while it is read: `fail`, or `restart` with the new generation",
 			field: func(e *Environment) any { return &e.SourceChange }, check: oneOf(func(e *Environment) string { return e.SourceChange }, invocation.SourceChanges()...)},
@@ -117,6 +117,22 @@ func Settings() []Setting {
 		{Key: "bulkReservedConcurrency", Default: "0", Meaning: "how many invocations of the function for bulk jobs the account reserves, which is also the most that run at a time; `0` reserves none",
 			field: func(e *Environment) any { return &e.BulkReservedConcurrency }, check: checkReserved},
 
+		{Key: "reconcile", Meaning: "when a bulk job compares both buckets and copies what is missing or older at the destination, as an EventBridge Scheduler expression in the time zone `scheduleTimezone`",
+			field: func(e *Environment) any { return &e.Reconcile }, check: checkReconcile},
+
+		{Key: "events", Meaning: "`pull` copies every new object by itself: the source bucket notifies a Pub/Sub topic, and the function `FUNCTION-events` pulls its subscription",
+			field: func(e *Environment) any { return (*string)(&e.Events) }, check: checkEvents},
+		{Key: "eventsEvery", Default: defaultEventsEvery, Meaning: "how often events are worked off: a rate such as `rate(5 minutes)`, or `continuous` for a function that waits for them all the time",
+			field: func(e *Environment) any { return &e.EventsEvery }, check: withEvents(func(e *Environment) bool { return e.EventsEvery == defaultEventsEvery }, defaultEventsEvery, checkEventsEvery)},
+		{Key: "eventsPrefix", Meaning: "prefix of the objects whose events arrive; without it, those of all objects do",
+			field: func(e *Environment) any { return &e.EventsPrefix }, check: withEvents(func(e *Environment) bool { return e.EventsPrefix == "" }, "empty", checkEventsPrefix)},
+		{Key: "eventDeletes", Default: "false", Meaning: "`true` deletes a copy when its object is deleted; the role may then delete below `destinationPrefix`",
+			field: func(e *Environment) any { return &e.EventDeletes }, check: withEvents(func(e *Environment) bool { return !e.EventDeletes }, "false", checkAny)},
+		{Key: "eventMetadata", Default: "false", Meaning: "`true` copies an object again when its metadata change",
+			field: func(e *Environment) any { return &e.EventMetadata }, check: withEvents(func(e *Environment) bool { return !e.EventMetadata }, "false", checkAny)},
+		{Key: "eventsReservedConcurrency", Default: "1", Meaning: "how many invocations of the function for events the account reserves, which is also the most that run at a time; `0` reserves none",
+			field: func(e *Environment) any { return &e.EventsReservedConcurrency }, check: withEvents(func(e *Environment) bool { return e.EventsReservedConcurrency == 1 }, "1", checkDrains)},
+
 		{Key: "architecture", Default: string(ARM64), Meaning: "instruction set of the function: `arm64` or `x86_64`",
 			field: func(e *Environment) any { return (*string)(&e.Architecture) }, check: oneOf(func(e *Environment) string { return string(e.Architecture) }, string(ARM64), string(X8664))},
 		{Key: "timeoutSeconds", Default: "300", Meaning: "timeout of the function, in seconds",
@@ -136,7 +152,9 @@ func Settings() []Setting {
 			field: func(e *Environment) any { return &e.IAMCredentialsEndpoint }, check: endpointRule(func(e *Environment) string { return e.IAMCredentialsEndpoint })},
 		{Key: "storageEndpoint", Default: "https://storage.googleapis.com", Meaning: "custom API endpoint of the storage client",
 			field: func(e *Environment) any { return &e.StorageEndpoint }, check: endpointRule(func(e *Environment) string { return e.StorageEndpoint })},
-		{Key: "allowLoopbackEndpoints", Default: "false", Meaning: "`true` allows the three endpoints to be on this machine; for tests",
+		{Key: "pubsubEndpoint", Default: "https://pubsub.googleapis.com", Meaning: "custom API endpoint of the function's Pub/Sub client",
+			field: func(e *Environment) any { return &e.PubSubEndpoint }, check: endpointRule(func(e *Environment) string { return e.PubSubEndpoint })},
+		{Key: "allowLoopbackEndpoints", Default: "false", Meaning: "`true` allows the four endpoints to be on this machine; for tests",
 			field: func(e *Environment) any { return &e.AllowLoopbackEndpoints }},
 	}
 }

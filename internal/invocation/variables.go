@@ -18,6 +18,17 @@ const (
 	// jobs, and no other events.
 	EnvJobsBucket = "JOBS_BUCKET"
 
+	// EnvEventsSubscription is the subscription of the events of the source bucket, as
+	// projects/PROJECT/subscriptions/ID. A function that has it works these events off, and
+	// takes no others.
+	EnvEventsSubscription = "EVENTS_SUBSCRIPTION"
+	EnvEventsTopic        = "EVENTS_TOPIC"        // projects/PROJECT/topics/ID, for what is left of a large object
+	EnvEventsDeadLetters  = "EVENTS_DEAD_LETTERS" // the subscription of the events that failed for good
+	EnvEventsContinuous   = "EVENTS_CONTINUOUS"   // "true" if the function waits for events until its deadline
+	EnvEventDeletes       = "EVENT_DELETES"       // "true" if deletions are repeated on S3
+	EnvEventMetadata      = "EVENT_METADATA"      // "true" if changes of metadata are
+	EnvPubSubEndpoint     = "PUBSUB_ENDPOINT"     // of Pub/Sub
+
 	EnvKeyTemplate = "KEY_TEMPLATE" // see package objectkey; optional
 	EnvKMSKey      = "KMS_KEY"      // ARN of the key that encrypts the copies; optional
 
@@ -37,10 +48,13 @@ const (
 	OverwriteAlways    = "always"       // it is replaced
 	OverwriteAbsent    = "if-absent"    // it stays, and the copy fails unless it is the same
 	OverwriteDifferent = "if-different" // it stays if it is the same: size and CRC32C
+	OverwriteNewer     = "if-newer"     // it stays if it was copied from this generation or a later one
 )
 
 // Overwrites returns all policies for objects that are already at the destination.
-func Overwrites() []string { return []string{OverwriteAlways, OverwriteAbsent, OverwriteDifferent} }
+func Overwrites() []string {
+	return []string{OverwriteAlways, OverwriteAbsent, OverwriteDifferent, OverwriteNewer}
+}
 
 // What happens to a copy whose source changes while it is read.
 const (
