@@ -41,6 +41,11 @@ func dashboard(stack awscdk.Stack, env environment.Environment) {
 		of := func(metric string) []any { return []any{statesMetrics, metric, "StateMachineArn", env.JobsARN()} }
 		graph(env.Jobs()+": executions", "Sum", of("ExecutionsStarted"), of("ExecutionsSucceeded"), of("ExecutionsFailed"), of("ExecutionsAborted"))
 	}
+	if env.Events == environment.PullEvents {
+		of := func(metric string) []any { return []any{metrics, metric, "Function", env.Drain()} }
+		graph(env.Drain()+": events", "Sum", of("Events"), of("EventsFailed"))
+		graph(env.Drain()+": age of the oldest event in s, dead letters", "Maximum", of("OldestEventAge"), of("DeadLetters"))
+	}
 	if env.DeadLetterQueue {
 		graph(env.DeadLetters(), "Maximum", []any{queueMetrics, "ApproximateNumberOfMessagesVisible", "QueueName", env.DeadLetters()})
 	}

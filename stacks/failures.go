@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"cmp"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -30,23 +32,37 @@ const alarmSeconds = 5 * 60
 func alarms(stack awscdk.Stack, env environment.Environment) {
 	function, copies := dimension{"FunctionName", env.Function}, dimension{"Function", env.Function}
 	for _, a := range []alarm{
-		{"errors", "The function failed", "AWS/Lambda", "Errors", function, "Sum", "GreaterThanThreshold", 0},
-		{"throttles", "Invocations were throttled", "AWS/Lambda", "Throttles", function, "Sum", "GreaterThanThreshold", 0},
+		{"errors", "The function failed", "AWS/Lambda", "Errors", function, "Sum", "GreaterThanThreshold", 0, "", 0},
+		{"throttles", "Invocations were throttled", "AWS/Lambda", "Throttles", function, "Sum", "GreaterThanThreshold", 0, "", 0},
 		{"duration", "An invocation took 80% of the function's timeout or more", "AWS/Lambda", "Duration", function, "Maximum", "GreaterThanOrEqualToThreshold",
-			800 * float64(env.TimeoutSeconds)}, // 80%, in milliseconds
-		{"failed-objects", "Objects could not be copied", metrics, "Failures", copies, "Sum", "GreaterThanThreshold", 0},
-		{"unfinished", "An invocation ended before its work was done; a caller must continue from its cursor", metrics, "Unfinished", copies, "Sum", "GreaterThanThreshold", 0},
-		{"uploads-left", "Uploads to S3 could not be aborted; their parts are billed until they are", metrics, "UploadsLeft", copies, "Sum", "GreaterThanThreshold", 0},
+			800 * float64(env.TimeoutSeconds), "", 0}, // 80%, in milliseconds
+		{"failed-objects", "Objects could not be copied", metrics, "Failures", copies, "Sum", "GreaterThanThreshold", 0, "", 0},
+		{"unfinished", "An invocation ended before its work was done; a caller must continue from its cursor", metrics, "Unfinished", copies, "Sum", "GreaterThanThreshold", 0, "", 0},
+		{"uploads-left", "Uploads to S3 could not be aborted; their parts are billed until they are", metrics, "UploadsLeft", copies, "Sum", "GreaterThanThreshold", 0, "", 0},
 		{"dead-letters", "Events of failed invocations are in the dead-letter queue", queueMetrics, "ApproximateNumberOfMessagesVisible",
-			dimension{"QueueName", env.DeadLetters()}, "Maximum", "GreaterThanThreshold", 0},
+			dimension{"QueueName", env.DeadLetters()}, "Maximum", "GreaterThanThreshold", 0, "", 0},
 		{"failed-jobs", "A bulk job failed, or did not copy everything that was planned", statesMetrics, "ExecutionsFailed",
-			dimension{"StateMachineArn", env.JobsARN()}, "Sum", "GreaterThanThreshold", 0},
+			dimension{"StateMachineArn", env.JobsARN()}, "Sum", "GreaterThanThreshold", 0, "", 0},
 	} {
 		if (a.namespace != queueMetrics || env.DeadLetterQueue) && (a.namespace != statesMetrics || env.Bulk) {
 			a.add(stack, env)
 		}
 	}
+	if env.Events == environment.PullEvents {
+		drain := dimension{"Function", env.Drain()}
+		every := 60 * env.EventsMinutes()
+		alarm{name: "late-events", description: "Objects have waited too long for their copy, or nothing works their events off",
+			namespace: metrics, metric: "OldestEventAge", dimension: drain, statistic: "Maximum", comparison: "GreaterThanThreshold",
+			threshold: float64(lateEvents + every), missing: "breaching", periods: (lateEvents + every) / alarmSeconds,
+		}.add(stack, env)
+		alarm{name: "event-dead-letters", description: "Objects of events could not be copied; their events are in the dead-letter subscription",
+			namespace: metrics, metric: "DeadLetters", dimension: drain, statistic: "Maximum", comparison: "GreaterThanThreshold",
+		}.add(stack, env)
+	}
 }
+
+// lateEvents is how old an event may become before the next invocation, in seconds.
+const lateEvents = 15 * 60
 
 // Namespaces of metrics; metrics is that of the function's own, which its log has.
 const (
@@ -65,6 +81,8 @@ type alarm struct {
 	statistic         string
 	comparison        string
 	threshold         float64
+	missing           string // what a period without data counts as; by default as one without a fault
+	periods           int    // in which the threshold is crossed; by default 1
 }
 
 type dimension struct{ name, value string }
@@ -78,10 +96,10 @@ func (a alarm) add(stack awscdk.Stack, env environment.Environment) {
 		Dimensions:         []any{&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(a.dimension.name), Value: jsii.String(a.dimension.value)}},
 		Statistic:          jsii.String(a.statistic),
 		Period:             jsii.Number(alarmSeconds),
-		EvaluationPeriods:  jsii.Number(1),
+		EvaluationPeriods:  jsii.Number(max(1, a.periods)),
 		ComparisonOperator: jsii.String(a.comparison),
 		Threshold:          jsii.Number(a.threshold),
-		TreatMissingData:   jsii.String("notBreaching"),
+		TreatMissingData:   jsii.String(cmp.Or(a.missing, "notBreaching")),
 	}
 	if env.AlarmTopic != "" {
 		props.AlarmActions = jsii.Strings(env.AlarmTopic)

@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -79,8 +80,22 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 		}
 		jobs(stack, env, awslambda.NewFunction(stack, jsii.String("JobsFunction"), settings))
 	}
+	if env.Events == environment.PullEvents {
+		settings := functionOf(stack, env, "Events", env.Drain(), env.DrainVariables())
+		settings.Code, settings.Role = code, role
+		drain(stack, env, settings)
+	}
 	if env.Schedule != "" {
-		schedule(stack, env, function)
+		schedule(stack, env, scheduled{
+			name:        env.Function,
+			description: fmt.Sprintf("Copies from gs://%s to s3://%s", env.SourceBucket, env.DestinationBucket),
+			expression:  env.Schedule,
+			timezone:    env.ScheduleTimezone,
+			input:       env.ScheduleEvent,
+			maxAge:      scheduleMaxAge,
+			arn:         *function.FunctionArn(),
+			action:      "lambda:InvokeFunction",
+		})
 	}
 	if env.Alarms {
 		alarms(stack, env)

@@ -68,6 +68,9 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 		if env.Bulk {
 			policies["keep-jobs"] = keepJobs(env)
 		}
+		if env.EventDeletes {
+			policies["delete-copies"] = document("DeleteCopies", []string{"s3:DeleteObject"}, destination(jsii.String(env.DestinationPrefix+"*")))
+		}
 	}
 	if env.KMSKey != "" {
 		policies["use-key"] = awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{

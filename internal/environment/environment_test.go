@@ -232,7 +232,9 @@ func TestEventsRules(t *testing.T) {
 	for _, tt := range []struct{ settings, problem string }{
 		{"events=pull eventsEvery=continuous eventsPrefix=in/ eventDeletes=true eventMetadata=true eventsReservedConcurrency=0", ""},
 		{"events=pull eventsEvery=rate(5_minutes)", ""},
-		{"events=pull eventsEvery=cron(0_3_*_*_?_*)", "must be a rate of EventBridge Scheduler, or continuous"},
+		{"events=pull eventsEvery=cron(0_3_*_*_?_*)", "must be a rate of 1 to 60 minutes, or continuous"},
+		{"events=pull eventsEvery=rate(61_minutes)", "must be a rate of 1 to 60 minutes"},
+		{"events=pull eventsEvery=rate(60_minutes)", ""},
 		{"events=pull eventsReservedConcurrency=-1", "must not be negative"},
 		{"events=pull function=1st", "must start with a letter"},
 		{"events=pull function=google", "not with goog"},

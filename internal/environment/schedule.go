@@ -37,12 +37,23 @@ func checkReconcile(e *Environment) (string, string, bool) {
 	return scheduleRule(e.Reconcile)
 }
 
-// defaultEventsEvery is how often events are worked off: Scheduler's shortest rate.
-const defaultEventsEvery = "rate(1 minute)"
+// EveryMinute is Scheduler's shortest rate: how often events are worked off by default.
+const EveryMinute = "rate(1 minute)"
+
+var minutesPattern = regexp.MustCompile(`^rate\((1 minute|(?:[2-9]|[1-5][0-9]|60) minutes)\)$`)
 
 func checkEventsEvery(e *Environment) (string, string, bool) {
-	return "must be a rate of EventBridge Scheduler, or " + Continuous,
-		"such as rate(5 minutes); its shortest rate is one minute", e.EventsEvery == Continuous || ratePattern.MatchString(e.EventsEvery)
+	return "must be a rate of 1 to 60 minutes, or " + Continuous,
+		"such as rate(5 minutes); for longer, let a schedule copy with the policy if-different", e.EventsEvery == Continuous || minutesPattern.MatchString(e.EventsEvery)
+}
+
+// EventsMinutes is how often the function for events is invoked, in minutes.
+func (e Environment) EventsMinutes() int {
+	minutes := 1
+	if found := minutesPattern.FindStringSubmatch(e.EventsEvery); found != nil {
+		_, _ = fmt.Sscan(found[1], &minutes) // it begins with a number
+	}
+	return minutes
 }
 
 // scheduleRule holds a text against the rules of schedules.

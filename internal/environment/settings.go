@@ -122,8 +122,8 @@ func Settings() []Setting {
 
 		{Key: "events", Meaning: "`pull` copies every new object by itself: the source bucket notifies a Pub/Sub topic, and the function `FUNCTION-events` pulls its subscription",
 			field: func(e *Environment) any { return (*string)(&e.Events) }, check: checkEvents},
-		{Key: "eventsEvery", Default: defaultEventsEvery, Meaning: "how often events are worked off: a rate such as `rate(5 minutes)`, or `continuous` for a function that waits for them all the time",
-			field: func(e *Environment) any { return &e.EventsEvery }, check: withEvents(func(e *Environment) bool { return e.EventsEvery == defaultEventsEvery }, defaultEventsEvery, checkEventsEvery)},
+		{Key: "eventsEvery", Default: EveryMinute, Meaning: "how often events are worked off: a rate of 1 to 60 minutes such as `rate(5 minutes)`, or `continuous` for a function that waits for them all the time",
+			field: func(e *Environment) any { return &e.EventsEvery }, check: withEvents(func(e *Environment) bool { return e.EventsEvery == EveryMinute }, EveryMinute, checkEventsEvery)},
 		{Key: "eventsPrefix", Meaning: "prefix of the objects whose events arrive; without it, those of all objects do",
 			field: func(e *Environment) any { return &e.EventsPrefix }, check: withEvents(func(e *Environment) bool { return e.EventsPrefix == "" }, "empty", checkEventsPrefix)},
 		{Key: "eventDeletes", Default: "false", Meaning: "`true` deletes a copy when its object is deleted; the role may then delete below `destinationPrefix`",

@@ -217,8 +217,9 @@ func ReadTemplate(body []byte) (Template, error) {
 		}
 	}
 	delete(made, "")
-	for name := range made { // the function for bulk jobs is beside the function
+	for name := range made { // the functions for bulk jobs and for events are beside the function
 		delete(made, environment.Environment{Function: name}.Jobs())
+		delete(made, environment.Environment{Function: name}.Drain())
 	}
 	if len(made) != 1 {
 		t.form = "its template does not make one role or one function with a name"
@@ -244,6 +245,9 @@ func RolePolicies(env environment.Environment) (inline, managed []string) {
 		inline = []string{"write-destination", "find-uploads", "write-logs"}
 		if env.Bulk {
 			inline = append(inline, "keep-jobs")
+		}
+		if env.EventDeletes {
+			inline = append(inline, "delete-copies")
 		}
 	}
 	if env.KMSKey != "" {
