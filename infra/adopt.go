@@ -48,6 +48,9 @@ type finder struct {
 
 func (f *finder) find() Existing {
 	var found Existing
+	if f.env.Events == environment.PullEvents {
+		f.events(&found)
+	}
 	if email := f.env.ServiceAccountEmail(); email != "" { // direct access needs none
 		account := f.google.AccountByEmail(f.ctx, email)
 		if f.see(account.Err()) && account.There() &&

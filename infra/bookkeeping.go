@@ -14,6 +14,13 @@ type Existing struct {
 	ServiceAccount string
 	Pool           string
 	Providers      map[string]string // by their ids
+	Topics         map[string]string // by their ids
+	Subscriptions  map[string]string // by their ids
+	Notification   string            // of the source bucket
+
+	// SourceProject is the number of the project that has the source bucket, or empty if
+	// that cannot be seen.
+	SourceProject string
 
 	// AsFound takes them over as they are, for another update to bring them to what the
 	// program says. Pulumi does not import what differs from the program: Pulumi

@@ -40,6 +40,11 @@ func Build(ctx *pulumi.Context, env environment.Environment, root string, existi
 	if err != nil {
 		return err
 	}
+	if env.Events == environment.PullEvents {
+		if err := notify(ctx, env, f, existing); err != nil {
+			return fmt.Errorf("building the events: %w", err)
+		}
+	}
 	file := env.CredentialFile(root)
 	shown, err := filepath.Rel(root, file)
 	if err != nil {
@@ -78,7 +83,7 @@ func arguments(env environment.Environment) *federation.Args {
 		Grants: []federation.Grant{
 			{On: federation.Bucket(pulumi.String(env.SourceBucket)), Roles: pulumi.StringArray{pulumi.String(roleObjectViewer)}},
 		},
-		APIs: clouds.RequiredAPIs(env.DirectAccess),
+		APIs: clouds.RequiredAPIs(env),
 		Credential: federation.Credential{
 			TokenURL:               env.GoogleTokenURL,
 			IAMCredentialsEndpoint: env.IAMCredentialsEndpoint,

@@ -162,7 +162,7 @@ func TestBuildEnablesTheRequiredAPIs(t *testing.T) {
 				}
 			}
 			slices.Sort(got)
-			if diff := cmp.Diff(slices.Sorted(slices.Values(clouds.RequiredAPIs(direct))), got); diff != "" {
+			if diff := cmp.Diff(slices.Sorted(slices.Values(clouds.RequiredAPIs(environment.Environment{DirectAccess: direct}))), got); diff != "" {
 				t.Errorf("APIs with direct access %v, in the %s (-want +got):\n%s", direct, scope, diff)
 			}
 		}

@@ -216,8 +216,9 @@ var policies = map[kind]struct{ token, key string }{
 	onSubscription: {"gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember", "subscription"},
 }
 
-// sdkVersion is that of the SDK, whose packages ask for the plugin of the same version.
-const sdkVersion = "7.38.0"
+// SDKVersion is that of the SDK, whose packages ask for the plugin of the same version.
+// Resources that are registered by their tokens ask for it with pulumi.Version.
+const SDKVersion = "7.38.0"
 
 // member adds a member to a role in the policy of a resource.
 func (b *builder) member(name string, g grant, member pulumi.StringOutput) (pulumi.IDOutput, error) {
@@ -238,7 +239,7 @@ func (b *builder) member(name string, g grant, member pulumi.StringOutput) (pulu
 		inputs["project"] = project
 	}
 	var made pulumi.CustomResourceState
-	if err := b.ctx.RegisterResource(of.token, name, inputs, &made, b.inside, pulumi.Version(sdkVersion)); err != nil {
+	if err := b.ctx.RegisterResource(of.token, name, inputs, &made, b.inside, pulumi.Version(SDKVersion)); err != nil {
 		return pulumi.IDOutput{}, err
 	}
 	return made.ID(), nil

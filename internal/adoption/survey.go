@@ -133,30 +133,34 @@ func (s *survey) aws() {
 			s.plan.logGroup(env, group.Thing, tags.Thing, s.holder(ownership.TypeLogGroup, env.LogGroup()), time.Now())
 		}
 	}
-	if env.Bulk {
-		s.ofJobs()
+	for _, name := range env.Functions()[1:] {
+		s.ofFurther(name)
 	}
 	s.unimportable("dead-letter queue", env.DeadLetters(), env.DeadLetterQueue, inventory.ExistingQueue)
-	s.unimportable("schedule", env.Function, env.Schedule != "", inventory.ExistingSchedule)
+	for _, name := range env.Schedules() {
+		s.unimportable("schedule", name, true, func(ctx context.Context, cfg aws.Config, env environment.Environment) (*inventory.Existing, error) {
+			return inventory.ExistingSchedule(ctx, cfg, env, name)
+		})
+	}
 }
 
-// ofJobs refuses what has the names of the function for bulk jobs and its log group, unless
-// the environment's stack has them: nothing by hand is like them.
-func (s *survey) ofJobs() {
-	function := clouds.Function(s.ctx, s.clouds.AWS, s.env.Jobs())
-	group := clouds.LogGroup(s.ctx, s.clouds.AWS, environment.LogGroupOf(s.env.Jobs()))
+// ofFurther refuses what has the names of the function for bulk jobs or for events and its
+// log group, unless the environment's stack has them: nothing by hand is like them.
+func (s *survey) ofFurther(name string) {
+	function := clouds.Function(s.ctx, s.clouds.AWS, name)
+	group := clouds.LogGroup(s.ctx, s.clouds.AWS, environment.LogGroupOf(name))
 	for _, thing := range []struct {
 		kind, resource, name string
 		there                bool
 	}{
-		{inventory.KindFunction, ownership.TypeFunction, s.env.Jobs(), seen(s, function, "", "", "")},
-		{inventory.KindLogGroup, ownership.TypeLogGroup, environment.LogGroupOf(s.env.Jobs()), seen(s, group, "", "", "")},
+		{inventory.KindFunction, ownership.TypeFunction, name, seen(s, function, "", "", "")},
+		{inventory.KindLogGroup, ownership.TypeLogGroup, environment.LogGroupOf(name), seen(s, group, "", "", "")},
 	} {
 		if !thing.there || s.holder(thing.resource, thing.name) == s.env.FunctionStack() {
 			continue
 		}
 		t := Thing{Cloud: "AWS", Kind: thing.kind, Name: thing.name, State: Refused}
-		t.refuse("delete it, or leave bulk out of the environment's file", "is not part of the stack %s", s.env.FunctionStack())
+		t.refuse("delete it, or leave bulk or events out of the environment's file", "is not part of the stack %s", s.env.FunctionStack())
 		s.plan.add(t)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/api/iam/v1"
 	"google.golang.org/api/option"
 	"google.golang.org/api/orgpolicy/v2"
+	"google.golang.org/api/pubsub/v1"
 	"google.golang.org/api/serviceusage/v1"
 	"google.golang.org/api/storage/v1"
 
@@ -25,6 +26,7 @@ type Google struct {
 	Services    *serviceusage.Service
 	Storage     *storage.Service
 	OrgPolicies *orgpolicy.Service
+	PubSub      *pubsub.Service
 
 	env   environment.Environment
 	quota string // the quota project that the credentials name, or empty
@@ -55,7 +57,7 @@ func OpenGoogle(ctx context.Context, env environment.Environment, getenv func(st
 		return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/v1"), "/v2")
 	}
 	g := &Google{env: env, quota: quota}
-	var errs [5]error
+	var errs [6]error
 	g.IAM, errs[0] = iam.NewService(ctx, at(unversioned(env.Google.IAM))...)
 	g.Projects, errs[1] = cloudresourcemanager.NewService(ctx, at(unversioned(env.Google.ResourceManager))...)
 	g.Services, errs[2] = serviceusage.NewService(ctx, at(unversioned(env.Google.ServiceUsage))...)
@@ -65,6 +67,7 @@ func OpenGoogle(ctx context.Context, env environment.Environment, getenv func(st
 	}
 	g.Storage, errs[3] = storage.NewService(ctx, forStorage...)
 	g.OrgPolicies, errs[4] = orgpolicy.NewService(ctx, at(unversioned(env.Google.OrgPolicy))...)
+	g.PubSub, errs[5] = pubsub.NewService(ctx, at(unversioned(env.Google.PubSub))...)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("making Google's clients: %w", err)
 	}
@@ -87,14 +90,21 @@ func (g *Google) ServiceAccount() string { return g.Account(g.env.ServiceAccount
 
 // RequiredAPIs are the services that the federation and the copy call: "Configure
 // Workload Identity Federation with AWS or Azure VMs", before you begin, and Cloud
-// Storage itself. Direct access impersonates no service account.
-func RequiredAPIs(directAccess bool) []string {
+// Storage itself. Direct access impersonates no service account. Events need Pub/Sub.
+func RequiredAPIs(env environment.Environment) []string {
 	apis := []string{"iam.googleapis.com", "sts.googleapis.com"}
-	if !directAccess {
+	if !env.DirectAccess {
 		apis = append(apis, "iamcredentials.googleapis.com")
 	}
-	return append(apis, "cloudresourcemanager.googleapis.com", "storage.googleapis.com")
+	apis = append(apis, "cloudresourcemanager.googleapis.com", "storage.googleapis.com")
+	if env.Events == environment.PullEvents {
+		apis = append(apis, PubSubAPI)
+	}
+	return apis
 }
+
+// PubSubAPI is the name of Pub/Sub's API.
+const PubSubAPI = "pubsub.googleapis.com"
 
 // Deleted is the state of a pool or provider that can be undeleted, and whose id is
 // taken until it expires: IAM API reference, "projects.locations.workloadIdentityPools".

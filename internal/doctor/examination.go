@@ -111,7 +111,7 @@ func (e *examination) services(ctx context.Context) clouds.Answer[[]*serviceusag
 		if e.GoogleProblem != nil {
 			return clouds.Unopened[[]*serviceusage.GoogleApiServiceusageV1Service]("Google", e.GoogleProblem)
 		}
-		return e.Google.APIs(ctx, clouds.RequiredAPIs(e.Environment.DirectAccess)...)
+		return e.Google.APIs(ctx, clouds.RequiredAPIs(e.Environment)...)
 	})
 }
 

@@ -185,11 +185,17 @@ func lookQueue(ctx context.Context, e *examination) finding {
 }
 
 func lookSchedule(ctx context.Context, e *examination) finding {
-	if e.Environment.Schedule == "" {
+	names := e.Environment.Schedules()
+	if len(names) == 0 {
 		return good("not needed: there is no schedule")
 	}
-	existing, err := inventory.ExistingSchedule(ctx, e.AWS, e.Environment)
-	return e.outside(e.Environment.Function, existing, err)
+	for _, name := range names {
+		existing, err := inventory.ExistingSchedule(ctx, e.AWS, e.Environment, name)
+		if f := e.outside(name, existing, err); f.status != OK {
+			return f
+		}
+	}
+	return good("the function's stack has %s, or the name is free", strings.Join(names, ", "))
 }
 
 // outside judges something with a name that the function's stack needs.

@@ -77,6 +77,24 @@ func (m Mark) Tags() map[string]string {
 	return tags
 }
 
+// The keys of the labels.
+const (
+	LabelEnvironment = "gcs-to-s3-environment"
+	LabelID          = "gcs-to-s3-id"
+)
+
+// Labels returns what of the mark says whose a thing is, as labels of Google Cloud, whose
+// values have no room for the rest: lower-case letters, digits, _ and -.
+func (m Mark) Labels() map[string]string {
+	return map[string]string{LabelEnvironment: m.Environment, LabelID: m.ID}
+}
+
+// MarkOfLabels reads a mark from labels.
+func MarkOfLabels(labels map[string]string) (Mark, bool) {
+	m := Mark{Environment: labels[LabelEnvironment], ID: labels[LabelID]}
+	return m, m.Environment != ""
+}
+
 // MarkOf reads a mark from tags.
 func MarkOf(tags map[string]string) (Mark, bool) {
 	expires, err := parseExpiry(tags[TagExpires])

@@ -140,6 +140,11 @@ func (l *list) onAWS(ctx context.Context, c clouds.Pair) {
 			f.wanted.roles = append(f.wanted.roles, name)
 		case ownership.TypeFunction:
 			f.wanted.functions = append(f.wanted.functions, name)
+			if template.Events {
+				of := environment.Environment{Function: name}
+				events := []string{of.Drain(), of.EventDeadLetters()}
+				f.wanted.topics, f.wanted.subscriptions = append(f.wanted.topics, events...), append(f.wanted.subscriptions, events...)
+			}
 			if template.KeepsLogs {
 				f.logs = environment.RetainLogs
 			}

@@ -245,7 +245,7 @@ func (s *survey) member(ctx context.Context, cfg aws.Config, r cfntypes.StackRes
 }
 
 // schedule decides whose a schedule is, which has no tags: it is somebody else's if it
-// does not invoke the environment's function.
+// does not invoke the environment's function, or start its bulk jobs.
 func (s *survey) schedule(ctx context.Context, cfg aws.Config, id string) *ownership.Verdict {
 	name := path.Base(id)
 	target := clouds.Schedule(ctx, cfg, name)
@@ -253,7 +253,11 @@ func (s *survey) schedule(ctx context.Context, cfg aws.Config, id string) *owner
 		return nil
 	}
 	evidence := ownership.Evidence{Bare: true, Part: &ownership.Verdict{}}
-	if !strings.HasSuffix(target.Thing, ":function:"+name) {
+	starts := ":function:" + name
+	if function, reconciles := strings.CutSuffix(name, environment.Environment{}.Reconciler()); reconciles {
+		starts = ":stateMachine:" + environment.Environment{Function: function}.Jobs()
+	}
+	if !strings.HasSuffix(target.Thing, starts) {
 		evidence.Form = "it invokes " + target.Thing
 	}
 	v := ownership.Decide(s.own, evidence)

@@ -57,14 +57,14 @@ func ExistingQueue(ctx context.Context, cfg aws.Config, env environment.Environm
 	return &Existing{env.DeadLettersARN(), "is not part of the stack " + env.FunctionStack()}, nil
 }
 
-// ExistingSchedule looks for a schedule of the function's name outside of its stack. It
+// ExistingSchedule looks for a schedule of a name outside of the function's stack. It
 // cannot be taken over.
-func ExistingSchedule(ctx context.Context, cfg aws.Config, env environment.Environment) (*Existing, error) {
-	target := clouds.Schedule(ctx, cfg, env.Function)
+func ExistingSchedule(ctx context.Context, cfg aws.Config, env environment.Environment, name string) (*Existing, error) {
+	target := clouds.Schedule(ctx, cfg, name)
 	if !target.There() {
 		return nil, target.Err()
 	}
-	if inside, err := stacked(ctx, cfg, env, ownership.TypeSchedule, env.Function); inside || err != nil {
+	if inside, err := stacked(ctx, cfg, env, ownership.TypeSchedule, name); inside || err != nil {
 		return nil, err
 	}
 	return &Existing{"", fmt.Sprintf("is not part of the stack %s: it invokes %s", env.FunctionStack(), target.Thing)}, nil

@@ -25,6 +25,9 @@ const (
 	onBucket  = "bucket"
 	onProject = "project"
 	onAccount = "service account"
+
+	onTopic        = "topic"
+	onSubscription = "subscription"
 )
 
 // ofGoogle asks Google Cloud: for what has the environment's names, and for what its
@@ -39,7 +42,8 @@ func (s *survey) ofGoogle(ctx context.Context, g *clouds.Google) {
 	default:
 		s.errs = append(s.errs, project.Err())
 	}
-	search := grants{g: g, project: s.env.GoogleProject, number: number, buckets: s.wanted.buckets}
+	search := grants{g: g, project: s.env.GoogleProject, number: number, buckets: s.wanted.buckets, topics: s.wanted.topics, subscriptions: s.wanted.subscriptions}
+	s.events(ctx, g)
 	for _, email := range s.wanted.accounts {
 		search.accounts = append(search.accounts, s.account(ctx, g, email))
 	}
@@ -160,6 +164,8 @@ type grants struct {
 	pools    []holder
 	accounts []holder
 	buckets  []string
+
+	topics, subscriptions []string
 }
 
 func (q grants) find(ctx context.Context, s *survey) {
@@ -182,6 +188,12 @@ func (q grants) find(ctx context.Context, s *survey) {
 	}
 	for _, name := range q.buckets {
 		add(onBucket, name, q.g.BucketPolicy(ctx, name))
+	}
+	for _, id := range q.topics {
+		add(onTopic, id, q.g.TopicPolicy(ctx, id))
+	}
+	for _, id := range q.subscriptions {
+		add(onSubscription, id, q.g.SubscriptionPolicy(ctx, id))
 	}
 	add(onProject, q.project, q.g.ProjectPolicy(ctx))
 }

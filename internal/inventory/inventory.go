@@ -36,6 +36,9 @@ const (
 	KindPool           = "workload identity pool"
 	KindProvider       = "provider"
 	KindBinding        = "binding"
+	KindNotification   = "bucket notification"
+	KindTopic          = "topic"
+	KindSubscription   = "subscription"
 )
 
 // Dangling is the state of a grant to a service account that has been deleted.
@@ -94,7 +97,12 @@ func (i Item) key() string {
 // also listed, as items whose state is Unknown.
 func Of(ctx context.Context, c clouds.Pair, env environment.Environment, recorded ...engine.Resource) ([]Item, error) {
 	r := records(recorded)
+	var events []string
+	if env.Events == environment.PullEvents {
+		events = []string{env.Drain(), env.EventDeadLetters()}
+	}
 	s := survey{env: env, own: env.Mark(), records: r, wanted: wanted{
+		topics: r.names(typeTopic, events...), subscriptions: r.names(typeSubscription, events...),
 		roles: []string{env.Role}, functions: env.Functions(),
 		accounts: r.names(typeAccount, env.ServiceAccountEmail()), // direct access needs none
 		pools:    r.names(typePool, env.Pool),
@@ -104,7 +112,7 @@ func Of(ctx context.Context, c clouds.Pair, env environment.Environment, recorde
 }
 
 // wanted are the names of what both clouds are asked for.
-type wanted struct{ roles, functions, accounts, pools, buckets []string }
+type wanted struct{ roles, functions, accounts, pools, buckets, topics, subscriptions []string }
 
 // survey is what both clouds say of an environment.
 type survey struct {

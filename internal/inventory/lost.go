@@ -152,8 +152,10 @@ func Unprotected(items []Item) error {
 // lostRank is the order of the removal.
 func lostRank(i Item) int {
 	switch i.Kind {
-	case KindBinding:
+	case KindBinding, KindNotification:
 		return 0
+	case KindSubscription:
+		return 1
 	case KindRole:
 		return 5
 	case KindStack:

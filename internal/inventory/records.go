@@ -19,9 +19,16 @@ const (
 	typePool     = "gcp:iam/workloadIdentityPool:WorkloadIdentityPool"
 	typeProvider = "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider"
 
+	typeTopic        = "gcp:pubsub/topic:Topic"
+	typeSubscription = "gcp:pubsub/subscription:Subscription"
+	typeNotification = "gcp:storage/notification:Notification"
+
 	typeOnAccount = "gcp:serviceaccount/iAMMember:IAMMember"
 	typeOnBucket  = "gcp:storage/bucketIAMMember:BucketIAMMember"
 	typeOnProject = "gcp:projects/iAMMember:IAMMember"
+	typeOnTopic   = "gcp:pubsub/topicIAMMember:TopicIAMMember"
+
+	typeOnSubscription = "gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember"
 )
 
 // CheckRecords checks that resources in the state of a Pulumi stack are those of an
@@ -122,8 +129,11 @@ func (all records) buckets(given ...string) []string {
 func (all records) grant(b binding) []string {
 	var out []string
 	for _, r := range all {
-		on := map[string]string{typeOnAccount: onAccount, typeOnBucket: onBucket, typeOnProject: onProject}[r.Type]
-		where := map[string]string{onAccount: path.Base(r.Text("serviceAccountId")), onBucket: r.Text("bucket"), onProject: r.Text("project")}[on]
+		on := map[string]string{typeOnAccount: onAccount, typeOnBucket: onBucket, typeOnProject: onProject, typeOnTopic: onTopic, typeOnSubscription: onSubscription}[r.Type]
+		where := map[string]string{
+			onAccount: path.Base(r.Text("serviceAccountId")), onBucket: r.Text("bucket"), onProject: r.Text("project"),
+			onTopic: path.Base(r.Text("topic")), onSubscription: path.Base(r.Text("subscription")),
+		}[on]
 		if on == b.kind && where == b.on && r.Text("role") == b.role && r.Text("member") == b.member {
 			out = append(out, r.URN)
 		}

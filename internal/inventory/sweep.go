@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"google.golang.org/api/cloudresourcemanager/v1"
 	"google.golang.org/api/iam/v1"
+	"google.golang.org/api/pubsub/v1"
 	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
@@ -79,6 +80,15 @@ func remove(ctx context.Context, c clouds.Pair, i Item) error {
 		return c.Google.Wait(ctx, op, err)
 	case KindBinding:
 		return removeBinding(ctx, c.Google, i.binding)
+	case KindNotification:
+		bucket, id, _ := strings.Cut(i.Name, "/notificationConfigs/")
+		return c.Google.Storage.Notifications.Delete(bucket, id).Context(ctx).Do()
+	case KindSubscription:
+		_, err := c.Google.PubSub.Projects.Subscriptions.Delete(c.Google.SubscriptionNamed(i.Name)).Context(ctx).Do()
+		return err
+	case KindTopic:
+		_, err := c.Google.PubSub.Projects.Topics.Delete(c.Google.TopicNamed(i.Name)).Context(ctx).Do()
+		return err
 	}
 	return errors.New("nothing removes a " + i.Kind)
 }
@@ -147,6 +157,9 @@ func removeBindingOnce(ctx context.Context, g *clouds.Google, b binding) error {
 		_, err = g.Projects.Projects.SetIamPolicy(b.on, &cloudresourcemanager.SetIamPolicyRequest{Policy: policy}).Context(ctx).Do()
 		return err
 	}
+	if b.kind == onTopic || b.kind == onSubscription {
+		return removeFromPubSub(ctx, g, b)
+	}
 	account := g.Account(b.on)
 	policy, err := g.IAM.Projects.ServiceAccounts.GetIamPolicy(account).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
 	if err != nil {
@@ -157,5 +170,30 @@ func removeBindingOnce(ctx context.Context, g *clouds.Google, b binding) error {
 		return nil
 	}
 	_, err = g.IAM.Projects.ServiceAccounts.SetIamPolicy(account, &iam.SetIamPolicyRequest{Policy: policy}).Context(ctx).Do()
+	return err
+}
+
+// removeFromPubSub removes a member from a role in the policy of a topic or a subscription.
+func removeFromPubSub(ctx context.Context, g *clouds.Google, b binding) error {
+	var policy *pubsub.Policy
+	var err error
+	if b.kind == onSubscription {
+		policy, err = g.PubSub.Projects.Subscriptions.GetIamPolicy(g.SubscriptionNamed(b.on)).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
+	} else {
+		policy, err = g.PubSub.Projects.Topics.GetIamPolicy(g.TopicNamed(b.on)).OptionsRequestedPolicyVersion(3).Context(ctx).Do()
+	}
+	if err != nil {
+		return err
+	}
+	var found bool
+	if policy.Bindings, found = without(policy.Bindings, b.role, b.member, func(b *pubsub.Binding) (string, *[]string) { return b.Role, &b.Members }); !found {
+		return nil
+	}
+	request := &pubsub.SetIamPolicyRequest{Policy: policy}
+	if b.kind == onSubscription {
+		_, err = g.PubSub.Projects.Subscriptions.SetIamPolicy(g.SubscriptionNamed(b.on), request).Context(ctx).Do()
+	} else {
+		_, err = g.PubSub.Projects.Topics.SetIamPolicy(g.TopicNamed(b.on), request).Context(ctx).Do()
+	}
 	return err
 }

@@ -49,7 +49,7 @@ func (l Lifecycle) answering(ctx context.Context, do func() error) error {
 
 // enabled reports whether Service Usage lists all APIs that the environment needs.
 func (l Lifecycle) enabled(ctx context.Context) bool {
-	answer := l.Clouds.Google.APIs(ctx, clouds.RequiredAPIs(l.Env.DirectAccess)...)
+	answer := l.Clouds.Google.APIs(ctx, clouds.RequiredAPIs(l.Env)...)
 	if !answer.There() {
 		return false
 	}

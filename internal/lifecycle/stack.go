@@ -79,11 +79,7 @@ func deployed(state string) bool {
 // its name. Lambda's grant on the key of a function's variables is for the old role's id,
 // until the function's role is set (AWS re:Post, "KMSAccessDeniedException from Lambda").
 func (l Lifecycle) setRole(ctx context.Context) error {
-	functions := []string{l.Env.Function}
-	if l.Env.Bulk {
-		functions = append(functions, l.Env.Jobs())
-	}
-	for _, name := range functions {
+	for _, name := range l.Env.Functions() {
 		l.Progress.Say("giving the function " + name + " its new role")
 		_, err := lambda.NewFromConfig(l.Clouds.AWS).
 			UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, Role: aws.String(l.Env.RoleARN())})

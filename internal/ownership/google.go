@@ -2,8 +2,11 @@ package ownership
 
 import (
 	"regexp"
+	"strings"
 
 	"google.golang.org/api/iam/v1"
+	"google.golang.org/api/pubsub/v1"
+	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
@@ -22,6 +25,37 @@ func described(description string, form *regexp.Regexp) Evidence {
 	e := Evidence{Mark: mark, Marked: marked}
 	if marked && !form.MatchString(description) {
 		e.Form = "its description was not written by this program"
+	}
+	return e
+}
+
+// labelled is the evidence of labels. Those of an environment's topics, subscriptions and
+// notifications are alike; what has them carries its name, too, which the caller holds
+// against the environment's.
+func labelled(labels map[string]string) Evidence {
+	mark, marked := environment.MarkOfLabels(labels)
+	return Evidence{Mark: mark, Marked: marked}
+}
+
+// Topic is the evidence of a Pub/Sub topic.
+func Topic(t *pubsub.Topic) Evidence { return labelled(t.Labels) }
+
+// Subscription is the evidence of a Pub/Sub subscription. One that pushes was not made by
+// this program.
+func Subscription(s *pubsub.Subscription) Evidence {
+	e := labelled(s.Labels)
+	if s.PushConfig != nil && s.PushConfig.PushEndpoint != "" {
+		e.Form = "it pushes to " + s.PushConfig.PushEndpoint
+	}
+	return e
+}
+
+// Notification is the evidence of a Pub/Sub notification of a bucket, which must be to the
+// topic of a resource name.
+func Notification(n *storage.Notification, topic string) Evidence {
+	e := labelled(n.CustomAttributes)
+	if !strings.HasSuffix(n.Topic, "/"+topic) {
+		e.Form = "its topic is " + n.Topic
 	}
 	return e
 }

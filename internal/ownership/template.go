@@ -103,6 +103,7 @@ type Template struct {
 	Bundles   []string // the keys of the bundles of its functions in the CDK's bucket
 	Qualifier string   // of the CDK's bootstrap; empty if it names none
 	KeepsLogs bool     // its log group outlives it
+	Events    bool     // one of its functions works off events
 	Sum       string   // SHA-256, after which the CDK names its file
 
 	form string
@@ -217,9 +218,13 @@ func ReadTemplate(body []byte) (Template, error) {
 		}
 	}
 	delete(made, "")
-	for name := range made { // the functions for bulk jobs and for events are beside the function
-		delete(made, environment.Environment{Function: name}.Jobs())
-		delete(made, environment.Environment{Function: name}.Drain())
+	for _, name := range slices.Collect(maps.Keys(made)) { // the functions for bulk jobs and for events are beside the function
+		env := environment.Environment{Function: name}
+		if _, drains := made[env.Drain()]; drains {
+			t.Events = true
+		}
+		delete(made, env.Jobs())
+		delete(made, env.Drain())
 	}
 	if len(made) != 1 {
 		t.form = "its template does not make one role or one function with a name"

@@ -93,7 +93,7 @@ func Endpoints(google string) string {
 	// plugin takes it off an endpoint only where that is https: hashicorp/terraform-provider-google,
 	// issue 26600. Pools and providers are asked for by URLs that it builds itself.
 	for _, endpoint := range [][2]string{
-		{"iam", "/"}, {"iamBeta", "/v1/"}, {"resourceManager", "/"}, {"serviceUsage", "/"}, {"storage", "/storage/v1/"}, {"orgPolicy", "/v2/"},
+		{"iam", "/"}, {"iamBeta", "/v1/"}, {"resourceManager", "/"}, {"serviceUsage", "/"}, {"storage", "/storage/v1/"}, {"pubsub", "/v1/"}, {"orgPolicy", "/v2/"},
 	} {
 		fmt.Fprintf(&out, "  gcp:%sCustomEndpoint: %s%s\n", endpoint[0], google, endpoint[1])
 	}
