@@ -2,7 +2,9 @@ package lambda_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -121,5 +123,55 @@ func TestDeadLetterRefusals(t *testing.T) {
 		return e.Service == "sqs" && e.Code == "AWS.SimpleQueueService.NonExistentQueue"
 	}) {
 		t.Error("no dead letter was refused")
+	}
+}
+
+// TestThrottledEvents: an event waits for the function's concurrency, and for no longer than
+// its age; see "How Lambda handles errors and retries with asynchronous invocation".
+func TestThrottledEvents(t *testing.T) {
+	c := newCloud(t)
+	queues := sqs.NewFromConfig(c.config)
+	queue, err := queues.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: text("dead")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.allowSending()
+	c.create("f", func(in *sdk.CreateFunctionInput) { in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: text(deadLetters)} })
+	send := func(event string) {
+		t.Helper()
+		if _, err := c.lambda.PutFunctionConcurrency(c.ctx, &sdk.PutFunctionConcurrencyInput{FunctionName: text("f"), ReservedConcurrentExecutions: new(int32(0))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.lambda.Invoke(c.ctx, &sdk.InvokeInput{FunctionName: text("f"), InvocationType: types.InvocationTypeEvent, Payload: []byte(event)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.lambda.PutFunctionEventInvokeConfig(c.ctx, &sdk.PutFunctionEventInvokeConfigInput{FunctionName: text("f"), MaximumEventAgeInSeconds: new(int32(60)), MaximumRetryAttempts: new(int32)}); err != nil {
+		t.Fatal(err)
+	}
+	send(`{"Do":"count"}`)
+	if _, err := c.lambda.DeleteFunctionConcurrency(c.ctx, &sdk.DeleteFunctionConcurrencyInput{FunctionName: text("f")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.server.Settle(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	var r reply
+	if c.invoke("f", `{"Do":"count"}`, &r); r.Count != 2 {
+		t.Errorf("the function was invoked %d times, want twice", r.Count)
+	}
+
+	send(`{"Do":"late"}`)
+	c.ahead.Store(int64(61 * time.Second))
+	if err := c.server.Settle(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	got, err := queues.ReceiveMessage(c.ctx, &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl, MessageAttributeNames: []string{"All"}})
+	if err != nil || len(got.Messages) != 1 || *got.Messages[0].Body != `{"Do":"late"}` || *got.Messages[0].MessageAttributes["ErrorCode"].StringValue != "429" {
+		t.Errorf("of the one that was too old: received %+v, %v", got, err)
+	}
+	_, err = c.lambda.PutFunctionEventInvokeConfig(c.ctx, &sdk.PutFunctionEventInvokeConfigInput{FunctionName: text("f"), MaximumEventAgeInSeconds: new(int32(59))})
+	if !strings.Contains(code(err), "at 'maximumEventAgeInSeconds' failed to satisfy constraint") {
+		t.Errorf("an age of 59 seconds: got %v", err)
 	}
 }

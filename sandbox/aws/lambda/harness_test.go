@@ -17,7 +17,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -82,7 +84,8 @@ type cloud struct {
 	iam     *iam.Client
 	config  awssdk.Config
 	journal *journal.Journal
-	role    string // of functions, without any right
+	role    string        // of functions, without any right
+	ahead   *atomic.Int64 // nanoseconds that the cloud's clock is ahead
 }
 
 const trust = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}`
@@ -93,8 +96,9 @@ func newCloud(t *testing.T) *cloud {
 	var handler http.Handler
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(web.Close)
-	j := &journal.Journal{}
-	core, err := aws.New(aws.Options{Account: account, Region: region, Dir: t.TempDir(), URL: web.URL, Journal: j})
+	j, ahead := &journal.Journal{}, &atomic.Int64{}
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	core, err := aws.New(aws.Options{Account: account, Region: region, Dir: t.TempDir(), URL: web.URL, Journal: j, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +111,7 @@ func newCloud(t *testing.T) *cloud {
 	admin := core.Admin()
 	cfg := awssdk.Config{Region: region, BaseEndpoint: &web.URL, HTTPClient: awshttp.Client(), Retryer: func() awssdk.Retryer { return awssdk.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, admin.SessionToken)}
-	c := &cloud{T: t, ctx: t.Context(), core: core, server: core.Lambda(), lambda: sdk.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg), config: cfg, journal: j}
+	c := &cloud{T: t, ctx: t.Context(), core: core, server: core.Lambda(), lambda: sdk.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg), config: cfg, journal: j, ahead: ahead}
 	out, err := c.iam.CreateRole(c.ctx, &iam.CreateRoleInput{RoleName: text("function"), AssumeRolePolicyDocument: text(trust)})
 	if err != nil {
 		t.Fatal(err)

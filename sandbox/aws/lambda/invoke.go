@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/lambda/runner"
@@ -134,6 +135,8 @@ func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
 		if shared {
 			s.unreserved--
 		}
+		close(s.ended)
+		s.ended = make(chan struct{})
 		again := errors.Is(err, runner.ErrClosed) && s.functions[f.name] == whole && !s.closed
 		s.mu.Unlock()
 		if again { // it was changed meanwhile, and has a new pool
@@ -150,23 +153,57 @@ func (s *Server) run(f *function, in runner.Invocation) (runner.Result, error) {
 // failed for good to the dead-letter queue. Other results go nowhere: destinations
 // are not modelled.
 func (s *Server) invokeLater(f *function, in runner.Invocation) {
-	retries := maxRetries
+	retries, oldest := maxRetries, maxEventAge
 	s.mu.Lock()
-	if a := f.main().asynchronous; f.of == nil && a != nil && a.MaximumRetryAttempts != nil {
-		retries = *a.MaximumRetryAttempts
+	if a := f.main().asynchronous; f.of == nil && a != nil {
+		if a.MaximumRetryAttempts != nil {
+			retries = *a.MaximumRetryAttempts
+		}
+		if a.MaximumEventAgeInSeconds != nil {
+			oldest = time.Duration(*a.MaximumEventAgeInSeconds) * time.Second
+		}
 	}
 	s.mu.Unlock()
+	expires := s.Now().Add(oldest)
 	var result runner.Result
 	var err error
 	for range retries + 1 {
 		if s.ctx.Err() != nil {
 			return
 		}
-		if result, err = s.run(f, in); err == nil && !result.Failed {
+		if result, err = s.runInTime(f, in, expires); err == nil && !result.Failed {
 			return
 		}
 	}
 	s.bury(f, in, result, err)
+}
+
+// maxEventAge is how long an event waits by default: see "How Lambda handles errors and
+// retries with asynchronous invocation".
+const maxEventAge = 6 * time.Hour
+
+// glance is how often the clock is looked at while an event waits.
+const glance = 100 * time.Millisecond
+
+// runInTime runs an invocation. As long as the function may not run once more the event
+// waits, which is none of its attempts, until it is too old by the cloud's clock.
+func (s *Server) runInTime(f *function, in runner.Invocation, expires time.Time) (runner.Result, error) {
+	for {
+		s.mu.Lock()
+		ended := s.ended
+		s.mu.Unlock()
+		result, err := s.run(f, in)
+		refused, ok := errors.AsType[*api.Error](err)
+		if !ok || refused.Status != http.StatusTooManyRequests || !s.Now().Before(expires) {
+			return result, err
+		}
+		select {
+		case <-ended:
+		case <-time.After(glance):
+		case <-s.ctx.Done():
+			return result, err
+		}
+	}
 }
 
 // trace makes a trace id that is not sampled.

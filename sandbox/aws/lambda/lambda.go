@@ -48,7 +48,8 @@ type Server struct {
 
 	mu         sync.Mutex
 	closed     bool
-	unreserved int // invocations that run, of functions without reserved concurrency
+	unreserved int           // invocations that run, of functions without reserved concurrency
+	ended      chan struct{} // closed, and made anew, when an invocation ends
 	functions  map[string]*function
 	downloads  map[string]download // by token
 }
@@ -60,7 +61,7 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for functions: %w", err)
 	}
-	s := &Server{Options: opts, dir: dir, functions: map[string]*function{}, downloads: map[string]download{}}
+	s := &Server{Options: opts, dir: dir, functions: map[string]*function{}, downloads: map[string]download{}, ended: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }

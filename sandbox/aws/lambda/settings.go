@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"maps"
+	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/api"
 )
@@ -50,8 +51,7 @@ func (s *Server) deleteConcurrency(c *api.Request) (any, error) {
 	})
 }
 
-// eventInvokeConfig governs asynchronous invocation. The age of an event cannot
-// matter, because events do not wait.
+// eventInvokeConfig governs asynchronous invocation.
 type eventInvokeConfig struct {
 	FunctionArn              string         `json:",omitempty"`
 	LastModified             *api.Timestamp `json:",omitempty"`
@@ -71,6 +71,9 @@ func (s *Server) putEventInvokeConfig(c *api.Request, in *eventInvokeConfig) (an
 		}
 		if n := in.MaximumRetryAttempts; n != nil && (*n < 0 || *n > 2) {
 			return nil, constraint(*n, "maximumRetryAttempts", "have value between 0 and 2")
+		}
+		if n := in.MaximumEventAgeInSeconds; n != nil && (*n < 60 || *n > int(maxEventAge/time.Second)) {
+			return nil, constraint(*n, "maximumEventAgeInSeconds", "have value between 60 and 21600")
 		}
 		at := api.Timestamp(s.Now())
 		in.FunctionArn, in.LastModified = s.arn(f.name)+":$LATEST", &at

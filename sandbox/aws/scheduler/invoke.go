@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -52,7 +53,7 @@ func (s *Server) Tick() {
 	}
 }
 
-// invoke hands one event to its function. What is refused is in the journal, and
+// invoke hands one event to its target. What is refused is in the journal, and
 // reported nowhere else, since a schedule has no queue for it.
 func (s *Server) invoke(i invocation) {
 	retries := maxRetries
@@ -82,7 +83,11 @@ func (s *Server) attempt(i invocation, id string, attempt int) bool {
 	).Replace(cmp.Or(i.target.Input, "{}"))
 	ctx, cancel := context.WithTimeout(s.ctx, invocationLimit)
 	defer cancel()
-	_, err = lambda.NewFromConfig(s.Config(creds)).Invoke(ctx, &lambda.InvokeInput{FunctionName: &i.target.Arn, InvocationType: types.InvocationTypeEvent, Payload: []byte(payload)})
+	if cfg := s.Config(creds); machineRule.MatchString(i.target.Arn) {
+		_, err = sfn.NewFromConfig(cfg).StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &i.target.Arn, Input: &payload})
+	} else {
+		_, err = lambda.NewFromConfig(cfg).Invoke(ctx, &lambda.InvokeInput{FunctionName: &i.target.Arn, InvocationType: types.InvocationTypeEvent, Payload: []byte(payload)})
+	}
 	var refused *smithyhttp.ResponseError
 	if errors.As(err, &refused) {
 		status := refused.HTTPStatusCode()

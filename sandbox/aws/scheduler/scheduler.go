@@ -1,7 +1,8 @@
 // Package scheduler models Amazon EventBridge Scheduler: schedules by rate, cron
 // expression or point in time, in their time zones, that really invoke Lambda
-// functions, asynchronously, in a session of their role, when the cloud's clock
-// says so.
+// functions, asynchronously, or start executions of Step Functions' state machines, in a
+// session of their role, when the cloud's clock says so: "Using templated targets in
+// EventBridge Scheduler".
 //
 // A clock that jumps makes a schedule due once, no matter how many times were
 // skipped. A temporary refusal is retried at once, up to the limit of the retry
@@ -10,7 +11,7 @@
 // It does not model schedule groups other than "default" (and so no tags, which
 // only groups have), flexible windows, start and end dates, keys of KMS,
 // dead-letter queues of schedules, deletion after completion, and targets other
-// than Lambda functions; they are refused by name.
+// than Lambda functions and state machines; they are refused by name.
 package scheduler
 
 import (

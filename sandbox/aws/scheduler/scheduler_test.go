@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"archive/zip"
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	sdk "github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
@@ -121,6 +123,47 @@ func TestSchedulesInvokeAsTheirRole(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{403}, invocations(s, "maynot")); diff != "" {
 		t.Errorf("denied invocations, which are not tried again (-want +got):\n%s", diff)
+	}
+}
+
+// TestSchedulesStartMachines: a state machine is started with the schedule's input, by a role
+// that may start it.
+func TestSchedulesStartMachines(t *testing.T) {
+	t.Parallel()
+	s := awstest.Start(t)
+	c, machines, ctx := sdk.NewFromConfig(s.Config(s.Admin())), sfn.NewFromConfig(s.Config(s.Admin())), t.Context()
+	made, err := machines.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{Name: ptr("m"), RoleArn: ptr(role(t, s, "machine", "states.amazonaws.com", "")),
+		Definition: ptr(`{"StartAt":"Done","States":{"Done":{"Type":"Succeed"}}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	starting := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"states:StartExecution","Resource":"` + *made.StateMachineArn + `"}]}`
+	for name, policy := range map[string]string{"may": starting, "maynot": invoking(function)} {
+		roleARN := role(t, s, name, "scheduler.amazonaws.com", policy)
+		if _, err := c.CreateSchedule(ctx, hourly(roleARN, func(in *sdk.CreateScheduleInput) {
+			in.Name, in.ScheduleExpression, in.Target.Arn = &name, ptr("rate(10 minutes)"), made.StateMachineArn
+		})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Advance(10 * time.Minute)
+	s.Scheduler().Tick()
+	list, err := machines.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: made.StateMachineArn})
+	if err != nil || len(list.Executions) != 1 {
+		t.Fatalf("executions are %+v, %v, want one", list, err)
+	}
+	got, err := machines.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: list.Executions[0].ExecutionArn})
+	if err != nil || !strings.HasPrefix(*got.Input, `{"at":"2`) {
+		t.Errorf("the execution is %+v, %v", got, err)
+	}
+	var statuses []int
+	for _, e := range s.Journal.Entries() {
+		if e.Operation == "StartExecution" {
+			statuses = append(statuses, e.Status)
+		}
+	}
+	if slices.Sort(statuses); !slices.Equal(statuses, []int{200, 400}) {
+		t.Errorf("the statuses of the starts are %v, want one refusal and one start", statuses)
 	}
 }
 

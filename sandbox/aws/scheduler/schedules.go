@@ -57,6 +57,8 @@ type retryPolicy struct {
 
 var functionRule = regexp.MustCompile(`^arn:aws:lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9-_]+)(:[$a-zA-Z0-9-_]+)?$`)
 
+var machineRule = regexp.MustCompile(`^arn:aws:states:([a-z0-9-]+):(\d{12}):stateMachine:[a-zA-Z0-9-_.]+$`)
+
 // check checks an input against the rules, fills in the defaults and reads its expression.
 func (in *input) check() (expression, error) {
 	in.GroupName, in.State = cmp.Or(in.GroupName, defaultGroup), cmp.Or(in.State, "ENABLED")
@@ -76,7 +78,7 @@ func (in *input) check() (expression, error) {
 		return expression{}, invalid("1 validation error detected: Value null at 'target' failed to satisfy constraint: Member must not be null")
 	case !strings.HasPrefix(in.Target.Arn, "arn:"):
 		return expression{}, invalid("Provided Arn is not in correct format. Provided Arn: %s", in.Target.Arn)
-	case !functionRule.MatchString(in.Target.Arn):
+	case !functionRule.MatchString(in.Target.Arn) && !machineRule.MatchString(in.Target.Arn):
 		return expression{}, api.NotModelled("Target.Arn " + in.Target.Arn)
 	}
 	if p := in.Target.RetryPolicy; p != nil {
