@@ -228,6 +228,9 @@ func (s *Sandbox) Close() error {
 	for _, cloud := range s.Others {
 		errs = append(errs, cloud.Close())
 	}
+	if s.Google != nil { // a pull that waits would hold its server up
+		s.Google.PubSub().Close()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), closing)
 	defer cancel()
 	s.unused.close()

@@ -6,6 +6,7 @@
 package faults
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"path"
@@ -31,6 +32,25 @@ type Fault struct {
 	CorruptAnswer *int64 // flip a bit of the answer's body, of the byte at this offset
 	StallAnswer   *Stall
 	AnswerRate    int64 // bytes of the answer's body a second; 0 is no limit
+
+	Delivery *Delivery // what a queue does with the request, of services that deliver messages
+}
+
+// Delivery is what a service that delivers at least once does wrong, as such services are
+// allowed to.
+type Delivery struct {
+	Duplicate bool   // messages that are received can be received again at once
+	Shuffle   uint64 // the seed of an order at random in which messages are received; 0 keeps theirs
+	Forget    bool   // an acknowledgement, or a change of a deadline, is answered and has no effect
+}
+
+// delivery is the key of a Delivery in a request's context.
+type delivery struct{}
+
+// DeliveryOf is how a service should deliver in answer to a request of this context.
+func DeliveryOf(ctx context.Context) Delivery {
+	d, _ := ctx.Value(delivery{}).(Delivery)
+	return d
 }
 
 // Refusal is an error of a service.

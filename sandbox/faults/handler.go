@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -39,6 +40,9 @@ func (f *Fault) serve(w http.ResponseWriter, r *http.Request, c Cloud) {
 		return
 	}
 	r = r.WithContext(r.Context()) // its body may be replaced
+	if f.Delivery != nil {
+		r = r.WithContext(context.WithValue(r.Context(), delivery{}, *f.Delivery))
+	}
 	if f.DropRequest != nil {
 		if *f.DropRequest == 0 { // before the service knows of it
 			panic(http.ErrAbortHandler) // breaks the connection

@@ -11,7 +11,8 @@ import (
 // Syntax describes how to write a rule.
 const Syntax = `[SERVICE] [METHOD] [/PATH*]: FAULT… [skip=N] [times=N], where a FAULT is ` +
 	`status=CODE [code=NAME] [retry-after=DURATION] [after=BYTES] [after=all] [close], ` +
-	`delay=DURATION, drop=BYTES, garble=BYTE, lose, cut=BYTES, corrupt=BYTE, stall=DURATION@BYTE or rate=BYTES; ` +
+	`delay=DURATION, drop=BYTES, garble=BYTE, lose, cut=BYTES, corrupt=BYTE, stall=DURATION@BYTE, rate=BYTES, ` +
+	`or of messages duplicate, shuffle=SEED or forget; ` +
 	`for example "aws/s3 PUT: status=503 times=2"`
 
 // Parse reads a rule as Syntax says.
@@ -117,6 +118,21 @@ var settings = map[string]func(*Rule, string) error{
 		r.Fault.AnswerRate = int64(n)
 		return err
 	},
+	"duplicate": func(r *Rule, v string) error { r.delivery().Duplicate = true; return alone(v) },
+	"shuffle": func(r *Rule, v string) error {
+		var n int
+		err := number(&n, v)
+		r.delivery().Shuffle = uint64(n)
+		return err
+	},
+	"forget": func(r *Rule, v string) error { r.delivery().Forget = true; return alone(v) },
+}
+
+func (rule *Rule) delivery() *Delivery {
+	if rule.Fault.Delivery == nil {
+		rule.Fault.Delivery = &Delivery{}
+	}
+	return rule.Fault.Delivery
 }
 
 func (rule *Rule) refusal() *Refusal {

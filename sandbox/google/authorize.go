@@ -49,7 +49,9 @@ func scoped(r *api.Request) bool {
 	if strings.HasPrefix(r.Service, "iam") {
 		enough = append(enough, "iam")
 	}
-	if r.Method == http.MethodGet {
+	if r.Service == "pubsub" { // whose methods take no scope to read
+		enough = append(enough, "pubsub")
+	} else if r.Method == http.MethodGet {
 		enough = append(enough, "cloud-platform.read-only")
 	}
 	return slices.ContainsFunc(enough, func(scope string) bool {
@@ -95,6 +97,10 @@ func attributes(resource string, now time.Time) api.Attributes {
 		a.Type = "storage.googleapis.com/Object"
 	case host == "storage.googleapis.com":
 		a.Type = "storage.googleapis.com/Bucket"
+	case host == "pubsub.googleapis.com" && strings.Contains(name, "/topics/"):
+		a.Type = "pubsub.googleapis.com/Topic"
+	case host == "pubsub.googleapis.com":
+		a.Type = "pubsub.googleapis.com/Subscription"
 	case strings.Contains(name, "/serviceAccounts/"):
 		a.Type = "iam.googleapis.com/ServiceAccount"
 	default:

@@ -1,13 +1,13 @@
 // Package google is a local Google Cloud of one project: IAM with service accounts
 // and workload identity pools, the Security Token Service, IAM Service Account
-// Credentials, Cloud Resource Manager, Service Usage, Organization Policy and Cloud
-// Storage, on one address. The package of each service says what it models.
+// Credentials, Cloud Resource Manager, Service Usage, Organization Policy, Pub/Sub and
+// Cloud Storage, on one address. The package of each service says what it models.
 //
 // Every request but a token exchange carries a bearer token that this cloud issued;
 // its scopes, and the policies of the resource and of its project decide. Services
 // are built alike, and like those of the aws package: New(Options), state behind a
 // mutex, a declaration of their methods; one door does the rest. A service that
-// holds its mutex may call only those after it in this order: iam, storage,
+// holds its mutex may call only those after it in this order: iam, storage, pubsub,
 // orgpolicy, projects.
 package google
 
@@ -25,6 +25,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/iam"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/orgpolicy"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/projects"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/pubsub"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/storage"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/sts"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/token"
@@ -55,6 +56,8 @@ type Options struct {
 	// EnableDelay is how long an API that was enabled does not answer yet, though Service
 	// Usage lists it: "wait a few minutes", says the refusal. Zero is not at all.
 	EnableDelay time.Duration
+	// PullWait is how long a pull of messages waits for one; zero is 10 seconds.
+	PullWait time.Duration
 	// AWS sends signed requests of AWS hosts to the AWS cloud that subject tokens
 	// are made for. Without it every token exchange fails.
 	AWS http.RoundTripper
@@ -70,6 +73,7 @@ type Cloud struct {
 	iam      *iam.IAM
 	projects *projects.Projects
 	storage  *storage.Storage
+	pubsub   *pubsub.PubSub
 	services []api.Service // those of narrower paths before those of wider ones
 	admin    string
 }
@@ -96,12 +100,20 @@ func New(opts Options) (*Cloud, error) {
 		ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Policies: policies,
 		Now: opts.Now, Delay: opts.IAMDelay, EnableDelay: opts.EnableDelay,
 	})
-	c.storage = storage.New(storage.Options{ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known, Delay: opts.IAMDelay, Billed: c.projects.Billed})
+	c.pubsub = pubsub.New(pubsub.Options{
+		ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Known: c.iam.Known, Delay: opts.IAMDelay,
+		Appear: c.iam.Appear, Decide: c.decide, Wait: opts.PullWait,
+	})
+	c.storage = storage.New(storage.Options{
+		ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Blobs: blobs, URL: opts.URL, Known: c.iam.Known,
+		Delay: opts.IAMDelay, Billed: c.projects.Billed, Appear: c.iam.Appear, Topics: c.pubsub,
+	})
 	c.services = []api.Service{
 		sts.New(sts.Options{IAM: c.iam, Tokens: c.tokens, AWS: opts.AWS, Web: opts.Web}).Service(),
 		credentials.New(credentials.Options{IAM: c.iam, Tokens: c.tokens, Policies: policies}).Service(),
 		policies.Service(),
 		c.projects.Service(),
+		c.pubsub.Service(),
 		c.iam.Service(),
 		c.storage.JSON(),
 		c.storage.XML(),
@@ -121,13 +133,20 @@ func (noAWS) RoundTrip(*http.Request) (*http.Response, error) {
 func (c *Cloud) renamed(from, to string) {
 	c.projects.Rename(from, to)
 	c.storage.Rename(from, to)
+	c.pubsub.Rename(from, to)
 }
 
 // AdminToken is an access token of the project's owner.
 func (c *Cloud) AdminToken() string { return c.admin }
 
+// PubSub is the service itself, for a look at its messages.
+func (c *Cloud) PubSub() *pubsub.PubSub { return c.pubsub }
+
 // Close removes what the cloud stored.
-func (c *Cloud) Close() error { return c.blobs.Close() }
+func (c *Cloud) Close() error {
+	c.pubsub.Close()
+	return c.blobs.Close()
+}
 
 // service is the service that a path belongs to, which on Google's own addresses its
 // host would name.

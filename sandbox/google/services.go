@@ -13,7 +13,7 @@ var NewProject = []string{"serviceusage.googleapis.com", "storage-api.googleapis
 // apis are all APIs that this cloud has, as Service Usage calls them.
 var apis = []string{
 	"cloudresourcemanager.googleapis.com", "iam.googleapis.com", "iamcredentials.googleapis.com", "orgpolicy.googleapis.com",
-	"storage.googleapis.com", "sts.googleapis.com",
+	"pubsub.googleapis.com", "storage.googleapis.com", "sts.googleapis.com",
 }
 
 // enabled refuses a request for an API that the project has not enabled. Service

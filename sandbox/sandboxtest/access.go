@@ -30,7 +30,7 @@ type Access struct {
 	Configure func(api.Credentials) aws.Config // of AWS SDK clients
 	S3URL     string                           // where S3 is, without a slash at the end
 	// Endpoint is where a Google API is, without a slash at the end: iam, sts,
-	// iamcredentials, cloudresourcemanager, serviceusage, cloudbilling, orgpolicy, storage.
+	// iamcredentials, cloudresourcemanager, serviceusage, cloudbilling, orgpolicy, pubsub, storage.
 	Endpoint func(api string) string
 	Client   *http.Client // authorizes requests to Google as the project's owner
 	// Trusted are further principals that can assume the roles of MakeRole, as a trust
@@ -110,10 +110,15 @@ func (c *Access) PrincipalSet(assumedRole string) string {
 	return "principalSet://iam.googleapis.com/projects/" + c.Names.ProjectNumber + "/locations/global/workloadIdentityPools/" + c.Names.Pool + "/attribute.aws_role/" + assumedRole
 }
 
-// Bind adds one binding to the allow policy of a resource of IAM or of a project.
+// Bind adds one binding to the allow policy of a resource of IAM, of a project, or of a
+// topic or a subscription.
 func (c *Access) Bind(t *testing.T, path, role, member string) {
 	t.Helper()
-	c.change(t, "POST", path+":getIamPolicy", "POST", path+":setIamPolicy", role, member, func(p map[string]any) any { return map[string]any{"policy": p} })
+	get := "POST"
+	if apiOf(path) == "pubsub" {
+		get = "GET"
+	}
+	c.change(t, get, path+":getIamPolicy", "POST", path+":setIamPolicy", role, member, func(p map[string]any) any { return map[string]any{"policy": p} })
 }
 
 // BindBucket adds one binding to a bucket's allow policy.
@@ -186,7 +191,7 @@ func (c *Access) do(t *testing.T, req *http.Request, out any) {
 // apiOf is the Google API that serves a path.
 func apiOf(path string) string {
 	for _, of := range []struct{ part, api string }{
-		{"/storage/", "storage"}, {":generateAccessToken", "iamcredentials"}, {"/v1/token", "sts"}, {"/services/", "serviceusage"},
+		{"/storage/", "storage"}, {"/topics", "pubsub"}, {"/subscriptions", "pubsub"}, {":generateAccessToken", "iamcredentials"}, {"/v1/token", "sts"}, {"/services/", "serviceusage"},
 		{"/billingInfo", "cloudbilling"}, {"/v2/", "orgpolicy"}, {"/locations/", "iam"}, {"/serviceAccounts", "iam"},
 	} {
 		if strings.Contains(path, of.part) {

@@ -14,10 +14,13 @@ const maxBody = 1 << 20
 
 // Buffer takes the request's body in, so that it can be read under a lock without
 // waiting for a client.
-func Buffer(r *Request) error {
-	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+func Buffer(r *Request) error { return BufferUpTo(r, maxBody) }
+
+// BufferUpTo is Buffer of methods whose requests have another limit, in bytes.
+func BufferUpTo(r *Request, most int64) error {
+	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, most))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return InvalidArgument("Request payload size exceeds the limit: %d bytes.", maxBody)
+		return InvalidArgument("Request payload size exceeds the limit: %d bytes.", most)
 	}
 	if err != nil {
 		return InvalidArgument("The request's body ended early: %v", err)

@@ -31,6 +31,9 @@ const (
 const (
 	Accounts = "/v1/projects/" + Project + "/serviceAccounts"
 	Pools    = "/v1/projects/" + Project + "/locations/global/workloadIdentityPools"
+	Topics   = "/v1/projects/" + Project + "/topics"
+
+	Subscriptions = "/v1/projects/" + Project + "/subscriptions"
 )
 
 // Email is the address of a service account of the project.
@@ -186,15 +189,18 @@ func (s *Server) Must(t testing.TB, method, path string, body any) map[string]an
 	return out
 }
 
-// Bind gives a member a role in the policy at the path of a service account or of
-// the project, or of a bucket when it ends with /iam.
+// Bind gives a member a role in the policy at the path of a service account, of the
+// project, of a topic or a subscription, or of a bucket when it ends with /iam.
 func (s *Server) Bind(t testing.TB, path, role, member string) {
 	t.Helper()
 	bucket := strings.HasSuffix(path, "/iam")
 	var policy map[string]any
-	if bucket {
+	switch {
+	case bucket:
 		policy = s.Must(t, "GET", path, nil)
-	} else {
+	case strings.Contains(path, "/topics/") || strings.Contains(path, "/subscriptions/"):
+		policy = s.Must(t, "GET", path+":getIamPolicy", nil)
+	default:
 		policy = s.Must(t, "POST", path+":getIamPolicy", nil)
 	}
 	bindings, _ := policy["bindings"].([]any)

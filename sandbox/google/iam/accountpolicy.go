@@ -64,11 +64,19 @@ func (s *IAM) testAccountPermissions(r *api.Request, args []string) (any, error)
 	return map[string]any{"permissions": held}, nil
 }
 
-// Known reports whether a policy may newly name a member: a service account or a
-// workload identity pool that exists. Those of other projects are taken on trust. A
-// deleted pool still exists, as believed: it can come back.
+// Appear makes the service agent of an address exist. That happens when a service first
+// needs it, not when its API is enabled (public reports of "does not exist").
+func (s *IAM) Appear(email string) { s.agents.Store(email, true) }
+
+// Known reports whether a policy may newly name a member: a service account, a service
+// agent or a workload identity pool that exists. Those of other projects are taken on
+// trust. A deleted pool still exists, as believed: it can come back.
 func (s *IAM) Known(member string) bool {
 	if email, ok := strings.CutPrefix(member, "serviceAccount:"); ok {
+		if strings.HasPrefix(email, "service-"+s.opts.ProjectNumber+"@") {
+			_, exists := s.agents.Load(email)
+			return exists
+		}
 		_, lives := s.living.Load(email)
 		return lives || !strings.HasSuffix(email, "@"+s.opts.ProjectID+".iam.gserviceaccount.com")
 	}

@@ -49,6 +49,8 @@ type IAM struct {
 	// living holds the e-mail addresses of the accounts that are not deleted. Other
 	// services ask for them under locks of their own, so it has none.
 	living sync.Map
+	// agents holds the e-mail addresses of the service agents that there are.
+	agents sync.Map
 	// poolNames holds the resource names of the pools that are there or deleted.
 	poolNames sync.Map
 }

@@ -10,6 +10,7 @@ const (
 	Project Resource = iota
 	ServiceAccount
 	Bucket
+	PubSub // topics and subscriptions
 )
 
 // grantable reports whether a role is one that is known and that the resource takes:
@@ -24,6 +25,8 @@ func grantable(role string, on Resource) bool {
 		return known && !legacy
 	case ServiceAccount:
 		return known && (basic || strings.HasPrefix(role, "roles/iam.serviceAccount") || role == "roles/iam.workloadIdentityUser")
+	case PubSub:
+		return known && (basic || strings.HasPrefix(role, "roles/pubsub."))
 	default:
 		return known && storage
 	}

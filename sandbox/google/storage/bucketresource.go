@@ -24,6 +24,7 @@ type bucket struct {
 	metagen          int64
 	policy           policy.Timeline
 	objects          map[string]*object
+	notifications    []*notification
 }
 
 func (b *bucket) resource() string { return "//storage.googleapis.com/projects/_/buckets/" + b.name }

@@ -222,6 +222,7 @@ func (s *Storage) patchObject(r *api.Request, args []string) (reply, error) {
 	o.metadata = changed
 	o.metagen++
 	o.updated = s.opts.Now()
+	s.notify(b, o, metadataUpdated)
 	return answer(r, s.objectJSON(b, o))
 }
 
@@ -233,6 +234,7 @@ func (s *Storage) deleteObject(r *api.Request, args []string) (reply, error) {
 		return reply{}, err
 	}
 	delete(b.objects, o.name)
+	s.notify(b, o, deleted)
 	o.content.Release()
 	return reply{status: http.StatusNoContent}, nil
 }

@@ -5,9 +5,9 @@
 //
 // Modelled: generations and preconditions, ranges, CRC32C and MD5, gzip-encoded
 // objects with decompressive transcoding, partial responses, uniform bucket-level
-// access, public access prevention, requester pays. Not modelled: object versioning
+// access, public access prevention, requester pays, notifications to Pub/Sub. Not modelled: object versioning
 // and soft delete, ACLs, retention and holds, customer-supplied keys, rewriting and
-// composition, notifications, HMAC keys, signed URLs. A parameter, field or header
+// composition, HMAC keys, signed URLs. A parameter, field or header
 // that needs one of these is refused by name.
 package storage
 
@@ -33,6 +33,8 @@ type Options struct {
 	Known         func(member string) bool // of a policy
 	Delay         time.Duration            // until a change of a bucket's policy has effect
 	Billed        func() bool              // the project has a billing account; nil is yes
+	Appear        func(email string)       // called when the service agent begins to exist
+	Topics        Topics                   // where notifications go
 }
 
 // Storage is the service.
@@ -123,6 +125,12 @@ func (s *Storage) JSON() api.Service {
 		method("buckets.testIamPermissions", "GET", buckets+"/{}/iam/testPermissions", s.testPermissions, "permissions"),
 		method("buckets.getStorageLayout", "GET", buckets+"/{}/storageLayout", s.getLayout, "prefix"),
 		method("managedFolders.list", "GET", buckets+"/{}/managedFolders", s.listFolders, "prefix", "pageSize", "pageToken"),
+
+		method("notifications.insert", "POST", buckets+"/{}/notificationConfigs", s.insertNotification),
+		method("notifications.list", "GET", buckets+"/{}/notificationConfigs", s.listNotifications),
+		method("notifications.get", "GET", buckets+"/{}/notificationConfigs/{}", s.getNotification),
+		method("notifications.delete", "DELETE", buckets+"/{}/notificationConfigs/{}", s.deleteNotification),
+		method("projects.serviceAccount.get", "GET", "storage/v1/projects/{}/serviceAccount", s.getServiceAccount),
 
 		// Without versioning all versions are the live ones, and without folders none is a prefix.
 		method("objects.list", "GET", buckets+"/{}/o", s.listObjects,

@@ -209,7 +209,11 @@ func (s *Storage) finish(r *api.Request, t target, into *bucket, content *blob.B
 	now := s.opts.Now()
 	o := &object{metadata: t.resource.metadata, name: t.resource.Name, generation: s.generation(), metagen: 1, created: now, updated: now, content: content}
 	b.objects[o.name] = o
-	if old != nil {
+	if old == nil {
+		s.notify(b, o, finalized)
+	} else {
+		s.notify(b, o, finalized, "overwroteGeneration", strconv.FormatInt(old.generation, 10))
+		s.notify(b, old, deleted, "overwrittenByGeneration", strconv.FormatInt(o.generation, 10))
 		old.content.Release()
 	}
 	a, err := answer(r, s.objectJSON(b, o))
