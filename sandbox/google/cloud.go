@@ -99,6 +99,7 @@ func New(opts Options) (*Cloud, error) {
 	c.projects = projects.New(projects.Options{
 		ID: opts.ProjectID, Number: opts.ProjectNumber, Owner: admin, Enabled: opts.Services, Known: c.iam.Known, Policies: policies,
 		Now: opts.Now, Delay: opts.IAMDelay, EnableDelay: opts.EnableDelay,
+		Agents: map[string]string{"pubsub.googleapis.com": pubsub.Agent(opts.ProjectNumber)}, Appear: c.iam.Appear,
 	})
 	c.pubsub = pubsub.New(pubsub.Options{
 		ProjectID: opts.ProjectID, ProjectNumber: opts.ProjectNumber, Now: opts.Now, Known: c.iam.Known, Delay: opts.IAMDelay,

@@ -152,6 +152,9 @@ var versioned = regexp.MustCompile(`^(https://.*)/[^/]+/$`)
 // the version off the address and add it themselves; pools, providers and buckets are asked
 // for at the address as it is.
 func (c *client) base(endpoint string) string {
+	if endpoint == identities {
+		return cmp.Or(c.config.text(serviceUsage), "https://serviceusage.googleapis.com/v1beta1/")
+	}
 	base := cmp.Or(c.config.text(endpoint), endpoints[endpoint])
 	switch endpoint {
 	case iam, resourceManager, serviceUsage:

@@ -19,6 +19,15 @@ var kinds = map[string]kind{
 		update:   keepService,
 		delete:   deleteService,
 	},
+	"gcp:projects/serviceIdentity:ServiceIdentity": {
+		required: []string{"service"},
+		optional: []string{"project"},
+		replace:  []string{"service", "project"},
+		computed: []string{"email", "member"},
+		create:   createIdentity,
+		read:     readIdentity,
+		delete:   keepIdentity,
+	},
 	"gcp:serviceaccount/account:Account": {
 		required: []string{"accountId"},
 		optional: []string{"project", "displayName", "description", "disabled", "createIgnoreAlreadyExists"},

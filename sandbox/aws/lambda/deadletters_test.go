@@ -136,7 +136,9 @@ func TestThrottledEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.allowSending()
-	c.create("f", func(in *sdk.CreateFunctionInput) { in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: text(deadLetters)} })
+	c.create("f", func(in *sdk.CreateFunctionInput) {
+		in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: text(deadLetters)}
+	})
 	send := func(event string) {
 		t.Helper()
 		if _, err := c.lambda.PutFunctionConcurrency(c.ctx, &sdk.PutFunctionConcurrencyInput{FunctionName: text("f"), ReservedConcurrentExecutions: new(int32(0))}); err != nil {

@@ -26,6 +26,10 @@ type Options struct {
 	Policies *orgpolicy.OrgPolicy
 	Now      func() time.Time
 	Delay    time.Duration // until a change of the policy has effect
+	// Agents are the addresses of the service agents that can be asked for, by their
+	// services; Appear is called with the address of one that was.
+	Agents map[string]string
+	Appear func(email string)
 	// EnableDelay is how long a service that was enabled does not answer yet.
 	EnableDelay time.Duration
 }
@@ -82,7 +86,7 @@ func (s *Projects) Service() api.Service {
 	}
 	return api.Service{
 		Name: "cloudresourcemanager", API: "cloudresourcemanager.googleapis.com", Title: "Cloud Resource Manager API",
-		Paths: regexp.MustCompile(`^/(v[13]/projects/[^/:]+(:[a-zA-Z]+)?$|v1/projects/[^/:]+/(billingInfo$|services([/:]|$))|v1/operations/)`), Lock: &s.mu,
+		Paths: regexp.MustCompile(`^/(v[13]/projects/[^/:]+(:[a-zA-Z]+)?$|v1/projects/[^/:]+/(billingInfo$|services([/:]|$))|v1/operations/|(v1beta1/)?projects/[^/:]+/services/[^/:]+:generateServiceIdentity$)`), Lock: &s.mu,
 		Methods: []api.Method{
 			method("cloudresourcemanager.projects.get", "GET", "/v[13]/projects/{}", s.get),
 			method("cloudresourcemanager.projects.getIamPolicy", "POST", "/v[13]/projects/{}:getIamPolicy", s.getPolicy),
@@ -98,6 +102,9 @@ func (s *Projects) Service() api.Service {
 			method("serviceusage.services.enable", "POST", "/v1/projects/{}/services/{}:(enable)", s.switchService),
 			method("serviceusage.services.disable", "POST", "/v1/projects/{}/services/{}:(disable)", s.switchService),
 			method("serviceusage.services.batchEnable", "POST", "/v1/projects/{}/services:batchEnable", s.batchEnableServices),
+			// Pulumi's plugin writes this path to an address from which its other clients
+			// need the version to be left out.
+			method("serviceusage.services.generateServiceIdentity", "POST", "(?:/v1beta1)?/projects/{}/services/{}:generateServiceIdentity", s.generateIdentity),
 			method("serviceusage.operations.get", "GET", "/v1/operations/{}", s.getOperation),
 		},
 	}

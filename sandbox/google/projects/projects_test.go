@@ -141,3 +141,37 @@ func TestServices(t *testing.T) {
 		}
 	}
 }
+
+// TestServiceAgents: a policy can name a service agent once it was asked for, which needs no
+// right but the API; see "Create and grant roles to service agents".
+func TestServiceAgents(t *testing.T) {
+	t.Parallel()
+	s := googletest.Start(t)
+	const agent = "service-" + googletest.Number + "@gcp-sa-pubsub.iam.gserviceaccount.com"
+	grant := func() string {
+		policy := s.Must(t, "POST", project+":getIamPolicy", nil)
+		policy["bindings"] = append(policy["bindings"].([]any), map[string]any{"role": "roles/pubsub.publisher", "members": []any{"serviceAccount:" + agent}})
+		answer := s.Admin(t, "POST", project+":setIamPolicy", map[string]any{"policy": policy})
+		if answer.Status == 200 {
+			return ""
+		}
+		return answer.Error(t)
+	}
+	if got, want := grant(), "400 INVALID_ARGUMENT: Service account "+agent+" does not exist."; got != want {
+		t.Errorf("before: %q, want %q", got, want)
+	}
+	const path = "/projects/demo-project/services/pubsub.googleapis.com:generateServiceIdentity"
+	s.Must(t, "POST", project+"/services/pubsub.googleapis.com:disable", map[string]any{})
+	if got := s.Admin(t, "POST", "/v1beta1"+path, nil).Error(t); !strings.HasPrefix(got, "400 FAILED_PRECONDITION") {
+		t.Errorf("without the API: %s", got)
+	}
+	s.Must(t, "POST", project+"/services/pubsub.googleapis.com:enable", nil)
+	for _, path := range []string{"/v1beta1" + path, path} {
+		if got := s.Must(t, "POST", path, nil)["response"].(map[string]any)["email"]; got != agent {
+			t.Errorf("POST %s answered with the address %v", path, got)
+		}
+	}
+	if got := grant(); got != "" {
+		t.Errorf("afterwards: %s", got)
+	}
+}
