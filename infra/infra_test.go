@@ -69,6 +69,12 @@ func (c *cloud) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) {
 // build runs the program on a mocked cloud and returns what it asked for.
 func build(t *testing.T, root string, preview bool, values map[string]string) *cloud {
 	t.Helper()
+	return buildWith(t, root, preview, values, Existing{}, func(c *cloud) pulumi.MockResourceMonitor { return c })
+}
+
+// buildWith does so where something exists already, with answers that wrap the cloud's.
+func buildWith(t *testing.T, root string, preview bool, values map[string]string, existing Existing, wrap func(*cloud) pulumi.MockResourceMonitor) *cloud {
+	t.Helper()
 	settings := map[string]string{"awsAccount": "123456789012", "googleProject": "demo-project"}
 	for k, v := range values {
 		settings[k] = v
@@ -78,8 +84,8 @@ func build(t *testing.T, root string, preview bool, values map[string]string) *c
 		t.Fatal(err)
 	}
 	c := &cloud{resources: map[string]map[string]any{}}
-	err = pulumi.RunErr(func(ctx *pulumi.Context) error { return Build(ctx, env, root, Existing{}) },
-		pulumi.WithMocks("gcs-to-s3", "dev", c), func(info *pulumi.RunInfo) { info.DryRun = preview })
+	err = pulumi.RunErr(func(ctx *pulumi.Context) error { return Build(ctx, env, root, existing) },
+		pulumi.WithMocks("gcs-to-s3", "dev", wrap(c)), func(info *pulumi.RunInfo) { info.DryRun = preview })
 	if err != nil {
 		t.Fatal(err)
 	}
