@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"google.golang.org/api/iam/v1"
 
@@ -28,8 +30,8 @@ func Find(ctx context.Context, google *clouds.Google, env environment.Environmen
 	f := finder{ctx: ctx, google: google, env: env, preview: preview, adopt: adopt, say: say}
 	found := f.find()
 	found.AsFound = adopt
-	if f.disabled() {
-		say("the IAM API is not enabled in the project " + env.GoogleProject + " yet; the update enables it. If the creation of something fails because it exists already, run the update again, which then takes it over.")
+	if apis := f.disabled(); len(apis) > 0 {
+		say(strings.Join(apis, " and ") + ": not enabled in the project " + env.GoogleProject + " yet; the update enables what is missing. If the creation of something fails because it exists already, run the update again, which then takes it over.")
 	} else if err := clouds.Join(f.unseen...); err != nil {
 		say(err.Error() + "\nIt is not taken over, even if it exists. If its creation fails, make sure that it can be seen, and run the update again.")
 	}
@@ -91,15 +93,19 @@ func (f *finder) provider(name, id string) bool {
 		})
 }
 
-// disabled reports whether all that cannot be seen is of an API that the update enables.
-func (f *finder) disabled() bool {
+// disabled are the APIs of what cannot be seen, if the update enables all of them.
+func (f *finder) disabled() []string {
+	var apis []string
 	for _, err := range f.unseen {
 		var unseen *clouds.Unseen
 		if !errors.As(err, &unseen) || unseen.Reason != clouds.APIDisabled || unseen.Project != f.env.GoogleProject {
-			return false
+			return nil
+		}
+		if !slices.Contains(apis, unseen.API) {
+			apis = append(apis, unseen.API)
 		}
 	}
-	return len(f.unseen) > 0
+	return apis
 }
 
 // see reports whether there was an answer.

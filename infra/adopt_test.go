@@ -18,7 +18,7 @@ import (
 // found looks for what exists, and returns what is said of it.
 func found(t *testing.T, c *integration.Clouds, env environment.Environment, preview, adopt bool) (Existing, string) {
 	t.Helper()
-	env.Google = environment.GoogleAPIs{IAM: c.GoogleURL + "/v1/", ResourceManager: c.GoogleURL + "/v1/", ServiceUsage: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken()}
+	env.Google = environment.GoogleAPIs{IAM: c.GoogleURL + "/v1/", ResourceManager: c.GoogleURL + "/v1/", ServiceUsage: c.GoogleURL + "/v1/", Storage: c.GoogleURL + "/storage/v1/", PubSub: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken()}
 	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestFindInANewProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &integration.Clouds{Clouds: &sandboxtest.Clouds{Sandbox: s}, Env: env}
-	if got, said := found(t, c, env, false, false); !cmp.Equal(got, Existing{}) || !strings.HasPrefix(said, "the IAM API is not enabled in the project demo-project yet; the update enables it.") {
+	if got, said := found(t, c, env, false, false); !cmp.Equal(got, Existing{}) || !strings.HasPrefix(said, "iam.googleapis.com: not enabled in the project demo-project yet; the update enables what is missing.") {
 		t.Errorf("with no API enabled: %+v, %q", got, said)
 	}
 }

@@ -7,6 +7,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
 // agents answer as Google does about service agents, and about the names of topics.
@@ -100,5 +104,66 @@ func TestBuildTakesEventsOver(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got.imported); diff != "" {
 		t.Errorf("imports (-want +got):\n%s", diff)
+	}
+}
+
+// TestFindEvents: what is the environment's is taken over, and what only has its names or
+// its topic is not.
+func TestFindEvents(t *testing.T) {
+	t.Parallel()
+	c := integration.New(t, sandbox.Options{})
+	c.Env.Events = environment.PullEvents
+	c.Call(t, "GET", "/storage/v1/projects/"+c.Env.GoogleProject+"/serviceAccount", nil, nil)
+	var bucket struct{ ProjectNumber string }
+	c.Call(t, "GET", "/storage/v1/b/"+c.Env.SourceBucket, nil, &bucket)
+	agent := "serviceAccount:service-" + bucket.ProjectNumber + "@gs-project-accounts.iam.gserviceaccount.com"
+	label := func(kind, id string, mark environment.Mark) {
+		t.Helper()
+		c.Call(t, "PATCH", "/v1/projects/"+c.Env.GoogleProject+"/"+kind+"s/"+id, map[string]any{kind: map[string]any{"labels": mark.Labels()}, "updateMask": "labels"}, nil)
+	}
+	topics, subscriptions := "projects/"+c.Env.GoogleProject+"/topics/", "projects/"+c.Env.GoogleProject+"/subscriptions/"
+	for _, id := range []string{c.Env.Drain(), c.Env.EventDeadLetters(), "other"} {
+		c.Call(t, "PUT", "/v1/"+topics+id, map[string]any{}, nil)
+		c.Call(t, "PUT", "/v1/"+subscriptions+id, map[string]any{"topic": topics + id}, nil)
+		c.Call(t, "POST", "/v1/"+topics+id+":setIamPolicy", map[string]any{"policy": map[string]any{
+			"bindings": []any{map[string]any{"role": "roles/pubsub.publisher", "members": []string{agent}}},
+		}}, nil)
+	}
+	notify := func(topic string, attributes map[string]string) string {
+		t.Helper()
+		var made struct{ ID string }
+		c.Call(t, "POST", "/storage/v1/b/"+c.Env.SourceBucket+"/notificationConfigs",
+			map[string]any{"topic": "//pubsub.googleapis.com/" + topics + topic, "payload_format": "JSON_API_V1", "custom_attributes": attributes}, &made)
+		return c.Env.SourceBucket + "/notificationConfigs/" + made.ID
+	}
+	notify("other", c.Env.Mark().Labels())
+	notify(c.Env.Drain(), nil)
+	none := Existing{Topics: map[string]string{}, Subscriptions: map[string]string{}, SourceProject: bucket.ProjectNumber}
+	got, said := found(t, c, c.Env, false, false)
+	if diff := cmp.Diff(none, got); diff != "" || said != "" {
+		t.Errorf("without marks: it says %q (-want +got):\n%s", said, diff)
+	}
+	another := c.Env.Mark()
+	another.ID = "0123456789ab"
+	label("topic", c.Env.Drain(), another)
+	got, said = found(t, c, c.Env, false, false)
+	if diff := cmp.Diff(none, got); diff != "" || !strings.Contains(said, "the topic "+c.Env.Drain()+" belongs to another environment of the name test") {
+		t.Errorf("another environment's: it says %q (-want +got):\n%s", said, diff)
+	}
+	own := notify(c.Env.Drain(), c.Env.Mark().Labels())
+	want := none
+	for _, id := range []string{c.Env.Drain(), c.Env.EventDeadLetters()} {
+		label("topic", id, c.Env.Mark())
+		label("subscription", id, c.Env.Mark())
+		want.Topics[id], want.Subscriptions[id] = topics+id, subscriptions+id
+	}
+	want.Notification = own
+	got, said = found(t, c, c.Env, true, false)
+	if diff := cmp.Diff(want, got); diff != "" || said != "" {
+		t.Errorf("its own: it says %q (-want +got):\n%s", said, diff)
+	}
+	c.Call(t, "POST", "/v1/projects/"+c.Env.GoogleProject+"/services/pubsub.googleapis.com:disable", map[string]any{}, nil)
+	if _, said = found(t, c, c.Env, false, false); !strings.Contains(said, "pubsub.googleapis.com: not enabled in the project") {
+		t.Errorf("without the API it says %q", said)
 	}
 }
