@@ -60,7 +60,7 @@ object and generation by generation. Nothing is copied yet.`,
 			if !there {
 				return fmt.Errorf("job: %q: was not planned; hint: `gcs-to-s3 bulk status %[1]s` says why", job)
 			}
-			cost := bulk.Estimate(list, plan.Tally, terms(env, plan, concurrency))
+			cost := bulk.Estimate(list, plan.Tally, terms(env, plan, bulk.Limits{Concurrency: concurrency}))
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), pricedPlan{plan, cost})
 			}

@@ -42,6 +42,9 @@ func showReport(w io.Writer, r bulk.Report) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if r.Limits.MaxRate > 0 {
+		fmt.Fprintf(w, "held to %s/s\n", size(r.Limits.MaxRate))
+	}
 	fmt.Fprintf(w, "expected digest  %s\ndigest in S3     %s\n", r.Expected, r.Progress.Digest)
 	verdict := "Not every object has an outcome yet."
 	switch {
@@ -76,7 +79,7 @@ planned, without what failed, with that of what S3 confirmed: names, sizes and C
 			if err != nil {
 				return err
 			}
-			cost := bulk.Spent(list, r.Progress, r.Plan.Tally, terms(env, r.Plan, 0))
+			cost := bulk.Spent(list, r.Progress, r.Plan.Tally, terms(env, r.Plan, r.Limits))
 			switch {
 			case page != "":
 				f, err := os.Create(page)

@@ -61,8 +61,8 @@ func Definition(m Machine) string {
 		t["ResultPath"], t["Next"] = "$.last", next
 		return t
 	}
-	overItems := func(label, name, next string) object {
-		child := step(name, object{"round.$": "$.round", "item.$": "$.item"})
+	overItems := func(label, name, next, concurrency string) object {
+		child := step(name, object{"round.$": "$.round", "of.$": "$.of", "item.$": "$.item"})
 		child["ResultSelector"], child["End"] = object{}, true
 		return object{
 			"Type": "Map", "Label": label,
@@ -72,7 +72,7 @@ func Definition(m Machine) string {
 				"Parameters":   object{"Bucket": m.Bucket, "Key.$": "$.last.answer.index"},
 			},
 			"ItemSelector": object{
-				"job.$": "$.job", "run.$": "$.run", "round.$": "$.last.answer.round", "item.$": "$$.Map.Item.Value",
+				"job.$": "$.job", "run.$": "$.run", "round.$": "$.last.answer.round", "of.$": "$.last.answer.items", "item.$": "$$.Map.Item.Value",
 			},
 			"ItemProcessor": object{
 				"ProcessorConfig": object{"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
@@ -81,7 +81,7 @@ func Definition(m Machine) string {
 			},
 			// A child that fails leaves no result, and its item goes to the next round.
 			"ToleratedFailurePercentage": 100,
-			"MaxConcurrencyPath":         "$.concurrency",
+			"MaxConcurrencyPath":         concurrency,
 			"ResultWriter": object{
 				"Resource":   "arn:aws:states:::s3:putObject",
 				"Parameters": object{"Bucket": m.Bucket, "Prefix.$": "States.Format('" + Folder + "{}/maps', $.job)"},
@@ -93,7 +93,8 @@ func Definition(m Machine) string {
 	more := func(path, yes, no string) object {
 		return object{"Type": "Choice", "Choices": []object{{"Variable": path, "BooleanEquals": true, "Next": yes}}, "Default": no}
 	}
-	begin := object{"round": 0}
+	advance := func(round any, key string) object { return object{key: round, "concurrency.$": "$.concurrency"} }
+	const given, set = "$.concurrency", "$.last.answer.concurrency"
 	definition := object{
 		"Comment": "Plans and runs bulk jobs",
 		"StartAt": "Phase",
@@ -111,18 +112,18 @@ func Definition(m Machine) string {
 
 			"Divide":  task(StepDivide, "Ranges", object{}),
 			"Ranges":  more("$.last.answer.more", "List", "Planned"),
-			"List":    overItems("List", StepList, "Divide"),
+			"List":    overItems("List", StepList, "Divide", given),
 			"Planned": object{"Type": "Succeed"},
 
-			"Begin":   task(StepAdvance, "Shards", begin),
+			"Begin":   task(StepAdvance, "Shards", advance(0, "round")),
 			"Shards":  more("$.last.answer.more", "Copy", "Report"),
-			"Copy":    overItems("Copy", StepCopy, "Advance"),
-			"Advance": task(StepAdvance, "Shards", object{"round.$": "$.last.answer.round"}),
+			"Copy":    overItems("Copy", StepCopy, "Advance", set),
+			"Advance": task(StepAdvance, "Shards", advance("$.last.answer.round", "round.$")),
 
 			"Report":   task(StepReport, "Verdict", object{}),
 			"Recheck":  task(StepRecheck, "Checks", object{}),
 			"Checks":   more("$.last.answer.more", "Check", "Verified"),
-			"Check":    overItems("Check", StepCheck, "Verified"),
+			"Check":    overItems("Check", StepCheck, "Verified", given),
 			"Verified": task(StepVerified, "Verdict", object{}),
 
 			"Verdict":   more("$.last.answer.proven", "Proven", "NotProven"),

@@ -18,6 +18,7 @@ type Options struct {
 	Architecture string  // of the function: arm64, the default, or x86_64
 	MemoryMB     int     // of the function; zero: 1,024
 	Concurrency  int     // shards that are copied at a time; zero: 100
+	MaxRate      int64   // bytes a second that all shards together read; zero: no limit
 	Objects      int     // that an invocation copies at a time; zero: invocation.DefaultConcurrency
 	Compare      string  // one of Compares; empty: none
 	Shards       int     // of the plan; zero: estimated

@@ -301,6 +301,7 @@ type Progress struct {
 	Left      int64     `json:"left"`      // shards that need another round
 	LeftOut   int64     `json:"leftOut"`   // objects with metadata that S3 could not hold
 	Seconds   float64   `json:"seconds"`   // of invocations, together
+	Used      copy.Used `json:"used"`      // by them; those that died say nothing
 	Shards    int64     `json:"shards"`    // results of shards so far
 	Stopped   string    `json:"stopped,omitempty"`
 	Next      string    `json:"next,omitempty"` // the index of the next round
@@ -322,6 +323,7 @@ type Report struct {
 	Proven   bool      `json:"proven"`   // the digests of plan and destination agree, save for what failed
 	Expected Digest    `json:"expected"` // of the plan without what failed
 	Ledger   string    `json:"ledger"`   // SHA-256 of the results, in their order
+	Limits   Limits    `json:"limits"`   // of the last run
 	Rounds   []Moment  `json:"rounds"`
 	Failures []Failure `json:"failures"` // the first of them
 	Started  time.Time `json:"started"`

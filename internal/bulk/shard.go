@@ -30,16 +30,17 @@ type indexEntry struct {
 
 // result is the outcome of a shard in a round.
 type result struct {
-	Shard     string  `json:"shard"`
-	Round     int     `json:"round"`
-	Copied    Count   `json:"copied"`
-	Unchanged Count   `json:"unchanged"`
-	Failed    Counts  `json:"failed,omitempty"` // for good, by cause
-	Digest    Digest  `json:"digest"`           // of what is at the destination
-	Lost      Digest  `json:"lost"`             // of what failed for good
-	LeftOut   int64   `json:"leftOut,omitempty"`
-	Seconds   float64 `json:"seconds"`
-	Ledger    string  `json:"ledger,omitempty"` // SHA-256 of its file
+	Shard     string    `json:"shard"`
+	Round     int       `json:"round"`
+	Copied    Count     `json:"copied"`
+	Unchanged Count     `json:"unchanged"`
+	Failed    Counts    `json:"failed,omitempty"` // for good, by cause
+	Digest    Digest    `json:"digest"`           // of what is at the destination
+	Lost      Digest    `json:"lost"`             // of what failed for good
+	LeftOut   int64     `json:"leftOut,omitempty"`
+	Seconds   float64   `json:"seconds"`
+	Used      copy.Used `json:"used"`
+	Ledger    string    `json:"ledger,omitempty"` // SHA-256 of its file
 
 	// What is left for the next round: the event of this one with the cursor, and
 	// objects that may be copied another time.
@@ -125,8 +126,14 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	if c.collisions, err = w.collisions(ctx, s.Job, c.keys); err != nil {
 		return err
 	}
-	work, cancel := withReserve(ctx, w.Now())
+	limits, err := w.hold(ctx, s.Job, s.Of)
+	if err != nil {
+		return err
+	}
+	meter, end := limits.meter()
+	work, cancel := withReserve(copy.Metered(ctx, meter), w.Now())
 	defer cancel()
+	defer end()
 	if len(entries) == 1 && entries[0].Group != "" {
 		err = c.ofGroup(work, entries[0], before)
 	} else if item.From == 0 || before.Cursor != "" {
@@ -145,7 +152,7 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	}
 	data := c.ledger.bytes()
 	sum := sha256.Sum256(data)
-	c.result.Ledger, c.result.Seconds = hex.EncodeToString(sum[:]), w.Now().Sub(began).Seconds()
+	c.result.Ledger, c.result.Seconds, c.result.Used = hex.EncodeToString(sum[:]), w.Now().Sub(began).Seconds(), meter.Used()
 	if err := w.Files.Put(ctx, ledgerKey(s.Job, s.Round, item.Shard), data); err != nil {
 		return err
 	}

@@ -149,11 +149,12 @@ type copier struct {
 	fail   func(object string, attempt int) (cause string, transient bool)
 	limit  int // objects of one invocation; 0: all
 	death  func() error
+	during func(rate int64) // called for each copy with the rate that it is held to
 
 	uploads uploads
 }
 
-func (c *copier) Batch(_ context.Context, event invocation.Event, each func(invocation.ObjectResult) bool) (invocation.ManyResult, error) {
+func (c *copier) Batch(ctx context.Context, event invocation.Event, each func(invocation.ObjectResult) bool) (invocation.ManyResult, error) {
 	var answer invocation.ManyResult
 	fingerprint := fmt.Sprint(len(event.Objects), event.Overwrite)
 	start := 0
@@ -170,6 +171,9 @@ func (c *copier) Batch(_ context.Context, event invocation.Event, each func(invo
 		}
 		if err := c.death(); err != nil {
 			return answer, err
+		}
+		if c.during != nil {
+			c.during(copy.MeterOf(ctx).Rate())
 		}
 		o := c.object(int(item.Generation - 1))
 		r := invocation.ObjectResult{Object: item.Object, Key: item.Key, Outcome: invocation.OutcomeCopied, Bytes: o.Size, Generation: o.Generation, CRC32C: o.CRC32C}
@@ -398,7 +402,7 @@ func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 	case PhaseVerify:
 		first, each, again = StepRecheck, StepCheck, StepVerified
 	}
-	a, err := s.invoke(Step{Step: first, Job: job, Run: run})
+	a, err := s.invoke(Step{Step: first, Job: job, Run: run, Concurrency: 100})
 	for {
 		if err != nil {
 			s.t.Fatalf("%s: %v", again, err)
@@ -414,7 +418,7 @@ func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			if _, err := s.invoke(Step{Step: each, Job: job, Run: run, Round: a.Round, Item: item}); err != nil && !errors.Is(err, errDeath) {
+			if _, err := s.invoke(Step{Step: each, Job: job, Run: run, Round: a.Round, Of: a.Items, Item: item}); err != nil && !errors.Is(err, errDeath) {
 				s.t.Fatalf("%s: %v", each, err)
 			}
 		}
@@ -422,7 +426,7 @@ func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 			run++
 			a.Round = 0
 		}
-		a, err = s.invoke(Step{Step: again, Job: job, Run: run, Round: a.Round})
+		a, err = s.invoke(Step{Step: again, Job: job, Run: run, Round: a.Round, Concurrency: 100})
 		if phase == PhaseVerify && err == nil {
 			return a
 		}

@@ -70,18 +70,22 @@ type Step struct {
 	Run   int             `json:"run"`             // which execution of the job this is
 	Round int             `json:"round,omitempty"` // of an item, or the one to collect
 	Retry int             `json:"retry,omitempty"` // how often the step has been tried before
+	Of    int             `json:"of,omitempty"`    // how many items the round has
 	Item  json.RawMessage `json:"item,omitempty"`  // a line of an index
+
+	Concurrency int `json:"concurrency,omitempty"` // of the execution
 }
 
 // Answer is the answer to a step. It is small: a state has at most 256 KiB of output.
 type Answer struct {
-	More    bool   `json:"more"` // there is an index to map over
-	Index   string `json:"index,omitempty"`
-	Round   int    `json:"round,omitempty"`
-	Items   int    `json:"items,omitempty"`
-	Failed  int64  `json:"failed,omitempty"`
-	Stopped string `json:"stopped,omitempty"` // why the job does not go on
-	Proven  bool   `json:"proven"`
+	More        bool   `json:"more"` // there is an index to map over
+	Index       string `json:"index,omitempty"`
+	Round       int    `json:"round,omitempty"`
+	Items       int    `json:"items,omitempty"`
+	Concurrency int    `json:"concurrency,omitempty"` // of the map over the index
+	Failed      int64  `json:"failed,omitempty"`
+	Stopped     string `json:"stopped,omitempty"` // why the job does not go on
+	Proven      bool   `json:"proven"`
 }
 
 // Handle does a step.
@@ -99,7 +103,7 @@ func (w *Worker) Handle(ctx context.Context, s Step) (a Answer, err error) {
 		}
 		return Answer{}, w.list(ctx, s.Job, s.Round, item)
 	case StepAdvance:
-		return w.advance(ctx, s.Job, s.Run, s.Round)
+		return w.advance(ctx, s)
 	case StepCopy:
 		var item indexEntry
 		if err := json.Unmarshal(s.Item, &item); err != nil {

@@ -60,9 +60,10 @@ func New(env environment.Environment, cfg aws.Config) Jobs {
 
 // execution is what a job's folder says of an execution: jobs/ID/runs/N.json.
 type execution struct {
-	Phase   string    `json:"phase"`
-	ARN     string    `json:"arn"`
-	Started time.Time `json:"started"`
+	Phase   string       `json:"phase"`
+	ARN     string       `json:"arn"`
+	Started time.Time    `json:"started"`
+	Limits  *bulk.Limits `json:"limits,omitempty"` // of a run, as it began
 }
 
 func runsFolder(job string) string { return bulk.Folder + job + "/runs/" }
@@ -92,16 +93,16 @@ func (j Jobs) Plan(ctx context.Context, r bulk.Request, concurrency int) error {
 	if !created {
 		return fmt.Errorf("job: %q: exists already; hint: choose another name, or run it with `gcs-to-s3 bulk run`", r.Job)
 	}
-	_, err = j.start(ctx, bulk.PhasePlan, r.Job, concurrency)
+	_, err = j.start(ctx, bulk.PhasePlan, r.Job, bulk.Limits{Concurrency: concurrency})
 	return err
 }
 
-// Run begins to copy what a job has planned, or goes on with it.
-func (j Jobs) Run(ctx context.Context, job string, concurrency int) error {
+// Run begins to copy what a job has planned, or goes on with it, within limits.
+func (j Jobs) Run(ctx context.Context, job string, limits bulk.Limits) error {
 	if _, err := j.plan(ctx, job); err != nil {
 		return err
 	}
-	_, err := j.start(ctx, bulk.PhaseRun, job, concurrency)
+	_, err := j.start(ctx, bulk.PhaseRun, job, limits)
 	return err
 }
 
@@ -110,7 +111,7 @@ func (j Jobs) Verify(ctx context.Context, job string, concurrency int) (run int,
 	if _, err := j.plan(ctx, job); err != nil {
 		return 0, err
 	}
-	return j.start(ctx, bulk.PhaseVerify, job, concurrency)
+	return j.start(ctx, bulk.PhaseVerify, job, bulk.Limits{Concurrency: concurrency})
 }
 
 func (j Jobs) plan(ctx context.Context, job string) (bulk.Plan, error) {
@@ -122,9 +123,9 @@ func (j Jobs) plan(ctx context.Context, job string) (bulk.Plan, error) {
 }
 
 // start starts an execution unless one is running.
-func (j Jobs) start(ctx context.Context, phase, job string, concurrency int) (run int, err error) {
-	if concurrency < 1 || concurrency > bulk.MaxConcurrency {
-		return 0, fmt.Errorf("concurrency: %d: must be from 1 to %d", concurrency, bulk.MaxConcurrency)
+func (j Jobs) start(ctx context.Context, phase, job string, limits bulk.Limits) (run int, err error) {
+	if err := limits.Check(); err != nil {
+		return 0, err
 	}
 	n, last, err := j.last(ctx, job)
 	if err != nil {
@@ -138,14 +139,18 @@ func (j Jobs) start(ctx context.Context, phase, job string, concurrency int) (ru
 			return 0, fmt.Errorf("job: %q: is running; hint: `gcs-to-s3 bulk status --watch` follows it, `gcs-to-s3 bulk stop` stops it", job)
 		}
 	}
-	input := bulk.Input{Phase: phase, Job: job, Run: n + 1, Concurrency: concurrency}
+	input := bulk.Input{Phase: phase, Job: job, Run: n + 1, Concurrency: limits.Concurrency}
 	name := fmt.Sprintf("%s-%s-%d", job, phase, input.Run)
 	text, err := json.Marshal(input)
 	if err != nil {
 		return 0, err
 	}
 	arn := strings.Replace(j.env.JobsARN(), ":stateMachine:", ":execution:", 1) + ":" + name
-	record, err := json.Marshal(execution{phase, arn, j.now().UTC()})
+	started := execution{Phase: phase, ARN: arn, Started: j.now().UTC()}
+	if phase == bulk.PhaseRun {
+		started.Limits = &limits
+	}
+	record, err := json.Marshal(started)
 	if err != nil {
 		return 0, err
 	}
@@ -155,6 +160,11 @@ func (j Jobs) start(ctx context.Context, phase, job string, concurrency int) (ru
 	}
 	if !created {
 		return 0, fmt.Errorf("job: %q: somebody else has just started it", job)
+	}
+	if started.Limits != nil {
+		if err := bulk.SetLimits(ctx, j.Files, job, limits); err != nil {
+			return 0, err
+		}
 	}
 	if _, err := j.sfn.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String(j.env.JobsARN()), Name: &name, Input: aws.String(string(text))}); err != nil {
 		var missing *types.StateMachineDoesNotExist
@@ -331,19 +341,51 @@ func (j Jobs) mapOf(ctx context.Context, s *Status, arn string) error {
 	return nil
 }
 
-// Set changes how many shards of a running job are copied in parallel.
-func (j Jobs) Set(ctx context.Context, job string, concurrency int) error {
-	if concurrency < 1 || concurrency > bulk.MaxConcurrency {
-		return fmt.Errorf("concurrency: %d: must be from 1 to %d; hint: 0 would mean as many as there can be, and does not pause a job; `gcs-to-s3 bulk stop` does", concurrency, bulk.MaxConcurrency)
-	}
+// Change is what Set changes of a job's limits; nil leaves a limit as it is.
+type Change struct {
+	Concurrency *int
+	MaxRate     *int64 // bytes a second; 0 is no limit
+}
+
+// Set changes the limits of a running job. New shards keep to them at once, those that are
+// being copied to a new rate within seconds.
+func (j Jobs) Set(ctx context.Context, job string, change Change) error {
 	s, err := j.Status(ctx, job)
 	if err != nil {
 		return err
 	}
 	if s.Map == nil {
-		return fmt.Errorf("job: %q: copies nothing at the moment; hint: give `gcs-to-s3 bulk run` the concurrency", job)
+		return fmt.Errorf("job: %q: copies nothing at the moment; hint: give `gcs-to-s3 bulk run` its limits", job)
 	}
-	_, err = j.sfn.UpdateMapRun(ctx, &sfn.UpdateMapRunInput{MapRunArn: &s.Map.ARN, MaxConcurrency: aws.Int32(int32(concurrency))})
+	limits := bulk.Limits{Concurrency: s.Map.Concurrency}
+	if s.State == StateRunning {
+		var there bool
+		if limits, there, err = bulk.LoadLimits(ctx, j.Files, job); err != nil {
+			return err
+		} else if !there {
+			limits.Concurrency = s.Map.Concurrency
+		}
+	} else if change.MaxRate != nil {
+		return fmt.Errorf("max-rate: the job is %s, and copies nothing; hint: give `gcs-to-s3 bulk run` the rate", s.State)
+	}
+	if change.Concurrency != nil {
+		limits.Concurrency = *change.Concurrency
+	}
+	if change.MaxRate != nil {
+		limits.MaxRate = *change.MaxRate
+	}
+	if err := limits.Check(); err != nil {
+		return err
+	}
+	if s.State == StateRunning {
+		if err := bulk.SetLimits(ctx, j.Files, job, limits); err != nil {
+			return err
+		}
+	}
+	if change.Concurrency == nil {
+		return nil
+	}
+	_, err = j.sfn.UpdateMapRun(ctx, &sfn.UpdateMapRunInput{MapRunArn: &s.Map.ARN, MaxConcurrency: aws.Int32(int32(limits.Concurrency))})
 	if err != nil {
 		return fmt.Errorf("updating %s: %w", s.Map.ARN, err)
 	}

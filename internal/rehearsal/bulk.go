@@ -69,7 +69,7 @@ func (r Rehearsal) bulk(ctx context.Context, summary *Summary, s *Stand) error {
 			return fmt.Sprintf("%d objects in %d shards", plan.Tally.ToCopy.Objects, plan.Shards), err
 		}}},
 		[]progress.Act{{Name: "run it, kill functions and stop it on the way, and go on", Run: func(ctx context.Context) (string, error) {
-			if err := j.Run(ctx, bulkJob, 8); err != nil {
+			if err := j.Run(ctx, bulkJob, bulk.Limits{Concurrency: 8}); err != nil {
 				return "", err
 			}
 			status, err := ended(ctx, j, done.Listed/4)
@@ -86,7 +86,7 @@ func (r Rehearsal) bulk(ctx context.Context, summary *Summary, s *Stand) error {
 					return "", err
 				}
 			}
-			if err := j.Run(ctx, bulkJob, 8); err != nil {
+			if err := j.Run(ctx, bulkJob, bulk.Limits{Concurrency: 8}); err != nil {
 				return "", err
 			}
 			if status, err = ended(ctx, j, 0); err != nil {
