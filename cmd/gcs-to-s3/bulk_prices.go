@@ -52,6 +52,7 @@ func terms(env environment.Environment, p bulk.Plan, limits bulk.Limits) bulk.Op
 	return bulk.Options{
 		Region: env.AWSRegion, Architecture: string(env.Architecture), MemoryMB: env.BulkMemoryMB, Concurrency: limits.Concurrency, MaxRate: limits.MaxRate, Objects: env.Concurrency,
 		Compare: p.Request.Compare, Shards: p.Shards, ShardObjects: p.Request.ShardObjects, ShardBytes: p.Request.ShardBytes, KMS: env.KMSKey != "",
+		Listed: p.Request.List != nil,
 	}
 }
 

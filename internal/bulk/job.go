@@ -51,6 +51,7 @@ type Request struct {
 	Exclude []string  `json:"exclude,omitempty"` // and none of these
 	Since   time.Time `json:"since,omitzero"`    // and be updated then or later
 	Compare string    `json:"compare"`           // one of Compares
+	List    *List     `json:"list,omitempty"`    // only these objects
 
 	// Limits of a shard; zero means the default.
 	ShardObjects int   `json:"shardObjects,omitempty"`
@@ -99,6 +100,9 @@ func (r Request) Check() error {
 				errs = append(errs, fmt.Errorf("%s: %q: %w; hint: * is any text without a slash, ? a character, [a-z] one of a range", list.field, pattern, err))
 			}
 		}
+	}
+	if r.List != nil && r.Prefix != "" {
+		errs = append(errs, fmt.Errorf("prefix: %q: cannot be combined with a list; hint: --include has patterns", r.Prefix))
 	}
 	if r.ShardObjects < 0 || r.ShardObjects > DefaultShardObjects {
 		errs = append(errs, fmt.Errorf("shardObjects: %d: must be from 1 to %d", r.ShardObjects, DefaultShardObjects))
@@ -215,8 +219,9 @@ type Tally struct {
 	LeftOut   int64   `json:"leftOut"`   // objects of ToCopy with metadata that S3 cannot hold
 	Digest    Digest  `json:"digest"`    // of ToCopy
 
-	SourcePages      int64 `json:"sourcePages"`      // requests of the listing
-	DestinationPages int64 `json:"destinationPages"` // of the destination's listing
+	SourcePages      int64 `json:"sourcePages"`       // requests of the listing
+	Lookups          int64 `json:"lookups,omitempty"` // requests for single objects of a list
+	DestinationPages int64 `json:"destinationPages"`  // of the destination's listing
 }
 
 // NewTally returns an empty tally.
@@ -248,6 +253,7 @@ func (t *Tally) Join(other Tally) {
 	t.LeftOut += other.LeftOut
 	t.Digest.Join(other.Digest)
 	t.SourcePages += other.SourcePages
+	t.Lookups += other.Lookups
 	t.DestinationPages += other.DestinationPages
 }
 

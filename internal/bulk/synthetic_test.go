@@ -16,6 +16,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,6 +86,8 @@ type buckets struct {
 	there map[string]struct{} // keys at the destination, with the right sizes
 	clock *clock
 	page  time.Duration // how long a page of a listing takes
+
+	pages, looks atomic.Int64 // requests
 }
 
 // clock is a clock that only moves when something takes time.
@@ -118,10 +121,11 @@ func (b *buckets) object(i int) copy.Listed {
 
 func (b *buckets) List(_ context.Context, _ string, r copy.Range) iter.Seq2[copy.Listed, error] {
 	return func(yield func(copy.Listed, error) bool) {
-		first := sort.Search(b.count, func(i int) bool { n := b.name(i); return n > r.After && n >= r.Prefix })
+		first := sort.Search(b.count, func(i int) bool { n := b.name(i); return n > r.After && n >= r.Prefix && n >= r.From })
 		for i := first; i < b.count; i++ {
 			if (i-first)%1000 == 0 {
 				b.clock.Add(b.page)
+				b.pages.Add(1)
 			}
 			o := b.object(i)
 			if !strings.HasPrefix(o.Name, r.Prefix) || r.Before != "" && o.Name >= r.Before || !yield(o, nil) {
@@ -129,6 +133,15 @@ func (b *buckets) List(_ context.Context, _ string, r copy.Range) iter.Seq2[copy
 			}
 		}
 	}
+}
+
+func (b *buckets) Look(_ context.Context, _, name string, generation int64) (copy.Listed, bool, error) {
+	b.looks.Add(1)
+	i := sort.Search(b.count, func(i int) bool { return b.name(i) >= name })
+	if i == b.count || b.name(i) != name || generation != 0 && generation != int64(i)+1 {
+		return copy.Listed{}, false, nil
+	}
+	return b.object(i), true, nil
 }
 
 func (b *buckets) Stored(_ context.Context, _ string, r copy.Range) iter.Seq2[copy.Stored, error] {

@@ -77,10 +77,25 @@ func (j Jobs) Request(job string) bulk.Request {
 	}
 }
 
-// Plan begins to plan a new job.
-func (j Jobs) Plan(ctx context.Context, r bulk.Request, concurrency int) error {
+// Names are the objects that a new job plans instead of the whole bucket.
+type Names struct {
+	Lists       []string // files with a name on each line, or with JSON lines
+	Inventories []string // inventory reports
+}
+
+// Plan begins to plan a new job. Names may be empty.
+func (j Jobs) Plan(ctx context.Context, r bulk.Request, names Names, concurrency int) error {
 	if err := r.Check(); err != nil {
 		return err
+	}
+	if len(names.Lists)+len(names.Inventories) > 0 {
+		if _, there, err := j.Files.Get(ctx, bulk.Folder+r.Job+"/request.json"); err != nil || there {
+			return cmp.Or(err, existing(r.Job))
+		}
+		var err error
+		if r.List, err = j.list(ctx, r, names); err != nil {
+			return err
+		}
 	}
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -91,10 +106,14 @@ func (j Jobs) Plan(ctx context.Context, r bulk.Request, concurrency int) error {
 		return err
 	}
 	if !created {
-		return fmt.Errorf("job: %q: exists already; hint: choose another name, or run it with `gcs-to-s3 bulk run`", r.Job)
+		return existing(r.Job)
 	}
 	_, err = j.start(ctx, bulk.PhasePlan, r.Job, bulk.Limits{Concurrency: concurrency})
 	return err
+}
+
+func existing(job string) error {
+	return fmt.Errorf("job: %q: exists already; hint: choose another name, or run it with `gcs-to-s3 bulk run`", job)
 }
 
 // Run begins to copy what a job has planned, or goes on with it, within limits.

@@ -54,7 +54,7 @@ func (r Rehearsal) bulk(ctx context.Context, summary *Summary, s *Stand) error {
 			request := j.Request(bulkJob)
 			request.Prefix, request.ShardObjects = bulkPrefix, max(1, r.Bulk/100)
 			request.GroupBytes, request.ShardBytes = hugeSize/2, hugeSize/4
-			if err := j.Plan(ctx, request, 10); err != nil {
+			if err := j.Plan(ctx, request, jobs.Names{}, 10); err != nil {
 				return "", err
 			}
 			status, err := ended(ctx, j, 0)
