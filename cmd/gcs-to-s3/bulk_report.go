@@ -18,6 +18,9 @@ type pricedReport struct {
 	Cost bulk.Cost `json:"cost"`
 }
 
+// maxMissed is how many objects that were missed a report for people names.
+const maxMissed = 20
+
 // showReport prints a report for people.
 func showReport(w io.Writer, r bulk.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -41,6 +44,16 @@ func showReport(w io.Writer, r bulk.Report) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if r.Missed != nil {
+		fmt.Fprintf(w, "missed by continuous replication: %d objects\n", r.Missed.Counts.Sum().Objects)
+		for i, m := range r.Missed.Objects {
+			if i == maxMissed {
+				fmt.Fprintf(w, "  and more; --json has up to 10,000\n")
+				break
+			}
+			fmt.Fprintf(w, "  %s: %q\n", m.Reason, m.Object)
+		}
 	}
 	if r.Limits.MaxRate > 0 {
 		fmt.Fprintf(w, "held to %s/s\n", size(r.Limits.MaxRate))

@@ -35,8 +35,8 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
 				if limits.MaxRate, err = bulk.ParseRate(rate); err != nil {
 					return fmt.Errorf("max-rate: %w", err)
 				}
-				if limits.MaxRate > 0 && !cmd.Flags().Changed("concurrency") {
-					limits.Concurrency = max(1, min(concurrency, int(limits.MaxRate/bulk.MinShardRate)))
+				if !cmd.Flags().Changed("concurrency") {
+					limits.Concurrency = limits.Narrowest()
 				}
 			}
 			if err := limits.Check(); err != nil {

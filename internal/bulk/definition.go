@@ -10,7 +10,7 @@ type Machine struct {
 
 // Input is the input of an execution: of its first state, and of every state of a round.
 type Input struct {
-	Phase       string `json:"phase"` // one of PhasePlan, PhaseRun and PhaseVerify
+	Phase       string `json:"phase"` // one of the phases
 	Job         string `json:"job"`
 	Run         int    `json:"run"`         // which execution of the job this is, from 1
 	Concurrency int    `json:"concurrency"` // of the map; 0 would mean 10,000, and is never used
@@ -21,6 +21,10 @@ const (
 	PhasePlan   = "plan"
 	PhaseRun    = "run"
 	PhaseVerify = "verify"
+
+	// PhaseReconcile makes a job of its input, which is that of ReconcileInput, and then does
+	// the others' work in the same execution.
+	PhaseReconcile = "reconcile"
 )
 
 // MaxConcurrency is how many children a map run has at most: AWS Step Functions Developer
@@ -33,6 +37,7 @@ const MaxConcurrency = 10_000
 //	plan:   Divide → List (map over ranges) → Divide → … → Planned
 //	run:    Advance → Copy (map over shards) → Advance → … → Report → Proven, or NotProven
 //	verify: Recheck → Check (map over shards) → Verified → Proven, or NotProven
+//	reconcile: Make → as plan → as run
 //
 // States hold the input and the last answer only; everything else is in the job's files.
 func Definition(m Machine) string {
@@ -95,6 +100,15 @@ func Definition(m Machine) string {
 	}
 	advance := func(round any, key string) object { return object{key: round, "concurrency.$": "$.concurrency"} }
 	const given, set = "$.concurrency", "$.last.answer.concurrency"
+	made := object{
+		"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+		"Parameters": object{"FunctionName": m.Function, "Payload": object{
+			"step": StepMake, "execution.$": "$$.Execution.Id", "started.$": "$$.Execution.StartTime", "item.$": "$",
+		}},
+		"Retry":          retry,
+		"ResultSelector": object{"phase": PhaseReconcile, "job.$": "$.Payload.job", "run": 1, "concurrency.$": "$.Payload.concurrency"},
+		"Next":           "Divide",
+	}
 	definition := object{
 		"Comment": "Plans and runs bulk jobs",
 		"StartAt": "Phase",
@@ -105,14 +119,22 @@ func Definition(m Machine) string {
 					{"Variable": "$.phase", "StringEquals": PhasePlan, "Next": "Divide"},
 					{"Variable": "$.phase", "StringEquals": PhaseRun, "Next": "Begin"},
 					{"Variable": "$.phase", "StringEquals": PhaseVerify, "Next": "Recheck"},
+					{"Variable": "$.phase", "StringEquals": PhaseReconcile, "Next": "Make"},
 				},
 				"Default": "WrongPhase",
 			},
-			"WrongPhase": object{"Type": "Fail", "Error": "WrongPhase", "Cause": "phase must be plan, run or verify"},
+			"WrongPhase": object{"Type": "Fail", "Error": "WrongPhase", "Cause": "phase must be plan, run, verify or reconcile"},
 
-			"Divide":  task(StepDivide, "Ranges", object{}),
-			"Ranges":  more("$.last.answer.more", "List", "Planned"),
-			"List":    overItems("List", StepList, "Divide", given),
+			"Make": made,
+
+			"Divide": task(StepDivide, "Ranges", object{}),
+			"Ranges": more("$.last.answer.more", "List", "Listed"),
+			"List":   overItems("List", StepList, "Divide", given),
+			"Listed": object{
+				"Type":    "Choice",
+				"Choices": []object{{"Variable": "$.phase", "StringEquals": PhaseReconcile, "Next": "Begin"}},
+				"Default": "Planned",
+			},
 			"Planned": object{"Type": "Succeed"},
 
 			"Begin":   task(StepAdvance, "Shards", advance(0, "round")),

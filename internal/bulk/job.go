@@ -53,6 +53,9 @@ type Request struct {
 	Compare string    `json:"compare"`           // one of Compares
 	List    *List     `json:"list,omitempty"`    // only these objects
 
+	// Reconcile looks for what is missing at the destination, and copies that alone.
+	Reconcile bool `json:"reconcile,omitempty"`
+
 	// Limits of a shard; zero means the default.
 	ShardObjects int   `json:"shardObjects,omitempty"`
 	ShardBytes   int64 `json:"shardBytes,omitempty"`
@@ -100,6 +103,12 @@ func (r Request) Check() error {
 				errs = append(errs, fmt.Errorf("%s: %q: %w; hint: * is any text without a slash, ? a character, [a-z] one of a range", list.field, pattern, err))
 			}
 		}
+	}
+	if r.Reconcile && r.Compare == CompareNone {
+		errs = append(errs, fmt.Errorf("compare: %q: must be %s or %s to reconcile", r.Compare, CompareChecksum, CompareSize))
+	}
+	if r.Reconcile && strings.Contains(r.KeyTemplate, "{date}") {
+		errs = append(errs, fmt.Errorf("keyTemplate: %q: must not have {date} to reconcile; hint: the keys of today say nothing about those of another day", r.KeyTemplate))
 	}
 	if r.List != nil && r.Prefix != "" {
 		errs = append(errs, fmt.Errorf("prefix: %q: cannot be combined with a list; hint: --include has patterns", r.Prefix))
@@ -325,11 +334,12 @@ func (p Progress) Outcomes() Count {
 type Report struct {
 	Plan     Plan      `json:"plan"`
 	Progress Progress  `json:"progress"`
-	Complete bool      `json:"complete"` // every planned object has an outcome
-	Proven   bool      `json:"proven"`   // the digests of plan and destination agree, save for what failed
-	Expected Digest    `json:"expected"` // of the plan without what failed
-	Ledger   string    `json:"ledger"`   // SHA-256 of the results, in their order
-	Limits   Limits    `json:"limits"`   // of the last run
+	Complete bool      `json:"complete"`         // every planned object has an outcome
+	Proven   bool      `json:"proven"`           // the digests of plan and destination agree, save for what failed
+	Expected Digest    `json:"expected"`         // of the plan without what failed
+	Ledger   string    `json:"ledger"`           // SHA-256 of the results, in their order
+	Limits   Limits    `json:"limits"`           // of the last run
+	Missed   *Missed   `json:"missed,omitempty"` // by continuous replication; of a reconciliation
 	Rounds   []Moment  `json:"rounds"`
 	Failures []Failure `json:"failures"` // the first of them
 	Started  time.Time `json:"started"`

@@ -53,6 +53,15 @@ func (l Limits) Check() error {
 	return errors.Join(errs...)
 }
 
+// Narrowest returns the concurrency, or as many shards as the rate is enough for if that is
+// less.
+func (l Limits) Narrowest() int {
+	if l.MaxRate == 0 {
+		return l.Concurrency
+	}
+	return int(max(1, min(int64(l.Concurrency), l.MaxRate/MinShardRate)))
+}
+
 // share returns the rate of each shard of a round with so many shards, in bytes a second.
 func (l Limits) share(shards int) int64 {
 	if l.MaxRate == 0 {

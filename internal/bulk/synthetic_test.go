@@ -84,6 +84,7 @@ type buckets struct {
 	name  func(i int) string  // in their order
 	sizes func(i int) int64   // of objects
 	there map[string]struct{} // keys at the destination, with the right sizes
+	older map[string]struct{} // of these, of an older generation with other bytes
 	clock *clock
 	page  time.Duration // how long a page of a listing takes
 
@@ -194,6 +195,9 @@ func (c *copier) Batch(ctx context.Context, event invocation.Event, each func(in
 		c.copies[item.Object]++
 		attempt := c.copies[item.Object]
 		_, there := c.there[item.Key]
+		if _, older := c.older[item.Key]; older {
+			there = false
+		}
 		c.mu.Unlock()
 		cause, transient := "", false
 		if c.fail != nil {
@@ -210,6 +214,7 @@ func (c *copier) Batch(ctx context.Context, event invocation.Event, each func(in
 		default:
 			c.mu.Lock()
 			c.there[item.Key] = struct{}{}
+			delete(c.older, item.Key)
 			c.mu.Unlock()
 		}
 		answer.Objects = append(answer.Objects, r)
@@ -306,6 +311,9 @@ func (c *copier) Checksum(_ context.Context, _, key string) (size int64, crc32c 
 		return 0, "", 0, false, nil
 	}
 	o := c.object(i)
+	if _, older := c.older[key]; older {
+		return o.Size, "older", o.Generation - 1, true, nil
+	}
 	return o.Size, o.CRC32C, o.Generation, true, nil
 }
 

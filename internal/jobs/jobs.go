@@ -58,16 +58,6 @@ func New(env environment.Environment, cfg aws.Config) Jobs {
 	return Jobs{env, sfn.NewFromConfig(cfg), store, files{store, env.JobsBucket}, time.Now}
 }
 
-// execution is what a job's folder says of an execution: jobs/ID/runs/N.json.
-type execution struct {
-	Phase   string       `json:"phase"`
-	ARN     string       `json:"arn"`
-	Started time.Time    `json:"started"`
-	Limits  *bulk.Limits `json:"limits,omitempty"` // of a run, as it began
-}
-
-func runsFolder(job string) string { return bulk.Folder + job + "/runs/" }
-
 // Request returns the request of a new job of the environment.
 func (j Jobs) Request(job string) bulk.Request {
 	return bulk.Request{
@@ -165,7 +155,7 @@ func (j Jobs) start(ctx context.Context, phase, job string, limits bulk.Limits) 
 		return 0, err
 	}
 	arn := strings.Replace(j.env.JobsARN(), ":stateMachine:", ":execution:", 1) + ":" + name
-	started := execution{Phase: phase, ARN: arn, Started: j.now().UTC()}
+	started := bulk.Execution{Phase: phase, ARN: arn, Started: j.now().UTC()}
 	if phase == bulk.PhaseRun {
 		started.Limits = &limits
 	}
@@ -173,7 +163,7 @@ func (j Jobs) start(ctx context.Context, phase, job string, limits bulk.Limits) 
 	if err != nil {
 		return 0, err
 	}
-	created, err := j.Files.Create(ctx, runsFolder(job)+strconv.Itoa(input.Run)+".json", record)
+	created, err := j.Files.Create(ctx, bulk.RunKey(job, input.Run), record)
 	if err != nil {
 		return 0, err
 	}
@@ -196,19 +186,19 @@ func (j Jobs) start(ctx context.Context, phase, job string, limits bulk.Limits) 
 }
 
 // last returns the number of the last execution of a job, 0 for none.
-func (j Jobs) last(ctx context.Context, job string) (n int, e execution, err error) {
-	for key, err := range j.Files.Keys(ctx, runsFolder(job)) {
+func (j Jobs) last(ctx context.Context, job string) (n int, e bulk.Execution, err error) {
+	for key, err := range j.Files.Keys(ctx, bulk.RunsFolder(job)) {
 		if err != nil {
-			return 0, execution{}, err
+			return 0, bulk.Execution{}, err
 		}
 		if i, err := strconv.Atoi(strings.TrimSuffix(path.Base(key), ".json")); err == nil {
 			n = max(n, i)
 		}
 	}
 	if n == 0 {
-		return 0, execution{}, nil
+		return 0, bulk.Execution{}, nil
 	}
-	data, _, err := j.Files.Get(ctx, runsFolder(job)+strconv.Itoa(n)+".json")
+	data, _, err := j.Files.Get(ctx, bulk.RunKey(job, n))
 	if err == nil {
 		err = json.Unmarshal(data, &e)
 	}
@@ -300,7 +290,10 @@ func (j Jobs) Status(ctx context.Context, job string) (Status, error) {
 	}
 	switch {
 	case out != nil && out.Status == types.ExecutionStatusRunning:
-		s.State = map[string]string{bulk.PhasePlan: StatePlanning, bulk.PhaseRun: StateRunning, bulk.PhaseVerify: StateVerifying}[last.Phase]
+		s.State = map[string]string{bulk.PhasePlan: StatePlanning, bulk.PhaseRun: StateRunning, bulk.PhaseVerify: StateVerifying, bulk.PhaseReconcile: StatePlanning}[last.Phase]
+		if last.Phase == bulk.PhaseReconcile && planned {
+			s.State = StateRunning
+		}
 		if err := j.mapOf(ctx, &s, last.ARN); err != nil {
 			return s, err
 		}
@@ -313,7 +306,7 @@ func (j Jobs) Status(ctx context.Context, job string) (Status, error) {
 		s.State, s.Why = StateStopped, aws.ToString(out.Cause)
 	case out != nil && out.Status != types.ExecutionStatusSucceeded:
 		s.State, s.Why = StateFailed, strings.TrimSuffix(aws.ToString(out.Error)+": "+aws.ToString(out.Cause), ": ")
-	case planned && last.Phase != bulk.PhaseRun:
+	case planned && last.Phase != bulk.PhaseRun && last.Phase != bulk.PhaseReconcile:
 		s.State = StatePlanned
 	default:
 		s.State = StateStopped
