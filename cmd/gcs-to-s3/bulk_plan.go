@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/bulk"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/jobs"
 )
 
 func (b *bulkCommands) plan() *cobra.Command {
@@ -19,14 +20,23 @@ func (b *bulkCommands) plan() *cobra.Command {
 	var concurrency, shard int
 	var detach, asJSON bool
 	var table prices
+	var names jobs.Names
 	cmd := &cobra.Command{
 		Use:   "plan [NAME]",
 		Short: "Plan a job: list the source, compare, and say what would be copied",
 		Long: `Lists the source bucket in parallel, leaves out what the flags exclude and what is at the
 destination already, and freezes the rest: what is planned is what is copied, object by
-object and generation by generation. Nothing is copied yet.`,
+object and generation by generation. Nothing is copied yet.
+
+With --list only the objects are planned that a file names: one name on each line, or
+lines of JSON such as {"object": "a/b.txt", "generation": "1700000000000000"} if the file
+ends in .jsonl. With --inventory they are those of an inventory report of Cloud Storage as
+CSV with a header; what it says is planned without asking again. Files are local or
+s3://BUCKET/KEY, and may end in .gz. Objects that do not exist are failures of the plan.`,
 		Example: `  gcs-to-s3 bulk plan prod
-  gcs-to-s3 bulk plan prod --job migration --prefix logs/ --exclude '*.tmp' --compare size`,
+  gcs-to-s3 bulk plan prod --job migration --prefix logs/ --exclude '*.tmp' --compare size
+  gcs-to-s3 bulk plan prod --job some --list names.txt
+  gcs-to-s3 bulk plan prod --job all --inventory report_0.csv --inventory report_1.csv`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, j, list, err := b.openPriced(cmd.Context(), args, table)
@@ -43,7 +53,7 @@ object and generation by generation. Nothing is copied yet.`,
 					return fmt.Errorf("since: %w", err)
 				}
 			}
-			if err := j.Plan(cmd.Context(), r, concurrency); err != nil {
+			if err := j.Plan(cmd.Context(), r, names, concurrency); err != nil {
 				return err
 			}
 			if detach {
@@ -60,7 +70,7 @@ object and generation by generation. Nothing is copied yet.`,
 			if !there {
 				return fmt.Errorf("job: %q: was not planned; hint: `gcs-to-s3 bulk status %[1]s` says why", job)
 			}
-			cost := bulk.Estimate(list, plan.Tally, terms(env, plan, concurrency))
+			cost := bulk.Estimate(list, plan.Tally, terms(env, plan, bulk.Limits{Concurrency: concurrency}))
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), pricedPlan{plan, cost})
 			}
@@ -75,6 +85,8 @@ object and generation by generation. Nothing is copied yet.`,
 		},
 	}
 	cmd.Flags().StringVar(&job, "job", "", "name of the job; default: the environment's name and the time")
+	cmd.Flags().StringArrayVar(&names.Lists, "list", nil, "only the objects that this file names; can be repeated")
+	cmd.Flags().StringArrayVar(&names.Inventories, "inventory", nil, "only the objects of this inventory report; can be repeated")
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only objects with this prefix")
 	cmd.Flags().StringArrayVar(&include, "include", nil, "only objects that match this pattern; can be repeated; a pattern without a slash is about the last part of the name")
 	cmd.Flags().StringArrayVar(&exclude, "exclude", nil, "no objects that match this pattern; can be repeated")
@@ -85,6 +97,7 @@ object and generation by generation. Nothing is copied yet.`,
 	cmd.Flags().BoolVar(&detach, "detach", false, "print the job's name, and do not wait")
 	table.flag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON")
+	cmd.MarkFlagsMutuallyExclusive("list", "inventory", "prefix")
 	return cmd
 }
 
@@ -106,6 +119,9 @@ func showPlan(w io.Writer, p bulk.Plan) error {
 	}
 	r := p.Request
 	fmt.Fprintf(w, "Job %s: gs://%s/%s to s3://%s/%s\n", r.Job, r.SourceBucket, r.Prefix, r.DestinationBucket, r.DestinationPrefix)
+	if l := r.List; l != nil {
+		fmt.Fprintf(t, "%d\t\t  \tnamed by %s, and %d a second time\n", l.Names, strings.Join(l.From, ", "), l.Duplicates)
+	}
 	row("found", p.Tally.Found(), "")
 	row("to copy", p.Tally.ToCopy, "")
 	for _, class := range p.Tally.Classes.Reasons() {

@@ -48,10 +48,11 @@ func (p *prices) read() (bulk.Prices, error) {
 }
 
 // terms are the settings of an environment that a job's price and time depend on.
-func terms(env environment.Environment, p bulk.Plan, concurrency int) bulk.Options {
+func terms(env environment.Environment, p bulk.Plan, limits bulk.Limits) bulk.Options {
 	return bulk.Options{
-		Region: env.AWSRegion, Architecture: string(env.Architecture), MemoryMB: env.BulkMemoryMB, Concurrency: concurrency, Objects: env.Concurrency,
+		Region: env.AWSRegion, Architecture: string(env.Architecture), MemoryMB: env.BulkMemoryMB, Concurrency: limits.Concurrency, MaxRate: limits.MaxRate, Objects: env.Concurrency,
 		Compare: p.Request.Compare, Shards: p.Shards, ShardObjects: p.Request.ShardObjects, ShardBytes: p.Request.ShardBytes, KMS: env.KMSKey != "",
+		Listed: p.Request.List != nil,
 	}
 }
 

@@ -18,6 +18,9 @@ type pricedReport struct {
 	Cost bulk.Cost `json:"cost"`
 }
 
+// maxMissed is how many objects that were missed a report for people names.
+const maxMissed = 20
+
 // showReport prints a report for people.
 func showReport(w io.Writer, r bulk.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -41,6 +44,19 @@ func showReport(w io.Writer, r bulk.Report) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if r.Missed != nil {
+		fmt.Fprintf(w, "missed by continuous replication: %d objects\n", r.Missed.Counts.Sum().Objects)
+		for i, m := range r.Missed.Objects {
+			if i == maxMissed {
+				fmt.Fprintf(w, "  and more; --json has up to 10,000\n")
+				break
+			}
+			fmt.Fprintf(w, "  %s: %q\n", m.Reason, m.Object)
+		}
+	}
+	if r.Limits.MaxRate > 0 {
+		fmt.Fprintf(w, "held to %s/s\n", size(r.Limits.MaxRate))
 	}
 	fmt.Fprintf(w, "expected digest  %s\ndigest in S3     %s\n", r.Expected, r.Progress.Digest)
 	verdict := "Not every object has an outcome yet."
@@ -76,7 +92,7 @@ planned, without what failed, with that of what S3 confirmed: names, sizes and C
 			if err != nil {
 				return err
 			}
-			cost := bulk.Spent(list, r.Progress, r.Plan.Tally, terms(env, r.Plan, 0))
+			cost := bulk.Spent(list, r.Progress, r.Plan.Tally, terms(env, r.Plan, r.Limits))
 			switch {
 			case page != "":
 				f, err := os.Create(page)

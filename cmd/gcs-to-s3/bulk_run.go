@@ -13,6 +13,7 @@ import (
 func (b *bulkCommands) run() *cobra.Command {
 	var concurrency int
 	var most float64
+	var rate string
 	var yes, detach, asJSON bool
 	var table prices
 	cmd := &cobra.Command{
@@ -24,9 +25,23 @@ where it was.
 
 Exit code: 0 if everything that was planned is proven to be at the destination, 1 if not.`,
 		Example: `  gcs-to-s3 bulk run migration
-  gcs-to-s3 bulk run migration --yes --detach --concurrency 200`,
+  gcs-to-s3 bulk run migration --yes --detach --concurrency 200
+  gcs-to-s3 bulk run migration --max-rate 50MB/s`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			limits := bulk.Limits{Concurrency: concurrency, MaxCost: most}
+			if rate != "" {
+				var err error
+				if limits.MaxRate, err = bulk.ParseRate(rate); err != nil {
+					return fmt.Errorf("max-rate: %w", err)
+				}
+				if !cmd.Flags().Changed("concurrency") {
+					limits.Concurrency = limits.Narrowest()
+				}
+			}
+			if err := limits.Check(); err != nil {
+				return err
+			}
 			env, j, list, err := b.openPriced(cmd.Context(), nil, table)
 			if err != nil {
 				return err
@@ -36,7 +51,7 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
 			if err != nil {
 				return err
 			}
-			cost := bulk.Estimate(list, plan.Tally, terms(env, plan, concurrency))
+			cost := bulk.Estimate(list, plan.Tally, terms(env, plan, limits))
 			if most > 0 && cost.Estimated > most {
 				return fmt.Errorf("max-cost: the job is estimated to cost USD %.2f, which is more than %.2f; hint: `gcs-to-s3 bulk plan` says what it is made of", cost.Estimated, most)
 			}
@@ -49,7 +64,7 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
 					return err
 				}
 			}
-			if err := j.Run(cmd.Context(), job, concurrency); err != nil {
+			if err := j.Run(cmd.Context(), job, limits); err != nil {
 				return err
 			}
 			if detach {
@@ -61,7 +76,8 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
 			return b.conclude(cmd, j, job, asJSON)
 		},
 	}
-	cmd.Flags().IntVar(&concurrency, "concurrency", 100, "how many shards are copied in parallel")
+	cmd.Flags().IntVar(&concurrency, "concurrency", 100, "how many shards are copied in parallel; fewer by default with a --max-rate of less than 1MiB/s for each")
+	cmd.Flags().StringVar(&rate, "max-rate", "", maxRateUsage)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
 	cmd.Flags().Float64Var(&most, "max-cost", 0, "do not start a job that is estimated to cost more US dollars than this; 0 is no limit")
 	table.flag(cmd)

@@ -10,7 +10,7 @@ type Machine struct {
 
 // Input is the input of an execution: of its first state, and of every state of a round.
 type Input struct {
-	Phase       string `json:"phase"` // one of PhasePlan, PhaseRun and PhaseVerify
+	Phase       string `json:"phase"` // one of the phases
 	Job         string `json:"job"`
 	Run         int    `json:"run"`         // which execution of the job this is, from 1
 	Concurrency int    `json:"concurrency"` // of the map; 0 would mean 10,000, and is never used
@@ -21,6 +21,10 @@ const (
 	PhasePlan   = "plan"
 	PhaseRun    = "run"
 	PhaseVerify = "verify"
+
+	// PhaseReconcile makes a job of its input, which is that of ReconcileInput, and then does
+	// the others' work in the same execution.
+	PhaseReconcile = "reconcile"
 )
 
 // MaxConcurrency is how many children a map run has at most: AWS Step Functions Developer
@@ -33,6 +37,7 @@ const MaxConcurrency = 10_000
 //	plan:   Divide → List (map over ranges) → Divide → … → Planned
 //	run:    Advance → Copy (map over shards) → Advance → … → Report → Proven, or NotProven
 //	verify: Recheck → Check (map over shards) → Verified → Proven, or NotProven
+//	reconcile: Make → as plan → as run
 //
 // States hold the input and the last answer only; everything else is in the job's files.
 func Definition(m Machine) string {
@@ -61,8 +66,8 @@ func Definition(m Machine) string {
 		t["ResultPath"], t["Next"] = "$.last", next
 		return t
 	}
-	overItems := func(label, name, next string) object {
-		child := step(name, object{"round.$": "$.round", "item.$": "$.item"})
+	overItems := func(label, name, next, concurrency string) object {
+		child := step(name, object{"round.$": "$.round", "of.$": "$.of", "item.$": "$.item"})
 		child["ResultSelector"], child["End"] = object{}, true
 		return object{
 			"Type": "Map", "Label": label,
@@ -72,7 +77,7 @@ func Definition(m Machine) string {
 				"Parameters":   object{"Bucket": m.Bucket, "Key.$": "$.last.answer.index"},
 			},
 			"ItemSelector": object{
-				"job.$": "$.job", "run.$": "$.run", "round.$": "$.last.answer.round", "item.$": "$$.Map.Item.Value",
+				"job.$": "$.job", "run.$": "$.run", "round.$": "$.last.answer.round", "of.$": "$.last.answer.items", "item.$": "$$.Map.Item.Value",
 			},
 			"ItemProcessor": object{
 				"ProcessorConfig": object{"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
@@ -81,7 +86,7 @@ func Definition(m Machine) string {
 			},
 			// A child that fails leaves no result, and its item goes to the next round.
 			"ToleratedFailurePercentage": 100,
-			"MaxConcurrencyPath":         "$.concurrency",
+			"MaxConcurrencyPath":         concurrency,
 			"ResultWriter": object{
 				"Resource":   "arn:aws:states:::s3:putObject",
 				"Parameters": object{"Bucket": m.Bucket, "Prefix.$": "States.Format('" + Folder + "{}/maps', $.job)"},
@@ -93,7 +98,17 @@ func Definition(m Machine) string {
 	more := func(path, yes, no string) object {
 		return object{"Type": "Choice", "Choices": []object{{"Variable": path, "BooleanEquals": true, "Next": yes}}, "Default": no}
 	}
-	begin := object{"round": 0}
+	advance := func(round any, key string) object { return object{key: round, "concurrency.$": "$.concurrency"} }
+	const given, set = "$.concurrency", "$.last.answer.concurrency"
+	made := object{
+		"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+		"Parameters": object{"FunctionName": m.Function, "Payload": object{
+			"step": StepMake, "execution.$": "$$.Execution.Id", "started.$": "$$.Execution.StartTime", "item.$": "$",
+		}},
+		"Retry":          retry,
+		"ResultSelector": object{"phase": PhaseReconcile, "job.$": "$.Payload.job", "run": 1, "concurrency.$": "$.Payload.concurrency"},
+		"Next":           "Divide",
+	}
 	definition := object{
 		"Comment": "Plans and runs bulk jobs",
 		"StartAt": "Phase",
@@ -104,25 +119,33 @@ func Definition(m Machine) string {
 					{"Variable": "$.phase", "StringEquals": PhasePlan, "Next": "Divide"},
 					{"Variable": "$.phase", "StringEquals": PhaseRun, "Next": "Begin"},
 					{"Variable": "$.phase", "StringEquals": PhaseVerify, "Next": "Recheck"},
+					{"Variable": "$.phase", "StringEquals": PhaseReconcile, "Next": "Make"},
 				},
 				"Default": "WrongPhase",
 			},
-			"WrongPhase": object{"Type": "Fail", "Error": "WrongPhase", "Cause": "phase must be plan, run or verify"},
+			"WrongPhase": object{"Type": "Fail", "Error": "WrongPhase", "Cause": "phase must be plan, run, verify or reconcile"},
 
-			"Divide":  task(StepDivide, "Ranges", object{}),
-			"Ranges":  more("$.last.answer.more", "List", "Planned"),
-			"List":    overItems("List", StepList, "Divide"),
+			"Make": made,
+
+			"Divide": task(StepDivide, "Ranges", object{}),
+			"Ranges": more("$.last.answer.more", "List", "Listed"),
+			"List":   overItems("List", StepList, "Divide", given),
+			"Listed": object{
+				"Type":    "Choice",
+				"Choices": []object{{"Variable": "$.phase", "StringEquals": PhaseReconcile, "Next": "Begin"}},
+				"Default": "Planned",
+			},
 			"Planned": object{"Type": "Succeed"},
 
-			"Begin":   task(StepAdvance, "Shards", begin),
+			"Begin":   task(StepAdvance, "Shards", advance(0, "round")),
 			"Shards":  more("$.last.answer.more", "Copy", "Report"),
-			"Copy":    overItems("Copy", StepCopy, "Advance"),
-			"Advance": task(StepAdvance, "Shards", object{"round.$": "$.last.answer.round"}),
+			"Copy":    overItems("Copy", StepCopy, "Advance", set),
+			"Advance": task(StepAdvance, "Shards", advance("$.last.answer.round", "round.$")),
 
 			"Report":   task(StepReport, "Verdict", object{}),
 			"Recheck":  task(StepRecheck, "Checks", object{}),
 			"Checks":   more("$.last.answer.more", "Check", "Verified"),
-			"Check":    overItems("Check", StepCheck, "Verified"),
+			"Check":    overItems("Check", StepCheck, "Verified", given),
 			"Verified": task(StepVerified, "Verdict", object{}),
 
 			"Verdict":   more("$.last.answer.proven", "Proven", "NotProven"),

@@ -44,7 +44,8 @@ func TestDefinitionAsksForSteps(t *testing.T) {
 			t.Errorf("the machine never asks for %s", step)
 		}
 	}
-	if strings.Count(definition, `"Type":"Map"`) != 3 || strings.Count(definition, `"MaxConcurrencyPath":"$.concurrency"`) != 3 {
+	if strings.Count(definition, `"Type":"Map"`) != 3 || strings.Count(definition, `"MaxConcurrencyPath":"$.concurrency"`) != 2 ||
+		strings.Count(definition, `"MaxConcurrencyPath":"$.last.answer.concurrency"`) != 1 {
 		t.Error("a map is bounded by nothing: without a number it has 10,000 children")
 	}
 	var parsed struct{ States map[string]json.RawMessage }

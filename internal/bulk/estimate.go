@@ -18,6 +18,7 @@ type Options struct {
 	Architecture string  // of the function: arm64, the default, or x86_64
 	MemoryMB     int     // of the function; zero: 1,024
 	Concurrency  int     // shards that are copied at a time; zero: 100
+	MaxRate      int64   // bytes a second that all shards together read; zero: no limit
 	Objects      int     // that an invocation copies at a time; zero: invocation.DefaultConcurrency
 	Compare      string  // one of Compares; empty: none
 	Shards       int     // of the plan; zero: estimated
@@ -27,6 +28,7 @@ type Options struct {
 	MultiRegion  bool    // the source is in a dual-region or multi-region
 	KMS          bool    // the destination's objects are encrypted with a key of AWS KMS
 	BucketKey    bool    // the destination uses an S3 Bucket Key with it
+	Listed       bool    // the objects are those of a list
 	EgressUsed   int64   // bytes that left Google in the month before the job
 	EgressPerGiB float64 // contract price of egress, in USD; zero: the list price
 }
@@ -84,6 +86,8 @@ const (
 	functionRate = 75 << 20
 	// pageSeconds is how long a page of a listing takes.
 	pageSeconds = 0.3
+	// lookSeconds is how long a request for what an object is takes.
+	lookSeconds = 0.05
 	// logBytes is what an invocation writes to its log: a line of its own, and Lambda's.
 	logBytes = 2000
 	// fileWrites and fileReads are the requests to the jobs bucket for a shard: its file, its
@@ -104,6 +108,7 @@ type usage struct {
 	reads         map[string]float64 // of objects and parts, by storage class
 	retrieved     map[string]float64 // bytes, by storage class
 	sourcePages   float64
+	lookups       float64
 	writes        float64 // of objects and parts, and what begins and ends uploads
 	heads         float64
 	targetPages   float64
@@ -159,14 +164,15 @@ func Spent(p Prices, progress Progress, tally Tally, o Options) Cost {
 		reads:       map[string]float64{},
 		retrieved:   map[string]float64{},
 		sourcePages: whole.sourcePages,
+		lookups:     whole.lookups,
 		targetPages: whole.targetPages,
 		writes:      float64(progress.Copied.Objects) + (whole.writes-float64(tally.ToCopy.Objects))*size,
-		gbSeconds:   progress.Seconds*float64(o.MemoryMB)/1024 + tally.listingSeconds()*float64(o.MemoryMB)/1024,
-		invocations: float64(progress.Shards) + tally.listings(),
-		transitions: transitions*(float64(progress.Shards)+tally.listings()) + jobTransitions,
-		fileWrites:  whole.fileWrites * share(float64(progress.Shards), whole.invocations-tally.listings()),
-		fileReads:   whole.fileReads * share(float64(progress.Shards), whole.invocations-tally.listings()),
-		logBytes:    logBytes * (float64(progress.Shards) + tally.listings()),
+		gbSeconds:   progress.Seconds*float64(o.MemoryMB)/1024 + tally.listingSeconds(o)*float64(o.MemoryMB)/1024,
+		invocations: float64(progress.Shards) + tally.listings(o),
+		transitions: transitions*(float64(progress.Shards)+tally.listings(o)) + jobTransitions,
+		fileWrites:  whole.fileWrites * share(float64(progress.Shards), whole.invocations-tally.listings(o)),
+		fileReads:   whole.fileReads * share(float64(progress.Shards), whole.invocations-tally.listings(o)),
+		logBytes:    logBytes * (float64(progress.Shards) + tally.listings(o)),
 	}
 	if o.Compare == CompareChecksum {
 		used.heads = float64(progress.Copied.Objects + progress.Unchanged.Objects + progress.Failed.Sum().Objects)
@@ -208,13 +214,22 @@ func (t Tally) classReads(class string, objects, size float64) float64 {
 }
 
 // listings returns how many invocations the listing takes: each lists for minutes.
-func (t Tally) listings() float64 {
-	return math.Ceil(t.listingSeconds() / 600)
+func (t Tally) listings(o Options) float64 {
+	return math.Ceil(t.listingSeconds(o) / 600)
 }
 
 // listingSeconds returns how long the invocations that list take together.
-func (t Tally) listingSeconds() float64 {
-	return pageSeconds * float64(max(t.SourcePages, (t.Found().Objects+pageObjects-1)/pageObjects)+t.DestinationPages)
+func (t Tally) listingSeconds(o Options) float64 {
+	return pageSeconds*float64(t.pages(o)+t.DestinationPages) + lookSeconds*float64(t.Lookups)/lookAtOnce
+}
+
+// pages returns how many pages of the source's listing a job takes, if nobody has counted
+// them at least those for its objects.
+func (t Tally) pages(o Options) int64 {
+	if o.Listed {
+		return t.SourcePages
+	}
+	return max(t.SourcePages, (t.Found().Objects+pageObjects-1)/pageObjects)
 }
 
 // copySeconds returns how long the invocations that copy take together. Small objects are
@@ -269,16 +284,17 @@ func (t Tally) usage(o Options) usage {
 		egress:      t.ToCopy.Bytes,
 		reads:       map[string]float64{},
 		retrieved:   map[string]float64{},
-		sourcePages: float64(max(t.SourcePages, (t.Found().Objects+pageObjects-1)/pageObjects)),
+		sourcePages: float64(t.pages(o)),
+		lookups:     float64(t.Lookups),
 		targetPages: float64(t.DestinationPages),
 		// An object in parts takes a request to begin its upload and one to complete it.
 		writes:      float64(t.ToCopy.Objects - t.Large.Objects + t.Parts + 2*t.Large.Objects),
-		gbSeconds:   (total + t.listingSeconds()) * float64(o.MemoryMB) / 1024,
-		invocations: shards + t.listings(),
-		transitions: transitions*(shards+t.listings()) + jobTransitions,
-		fileWrites:  fileWrites*shards + 2*t.listings() + 10,
-		fileReads:   fileReads*shards + 2*t.listings() + 10,
-		logBytes:    logBytes * (shards + t.listings()),
+		gbSeconds:   (total + t.listingSeconds(o)) * float64(o.MemoryMB) / 1024,
+		invocations: shards + t.listings(o),
+		transitions: transitions*(shards+t.listings(o)) + jobTransitions,
+		fileWrites:  fileWrites*shards + 2*t.listings(o) + 10,
+		fileReads:   fileReads*shards + 2*t.listings(o) + 10,
+		logBytes:    logBytes * (shards + t.listings(o)),
 	}
 	for class, count := range t.Classes {
 		u.reads[class] = t.classReads(class, 1, 1)
@@ -337,6 +353,7 @@ func (u usage) items(p Prices, aws RegionPrices, o Options) []CostItem {
 		list = class(standardClass).AMulti
 	}
 	thousand(google, "listing the source (class A)", u.sourcePages, list, p.Google.Operations.Origin, false)
+	thousand(google, "looking for objects of the list (class B)", u.lookups, class(standardClass).B, p.Google.Operations.Origin, false)
 
 	thousand(amazon, "writes to S3 (PUT, POST)", u.writes, aws.S3.Put, aws.S3.Origin, false)
 	thousand(amazon, "checksums of the destination (HEAD)", u.heads, aws.S3.Get, aws.S3.Origin, false)

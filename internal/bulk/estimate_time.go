@@ -86,6 +86,12 @@ func (o Options) bounds(t Tally, u usage) []Bound {
 			Source: "Google Cloud, IAM quotas and limits",
 		},
 	}
+	if o.MaxRate > 0 {
+		bounds = append(bounds, Bound{
+			Name: "the job's own rate", Value: float64(o.MaxRate) / (1 << 20), Unit: "MiB/s", work: float64(t.ToCopy.Bytes) / (1 << 20),
+			Source: "--max-rate",
+		})
+	}
 	if size := t.largest(); size > o.ShardBytes {
 		bounds = slices.Insert(bounds, 0, Bound{
 			Name: "largest object", Value: functionRate / (1 << 20), Unit: "MiB/s", work: float64(min(size, DefaultGroupBytes)) / (1 << 20),

@@ -111,6 +111,11 @@ func (c *shardCopy) upload(ctx context.Context, e entry) (copy.Upload, error) {
 	if there || err != nil {
 		return u, err
 	}
+	if c.request.Reconcile {
+		if _, err := c.compare(ctx, e.Group); err != nil {
+			return u, err
+		}
+	}
 	u, err = c.worker.Copier.BeginUpload(ctx, invocation.Event{Object: e.Name, Key: c.key(e), Generation: e.Generation, Overwrite: c.overwrite()})
 	if err != nil {
 		return u, err

@@ -51,6 +51,10 @@ type Request struct {
 	Exclude []string  `json:"exclude,omitempty"` // and none of these
 	Since   time.Time `json:"since,omitzero"`    // and be updated then or later
 	Compare string    `json:"compare"`           // one of Compares
+	List    *List     `json:"list,omitempty"`    // only these objects
+
+	// Reconcile looks for what is missing at the destination, and copies that alone.
+	Reconcile bool `json:"reconcile,omitempty"`
 
 	// Limits of a shard; zero means the default.
 	ShardObjects int   `json:"shardObjects,omitempty"`
@@ -99,6 +103,15 @@ func (r Request) Check() error {
 				errs = append(errs, fmt.Errorf("%s: %q: %w; hint: * is any text without a slash, ? a character, [a-z] one of a range", list.field, pattern, err))
 			}
 		}
+	}
+	if r.Reconcile && r.Compare == CompareNone {
+		errs = append(errs, fmt.Errorf("compare: %q: must be %s or %s to reconcile", r.Compare, CompareChecksum, CompareSize))
+	}
+	if r.Reconcile && strings.Contains(r.KeyTemplate, "{date}") {
+		errs = append(errs, fmt.Errorf("keyTemplate: %q: must not have {date} to reconcile; hint: the keys of today say nothing about those of another day", r.KeyTemplate))
+	}
+	if r.List != nil && r.Prefix != "" {
+		errs = append(errs, fmt.Errorf("prefix: %q: cannot be combined with a list; hint: --include has patterns", r.Prefix))
 	}
 	if r.ShardObjects < 0 || r.ShardObjects > DefaultShardObjects {
 		errs = append(errs, fmt.Errorf("shardObjects: %d: must be from 1 to %d", r.ShardObjects, DefaultShardObjects))
@@ -215,8 +228,9 @@ type Tally struct {
 	LeftOut   int64   `json:"leftOut"`   // objects of ToCopy with metadata that S3 cannot hold
 	Digest    Digest  `json:"digest"`    // of ToCopy
 
-	SourcePages      int64 `json:"sourcePages"`      // requests of the listing
-	DestinationPages int64 `json:"destinationPages"` // of the destination's listing
+	SourcePages      int64 `json:"sourcePages"`       // requests of the listing
+	Lookups          int64 `json:"lookups,omitempty"` // requests for single objects of a list
+	DestinationPages int64 `json:"destinationPages"`  // of the destination's listing
 }
 
 // NewTally returns an empty tally.
@@ -248,6 +262,7 @@ func (t *Tally) Join(other Tally) {
 	t.LeftOut += other.LeftOut
 	t.Digest.Join(other.Digest)
 	t.SourcePages += other.SourcePages
+	t.Lookups += other.Lookups
 	t.DestinationPages += other.DestinationPages
 }
 
@@ -301,6 +316,7 @@ type Progress struct {
 	Left      int64     `json:"left"`      // shards that need another round
 	LeftOut   int64     `json:"leftOut"`   // objects with metadata that S3 could not hold
 	Seconds   float64   `json:"seconds"`   // of invocations, together
+	Used      copy.Used `json:"used"`      // by them; those that died say nothing
 	Shards    int64     `json:"shards"`    // results of shards so far
 	Stopped   string    `json:"stopped,omitempty"`
 	Next      string    `json:"next,omitempty"` // the index of the next round
@@ -318,10 +334,12 @@ func (p Progress) Outcomes() Count {
 type Report struct {
 	Plan     Plan      `json:"plan"`
 	Progress Progress  `json:"progress"`
-	Complete bool      `json:"complete"` // every planned object has an outcome
-	Proven   bool      `json:"proven"`   // the digests of plan and destination agree, save for what failed
-	Expected Digest    `json:"expected"` // of the plan without what failed
-	Ledger   string    `json:"ledger"`   // SHA-256 of the results, in their order
+	Complete bool      `json:"complete"`         // every planned object has an outcome
+	Proven   bool      `json:"proven"`           // the digests of plan and destination agree, save for what failed
+	Expected Digest    `json:"expected"`         // of the plan without what failed
+	Ledger   string    `json:"ledger"`           // SHA-256 of the results, in their order
+	Limits   Limits    `json:"limits"`           // of the last run
+	Missed   *Missed   `json:"missed,omitempty"` // by continuous replication; of a reconciliation
 	Rounds   []Moment  `json:"rounds"`
 	Failures []Failure `json:"failures"` // the first of them
 	Started  time.Time `json:"started"`

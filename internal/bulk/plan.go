@@ -10,6 +10,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
@@ -19,11 +20,14 @@ import (
 type Buckets interface {
 	List(ctx context.Context, bucket string, r copy.Range) iter.Seq2[copy.Listed, error]
 	Stored(ctx context.Context, bucket string, r copy.Range) iter.Seq2[copy.Stored, error]
+	// Look returns an object of the source; generation 0 is the live one.
+	Look(ctx context.Context, bucket, name string, generation int64) (o copy.Listed, there bool, err error)
 }
 
 // span is a range that one item of the listing covers.
 type span struct {
-	ID string `json:"id"`
+	ID    string `json:"id"`
+	Chunk int    `json:"chunk,omitempty"` // of the job's list, from 1; the range is of its names
 	copy.Range
 }
 
@@ -68,6 +72,12 @@ func (w *Worker) divide(ctx context.Context, job string) (Answer, error) {
 		return Answer{}, err
 	}
 	spans := []span{{ID: "0", Range: copy.Range{Prefix: request.Prefix}}}
+	if request.List != nil {
+		spans = make([]span, request.List.Chunks)
+		for i := range spans {
+			spans[i] = span{ID: strconv.Itoa(i + 1), Chunk: i + 1}
+		}
+	}
 	for n := 1; ; n++ {
 		key := rangesKey(job, n)
 		data, there, err := w.Files.Get(ctx, key)
@@ -101,7 +111,7 @@ func (w *Worker) divide(ctx context.Context, job string) (Answer, error) {
 			}
 			all++
 			for i, r := range l.Rest {
-				spans = append(spans, span{ID: fmt.Sprintf("%s.%d", s.ID, i), Range: r})
+				spans = append(spans, span{ID: fmt.Sprintf("%s.%d", s.ID, i), Chunk: s.Chunk, Range: r})
 			}
 		}
 		if lost == all {
@@ -172,34 +182,47 @@ func (w *Worker) list(ctx context.Context, job string, round int, s span) error 
 	until := time.Time{}
 	if deadline, ok := ctx.Deadline(); ok {
 		until = deadline.Add(-min(reserve, deadline.Sub(w.Now())/4))
-		if round == 1 {
+		if round == 1 && s.Chunk == 0 {
 			// A small bucket is done by then; of a larger one it shows where to divide.
 			until = earliest(until, w.Now().Add(firstRound))
 		}
 	}
-	after := s.After
-	for o, err := range w.Buckets.List(ctx, request.SourceBucket, s.Range) {
+	late := func() bool { return !until.IsZero() && w.Now().After(until) || len(p.marks) >= maxMarks }
+	if s.Chunk > 0 {
+		err = w.listNamed(ctx, p, late)
+	} else {
+		err = w.listRange(ctx, p, late)
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(p.flush(ctx), p.flushFailing(ctx), w.writeMarks(ctx, job, fmt.Sprintf("%d-%s", round, s.ID), p.marks)); err != nil {
+		return err
+	}
+	p.found.Tally.DestinationPages = (p.looked + copy.PageObjects - 1) / copy.PageObjects
+	return write(ctx, w.Files, key, p.found)
+}
+
+// listRange plans a range of the source until there is no more time.
+func (w *Worker) listRange(ctx context.Context, p *planner, late func() bool) error {
+	for o, err := range w.Buckets.List(ctx, p.request.SourceBucket, p.span.Range) {
 		if err != nil {
 			return err
 		}
 		if err := p.add(ctx, o); err != nil {
 			return err
 		}
-		after = o.Name
-		if p.seen%1000 == 0 && (!until.IsZero() && w.Now().After(until) || len(p.marks) >= maxMarks) {
-			rest := s.Range
-			rest.After = after
-			if p.found.Rest, err = w.split(ctx, request.SourceBucket, rest, pieces); err != nil {
+		if p.seen%copy.PageObjects == 0 && late() {
+			rest := p.span.Range
+			rest.After = o.Name
+			if p.found.Rest, err = w.split(ctx, p.request.SourceBucket, rest, pieces); err != nil {
 				return err
 			}
 			break
 		}
 	}
-	if err := errors.Join(p.flush(ctx), p.flushFailing(ctx), w.writeMarks(ctx, job, fmt.Sprintf("%d-%s", round, s.ID), p.marks)); err != nil {
-		return err
-	}
-	p.found.Tally.SourcePages, p.found.Tally.DestinationPages = (p.seen+999)/1000, (p.looked+999)/1000
-	return write(ctx, w.Files, key, p.found)
+	p.found.Tally.SourcePages = (p.seen + copy.PageObjects - 1) / copy.PageObjects
+	return nil
 }
 
 const (

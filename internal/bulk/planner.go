@@ -56,8 +56,12 @@ func (w *Worker) newPlanner(ctx context.Context, request Request, s span) (*plan
 }
 
 // ordered reports whether the keys of a request are in the order of their objects' names, so
-// that both listings can be merged.
+// that both listings can be merged. Of a list it is not worth it: what lies between its names
+// would be listed, too.
 func ordered(r Request) bool {
+	if r.List != nil {
+		return false
+	}
 	literal, ok := strings.CutSuffix(cmp.Or(r.KeyTemplate, objectkey.Default), objectkey.Default)
 	return ok && !strings.Contains(literal, "{")
 }

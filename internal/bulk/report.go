@@ -49,6 +49,12 @@ func MakeReport(ctx context.Context, files Files, job string) (Report, error) {
 		r.Progress = p
 		r.Rounds = append(r.Rounds, Moment{p.At, done})
 	}
+	if r.Limits, _, err = LoadLimits(ctx, files, job); err != nil {
+		return Report{}, err
+	}
+	if r.Missed, err = loadMissed(ctx, files, plan.Request); err != nil {
+		return Report{}, err
+	}
 	ledger := sha256.New()
 	for n := 1; n <= r.Progress.Round; n++ {
 		for result, err := range readAll[result](ctx, files, resultFolder(job, n)) {

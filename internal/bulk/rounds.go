@@ -12,7 +12,8 @@ import (
 // advance collects the results of a round, and begins the next one with what is left. With
 // round 0 an execution begins: it begins the job, or goes on where the last one died. A
 // repeated advance changes nothing.
-func (w *Worker) advance(ctx context.Context, job string, run, round int) (Answer, error) {
+func (w *Worker) advance(ctx context.Context, s Step) (Answer, error) {
+	job, run, round := s.Job, s.Run, s.Round
 	_, there, err := LoadPlan(ctx, w.Files, job)
 	if err != nil {
 		return Answer{}, err
@@ -45,13 +46,21 @@ func (w *Worker) advance(ctx context.Context, job string, run, round int) (Answe
 			return Answer{}, err
 		}
 	}
-	return w.next(ctx, job, run, progress)
+	return w.next(ctx, s, progress)
 }
 
-// next answers with the next round, unless the job ends.
-func (w *Worker) next(ctx context.Context, job string, run int, p Progress) (Answer, error) {
-	a := Answer{Round: p.Round + 1, Failed: p.Failed.Sum().Objects, Items: int(p.Left)}
-	var err error
+// next answers with the next round, unless the job ends. Its concurrency is the one that was
+// set last, or else that of the execution.
+func (w *Worker) next(ctx context.Context, s Step, p Progress) (Answer, error) {
+	job, run := s.Job, s.Run
+	limits, _, err := LoadLimits(ctx, w.Files, job)
+	if err != nil {
+		return Answer{}, err
+	}
+	a := Answer{
+		Round: p.Round + 1, Failed: p.Failed.Sum().Objects, Items: int(p.Left),
+		Concurrency: cmp.Or(limits.Concurrency, s.Concurrency),
+	}
 	if a.Stopped, err = Stopped(ctx, w.Files, job, run); err != nil {
 		return Answer{}, err
 	}
@@ -150,6 +159,7 @@ func (w *Worker) collect(ctx context.Context, job string, p Progress, run int, b
 		p.Lost.Join(r.Lost)
 		p.LeftOut += r.LeftOut
 		p.Seconds += r.Seconds
+		p.Used.Add(r.Used)
 		p.Shards++
 		// A result without an outcome may still have parts of an object: the engine
 		// itself gives up after two invocations without progress.

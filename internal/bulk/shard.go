@@ -30,16 +30,17 @@ type indexEntry struct {
 
 // result is the outcome of a shard in a round.
 type result struct {
-	Shard     string  `json:"shard"`
-	Round     int     `json:"round"`
-	Copied    Count   `json:"copied"`
-	Unchanged Count   `json:"unchanged"`
-	Failed    Counts  `json:"failed,omitempty"` // for good, by cause
-	Digest    Digest  `json:"digest"`           // of what is at the destination
-	Lost      Digest  `json:"lost"`             // of what failed for good
-	LeftOut   int64   `json:"leftOut,omitempty"`
-	Seconds   float64 `json:"seconds"`
-	Ledger    string  `json:"ledger,omitempty"` // SHA-256 of its file
+	Shard     string    `json:"shard"`
+	Round     int       `json:"round"`
+	Copied    Count     `json:"copied"`
+	Unchanged Count     `json:"unchanged"`
+	Failed    Counts    `json:"failed,omitempty"` // for good, by cause
+	Digest    Digest    `json:"digest"`           // of what is at the destination
+	Lost      Digest    `json:"lost"`             // of what failed for good
+	LeftOut   int64     `json:"leftOut,omitempty"`
+	Seconds   float64   `json:"seconds"`
+	Used      copy.Used `json:"used"`
+	Ledger    string    `json:"ledger,omitempty"` // SHA-256 of its file
 
 	// What is left for the next round: the event of this one with the cursor, and
 	// objects that may be copied another time.
@@ -125,10 +126,23 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	if c.collisions, err = w.collisions(ctx, s.Job, c.keys); err != nil {
 		return err
 	}
-	work, cancel := withReserve(ctx, w.Now())
+	limits, err := w.hold(ctx, s.Job, s.Of)
+	if err != nil {
+		return err
+	}
+	meter, end := limits.meter()
+	work, cancel := withReserve(copy.Metered(ctx, meter), w.Now())
 	defer cancel()
+	defer end()
+	if request.Reconcile && entries[0].Group == "" {
+		if c.missed, err = c.compare(work, item.Shard); err != nil {
+			return err
+		}
+	}
 	if len(entries) == 1 && entries[0].Group != "" {
 		err = c.ofGroup(work, entries[0], before)
+	} else if request.Reconcile && item.From == 0 {
+		err = c.reconcile(work)
 	} else if item.From == 0 || before.Cursor != "" {
 		err = c.copy(work, before.Items, before.Overwrite, before.Cursor)
 	}
@@ -145,7 +159,7 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	}
 	data := c.ledger.bytes()
 	sum := sha256.Sum256(data)
-	c.result.Ledger, c.result.Seconds = hex.EncodeToString(sum[:]), w.Now().Sub(began).Seconds()
+	c.result.Ledger, c.result.Seconds, c.result.Used = hex.EncodeToString(sum[:]), w.Now().Sub(began).Seconds(), meter.Used()
 	if err := w.Files.Put(ctx, ledgerKey(s.Job, s.Round, item.Shard), data); err != nil {
 		return err
 	}
@@ -205,8 +219,9 @@ type shardCopy struct {
 	keys       objectkey.Template
 	collisions map[mark]struct{}
 
-	recheck bool        // look at the destination before each copy
-	tries   map[int]int // of objects that failed before
+	recheck bool         // look at the destination before each copy
+	tries   map[int]int  // of objects that failed before
+	missed  map[int]Miss // that are copied since they are not as they should be
 	ledger  *lines
 	result  result
 
@@ -297,7 +312,8 @@ func (c *shardCopy) note(i int, o invocation.ObjectResult) {
 	case invocation.OutcomeInterrupted:
 		return
 	case invocation.OutcomeUnchanged:
-		if c.recheck && c.request.Compare == CompareNone {
+		_, missed := c.missed[i]
+		if missed || c.recheck && c.request.Compare == CompareNone {
 			// An earlier attempt of this job has copied it.
 			o.Outcome = invocation.OutcomeCopied
 			c.result.Copied.add(one)
@@ -324,6 +340,11 @@ func (c *shardCopy) note(i int, o invocation.ObjectResult) {
 		c.result.LeftOut++
 	}
 	c.ledger.add(record{i, e.Name, e.Generation, e.Size, e.CRC32C, o.Key, o.Outcome, o.Cause, o.Error, o.LeftOut})
+}
+
+// unchanged is the outcome of an object that is at the destination as it was planned.
+func unchanged(e entry, key string) invocation.ObjectResult {
+	return invocation.ObjectResult{Object: e.Name, Key: key, Outcome: invocation.OutcomeUnchanged, Bytes: e.Size, Generation: e.Generation, CRC32C: e.CRC32C}
 }
 
 // each watches for failures that every object will have.

@@ -16,6 +16,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,8 +84,11 @@ type buckets struct {
 	name  func(i int) string  // in their order
 	sizes func(i int) int64   // of objects
 	there map[string]struct{} // keys at the destination, with the right sizes
+	older map[string]struct{} // of these, of an older generation with other bytes
 	clock *clock
 	page  time.Duration // how long a page of a listing takes
+
+	pages, looks atomic.Int64 // requests
 }
 
 // clock is a clock that only moves when something takes time.
@@ -118,10 +122,11 @@ func (b *buckets) object(i int) copy.Listed {
 
 func (b *buckets) List(_ context.Context, _ string, r copy.Range) iter.Seq2[copy.Listed, error] {
 	return func(yield func(copy.Listed, error) bool) {
-		first := sort.Search(b.count, func(i int) bool { n := b.name(i); return n > r.After && n >= r.Prefix })
+		first := sort.Search(b.count, func(i int) bool { n := b.name(i); return n > r.After && n >= r.Prefix && n >= r.From })
 		for i := first; i < b.count; i++ {
 			if (i-first)%1000 == 0 {
 				b.clock.Add(b.page)
+				b.pages.Add(1)
 			}
 			o := b.object(i)
 			if !strings.HasPrefix(o.Name, r.Prefix) || r.Before != "" && o.Name >= r.Before || !yield(o, nil) {
@@ -129,6 +134,15 @@ func (b *buckets) List(_ context.Context, _ string, r copy.Range) iter.Seq2[copy
 			}
 		}
 	}
+}
+
+func (b *buckets) Look(_ context.Context, _, name string, generation int64) (copy.Listed, bool, error) {
+	b.looks.Add(1)
+	i := sort.Search(b.count, func(i int) bool { return b.name(i) >= name })
+	if i == b.count || b.name(i) != name || generation != 0 && generation != int64(i)+1 {
+		return copy.Listed{}, false, nil
+	}
+	return b.object(i), true, nil
 }
 
 func (b *buckets) Stored(_ context.Context, _ string, r copy.Range) iter.Seq2[copy.Stored, error] {
@@ -149,11 +163,12 @@ type copier struct {
 	fail   func(object string, attempt int) (cause string, transient bool)
 	limit  int // objects of one invocation; 0: all
 	death  func() error
+	during func(rate int64) // called for each copy with the rate that it is held to
 
 	uploads uploads
 }
 
-func (c *copier) Batch(_ context.Context, event invocation.Event, each func(invocation.ObjectResult) bool) (invocation.ManyResult, error) {
+func (c *copier) Batch(ctx context.Context, event invocation.Event, each func(invocation.ObjectResult) bool) (invocation.ManyResult, error) {
 	var answer invocation.ManyResult
 	fingerprint := fmt.Sprint(len(event.Objects), event.Overwrite)
 	start := 0
@@ -171,12 +186,18 @@ func (c *copier) Batch(_ context.Context, event invocation.Event, each func(invo
 		if err := c.death(); err != nil {
 			return answer, err
 		}
+		if c.during != nil {
+			c.during(copy.MeterOf(ctx).Rate())
+		}
 		o := c.object(int(item.Generation - 1))
 		r := invocation.ObjectResult{Object: item.Object, Key: item.Key, Outcome: invocation.OutcomeCopied, Bytes: o.Size, Generation: o.Generation, CRC32C: o.CRC32C}
 		c.mu.Lock()
 		c.copies[item.Object]++
 		attempt := c.copies[item.Object]
 		_, there := c.there[item.Key]
+		if _, older := c.older[item.Key]; older {
+			there = false
+		}
 		c.mu.Unlock()
 		cause, transient := "", false
 		if c.fail != nil {
@@ -193,6 +214,7 @@ func (c *copier) Batch(_ context.Context, event invocation.Event, each func(invo
 		default:
 			c.mu.Lock()
 			c.there[item.Key] = struct{}{}
+			delete(c.older, item.Key)
 			c.mu.Unlock()
 		}
 		answer.Objects = append(answer.Objects, r)
@@ -289,6 +311,9 @@ func (c *copier) Checksum(_ context.Context, _, key string) (size int64, crc32c 
 		return 0, "", 0, false, nil
 	}
 	o := c.object(i)
+	if _, older := c.older[key]; older {
+		return o.Size, "older", o.Generation - 1, true, nil
+	}
 	return o.Size, o.CRC32C, o.Generation, true, nil
 }
 
@@ -398,7 +423,7 @@ func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 	case PhaseVerify:
 		first, each, again = StepRecheck, StepCheck, StepVerified
 	}
-	a, err := s.invoke(Step{Step: first, Job: job, Run: run})
+	a, err := s.invoke(Step{Step: first, Job: job, Run: run, Concurrency: 100})
 	for {
 		if err != nil {
 			s.t.Fatalf("%s: %v", again, err)
@@ -414,7 +439,7 @@ func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			if _, err := s.invoke(Step{Step: each, Job: job, Run: run, Round: a.Round, Item: item}); err != nil && !errors.Is(err, errDeath) {
+			if _, err := s.invoke(Step{Step: each, Job: job, Run: run, Round: a.Round, Of: a.Items, Item: item}); err != nil && !errors.Is(err, errDeath) {
 				s.t.Fatalf("%s: %v", each, err)
 			}
 		}
@@ -422,7 +447,7 @@ func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 			run++
 			a.Round = 0
 		}
-		a, err = s.invoke(Step{Step: again, Job: job, Run: run, Round: a.Round})
+		a, err = s.invoke(Step{Step: again, Job: job, Run: run, Round: a.Round, Concurrency: 100})
 		if phase == PhaseVerify && err == nil {
 			return a
 		}

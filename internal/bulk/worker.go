@@ -47,6 +47,7 @@ func NewWorker(h *copy.Handler, bucket string, settings Settings, log *slog.Logg
 
 // The steps of a job.
 const (
+	StepMake    = "make"    // make the job of an execution that has none
 	StepDivide  = "divide"  // begin the listing, or another round of it
 	StepList    = "list"    // list a range
 	StepAdvance = "advance" // collect the results of a round, and begin the next
@@ -60,7 +61,7 @@ const (
 
 // Steps returns all steps.
 func Steps() []string {
-	return []string{StepDivide, StepList, StepAdvance, StepCopy, StepReport, StepRecheck, StepCheck, StepVerified}
+	return []string{StepMake, StepDivide, StepList, StepAdvance, StepCopy, StepReport, StepRecheck, StepCheck, StepVerified}
 }
 
 // Step is what the state machine asks the function to do.
@@ -70,22 +71,34 @@ type Step struct {
 	Run   int             `json:"run"`             // which execution of the job this is
 	Round int             `json:"round,omitempty"` // of an item, or the one to collect
 	Retry int             `json:"retry,omitempty"` // how often the step has been tried before
+	Of    int             `json:"of,omitempty"`    // how many items the round has
 	Item  json.RawMessage `json:"item,omitempty"`  // a line of an index
+
+	Concurrency int `json:"concurrency,omitempty"` // of the execution
+
+	// Of StepMake, whose item is a Reconcile.
+	Execution string `json:"execution,omitempty"` // ARN
+	Started   string `json:"started,omitempty"`   // RFC 3339
 }
 
 // Answer is the answer to a step. It is small: a state has at most 256 KiB of output.
 type Answer struct {
-	More    bool   `json:"more"` // there is an index to map over
-	Index   string `json:"index,omitempty"`
-	Round   int    `json:"round,omitempty"`
-	Items   int    `json:"items,omitempty"`
-	Failed  int64  `json:"failed,omitempty"`
-	Stopped string `json:"stopped,omitempty"` // why the job does not go on
-	Proven  bool   `json:"proven"`
+	Job         string `json:"job,omitempty"` // that was made
+	More        bool   `json:"more"`          // there is an index to map over
+	Index       string `json:"index,omitempty"`
+	Round       int    `json:"round,omitempty"`
+	Items       int    `json:"items,omitempty"`
+	Concurrency int    `json:"concurrency,omitempty"` // of the map over the index
+	Failed      int64  `json:"failed,omitempty"`
+	Stopped     string `json:"stopped,omitempty"` // why the job does not go on
+	Proven      bool   `json:"proven"`
 }
 
 // Handle does a step.
 func (w *Worker) Handle(ctx context.Context, s Step) (a Answer, err error) {
+	if s.Step == StepMake {
+		return w.make(ctx, s)
+	}
 	if err := CheckJob(s.Job); err != nil {
 		return Answer{}, err
 	}
@@ -99,7 +112,7 @@ func (w *Worker) Handle(ctx context.Context, s Step) (a Answer, err error) {
 		}
 		return Answer{}, w.list(ctx, s.Job, s.Round, item)
 	case StepAdvance:
-		return w.advance(ctx, s.Job, s.Run, s.Round)
+		return w.advance(ctx, s)
 	case StepCopy:
 		var item indexEntry
 		if err := json.Unmarshal(s.Item, &item); err != nil {

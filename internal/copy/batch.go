@@ -2,12 +2,16 @@ package copy
 
 import (
 	"context"
+	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
@@ -50,10 +54,14 @@ func CheckMetadata(o Listed) (leftOut []string, err error) {
 	return leftOut, err
 }
 
+// PageObjects is how many objects a page of a listing has at most, in both clouds.
+const PageObjects = 1000
+
 // Range names a part of a bucket: the keys with a prefix that come after one and before
 // another. Empty bounds are none.
 type Range struct {
 	Prefix string `json:"prefix,omitempty"`
+	From   string `json:"from,omitempty"` // or from this one on; of Cloud Storage only
 	After  string `json:"after,omitempty"`
 	Before string `json:"before,omitempty"`
 }
@@ -63,8 +71,8 @@ type Range struct {
 func (h *Handler) List(ctx context.Context, bucket string, r Range) iter.Seq2[Listed, error] {
 	return func(yield func(Listed, error) bool) {
 		l := &listing{
-			from: h.source, attempt: h.attempt, bucket: bucket, prefix: r.Prefix, after: r.After, before: r.Before,
-			fields: neededFields + ",storageClass,updated,metadata,customerEncryption(encryptionAlgorithm)",
+			from: h.source, attempt: h.attempt, bucket: bucket, prefix: r.Prefix, start: r.From, after: r.After, before: r.Before,
+			fields: plannedFields,
 		}
 		for {
 			o, err := l.next(ctx)
@@ -75,18 +83,56 @@ func (h *Handler) List(ctx context.Context, bucket string, r Range) iter.Seq2[Li
 			if o == nil {
 				return
 			}
-			item := Listed{
-				Name: o.name, Generation: o.generation, Size: o.size, Class: o.class, Updated: o.updated,
-				Metadata: o.custom, CustomerKey: o.customerKey,
-			}
-			if o.summed {
-				item.CRC32C = o.crc32c.String()
-			}
-			if !yield(item, nil) {
+			if !yield(o.shown(), nil) {
 				return
 			}
 		}
 	}
+}
+
+// plannedFields are the fields that Listed has.
+const plannedFields = neededFields + ",storageClass,updated,metadata,customerEncryption(encryptionAlgorithm)"
+
+// shown returns what a listing shows of an object.
+func (o *object) shown() Listed {
+	item := Listed{
+		Name: o.name, Generation: o.generation, Size: o.size, Class: o.class, Updated: o.updated, Metadata: o.custom, CustomerKey: o.customerKey,
+	}
+	if o.summed {
+		item.CRC32C = o.crc32c.String()
+	}
+	return item
+}
+
+// Look returns an object of a bucket of Cloud Storage as a listing shows it; generation 0 is
+// the live one. It costs a request. there reports whether the object exists.
+func (h *Handler) Look(ctx context.Context, bucket, name string, generation int64) (o Listed, there bool, err error) {
+	query := url.Values{"fields": {plannedFields}}
+	if generation != 0 {
+		query.Set("generation", strconv.FormatInt(generation, 10))
+	}
+	err = h.attempt(ctx, func() error {
+		resp, err := h.source.do(ctx, h.source.jsonURL(bucket, name, query), h.source.plain(), http.StatusOK)
+		var answer *AnswerError
+		if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
+			o, there = Listed{}, false
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		var resource listedJSON
+		if err := json.NewDecoder(io.LimitReader(resp.Body, maxPage)).Decode(&resource); err != nil {
+			return &brokenError{fmt.Errorf("reading the answer: %w", err)}
+		}
+		o, there = resource.object(bucket).shown(), true
+		return nil
+	})
+	if err != nil {
+		return Listed{}, false, fmt.Errorf("looking at gs://%s/%s: %w", bucket, name, err)
+	}
+	return o, there, nil
 }
 
 // attempt retries do until it succeeds or another attempt is pointless.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
@@ -118,5 +119,44 @@ func TestBatches(t *testing.T) {
 	}
 	if log := l.log.String(); strings.Count(log, `"outcome":"failed"`) != 1 || strings.Contains(log, `"outcome":"copied"`) {
 		t.Errorf("the log:\n%s", log)
+	}
+}
+
+// A single object is looked at as a listing shows it, whatever its name is; listings begin
+// with a name.
+func TestLooksShowWhatListsShow(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	names := []string{"look/a b+%2F?#.txt", "look/../é", "look/z"}
+	for _, name := range names {
+		l.Upload(t, l.Env.SourceBucket, name, "text/plain", strings.NewReader(name))
+	}
+	seen := 0
+	for want, err := range h.List(t.Context(), l.Env.SourceBucket, Range{From: "look/"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(want.Name, "look/") {
+			break
+		}
+		seen++
+		for _, generation := range []int64{0, want.Generation} {
+			got, there, err := h.Look(t.Context(), l.Env.SourceBucket, want.Name, generation)
+			if diff := cmp.Diff(want, got); err != nil || !there || diff != "" {
+				t.Errorf("%q: %v, %v (-listed +looked at):\n%s", want.Name, there, err, diff)
+			}
+		}
+		if _, there, err := h.Look(t.Context(), l.Env.SourceBucket, want.Name, 1); err != nil || there {
+			t.Errorf("another generation of %q: %v, %v", want.Name, there, err)
+		}
+	}
+	if _, there, err := h.Look(t.Context(), l.Env.SourceBucket, "look/missing", 0); err != nil || there || seen != len(names) {
+		t.Errorf("a missing object: %v, %v; %d listed", there, err, seen)
+	}
+	for o, err := range h.List(t.Context(), l.Env.SourceBucket, Range{From: "look/z"}) {
+		if err != nil || o.Name != "look/z" {
+			t.Errorf("a listing from a name begins with %q, %v", o.Name, err)
+		}
+		break
 	}
 }

@@ -125,6 +125,7 @@ func (g *gcs) ask(ctx context.Context, u *url.URL, header http.Header, wanted ..
 			dog.stop()
 			return nil, err
 		}
+		MeterOf(ctx).asked(storageService, http.MethodGet)
 		resp, err := g.transport.RoundTrip(req)
 		if err != nil {
 			err = because(ctx, &brokenError{err})

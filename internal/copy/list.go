@@ -17,6 +17,7 @@ type listing struct {
 	from           *gcs
 	attempt        func(context.Context, func() error) error
 	bucket, prefix string
+	start          string // and names before this one; empty: none
 	after          string // names up to and including this one are skipped
 	before         string // and names from this one on; empty: none
 	fields         string // of an object
@@ -60,8 +61,8 @@ func (l *listing) load(ctx context.Context) error {
 	if l.token != "" {
 		query.Set("pageToken", l.token)
 	}
-	if l.after != "" {
-		query.Set("startOffset", l.after)
+	if start := max(l.start, l.after); start != "" {
+		query.Set("startOffset", start)
 	}
 	u := *l.from.endpoint
 	u.Path += "/storage/v1/b/" + l.bucket + "/o"
@@ -72,28 +73,37 @@ func (l *listing) load(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	var answer struct {
-		Items []struct {
-			Name, Generation, Size, CRC32C, StorageClass string
-
-			Updated            time.Time
-			Metadata           map[string]string
-			CustomerEncryption struct{ EncryptionAlgorithm string }
-		}
+		Items         []listedJSON
 		NextPageToken string
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxPage)).Decode(&answer); err != nil {
 		return &brokenError{fmt.Errorf("reading the answer: %w", err)}
 	}
 	for _, item := range answer.Items {
-		o := &object{bucket: l.bucket, name: item.Name, custom: item.Metadata, class: item.StorageClass, updated: item.Updated}
-		o.customerKey = item.CustomerEncryption.EncryptionAlgorithm != ""
-		o.generation, _ = strconv.ParseInt(item.Generation, 10, 64)
-		o.size, _ = strconv.ParseInt(item.Size, 10, 64)
-		o.crc32c, err = parseCRC32C(item.CRC32C)
-		o.summed = err == nil
-		l.page = append(l.page, o)
+		l.page = append(l.page, item.object(l.bucket))
 	}
 	l.token = answer.NextPageToken
 	l.ended = l.token == ""
 	return nil
+}
+
+// listedJSON is an object of a listing, or an object's resource: Cloud Storage JSON API
+// reference, "Objects".
+type listedJSON struct {
+	Name, Generation, Size, CRC32C, StorageClass string
+
+	Updated            time.Time
+	Metadata           map[string]string
+	CustomerEncryption struct{ EncryptionAlgorithm string }
+}
+
+func (j listedJSON) object(bucket string) *object {
+	o := &object{bucket: bucket, name: j.Name, custom: j.Metadata, class: j.StorageClass, updated: j.Updated}
+	o.customerKey = j.CustomerEncryption.EncryptionAlgorithm != ""
+	o.generation, _ = strconv.ParseInt(j.Generation, 10, 64)
+	o.size, _ = strconv.ParseInt(j.Size, 10, 64)
+	var err error
+	o.crc32c, err = parseCRC32C(j.CRC32C)
+	o.summed = err == nil
+	return o
 }

@@ -106,6 +106,7 @@ func (c *s3api) ask(ctx context.Context, r request) (answer, error) {
 			req.Body, req.ContentLength = newFramed(body)
 		}
 	}
+	MeterOf(ctx).asked(s3Service, r.method)
 	a, err := c.exchange(req, dog, r.most)
 	if body != nil {
 		failed := body.failed.Load()

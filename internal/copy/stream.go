@@ -77,6 +77,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		if n > 0 {
 			s.next += int64(n)
 			s.sum = s.sum.add(p[:n])
+			MeterOf(s.ctx).read(s.ctx, n)
 			if s.next < s.end || s.check() == nil {
 				return n, nil
 			}

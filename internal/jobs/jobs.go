@@ -58,15 +58,6 @@ func New(env environment.Environment, cfg aws.Config) Jobs {
 	return Jobs{env, sfn.NewFromConfig(cfg), store, files{store, env.JobsBucket}, time.Now}
 }
 
-// execution is what a job's folder says of an execution: jobs/ID/runs/N.json.
-type execution struct {
-	Phase   string    `json:"phase"`
-	ARN     string    `json:"arn"`
-	Started time.Time `json:"started"`
-}
-
-func runsFolder(job string) string { return bulk.Folder + job + "/runs/" }
-
 // Request returns the request of a new job of the environment.
 func (j Jobs) Request(job string) bulk.Request {
 	return bulk.Request{
@@ -76,10 +67,25 @@ func (j Jobs) Request(job string) bulk.Request {
 	}
 }
 
-// Plan begins to plan a new job.
-func (j Jobs) Plan(ctx context.Context, r bulk.Request, concurrency int) error {
+// Names are the objects that a new job plans instead of the whole bucket.
+type Names struct {
+	Lists       []string // files with a name on each line, or with JSON lines
+	Inventories []string // inventory reports
+}
+
+// Plan begins to plan a new job. Names may be empty.
+func (j Jobs) Plan(ctx context.Context, r bulk.Request, names Names, concurrency int) error {
 	if err := r.Check(); err != nil {
 		return err
+	}
+	if len(names.Lists)+len(names.Inventories) > 0 {
+		if _, there, err := j.Files.Get(ctx, bulk.Folder+r.Job+"/request.json"); err != nil || there {
+			return cmp.Or(err, existing(r.Job))
+		}
+		var err error
+		if r.List, err = j.list(ctx, r, names); err != nil {
+			return err
+		}
 	}
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -90,18 +96,22 @@ func (j Jobs) Plan(ctx context.Context, r bulk.Request, concurrency int) error {
 		return err
 	}
 	if !created {
-		return fmt.Errorf("job: %q: exists already; hint: choose another name, or run it with `gcs-to-s3 bulk run`", r.Job)
+		return existing(r.Job)
 	}
-	_, err = j.start(ctx, bulk.PhasePlan, r.Job, concurrency)
+	_, err = j.start(ctx, bulk.PhasePlan, r.Job, bulk.Limits{Concurrency: concurrency})
 	return err
 }
 
-// Run begins to copy what a job has planned, or goes on with it.
-func (j Jobs) Run(ctx context.Context, job string, concurrency int) error {
+func existing(job string) error {
+	return fmt.Errorf("job: %q: exists already; hint: choose another name, or run it with `gcs-to-s3 bulk run`", job)
+}
+
+// Run begins to copy what a job has planned, or goes on with it, within limits.
+func (j Jobs) Run(ctx context.Context, job string, limits bulk.Limits) error {
 	if _, err := j.plan(ctx, job); err != nil {
 		return err
 	}
-	_, err := j.start(ctx, bulk.PhaseRun, job, concurrency)
+	_, err := j.start(ctx, bulk.PhaseRun, job, limits)
 	return err
 }
 
@@ -110,7 +120,7 @@ func (j Jobs) Verify(ctx context.Context, job string, concurrency int) (run int,
 	if _, err := j.plan(ctx, job); err != nil {
 		return 0, err
 	}
-	return j.start(ctx, bulk.PhaseVerify, job, concurrency)
+	return j.start(ctx, bulk.PhaseVerify, job, bulk.Limits{Concurrency: concurrency})
 }
 
 func (j Jobs) plan(ctx context.Context, job string) (bulk.Plan, error) {
@@ -122,9 +132,9 @@ func (j Jobs) plan(ctx context.Context, job string) (bulk.Plan, error) {
 }
 
 // start starts an execution unless one is running.
-func (j Jobs) start(ctx context.Context, phase, job string, concurrency int) (run int, err error) {
-	if concurrency < 1 || concurrency > bulk.MaxConcurrency {
-		return 0, fmt.Errorf("concurrency: %d: must be from 1 to %d", concurrency, bulk.MaxConcurrency)
+func (j Jobs) start(ctx context.Context, phase, job string, limits bulk.Limits) (run int, err error) {
+	if err := limits.Check(); err != nil {
+		return 0, err
 	}
 	n, last, err := j.last(ctx, job)
 	if err != nil {
@@ -138,23 +148,32 @@ func (j Jobs) start(ctx context.Context, phase, job string, concurrency int) (ru
 			return 0, fmt.Errorf("job: %q: is running; hint: `gcs-to-s3 bulk status --watch` follows it, `gcs-to-s3 bulk stop` stops it", job)
 		}
 	}
-	input := bulk.Input{Phase: phase, Job: job, Run: n + 1, Concurrency: concurrency}
+	input := bulk.Input{Phase: phase, Job: job, Run: n + 1, Concurrency: limits.Concurrency}
 	name := fmt.Sprintf("%s-%s-%d", job, phase, input.Run)
 	text, err := json.Marshal(input)
 	if err != nil {
 		return 0, err
 	}
 	arn := strings.Replace(j.env.JobsARN(), ":stateMachine:", ":execution:", 1) + ":" + name
-	record, err := json.Marshal(execution{phase, arn, j.now().UTC()})
+	started := bulk.Execution{Phase: phase, ARN: arn, Started: j.now().UTC()}
+	if phase == bulk.PhaseRun {
+		started.Limits = &limits
+	}
+	record, err := json.Marshal(started)
 	if err != nil {
 		return 0, err
 	}
-	created, err := j.Files.Create(ctx, runsFolder(job)+strconv.Itoa(input.Run)+".json", record)
+	created, err := j.Files.Create(ctx, bulk.RunKey(job, input.Run), record)
 	if err != nil {
 		return 0, err
 	}
 	if !created {
 		return 0, fmt.Errorf("job: %q: somebody else has just started it", job)
+	}
+	if started.Limits != nil {
+		if err := bulk.SetLimits(ctx, j.Files, job, limits); err != nil {
+			return 0, err
+		}
 	}
 	if _, err := j.sfn.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String(j.env.JobsARN()), Name: &name, Input: aws.String(string(text))}); err != nil {
 		var missing *types.StateMachineDoesNotExist
@@ -167,19 +186,19 @@ func (j Jobs) start(ctx context.Context, phase, job string, concurrency int) (ru
 }
 
 // last returns the number of the last execution of a job, 0 for none.
-func (j Jobs) last(ctx context.Context, job string) (n int, e execution, err error) {
-	for key, err := range j.Files.Keys(ctx, runsFolder(job)) {
+func (j Jobs) last(ctx context.Context, job string) (n int, e bulk.Execution, err error) {
+	for key, err := range j.Files.Keys(ctx, bulk.RunsFolder(job)) {
 		if err != nil {
-			return 0, execution{}, err
+			return 0, bulk.Execution{}, err
 		}
 		if i, err := strconv.Atoi(strings.TrimSuffix(path.Base(key), ".json")); err == nil {
 			n = max(n, i)
 		}
 	}
 	if n == 0 {
-		return 0, execution{}, nil
+		return 0, bulk.Execution{}, nil
 	}
-	data, _, err := j.Files.Get(ctx, runsFolder(job)+strconv.Itoa(n)+".json")
+	data, _, err := j.Files.Get(ctx, bulk.RunKey(job, n))
 	if err == nil {
 		err = json.Unmarshal(data, &e)
 	}
@@ -271,7 +290,10 @@ func (j Jobs) Status(ctx context.Context, job string) (Status, error) {
 	}
 	switch {
 	case out != nil && out.Status == types.ExecutionStatusRunning:
-		s.State = map[string]string{bulk.PhasePlan: StatePlanning, bulk.PhaseRun: StateRunning, bulk.PhaseVerify: StateVerifying}[last.Phase]
+		s.State = map[string]string{bulk.PhasePlan: StatePlanning, bulk.PhaseRun: StateRunning, bulk.PhaseVerify: StateVerifying, bulk.PhaseReconcile: StatePlanning}[last.Phase]
+		if last.Phase == bulk.PhaseReconcile && planned {
+			s.State = StateRunning
+		}
 		if err := j.mapOf(ctx, &s, last.ARN); err != nil {
 			return s, err
 		}
@@ -284,7 +306,7 @@ func (j Jobs) Status(ctx context.Context, job string) (Status, error) {
 		s.State, s.Why = StateStopped, aws.ToString(out.Cause)
 	case out != nil && out.Status != types.ExecutionStatusSucceeded:
 		s.State, s.Why = StateFailed, strings.TrimSuffix(aws.ToString(out.Error)+": "+aws.ToString(out.Cause), ": ")
-	case planned && last.Phase != bulk.PhaseRun:
+	case planned && last.Phase != bulk.PhaseRun && last.Phase != bulk.PhaseReconcile:
 		s.State = StatePlanned
 	default:
 		s.State = StateStopped
@@ -331,19 +353,51 @@ func (j Jobs) mapOf(ctx context.Context, s *Status, arn string) error {
 	return nil
 }
 
-// Set changes how many shards of a running job are copied in parallel.
-func (j Jobs) Set(ctx context.Context, job string, concurrency int) error {
-	if concurrency < 1 || concurrency > bulk.MaxConcurrency {
-		return fmt.Errorf("concurrency: %d: must be from 1 to %d; hint: 0 would mean as many as there can be, and does not pause a job; `gcs-to-s3 bulk stop` does", concurrency, bulk.MaxConcurrency)
-	}
+// Change is what Set changes of a job's limits; nil leaves a limit as it is.
+type Change struct {
+	Concurrency *int
+	MaxRate     *int64 // bytes a second; 0 is no limit
+}
+
+// Set changes the limits of a running job. New shards keep to them at once, those that are
+// being copied to a new rate within seconds.
+func (j Jobs) Set(ctx context.Context, job string, change Change) error {
 	s, err := j.Status(ctx, job)
 	if err != nil {
 		return err
 	}
 	if s.Map == nil {
-		return fmt.Errorf("job: %q: copies nothing at the moment; hint: give `gcs-to-s3 bulk run` the concurrency", job)
+		return fmt.Errorf("job: %q: copies nothing at the moment; hint: give `gcs-to-s3 bulk run` its limits", job)
 	}
-	_, err = j.sfn.UpdateMapRun(ctx, &sfn.UpdateMapRunInput{MapRunArn: &s.Map.ARN, MaxConcurrency: aws.Int32(int32(concurrency))})
+	limits := bulk.Limits{Concurrency: s.Map.Concurrency}
+	if s.State == StateRunning {
+		var there bool
+		if limits, there, err = bulk.LoadLimits(ctx, j.Files, job); err != nil {
+			return err
+		} else if !there {
+			limits.Concurrency = s.Map.Concurrency
+		}
+	} else if change.MaxRate != nil {
+		return fmt.Errorf("max-rate: the job is %s, and copies nothing; hint: give `gcs-to-s3 bulk run` the rate", s.State)
+	}
+	if change.Concurrency != nil {
+		limits.Concurrency = *change.Concurrency
+	}
+	if change.MaxRate != nil {
+		limits.MaxRate = *change.MaxRate
+	}
+	if err := limits.Check(); err != nil {
+		return err
+	}
+	if s.State == StateRunning {
+		if err := bulk.SetLimits(ctx, j.Files, job, limits); err != nil {
+			return err
+		}
+	}
+	if change.Concurrency == nil {
+		return nil
+	}
+	_, err = j.sfn.UpdateMapRun(ctx, &sfn.UpdateMapRunInput{MapRunArn: &s.Map.ARN, MaxConcurrency: aws.Int32(int32(limits.Concurrency))})
 	if err != nil {
 		return fmt.Errorf("updating %s: %w", s.Map.ARN, err)
 	}

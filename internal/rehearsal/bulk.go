@@ -54,7 +54,7 @@ func (r Rehearsal) bulk(ctx context.Context, summary *Summary, s *Stand) error {
 			request := j.Request(bulkJob)
 			request.Prefix, request.ShardObjects = bulkPrefix, max(1, r.Bulk/100)
 			request.GroupBytes, request.ShardBytes = hugeSize/2, hugeSize/4
-			if err := j.Plan(ctx, request, 10); err != nil {
+			if err := j.Plan(ctx, request, jobs.Names{}, 10); err != nil {
 				return "", err
 			}
 			status, err := ended(ctx, j, 0)
@@ -69,7 +69,7 @@ func (r Rehearsal) bulk(ctx context.Context, summary *Summary, s *Stand) error {
 			return fmt.Sprintf("%d objects in %d shards", plan.Tally.ToCopy.Objects, plan.Shards), err
 		}}},
 		[]progress.Act{{Name: "run it, kill functions and stop it on the way, and go on", Run: func(ctx context.Context) (string, error) {
-			if err := j.Run(ctx, bulkJob, 8); err != nil {
+			if err := j.Run(ctx, bulkJob, bulk.Limits{Concurrency: 8}); err != nil {
 				return "", err
 			}
 			status, err := ended(ctx, j, done.Listed/4)
@@ -86,7 +86,7 @@ func (r Rehearsal) bulk(ctx context.Context, summary *Summary, s *Stand) error {
 					return "", err
 				}
 			}
-			if err := j.Run(ctx, bulkJob, 8); err != nil {
+			if err := j.Run(ctx, bulkJob, bulk.Limits{Concurrency: 8}); err != nil {
 				return "", err
 			}
 			if status, err = ended(ctx, j, 0); err != nil {
