@@ -67,7 +67,7 @@ func Settings() []Setting {
 		{Key: "billingProject", Meaning: "Google Cloud project that pays for the function's requests, if the source bucket is a requester-pays bucket",
 			field: func(e *Environment) any { return &e.BillingProject }, check: checkBillingProject},
 
-		{Key: "overwrite", Default: invocation.OverwriteAlways, Meaning: "what to do if the destination exists: `always` replaces it; `if-absent` keeps it, and fails unless it is the same; `if-different` keeps it if size and CRC32C are the same",
+		{Key: "overwrite", Default: invocation.OverwriteAlways, Meaning: "what to do if the destination exists: `always` replaces it; `if-absent` keeps it, and fails unless it is the same; `if-different` keeps it if size and CRC32C are the same; `if-newer` keeps it if it was copied from the same generation or a newer one",
 			field: func(e *Environment) any { return &e.Overwrite }, check: oneOf(func(e *Environment) string { return e.Overwrite }, invocation.Overwrites()...)},
 		{Key: "sourceChange", Default: invocation.ChangeFails, Meaning: "what to do if an object changes while it is read: `fail`, or `restart` with the new generation",
 			field: func(e *Environment) any { return &e.SourceChange }, check: oneOf(func(e *Environment) string { return e.SourceChange }, invocation.SourceChanges()...)},

@@ -37,10 +37,13 @@ const (
 	OverwriteAlways    = "always"       // it is replaced
 	OverwriteAbsent    = "if-absent"    // it stays, and the copy fails unless it is the same
 	OverwriteDifferent = "if-different" // it stays if it is the same: size and CRC32C
+	OverwriteNewer     = "if-newer"     // it stays unless the copy is of a newer generation than the one recorded with it
 )
 
 // Overwrites returns all policies for objects that are already at the destination.
-func Overwrites() []string { return []string{OverwriteAlways, OverwriteAbsent, OverwriteDifferent} }
+func Overwrites() []string {
+	return []string{OverwriteAlways, OverwriteAbsent, OverwriteDifferent, OverwriteNewer}
+}
 
 // What happens to a copy whose source changes while it is read.
 const (
