@@ -34,6 +34,7 @@ func (e *TransferError) Cause() (cause string, passing bool) {
 		answer    *AnswerError
 		exists    *ExistsError
 		changed   *SourceChangedError
+		overtaken *overtakenError
 		operation *OperationError
 		exhausted *ExhaustedError
 	)
@@ -43,6 +44,8 @@ func (e *TransferError) Cause() (cause string, passing bool) {
 		return "destination exists", false
 	case errors.As(e.Err, &changed):
 		return "source changed", false
+	case errors.As(e.Err, &overtaken):
+		return "source changed", true
 	case errors.Is(e.Err, errDeadline):
 		return "deadline", true
 	case errors.As(e.Err, &answer):

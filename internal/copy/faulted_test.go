@@ -214,7 +214,7 @@ func (w *worker) copies(t *testing.T, n int) {
 		name := w.object(w.chance.IntN(len(sizes)))
 		e := invocation.Event{
 			Object:       name,
-			Overwrite:    invocation.Overwrites()[w.chance.IntN(3)],
+			Overwrite:    invocation.Overwrites()[w.chance.IntN(len(invocation.Overwrites()))],
 			SourceChange: invocation.SourceChanges()[w.chance.IntN(2)],
 		}
 		if w.chance.IntN(8) == 0 {

@@ -154,13 +154,14 @@ func (g *gcs) ask(ctx context.Context, u *url.URL, header http.Header, wanted ..
 
 // object is what the first response says about an object.
 type object struct {
-	bucket, name string
-	size         int64
-	generation   int64
-	crc32c       crc32c
-	header       http.Header       // of the first response
-	custom       map[string]string // custom metadata
-	json         bool              // only the JSON API can say what it is
+	bucket, name   string
+	size           int64
+	generation     int64
+	metageneration int64 // 0 if it is not known
+	crc32c         crc32c
+	header         http.Header       // of the first response
+	custom         map[string]string // custom metadata
+	json           bool              // only the JSON API can say what it is
 
 	// Of a listing; all but the first if it asks for them.
 	summed      bool // it has a CRC32C
@@ -217,7 +218,7 @@ func (g *gcs) plain() http.Header {
 // response. It costs one more request.
 func (g *gcs) openJSON(ctx context.Context, bucket, name string, generation int64) (*object, io.ReadCloser, error) {
 	query := url.Values{
-		"fields": {"generation,size,crc32c,contentType,contentEncoding,contentLanguage,contentDisposition,cacheControl,metadata"},
+		"fields": {"generation,metageneration,size,crc32c,contentType,contentEncoding,contentLanguage,contentDisposition,cacheControl,metadata"},
 	}
 	if generation != 0 {
 		query.Set("generation", strconv.FormatInt(generation, 10))
@@ -231,7 +232,7 @@ func (g *gcs) openJSON(ctx context.Context, bucket, name string, generation int6
 		return nil, nil, err
 	}
 	var resource struct {
-		Generation, Size                                                                int64 `json:",string"`
+		Generation, Metageneration, Size                                                int64 `json:",string"`
 		CRC32C                                                                          string
 		ContentType, ContentEncoding, ContentLanguage, ContentDisposition, CacheControl string
 		Metadata                                                                        map[string]string
@@ -240,13 +241,14 @@ func (g *gcs) openJSON(ctx context.Context, bucket, name string, generation int6
 		return nil, nil, &brokenError{fmt.Errorf("reading the object's resource: %w", err)}
 	}
 	o := &object{
-		bucket:     bucket,
-		name:       name,
-		size:       resource.Size,
-		generation: resource.Generation,
-		custom:     resource.Metadata,
-		json:       true,
-		header:     http.Header{},
+		bucket:         bucket,
+		name:           name,
+		size:           resource.Size,
+		generation:     resource.Generation,
+		metageneration: resource.Metageneration,
+		custom:         resource.Metadata,
+		json:           true,
+		header:         http.Header{},
 	}
 	if o.crc32c, err = parseCRC32C(resource.CRC32C); err != nil {
 		return nil, nil, err
@@ -280,6 +282,7 @@ func describe(resp *http.Response) (*object, error) {
 	if o.generation, err = strconv.ParseInt(resp.Header.Get("X-Goog-Generation"), 10, 64); err != nil {
 		return nil, fmt.Errorf("reading x-goog-generation: %w", err)
 	}
+	o.metageneration, _ = strconv.ParseInt(resp.Header.Get("X-Goog-Metageneration"), 10, 64)
 	sum := ""
 	for _, line := range resp.Header.Values("X-Goog-Hash") {
 		for part := range strings.SplitSeq(line, ",") {

@@ -50,7 +50,7 @@ func (h *Handler) BeginUpload(ctx context.Context, event invocation.Event) (Uplo
 		SourceBucket: t.sourceBucket, Object: t.object, DestinationBucket: t.targetBucket, Key: t.key,
 		Generation: o.generation, Size: o.size, CRC32C: o.crc32c.String(), PartSize: t.partSize(o.size), LeftOut: leftOut,
 	}
-	if u.Same, err = t.same(ctx, o); u.Same || err != nil {
+	if u.Same, err = t.same(ctx, o, header); u.Same || err != nil {
 		return u, t.failed(err)
 	}
 	m := &multipart{transfer: t, object: o, size: u.PartSize, started: h.now()}
@@ -152,7 +152,10 @@ func (h *Handler) CompleteUpload(ctx context.Context, u Upload, parts []Part) er
 	if sum != m.object.crc32c {
 		return m.fail(&OperationError{"verifying", fmt.Errorf("CRC32C of the parts read is %v, the source announced %v", sum, m.object.crc32c)})
 	}
-	if _, err = m.complete(ctx); err != nil {
+	outcome, err := m.complete(ctx)
+	if err == nil && outcome == invocation.OutcomeUnchanged {
+		err = m.abort(ctx, u.ID)
+	} else if err != nil {
 		// Another invocation may have completed it, whose answer was lost.
 		_, err = m.vanished(ctx, err)
 	}

@@ -109,6 +109,8 @@ type found struct {
 	size       int64
 	sum        string // CRC32C of the whole, base64
 	generation int64  // recorded by the copy that wrote it; 0 for none
+	etag       string // with its quotes
+	header     http.Header
 }
 
 func (f *found) String() string {
@@ -153,7 +155,7 @@ func (t *transfer) find(ctx context.Context) (f *found, err error) {
 		if err != nil {
 			return fmt.Errorf("looking at the destination: %w", err)
 		}
-		f = &found{sum: a.header.Get("X-Amz-Checksum-Crc32c")}
+		f = &found{sum: a.header.Get("X-Amz-Checksum-Crc32c"), etag: a.header.Get("Etag"), header: a.header}
 		if a.header.Get("X-Amz-Checksum-Type") == "COMPOSITE" {
 			f.sum = "" // a checksum of checksums
 		}

@@ -245,8 +245,14 @@ func (m *multipart) complete(ctx context.Context) (outcome string, err error) {
 	r.header.Set("X-Amz-Checksum-Crc32c", m.object.crc32c.String())
 	r.header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
 	r.header.Set("X-Amz-Mp-Object-Size", strconv.FormatInt(m.object.size, 10))
-	m.protect(r.header)
+	if m.overwrite == invocation.OverwriteNewer && !m.looked {
+		// An earlier invocation began the upload.
+		if same, err := m.same(ctx, m.object, nil); same || err != nil {
+			return invocation.OutcomeUnchanged, err
+		}
+	}
 	err = m.attempt(ctx, func() error {
+		m.protect(r.header)
 		a, err := m.to.do(ctx, r)
 		if err == nil {
 			var result struct {

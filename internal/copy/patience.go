@@ -180,10 +180,13 @@ func transient(err error) bool {
 		broken      *brokenError
 		spoiled     *SpoiledError
 		exhausted   *ExhaustedError
+		contested   *contestedError
 	)
 	switch {
 	case errors.As(err, &spoiled), errors.As(err, &exhausted):
 		return false
+	case errors.As(err, &contested):
+		return true
 	case errors.As(err, &answer):
 		return answer.transient()
 	case errors.As(err, &certificate):

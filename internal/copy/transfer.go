@@ -51,12 +51,16 @@ type transfer struct {
 	progress    bool    // S3 has more of the object than before
 	waited      bool    // other objects were being copied all the time
 
-	tidying func(context.Context) (context.Context, context.CancelFunc) // for cleanup after the deadline
-	tally   tally
-	doubt   *object  // an object whose write may have succeeded without our knowing
-	leftOut []string // names of metadata that S3 cannot hold
-	left    []string // ids of uploads that could not be removed
-	warning error    // why
+	tidying  func(context.Context) (context.Context, context.CancelFunc) // for cleanup after the deadline
+	tally    tally
+	doubt    *object  // an object whose write may have succeeded without our knowing
+	replaces *found   // with invocation.OverwriteNewer: what was found at the destination, which a write replaces; nil for nothing
+	looked   bool     // replaces is known
+	rewrites bool     // with invocation.OverwriteNewer: the same generation with other metadata is written again
+	rechecks bool     // with invocation.OverwriteNewer: the source is asked again after every write
+	leftOut  []string // names of metadata that S3 cannot hold
+	left     []string // ids of uploads that could not be removed
+	warning  error    // why
 }
 
 // copied describes what a transfer found and wrote.
@@ -198,6 +202,9 @@ func (t *transfer) settle(ctx context.Context, failure error) (copied, error) {
 			t.kept = nil
 			return t.doubt.copied(invocation.OutcomeCopied), nil
 		}
+		if t.overwrite == invocation.OverwriteNewer && found != nil && found.generation > t.doubt.generation {
+			return copied{}, failure // a write that arrives now is rejected
+		}
 		if t.to.patience.pause(ctx, arrival<<looks) != nil {
 			break
 		}
@@ -211,10 +218,14 @@ const arrival = 50 * time.Millisecond
 // restarts reports whether a failed copy may succeed if it starts over.
 func (t *transfer) restarts(err error) bool {
 	var (
-		spoiled *SpoiledError
-		changed *SourceChangedError
-		answer  *AnswerError
+		spoiled   *SpoiledError
+		changed   *SourceChangedError
+		overtaken *overtakenError
+		answer    *AnswerError
 	)
+	if errors.As(err, &overtaken) {
+		return true
+	}
 	if errors.As(err, &changed) {
 		return t.sourceChange == invocation.ChangeRestarts && t.generation == 0
 	}
@@ -227,11 +238,12 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 	if t.upload != nil {
 		return t.resume(ctx)
 	}
+	t.looked = false
 	if t.listed != nil {
 		if err := t.settleKey(t.listed); err != nil {
 			return copied{}, err
 		}
-		if same, err := t.same(ctx, t.listed); same || err != nil {
+		if same, err := t.same(ctx, t.listed, nil); same || err != nil {
 			return t.listed.copied(invocation.OutcomeUnchanged), err
 		}
 	}
@@ -254,7 +266,7 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 		return copied{}, err
 	}
 	if t.listed == nil {
-		if same, err := t.same(ctx, o); same || err != nil {
+		if same, err := t.same(ctx, o, header); same || err != nil {
 			return o.copied(invocation.OutcomeUnchanged), err
 		}
 	}
@@ -263,6 +275,9 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 		outcome, err = t.inParts(ctx, o, header, s)
 	} else {
 		outcome, err = t.put(ctx, o, header, s)
+	}
+	if err == nil && outcome == invocation.OutcomeCopied {
+		err = t.recheck(ctx, o)
 	}
 	return o.copied(outcome), err
 }
@@ -286,8 +301,8 @@ func (o *object) copied(outcome string) copied {
 
 // same reports whether the destination already has the object's bytes, if the
 // policy asks for that; its error is an *ExistsError if the policy protects a
-// different object.
-func (t *transfer) same(ctx context.Context, o *object) (bool, error) {
+// different object. header is what would be written with the object, or nil.
+func (t *transfer) same(ctx context.Context, o *object, header http.Header) (bool, error) {
 	if t.overwrite == invocation.OverwriteAlways {
 		return false, nil
 	}
@@ -295,6 +310,8 @@ func (t *transfer) same(ctx context.Context, o *object) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
+	case t.overwrite == invocation.OverwriteNewer:
+		return t.holds(found, o, header)
 	case found != nil && !found.is(o) && t.overwrite == invocation.OverwriteAbsent:
 		return false, found.exists()
 	}
@@ -325,7 +342,6 @@ func (t *transfer) attempt(ctx context.Context, do func() error) error {
 func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *stream) (outcome string, err error) {
 	header.Set("X-Amz-Checksum-Crc32c", o.crc32c.String())
 	t.encrypt(header)
-	t.protect(header)
 	r := request{method: http.MethodPut, bucket: t.targetBucket, key: t.key, header: header, stream: s, unsigned: true}
 	if o.size <= smallObject {
 		if r.document, err = s.readAll(ctx); err != nil {
@@ -334,6 +350,7 @@ func (t *transfer) put(ctx context.Context, o *object, header http.Header, s *st
 		r.stream = nil
 	}
 	err = t.attempt(ctx, func() error {
+		t.protect(header)
 		_, err := t.to.do(ctx, r)
 		t.tally.reached.Store(s.next)
 		outcome, err = t.settled(ctx, o, err)
@@ -359,7 +376,12 @@ func (t *transfer) encrypt(header http.Header) {
 // protect makes a write conditional if the policy asks for it: Amazon S3 User
 // Guide, "How to prevent object overwrites with conditional writes".
 func (t *transfer) protect(header http.Header) {
-	if t.overwrite == invocation.OverwriteAbsent {
+	header.Del("If-Match")
+	header.Del("If-None-Match")
+	switch {
+	case t.overwrite == invocation.OverwriteNewer && t.replaces != nil:
+		header.Set("If-Match", t.replaces.etag)
+	case t.overwrite == invocation.OverwriteNewer, t.overwrite == invocation.OverwriteAbsent:
 		header.Set("If-None-Match", "*")
 	}
 }
@@ -375,6 +397,9 @@ func (t *transfer) settled(ctx context.Context, o *object, err error) (outcome s
 	var answer *AnswerError
 	refused := errors.As(err, &answer)
 	doubtful := t.doubt == o
+	if t.overwrite == invocation.OverwriteNewer && refused && t.contested(answer) {
+		return t.again(ctx, o, err)
+	}
 	if refused && (answer.Status == http.StatusPreconditionFailed || answer.Code == "NoSuchUpload" && doubtful) {
 		found, err := t.find(ctx)
 		switch conditional := answer.Code != "NoSuchUpload"; {

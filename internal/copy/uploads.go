@@ -45,11 +45,14 @@ func (m *multipart) create(ctx context.Context, header http.Header) error {
 func (t *transfer) resume(ctx context.Context) (copied, error) {
 	u := t.upload
 	o := &object{bucket: t.sourceBucket, name: t.object, size: u.Size, generation: u.Generation, crc32c: u.CRC32C}
-	t.key, t.pieces, t.leftOut = u.Key, true, u.LeftOut
+	t.key, t.pieces, t.leftOut, t.looked = u.Key, true, u.LeftOut, false
 	m := &multipart{transfer: t, object: o, size: u.Part, id: u.ID, before: u.Done, sum: u.Sum, started: t.to.now()}
 	m.parts = make([]part, (o.size+m.size-1)/m.size)
 	t.tally.reached.Store(u.reached())
 	outcome, err := m.inTurn(ctx, func() (string, error) {
+		if err := m.outdated(ctx); err != nil {
+			return "", err
+		}
 		if err := m.recall(ctx, u); err != nil {
 			return m.vanished(ctx, err)
 		}
@@ -59,6 +62,9 @@ func (t *transfer) resume(ctx context.Context) (copied, error) {
 		}
 		return outcome, nil
 	})
+	if err == nil && outcome == invocation.OutcomeCopied {
+		err = t.recheck(ctx, o)
+	}
 	return o.copied(outcome), err
 }
 

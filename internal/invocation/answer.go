@@ -16,7 +16,7 @@ const (
 // Outcomes of an object.
 const (
 	OutcomeCopied      = "copied"
-	OutcomeUnchanged   = "unchanged"   // the same bytes were there already
+	OutcomeUnchanged   = "unchanged"   // the same bytes were there already or, with OverwriteNewer, a newer generation
 	OutcomeSkipped     = "skipped"     // a folder's placeholder, for which the template makes no name
 	OutcomeFailed      = "failed"      // see the error
 	OutcomeInterrupted = "interrupted" // stopped by the deadline; the cursor has it

@@ -7,15 +7,16 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/blob"
 )
 
-// condition is that of a conditional write; see "How to prevent object
-// overwrites with conditional writes".
+// condition is that of a conditional write or deletion; see "How to prevent object
+// overwrites with conditional writes" and "How to perform conditional deletes".
 type condition struct {
 	ifNoneMatch bool
 	ifMatch     string // an ETag, "" for none
 	deletions   int    // of the key, when the request came in
 }
 
-// condition reads the headers of a conditional write.
+// condition reads the headers of a conditional request. One with an ETag needs the right
+// to read the object.
 func (c *call) condition() (condition, error) {
 	var w condition
 	switch c.Header.Get("If-None-Match") {

@@ -165,6 +165,43 @@ func TestConditionalWrites(t *testing.T) {
 	}
 }
 
+// A conditional deletion is of the current version, with the ETag that it names.
+func TestConditionalDeletions(t *testing.T) {
+	t.Parallel()
+	server, admin := start(t)
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::some-bucket/*"}]}`
+	blind := client(server, awstest.Session(t, server, "blind", policy, time.Hour))
+	remove := func(c *s3.Client, key string, etag, version *string) awstest.Refusal {
+		_, err := c.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: ptr(bucket), Key: &key, IfMatch: etag, VersionId: version})
+		return awstest.RefusalOf(t, err)
+	}
+	failed := awstest.Refused(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+	absent := awstest.Refused(404, "NoSuchKey", "The specified key does not exist.")
+	check := func(name string, want, got awstest.Refusal) {
+		t.Helper()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	etag := put(t, admin, "k", "v1").ETag
+	check("another etag", failed, remove(admin, "k", ptr(`"x"`), nil))
+	check("without the right to read", denied("blind", "s3:GetObject", "arn:aws:s3:::some-bucket/k", "because no identity-based policy allows the s3:GetObject action"), remove(blind, "k", etag, nil))
+	check("a version", awstest.Refused(501, "NotImplemented", "The local AWS does not model the header If-Match."), remove(admin, "k", etag, ptr("null")))
+	check("any etag", awstest.Refused(501, "NotImplemented", "The local AWS does not model the header If-Match."), remove(admin, "k", ptr("*"), nil))
+	check("the etag", awstest.Refusal{}, remove(admin, "k", etag, nil))
+	check("nothing there", absent, remove(admin, "k", etag, nil))
+
+	if _, err := admin.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+		Bucket: ptr(bucket), VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	old, now := put(t, admin, "k", "v1").ETag, put(t, admin, "k", "v2").ETag
+	check("the etag of an older version", failed, remove(admin, "k", old, nil))
+	check("the etag of the current version", awstest.Refusal{}, remove(admin, "k", now, nil))
+	check("a delete marker", absent, remove(admin, "k", now, nil))
+}
+
 // A deletion between the beginning and the end of a conditional write is a
 // conflict: the body that waits in a pipe holds the write open.
 func TestConditionalWriteConflict(t *testing.T) {
