@@ -19,7 +19,7 @@ const bulkTimeout = 15 * 60
 // jobs adds the state machine of bulk jobs and its role. The role may do what AWS Step
 // Functions Developer Guide, "IAM policies for using Distributed Map states", lists, on the
 // environment's own function, machine and folder alone.
-func jobs(stack awscdk.Stack, env environment.Environment, function awslambda.Function) {
+func jobs(stack awscdk.Stack, env environment.Environment, function awslambda.Function) awsstepfunctions.CfnStateMachine {
 	files := "arn:aws:s3:::" + env.JobsBucket + "/" + bulk.Folder
 	execution := fmt.Sprintf("arn:aws:states:%s:%s:execution:%s", env.AWSRegion, env.AWSAccount, env.Jobs())
 	statement := func(sid string, actions []string, resources ...string) awsiam.PolicyStatement {
@@ -41,9 +41,9 @@ func jobs(stack awscdk.Stack, env environment.Environment, function awslambda.Fu
 				statement("RedriveChildren", []string{"states:RedriveExecution"}, execution+"/*"),
 			}}),
 		},
-		PermissionsBoundary: boundary(stack, env),
+		PermissionsBoundary: boundary(stack, env, "JobsRole"),
 	})
-	awsstepfunctions.NewCfnStateMachine(stack, jsii.String("Jobs"), &awsstepfunctions.CfnStateMachineProps{
+	return awsstepfunctions.NewCfnStateMachine(stack, jsii.String("Jobs"), &awsstepfunctions.CfnStateMachineProps{
 		StateMachineName: jsii.String(env.Jobs()),
 		StateMachineType: jsii.String("STANDARD"),
 		RoleArn:          role.RoleArn(),
@@ -70,4 +70,19 @@ func keepJobs(env environment.Environment) awsiam.PolicyDocument {
 		list("ListDestination", "arn:aws:s3:::"+env.DestinationBucket,
 			&map[string]any{"StringLike": map[string]string{"s3:prefix": env.DestinationPrefix + "*"}}),
 	}})
+}
+
+// reconcile adds the schedule of the bulk jobs that copy what events have missed.
+func reconcile(stack awscdk.Stack, env environment.Environment, machine awsstepfunctions.CfnStateMachine) {
+	schedule(stack, env, scheduled{
+		id:          "Reconcile",
+		name:        env.Reconciler(),
+		description: fmt.Sprintf("Compares gs://%s with s3://%s, and copies what is missing or older", env.SourceBucket, env.DestinationBucket),
+		expression:  env.Reconcile,
+		timezone:    env.ScheduleTimezone,
+		input:       bulk.ReconcileInput(bulk.Reconcile{Prefix: env.EventsPrefix}),
+		maxAge:      scheduleMaxAge,
+		arn:         *machine.AttrArn(),
+		action:      "states:StartExecution",
+	})
 }

@@ -78,7 +78,10 @@ func NewFunctionStack(scope constructs.Construct, id string, props *FunctionStac
 		if env.BulkReservedConcurrency > 0 {
 			settings.ReservedConcurrentExecutions = jsii.Number(env.BulkReservedConcurrency)
 		}
-		jobs(stack, env, awslambda.NewFunction(stack, jsii.String("JobsFunction"), settings))
+		machine := jobs(stack, env, awslambda.NewFunction(stack, jsii.String("JobsFunction"), settings))
+		if env.Reconcile != "" {
+			reconcile(stack, env, machine)
+		}
 	}
 	if env.Events == environment.PullEvents {
 		settings := functionOf(stack, env, "Events", env.Drain(), env.DrainVariables())

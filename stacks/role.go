@@ -26,7 +26,7 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 		RoleName:            jsii.String(env.Role),
 		AssumedBy:           awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		Description:         jsii.String(ownership.RoleDescription),
-		PermissionsBoundary: boundary(stack, env),
+		PermissionsBoundary: boundary(stack, env, "Role"),
 	}
 	if env.RolePolicies == environment.ArticlePolicies {
 		roleProps.ManagedPolicies = &[]awsiam.IManagedPolicy{
@@ -102,12 +102,12 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 	return stack
 }
 
-// boundary returns the environment's permissions boundary, or nil.
-func boundary(scope constructs.Construct, env environment.Environment) awsiam.IManagedPolicy {
+// boundary returns the environment's permissions boundary for the role of an id, or nil.
+func boundary(scope constructs.Construct, env environment.Environment, role string) awsiam.IManagedPolicy {
 	if env.PermissionsBoundary == "" {
 		return nil
 	}
-	return awsiam.ManagedPolicy_FromManagedPolicyArn(scope, jsii.String("Boundary"), jsii.String(env.PermissionsBoundary))
+	return awsiam.ManagedPolicy_FromManagedPolicyArn(scope, jsii.String(role+"Boundary"), jsii.String(env.PermissionsBoundary))
 }
 
 // document returns a policy with one statement.

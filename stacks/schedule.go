@@ -41,7 +41,7 @@ func schedule(stack awscdk.Stack, env environment.Environment, s scheduled) {
 			Conditions: &map[string]any{"StringEquals": map[string]string{"aws:SourceAccount": env.AWSAccount}},
 		}),
 		InlinePolicies:      &map[string]awsiam.PolicyDocument{policy: document(sid, []string{s.action}, s.arn)},
-		PermissionsBoundary: boundary(stack, env),
+		PermissionsBoundary: boundary(stack, env, s.id+"ScheduleRole"),
 	})
 	awsscheduler.NewCfnSchedule(stack, jsii.String(s.id+"Schedule"), &awsscheduler.CfnScheduleProps{
 		Name:                       jsii.String(s.name),
