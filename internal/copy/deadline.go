@@ -19,7 +19,7 @@ func within(ctx context.Context, now time.Time) (work context.Context, cancel co
 		}
 	}
 	margin := min(maxMargin, deadline.Sub(now)/5)
-	work, cancel = context.WithDeadlineCause(ctx, deadline.Add(-margin), errDeadline)
+	work, cancel = context.WithDeadlineCause(ctx, deadline.Add(-margin), ErrDeadline)
 	return work, cancel, func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(-margin/5))
 	}
@@ -28,4 +28,6 @@ func within(ctx context.Context, now time.Time) (work context.Context, cancel co
 // maxMargin is the most time reserved for cleanup.
 const maxMargin = 5 * time.Second
 
-var errDeadline = errors.New("the invocation's deadline is near")
+// ErrDeadline is the cause of a context that ends because the invocation does: what is
+// unfinished is then interrupted, and has not failed.
+var ErrDeadline = errors.New("the invocation's deadline is near")

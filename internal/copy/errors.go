@@ -9,7 +9,7 @@ import (
 // there, unless Err is an *UnknownError. Lambda reports its type's name as the error's
 // type and its text as the message.
 type TransferError struct {
-	Operation   string // planning, reading, verifying, writing
+	Operation   string // planning, reading, verifying, writing, deleting
 	Source      string
 	Destination string
 	Reached     int64 // bytes sent to the destination; with parts, bytes it stored
@@ -46,7 +46,7 @@ func (e *TransferError) Cause() (cause string, passing bool) {
 		return "source changed", false
 	case errors.As(e.Err, &overtaken):
 		return "source changed", true
-	case errors.Is(e.Err, errDeadline):
+	case errors.Is(e.Err, ErrDeadline):
 		return "deadline", true
 	case errors.As(e.Err, &answer):
 		return fmt.Sprintf("%s %d %s", answer.Service, answer.Status, answer.Code), passing

@@ -236,7 +236,7 @@ func (w *worker) copies(t *testing.T, n int) {
 			case killed:
 				w.stopFor, w.stopIn = context.Canceled, after
 			case hurried:
-				w.stopFor, w.stopIn = errDeadline, after
+				w.stopFor, w.stopIn = ErrDeadline, after
 			}
 			w.mu.Unlock()
 			if killed {

@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,25 +29,31 @@ const storageService = "Cloud Storage"
 // gcs reads Cloud Storage through its XML API (Cloud Storage documentation, "GET
 // Object"): one request returns an object's bytes, generation, checksums and headers.
 type gcs struct {
+	*identity
+	service   string // its name in errors
 	endpoint  *url.URL
 	transport http.RoundTripper
-	tokens    *http.Client // for the token services
 	hide      secrets
 	patience  *patience
 	pace      *pace
 	payer     string // the project that pays for requests; empty: the bucket's owner
+}
 
-	login func() (*auth.Credentials, error)
+// identity is the function's for Google's services, which share its token.
+type identity struct {
+	tokens *http.Client // for the token services
+	login  func() (*auth.Credentials, error)
+
 	mu    sync.Mutex
 	creds *auth.Credentials // caches its token and refreshes it before it expires
 }
 
 func newGCS(s settings, p *patience) (*gcs, error) {
-	g := &gcs{endpoint: s.storage, transport: newTransport(), hide: s.secrets(), patience: p, pace: p.pace(storageService), payer: s.payer}
+	g := &gcs{identity: &identity{}, service: storageService, endpoint: s.storage, transport: newTransport(), hide: s.secrets(), patience: p, pace: p.pace(storageService), payer: s.payer}
 	g.tokens = &http.Client{Transport: tokenService{g.transport, g.hide}}
 	g.login = func() (*auth.Credentials, error) {
 		return credentials.NewCredentialsFromJSON(credentials.ExternalAccount, s.credentials.JSON(), &credentials.DetectOptions{
-			Scopes: []string{readScope},
+			Scopes: s.scopes,
 			Client: g.tokens,
 		})
 	}
@@ -78,47 +85,55 @@ func (t tokenService) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // authorize adds a token to a request and returns a function that renews the
 // token if it turns out to be invalid.
-func (g *gcs) authorize(r *http.Request) (renew func() error, err error) {
-	g.mu.Lock()
-	creds := g.creds
-	g.mu.Unlock()
+func (i *identity) authorize(r *http.Request) (renew func() error, err error) {
+	i.mu.Lock()
+	creds := i.creds
+	i.mu.Unlock()
 	token, err := creds.Token(r.Context())
 	if err != nil {
 		return nil, fmt.Errorf("getting an access token: %w", err)
 	}
 	r.Header.Set("Authorization", token.Type+" "+token.Value)
 	return func() error {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.creds != creds { // another goroutine has renewed it
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if i.creds != creds { // another goroutine has renewed it
 			return nil
 		}
-		fresh, err := g.login()
+		fresh, err := i.login()
 		if err == nil {
-			g.creds = fresh
+			i.creds = fresh
 		}
 		return err
 	}, nil
 }
 
-// do makes a request, retrying once with a fresh token if the first is rejected, and
+// do reads a URL, retrying once with a fresh token if the first is rejected, and
 // returns a response with one of the wanted statuses. A watchdog watches its body.
 func (g *gcs) do(ctx context.Context, u *url.URL, header http.Header, wanted ...int) (*http.Response, error) {
+	return g.send(ctx, http.MethodGet, u, header, nil, wanted...)
+}
+
+// send is do with a method and a body.
+func (g *gcs) send(ctx context.Context, method string, u *url.URL, header http.Header, body []byte, wanted ...int) (*http.Response, error) {
 	if err := g.pace.enter(ctx); err != nil {
 		return nil, err
 	}
-	resp, err := g.ask(ctx, u, header, wanted...)
+	resp, err := g.ask(ctx, method, u, header, body, wanted...)
 	g.pace.leave(err)
 	return resp, err
 }
 
-func (g *gcs) ask(ctx context.Context, u *url.URL, header http.Header, wanted ...int) (*http.Response, error) {
+func (g *gcs) ask(ctx context.Context, method string, u *url.URL, header http.Header, body []byte, wanted ...int) (*http.Response, error) {
 	for renewed := false; ; renewed = true {
 		ctx, dog := watch(ctx, g.patience.stalled())
 		if renewed {
 			header = header.Clone() // the first request may still use it
 		}
-		req := (&http.Request{Method: http.MethodGet, URL: u, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
+		req := (&http.Request{Method: method, URL: u, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
+		if len(body) > 0 {
+			req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		}
 		renew, err := g.authorize(req)
 		if err != nil {
 			err = because(ctx, err)
@@ -138,11 +153,11 @@ func (g *gcs) ask(ctx context.Context, u *url.URL, header http.Header, wanted ..
 				return resp, nil
 			}
 		}
-		body, err := readAnswer(resp)
+		document, err := readAnswer(resp)
 		if err != nil {
 			return nil, err
 		}
-		err = answerError(storageService, resp, body, g.hide)
+		err = answerError(g.service, resp, document, g.hide)
 		if resp.StatusCode != http.StatusUnauthorized || renewed {
 			return nil, err
 		}

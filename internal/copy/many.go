@@ -253,23 +253,9 @@ func (m *many) late(ctx context.Context) bool {
 const lateness = time.Second
 
 func (m *many) finish(t *transfer, task *task, done copied, elapsed time.Duration, err error) {
+	task.result = t.result(done, err)
 	r := &task.result
-	r.Key = t.key // may depend on the generation
-	r.Outcome, r.Bytes, r.Generation, r.LeftOut = done.outcome, done.size, done.generation, t.leftOut
-	var failed *TransferError
-	switch {
-	case errors.As(err, &failed):
-		r.Error = failed.Operation + ": " + failed.Err.Error()
-		r.Cause, r.Transient = failed.Cause()
-		if t.interrupted {
-			r.Outcome = invocation.OutcomeInterrupted
-			r.Reached, task.due.Idle, task.due.Upload = t.kept.reached(), t.idle, t.kept
-		} else {
-			r.Outcome, r.Bytes, r.Generation = invocation.OutcomeFailed, 0, 0
-		}
-	case r.Outcome != invocation.OutcomeSkipped:
-		r.CRC32C = done.crc32c.String()
-	}
+	task.due.Idle, task.due.Upload = t.idle, t.kept
 	if m.each != nil && !m.each(*r) {
 		m.stopped.Store(true)
 	}
@@ -298,6 +284,28 @@ func (m *many) finish(t *transfer, task *task, done copied, elapsed time.Duratio
 	}
 	m.room -= resultSize + len(r.Object) + len(r.Key) + len(r.Error) + len(strings.Join(r.LeftOut, ""))
 	m.listed = append(m.listed, task)
+}
+
+// result returns the outcome of a copy among others.
+func (t *transfer) result(done copied, err error) invocation.ObjectResult {
+	r := invocation.ObjectResult{
+		Object: t.object, Key: t.key, // which may depend on the generation
+		Outcome: done.outcome, Bytes: done.size, Generation: done.generation, LeftOut: t.leftOut,
+	}
+	var failed *TransferError
+	switch {
+	case errors.As(err, &failed):
+		r.Error = failed.Operation + ": " + failed.Err.Error()
+		r.Cause, r.Transient = failed.Cause()
+		if t.interrupted {
+			r.Outcome, r.Reached = invocation.OutcomeInterrupted, t.kept.reached()
+		} else {
+			r.Outcome, r.Bytes, r.Generation = invocation.OutcomeFailed, 0, 0
+		}
+	case r.Outcome != invocation.OutcomeSkipped && r.Outcome != invocation.OutcomeDeleted:
+		r.CRC32C = done.crc32c.String()
+	}
+	return r
 }
 
 // conclude completes the answer: everything is done if all objects have been started

@@ -115,7 +115,7 @@ func (m *multipart) inTurn(ctx context.Context, do func() (string, error)) (outc
 		return "", context.Cause(ctx)
 	}
 	outcome, err = do()
-	if errors.Is(err, errDeadline) && m.keeps && m.id != "" && !m.strays {
+	if errors.Is(err, ErrDeadline) && m.keeps && m.id != "" && !m.strays {
 		m.kept = m.keep()
 	}
 	if err != nil && m.kept == nil || m.strays || outcome == invocation.OutcomeUnchanged {

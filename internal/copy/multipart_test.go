@@ -235,7 +235,7 @@ func TestDeadlines(t *testing.T) {
 			continue
 		}
 		var failed *TransferError
-		if !errors.As(err, &failed) || !errors.Is(err, errDeadline) || failed.Reached == 0 || failed.Reached >= 600_000 {
+		if !errors.As(err, &failed) || !errors.Is(err, ErrDeadline) || failed.Reached == 0 || failed.Reached >= 600_000 {
 			t.Errorf("Handle() = %v, want how far it came", err)
 		}
 	}

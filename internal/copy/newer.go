@@ -102,20 +102,23 @@ func (t *transfer) recheck(ctx context.Context, o *object) error {
 	return &overtakenError{o.generation}
 }
 
-// outdated ends an upload that an earlier invocation began, if the source has another
-// generation by now: the copy starts over with that one.
-func (m *multipart) outdated(ctx context.Context) error {
-	if m.overwrite != invocation.OverwriteNewer || m.transfer.generation != 0 {
-		return nil
+// outdated reports whether there is nothing left to do for an upload that an earlier
+// invocation began. If the source has another generation by now, the error is an
+// *overtakenError: the copy starts over with that one.
+func (m *multipart) outdated(ctx context.Context) (done bool, _ error) {
+	if m.overwrite != invocation.OverwriteNewer {
+		return false, nil
 	}
-	live, err := m.live(ctx)
-	if err != nil {
-		return &OperationError{"reading", err}
+	if m.transfer.generation == 0 {
+		live, err := m.live(ctx)
+		if err != nil {
+			return false, &OperationError{"reading", err}
+		}
+		if live == nil || live.generation != m.object.generation {
+			return false, &overtakenError{m.object.generation}
+		}
 	}
-	if live != nil && live.generation == m.object.generation {
-		return nil
-	}
-	return &overtakenError{m.object.generation}
+	return m.same(ctx, m.object, nil)
 }
 
 // current is the live generation of an object.

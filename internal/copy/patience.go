@@ -115,7 +115,7 @@ func (p *patience) again(ctx context.Context, attempts int, err error) error {
 		}
 	}
 	if limited && deadline.Sub(p.clock()) <= wait {
-		return fmt.Errorf("%w: no time for attempt %d: %w", errDeadline, attempts+1, err)
+		return fmt.Errorf("%w: no time for attempt %d: %w", ErrDeadline, attempts+1, err)
 	}
 	if p.pause(ctx, wait) != nil {
 		return ended(ctx, err)

@@ -51,7 +51,7 @@ func TestBackOff(t *testing.T) {
 				ctx = deadlined{ctx, start.Add(tt.left)}
 			}
 			err := p.again(ctx, tt.attempts, tt.err)
-			if (err != nil) != tt.none || errors.Is(err, errDeadline) != tt.wantDeadline {
+			if (err != nil) != tt.none || errors.Is(err, ErrDeadline) != tt.wantDeadline {
 				t.Errorf("again() = %v", err)
 			}
 			if err != nil && !errors.Is(err, tt.err) {

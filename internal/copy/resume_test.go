@@ -23,7 +23,7 @@ func (l *stand) until(t *testing.T, parts int64) context.Context {
 	var n atomic.Int64
 	l.FailAs(func(service string, r *http.Request) *faults.Fault {
 		if service == "aws/s3" && r.Method == http.MethodPut && n.Add(1) == parts {
-			cancel(errDeadline)
+			cancel(ErrDeadline)
 			return &faults.Fault{DropRequest: faults.At(0)}
 		}
 		return nil
@@ -169,7 +169,7 @@ func TestCompletedBetweenInvocations(t *testing.T) {
 	l.FailAs(func(service string, r *http.Request) *faults.Fault {
 		switch {
 		case service == "aws/s3" && r.Method == http.MethodPost && strings.HasPrefix(r.URL.RawQuery, "uploadId="):
-			cancel(errDeadline)
+			cancel(ErrDeadline)
 			return &faults.Fault{LoseAnswer: true}
 		case service == "aws/s3" && r.Method == http.MethodHead:
 			return &faults.Fault{Refuse: &faults.Refusal{Status: 403}} // it cannot be looked at now

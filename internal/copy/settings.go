@@ -32,6 +32,7 @@ type settings struct {
 	function      string
 	storage       *url.URL
 	allowLoopback bool
+	scopes        []string // of the Google token
 
 	aws awsSettings
 }
@@ -80,6 +81,10 @@ func readSettings(getenv func(string) string) (settings, error) {
 			sessionToken: getenv("AWS_SESSION_TOKEN"),
 		},
 		function: getenv("AWS_LAMBDA_FUNCTION_NAME"),
+	}
+	s.scopes = []string{readScope}
+	if getenv(invocation.EnvEventsSubscription) != "" {
+		s.scopes = append(s.scopes, queueScope)
 	}
 	endpoint := func(names ...string) (found *url.URL) {
 		for _, name := range names {

@@ -41,15 +41,16 @@ type transfer struct {
 	skipped bool    // there is nothing to copy: see invocation.OutcomeSkipped
 
 	// For a copy that takes several invocations.
-	keeps       bool    // the caller can continue an upload that the deadline interrupts
-	returns     bool    // the caller can start any copy again that the deadline interrupts
-	upload      *upload // an earlier invocation's, to continue; nil once it is of no use
-	idle        int     // invocations in a row without progress
-	interrupted bool    // the next invocation is to continue
-	kept        *upload // what S3 has for it
-	pieces      bool    // the copy is made in parts
-	progress    bool    // S3 has more of the object than before
-	waited      bool    // other objects were being copied all the time
+	keeps       bool      // the caller can continue an upload that the deadline interrupts
+	returns     bool      // the caller can start any copy again that the deadline interrupts
+	superfluous []*upload // of this object too, and not to be continued
+	upload      *upload   // an earlier invocation's, to continue; nil once it is of no use
+	idle        int       // invocations in a row without progress
+	interrupted bool      // the next invocation is to continue
+	kept        *upload   // what S3 has for it
+	pieces      bool      // the copy is made in parts
+	progress    bool      // S3 has more of the object than before
+	waited      bool      // other objects were being copied all the time
 
 	tidying  func(context.Context) (context.Context, context.CancelFunc) // for cleanup after the deadline
 	tally    tally
@@ -163,7 +164,7 @@ const maxIdle = 2
 // judge decides whether a copy that the deadline ended is interrupted, which another
 // invocation continues, or has failed.
 func (t *transfer) judge(ctx context.Context, failed *TransferError) {
-	if !errors.Is(failed, errDeadline) || !t.returns && !(t.keeps && t.pieces) {
+	if !errors.Is(failed, ErrDeadline) || !t.returns && !(t.keeps && t.pieces) {
 		return
 	}
 	switch {

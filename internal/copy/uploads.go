@@ -50,8 +50,8 @@ func (t *transfer) resume(ctx context.Context) (copied, error) {
 	m.parts = make([]part, (o.size+m.size-1)/m.size)
 	t.tally.reached.Store(u.reached())
 	outcome, err := m.inTurn(ctx, func() (string, error) {
-		if err := m.outdated(ctx); err != nil {
-			return "", err
+		if done, err := m.outdated(ctx); done || err != nil {
+			return invocation.OutcomeUnchanged, err
 		}
 		if err := m.recall(ctx, u); err != nil {
 			return m.vanished(ctx, err)

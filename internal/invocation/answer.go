@@ -17,7 +17,8 @@ const (
 const (
 	OutcomeCopied      = "copied"
 	OutcomeUnchanged   = "unchanged"   // the same bytes were there already or, with OverwriteNewer, a newer generation
-	OutcomeSkipped     = "skipped"     // a folder's placeholder, for which the template makes no name
+	OutcomeSkipped     = "skipped"     // a folder's placeholder, for which the template makes no name, or an object that is gone
+	OutcomeDeleted     = "deleted"     // the source has no such object any more, and the copy was removed
 	OutcomeFailed      = "failed"      // see the error
 	OutcomeInterrupted = "interrupted" // stopped by the deadline; the cursor has it
 )
@@ -148,4 +149,32 @@ func (r TraceResult) Identity(hop string) string {
 		}
 	}
 	return ""
+}
+
+// EventsResult is the answer of the events function: what it did with the messages that it
+// got. A message counts as often as it came.
+type EventsResult struct {
+	StatusCode            int    `json:"statusCode"` // StatusDone, StatusPartial or StatusFailed
+	Body                  string `json:"body"`
+	Complete              bool   `json:"complete"` // there was no message left
+	Events                int    `json:"events"`   // messages
+	Copied                int    `json:"copied"`   // objects, as are the following
+	Unchanged             int    `json:"unchanged"`
+	Skipped               int    `json:"skipped"`
+	Deleted               int    `json:"deleted"`
+	Failed                int    `json:"failed"`                // and messages that cannot be understood
+	Interrupted           int    `json:"interrupted"`           // by the deadline; they come again
+	Bytes                 int64  `json:"bytes"`                 // of the objects copied
+	DeadLetters           int    `json:"deadLetters"`           // messages that were given up, as far as they were seen
+	OldestEventAgeSeconds int64  `json:"oldestEventAgeSeconds"` // of the events that came
+	DurationMS            int64  `json:"durationMs"`
+}
+
+// Summary says in words what the counts say.
+func (r EventsResult) Summary() string {
+	text := fmt.Sprintf("%d events: %d objects copied, %d unchanged, %d deleted, %d failed", r.Events, r.Copied, r.Unchanged+r.Skipped, r.Deleted, r.Failed)
+	if r.Interrupted > 0 {
+		text += fmt.Sprintf(", %d interrupted", r.Interrupted)
+	}
+	return text
 }
