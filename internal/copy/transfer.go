@@ -49,6 +49,7 @@ type transfer struct {
 	kept        *upload // what S3 has for it
 	pieces      bool    // the copy is made in parts
 	progress    bool    // S3 has more of the object than before
+	unseen      bool    // find was denied access to the destination
 	waited      bool    // other objects were being copied all the time
 
 	tidying func(context.Context) (context.Context, context.CancelFunc) // for cleanup after the deadline
