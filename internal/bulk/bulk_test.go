@@ -177,6 +177,64 @@ func TestAMissingRightStopsTheJob(t *testing.T) {
 	}
 }
 
+// So it does in shards with fewer objects than that, and when the right is lost in the
+// middle: nothing has failed for good once it is back, whether objects are small or copied in
+// slices.
+func TestALostRightLosesNothing(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int64{10_000, 200 << 30} {
+		s := newSynthetic(t, 60, numbered)
+		s.buckets.sizes = func(int) int64 { return size }
+		asked, denied := 0, true
+		s.copier.fail = func(string, int) (string, bool) {
+			if asked++; denied && asked > 17 {
+				return map[bool]string{true: "S3 403 AccessDenied", false: "AccessDenied"}[size == 10_000], false
+			}
+			return "", false
+		}
+		s.plan(Request{ShardObjects: 4, ShardBytes: 100 << 30})
+		a := s.phase(PhaseRun, "j", 1)
+		if r := s.report(); a.Stopped != "the last objects of 3 shards failed: S3 403 AccessDenied" || len(r.Progress.Failed) != 0 || r.Progress.Stopped != a.Stopped {
+			t.Fatalf("%d bytes: got %+v, %+v", size, a, r.Progress)
+		}
+		if asked > 17+4*strikes {
+			t.Errorf("%d bytes: %d requests before the job stopped", size, asked)
+		}
+		denied = false
+		a = s.phase(PhaseRun, "j", 2)
+		if r := s.report(); !a.Proven || r.Progress.Copied.Objects != 60 || len(s.buckets.there) != 60 {
+			t.Errorf("%d bytes: got %+v, %+v", size, a, r.Progress)
+		}
+	}
+}
+
+// A right that is missing for single objects does not stop the others, and the objects have
+// failed in the end.
+func TestARightOfOneObjectStopsNothing(t *testing.T) {
+	t.Parallel()
+	s := newSynthetic(t, 400, numbered)
+	s.copier.fail = func(object string, _ int) (string, bool) {
+		if object == numbered(120) || object == numbered(399) {
+			return "S3 403 AccessDenied", false
+		}
+		return "", false
+	}
+	s.plan(Request{ShardObjects: 40})
+	a := s.phase(PhaseRun, "j", 1)
+	for run := 2; a.Stopped != "" && run < 5; run++ {
+		a = s.phase(PhaseRun, "j", run)
+	}
+	r := s.report()
+	if !a.Proven || r.Progress.Copied.Objects != 398 || r.Progress.Failed["S3 403 AccessDenied"].Objects != 2 {
+		t.Errorf("got %+v, %+v", a, r.Progress)
+	}
+	for object, n := range s.copier.copies {
+		if n > maxTries {
+			t.Errorf("%s was tried %d times", object, n)
+		}
+	}
+}
+
 // What is at the destination already is left out.
 func TestPlansCompare(t *testing.T) {
 	t.Parallel()

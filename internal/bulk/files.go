@@ -45,6 +45,9 @@ func indexKey(job string, n int) string     { return fmt.Sprintf("%s%s/index/%d.
 func roundKey(job string, n int) string     { return fmt.Sprintf("%s%s/rounds/%d.json", Folder, job, n) }
 func stopKey(job string, run int) string    { return fmt.Sprintf("%s%s/stops/%d.json", Folder, job, run) }
 func resultFolder(job string, n int) string { return fmt.Sprintf("%s%s/results/%d/", Folder, job, n) }
+func strikesFolder(job string, run int) string {
+	return fmt.Sprintf("%s%s/strikes/%d/", Folder, job, run)
+}
 func ledgerKey(job string, n int, shard string) string {
 	return fmt.Sprintf("%s%s/ledger/%d/%s.jsonl.gz", Folder, job, n, shard)
 }

@@ -53,6 +53,7 @@ type broken struct {
 // ofGroup copies a slice of a group, or joins its slices.
 func (c *shardCopy) ofGroup(ctx context.Context, e entry, before result) error {
 	job := c.step.Job
+	c.tries = before.Again
 	why, gone, err := find[broken](ctx, c.worker.Files, brokenKey(job, e.Group))
 	if _, collides := c.collisions[markOf(c.key(e))]; collides {
 		why, gone = broken{Cause: keyCollides}, true
@@ -86,6 +87,9 @@ func (c *shardCopy) ofGroup(ctx context.Context, e entry, before result) error {
 		}
 		cause, transient := failed.Cause()
 		tries := before.Again[0] + 1
+		if !transient && common(cause) {
+			c.last, c.row, transient = cause, 1, true
+		}
 		if len(c.result.Parts) > len(before.Parts) {
 			tries = 1 // it comes on
 		}
@@ -167,7 +171,11 @@ func (c *shardCopy) join(ctx context.Context, e entry) error {
 			return err
 		}
 		outcome.Outcome, outcome.Error = invocation.OutcomeFailed, err.Error()
-		if outcome.Cause, outcome.Transient = failed.Cause(); !outcome.Transient {
+		outcome.Cause, outcome.Transient = failed.Cause()
+		if !outcome.Transient && common(outcome.Cause) {
+			c.last, c.row, outcome.Transient = outcome.Cause, 1, true
+		}
+		if !outcome.Transient {
 			return c.giveUp(ctx, e, broken{outcome.Cause, outcome.Error})
 		}
 	}

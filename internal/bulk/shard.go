@@ -73,9 +73,11 @@ const (
 	// maxTries is in how many rounds an object that failed for a reason that may pass is
 	// tried, each time with the attempts of the copy engine.
 	maxTries = 3
-	// hopeless is how many objects in a row may fail for the same permanent reason before
-	// the whole job stops: a missing right must not cost a billion requests.
+	// hopeless is how many objects in a row may fail for the same reason that is likely to be
+	// that of the whole job, before it stops: a missing right must not cost a billion requests.
 	hopeless = 50
+	// strikes is in how many shards the last objects may fail for such a reason.
+	strikes = 3
 )
 
 // stop says why a job does not go on.
@@ -173,9 +175,32 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	if c.cause != "" {
 		return Halt(ctx, w.Files, s.Job, s.Run, fmt.Sprintf("%d objects in a row failed: %s", hopeless, c.cause), w.Now())
 	}
+	if c.row > 0 {
+		if err := w.strike(ctx, s, cmp.Or(entries[0].Group, item.Shard), c.last); err != nil {
+			return err
+		}
+	}
 	w.Log.LogAttrs(ctx, slog.LevelInfo, "shard", copy.Tallied(began), slog.String("job", s.Job), slog.String("shard", item.Shard), slog.Int("round", s.Round),
 		slog.Int64("Objects", c.result.Copied.Objects), slog.Int64("Bytes", c.result.Copied.Bytes), slog.Int64("failed", c.result.Failed.Sum().Objects),
 		slog.Bool("left", c.result.left()), slog.Float64("seconds", c.result.Seconds))
+	return nil
+}
+
+// strike notes that the last objects of a shard failed for a reason that is likely to be that
+// of the whole job, which stops if several shards say so, or all of them.
+func (w *Worker) strike(ctx context.Context, s Step, shard, cause string) error {
+	if _, err := w.Files.Create(ctx, strikesFolder(s.Job, s.Run)+shard, []byte(cause)); err != nil {
+		return err
+	}
+	n := 0
+	for _, err := range w.Files.Keys(ctx, strikesFolder(s.Job, s.Run)) {
+		if err != nil {
+			return err
+		}
+		if n++; n >= min(strikes, max(1, s.Of)) {
+			return Halt(ctx, w.Files, s.Job, s.Run, fmt.Sprintf("the last objects of %d shards failed: %s", n, cause), w.Now())
+		}
+	}
 	return nil
 }
 
@@ -329,7 +354,7 @@ func (c *shardCopy) note(i int, o invocation.ObjectResult) {
 			c.result.Again[i] = c.tries[i]
 			return
 		}
-		if tries := c.tries[i] + 1; o.Transient && tries < maxTries {
+		if tries := c.tries[i] + 1; (o.Transient || common(o.Cause) && e.Group == "") && tries < maxTries {
 			c.result.Again[i] = tries
 			return
 		}

@@ -207,14 +207,26 @@ func (h *Handler) Stored(ctx context.Context, bucket string, r Range) iter.Seq2[
 
 // Checksum returns the size in bytes and the CRC32C, base64, of an object of S3, as S3
 // tells them ("HeadObject"), and the generation that the copy recorded. The checksum is
-// empty if S3 has none of the whole object; there reports whether there is an object.
+// empty if S3 has none of the whole object; there reports whether there is an object. One
+// that the role may not see is an error: a listing tells it from one that is absent.
 func (h *Handler) Checksum(ctx context.Context, bucket, key string) (size int64, crc32c string, generation int64, there bool, err error) {
 	t := &transfer{to: h.target, targetBucket: bucket, key: key}
 	f, err := t.find(ctx)
-	if f == nil || err != nil {
+	if err != nil {
 		return 0, "", 0, false, err
 	}
-	return f.size, f.sum, f.generation, true, nil
+	if f != nil {
+		return f.size, f.sum, f.generation, true, nil
+	}
+	if t.unseen {
+		for o, err := range h.Stored(ctx, bucket, Range{Prefix: key}) {
+			if err == nil && o.Key == key {
+				err = fmt.Errorf("looking at s3://%s/%s: S3 lists it, and denies access to it", bucket, key)
+			}
+			return 0, "", 0, false, err
+		}
+	}
+	return 0, "", 0, false, nil
 }
 
 // Files keeps files in a bucket of S3, as the function's role.

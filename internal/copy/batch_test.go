@@ -160,3 +160,37 @@ func TestLooksShowWhatListsShow(t *testing.T) {
 		break
 	}
 }
+
+// An object that the role may not look at is an error, and not one that is missing.
+func TestChecksumsTellDeniedFromMissing(t *testing.T) {
+	l := newStand(t)
+	h := l.start(t)
+	ctx, policies := t.Context(), iam.NewFromConfig(l.AWSConfig(l.AWS.Admin()))
+	l.put(t, "there", 10)
+	if _, err := copyOne(h, invocation.Event{Object: "there"}); err != nil {
+		t.Fatal(err)
+	}
+	put := func(effect, action, resource string) {
+		t.Helper()
+		policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":%q,"Action":%q,"Resource":["arn:aws:s3:::%s"]}]}`, effect, action, resource)
+		if _, err := policies.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &l.Env.Role, PolicyName: aws.String(effect), PolicyDocument: &policy}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bucket := l.Env.DestinationBucket
+	put("Allow", "s3:ListBucket", bucket)
+	if size, _, _, there, err := h.Checksum(ctx, bucket, "there"); size != 10 || !there || err != nil {
+		t.Errorf("an object: %d bytes, %v, %v", size, there, err)
+	}
+	put("Deny", "s3:GetObject", bucket+"/*")
+	if _, _, _, there, err := h.Checksum(ctx, bucket, "there"); there || err == nil || !strings.Contains(err.Error(), "S3 lists it, and denies access to it") {
+		t.Errorf("an object that is denied: %v, %v", there, err)
+	}
+	if _, _, _, there, err := h.Checksum(ctx, bucket, "missing"); there || err != nil {
+		t.Errorf("a missing object: %v, %v", there, err)
+	}
+	put("Deny", "s3:*", bucket+`/*","arn:aws:s3:::`+bucket)
+	if _, _, _, there, err := h.Checksum(ctx, bucket, "missing"); there || err == nil || !strings.Contains(err.Error(), "403") {
+		t.Errorf("a bucket that is denied: %v, %v", there, err)
+	}
+}

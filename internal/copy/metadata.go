@@ -146,6 +146,7 @@ func (t *transfer) find(ctx context.Context) (f *found, err error) {
 		)
 		var answer *AnswerError
 		if errors.As(err, &answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusForbidden) {
+			t.unseen = answer.Status == http.StatusForbidden
 			return nil
 		}
 		if errors.As(err, &answer) && answer.Status == http.StatusBadRequest && answer.Region == "" {

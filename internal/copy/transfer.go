@@ -51,6 +51,7 @@ type transfer struct {
 	pieces      bool      // the copy is made in parts
 	progress    bool      // S3 has more of the object than before
 	waited      bool      // other objects were being copied all the time
+	unseen      bool      // find was denied access to the destination
 
 	tidying  func(context.Context) (context.Context, context.CancelFunc) // for cleanup after the deadline
 	tally    tally
