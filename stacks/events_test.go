@@ -34,7 +34,7 @@ func TestStacksForEvents(t *testing.T) {
 	function.HasResourceProperties(jsii.String("AWS::Scheduler::Schedule"), map[string]any{"Name": "gcs-to-s3-events", "ScheduleExpression": "rate(5 minutes)"})
 	// Where nothing works the events off there are no data at all.
 	function.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{
-		"AlarmName": "gcs-to-s3-late-events", "MetricName": "OldestEventAge", "TreatMissingData": "breaching", "Threshold": 1200, "EvaluationPeriods": 4,
+		"AlarmName": "gcs-to-s3-late-events", "MetricName": "OldestEventAge", "TreatMissingData": "breaching", "Threshold": 1200, "EvaluationPeriods": 7,
 		"Dimensions": []any{map[string]any{"Name": "Function", "Value": "gcs-to-s3-events"}},
 	})
 	function.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{"AlarmName": "gcs-to-s3-event-dead-letters", "MetricName": "DeadLetters"})

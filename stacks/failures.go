@@ -51,9 +51,11 @@ func alarms(stack awscdk.Stack, env environment.Environment) {
 	if env.Events == environment.PullEvents {
 		drain := dimension{"Function", env.Drain()}
 		every := 60 * env.EventsMinutes()
+		// An invocation tells of the age when it ends.
+		silence := drainTimeout + lateEvents + every
 		alarm{name: "late-events", description: "Objects have waited too long for their copy, or nothing works their events off",
 			namespace: metrics, metric: "OldestEventAge", dimension: drain, statistic: "Maximum", comparison: "GreaterThanThreshold",
-			threshold: float64(lateEvents + every), missing: "breaching", periods: (lateEvents + every) / alarmSeconds,
+			threshold: float64(lateEvents + every), missing: "breaching", periods: silence / alarmSeconds,
 		}.add(stack, env)
 		alarm{name: "event-dead-letters", description: "Objects of events could not be copied; their events are in the dead-letter subscription",
 			namespace: metrics, metric: "DeadLetters", dimension: drain, statistic: "Maximum", comparison: "GreaterThanThreshold",

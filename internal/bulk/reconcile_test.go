@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 // made makes the job of a reconciliation as the state machine does.
@@ -67,6 +69,9 @@ func TestReconciliationsNameWhatWasMissed(t *testing.T) {
 				if want[object] == "" && s.copier.copies[object] > 0 {
 					t.Errorf("%s was copied", object)
 				}
+			}
+			if !maps.Equal(s.copier.policy, map[string]bool{invocation.OverwriteNewer: true}) {
+				t.Errorf("objects were copied with %v", s.copier.policy)
 			}
 			if len(s.buckets.there) != 2000 || len(s.buckets.older) != 0 {
 				t.Errorf("%d objects are at the destination, %d of them older", len(s.buckets.there), len(s.buckets.older))

@@ -313,6 +313,9 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 // overwrite returns the policy for objects that are at the destination; empty is that of
 // the environment.
 func (c *shardCopy) overwrite() string {
+	if c.request.Reconcile { // events may have brought a newer generation since the plan was made
+		return invocation.OverwriteNewer
+	}
 	if c.recheck || c.request.Compare == CompareChecksum || c.request.Compare == CompareSize && !ordered(c.request) {
 		return invocation.OverwriteDifferent
 	}

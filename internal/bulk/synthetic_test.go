@@ -159,7 +159,8 @@ func (b *buckets) Stored(_ context.Context, _ string, r copy.Range) iter.Seq2[co
 type copier struct {
 	*buckets
 	mu     sync.Mutex
-	copies map[string]int // by object
+	copies map[string]int  // by object
+	policy map[string]bool // what overwrite was
 	fail   func(object string, attempt int) (cause string, transient bool)
 	limit  int // objects of one invocation; 0: all
 	death  func() error
@@ -193,6 +194,10 @@ func (c *copier) Batch(ctx context.Context, event invocation.Event, each func(in
 		r := invocation.ObjectResult{Object: item.Object, Key: item.Key, Outcome: invocation.OutcomeCopied, Bytes: o.Size, Generation: o.Generation, CRC32C: o.CRC32C}
 		c.mu.Lock()
 		c.copies[item.Object]++
+		if c.policy == nil {
+			c.policy = map[string]bool{}
+		}
+		c.policy[event.Overwrite] = true
 		attempt := c.copies[item.Object]
 		_, there := c.there[item.Key]
 		if _, older := c.older[item.Key]; older {
@@ -204,7 +209,7 @@ func (c *copier) Batch(ctx context.Context, event invocation.Event, each func(in
 			cause, transient = c.fail(item.Object, attempt)
 		}
 		switch {
-		case there && event.Overwrite == invocation.OverwriteDifferent:
+		case there && (event.Overwrite == invocation.OverwriteDifferent || event.Overwrite == invocation.OverwriteNewer):
 			r.Outcome = invocation.OutcomeUnchanged
 			c.mu.Lock()
 			c.copies[item.Object]--
