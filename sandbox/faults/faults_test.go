@@ -218,6 +218,10 @@ func TestParse(t *testing.T) {
 		"DELETE: status=403 after=all": {Method: "DELETE", Fault: Fault{Refuse: &Refusal{Status: 403, After: WholeBody}}},
 		": drop=10":                    {Fault: Fault{DropRequest: At(10)}},
 		"s3: lose":                     {Service: "s3", Fault: Fault{LoseAnswer: true}},
+		"pubsub POST /v1/*:pull: duplicate shuffle=7": {
+			Service: "pubsub", Method: "POST", Path: "/v1/*:pull", Fault: Fault{Delivery: &Delivery{Duplicate: true, Shuffle: 7}},
+		},
+		"pubsub: forget times=2": {Service: "pubsub", Times: 2, Fault: Fault{Delivery: &Delivery{Forget: true}}},
 	} {
 		got, err := Parse(text)
 		if err != nil {
@@ -239,6 +243,7 @@ func TestParse(t *testing.T) {
 		"s3: cut=-1":        `cut=-1: "-1" is not a number of bytes`,
 		"s3: times=0 lose":  `times=0: "0" is not a number above 0`,
 		"s3: lose=1":        "lose=1: it does not take a value",
+		"pubsub: shuffle=x": `shuffle=x: "x" is not a number above 0`,
 		"s3: close":         "a refusal needs a status",
 		"s3: close=1":       "close=1: it does not take a value",
 		"s3: after=some":    `after=some: "some" is not a number of bytes`,

@@ -20,7 +20,11 @@ func Parse(text string) (Rule, error) {
 	bad := func(format string, args ...any) (Rule, error) {
 		return Rule{}, fmt.Errorf("reading fault %q: %s; the syntax is %s", text, fmt.Sprintf(format, args...), Syntax)
 	}
-	about, what, ok := strings.Cut(text, ":")
+	// A path may have colons, too: /v1/*:pull.
+	about, what, ok := strings.Cut(text, ": ")
+	if !ok {
+		about, what, ok = strings.Cut(text, ":")
+	}
 	if !ok {
 		return bad("the colon is missing")
 	}
