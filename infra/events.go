@@ -101,7 +101,7 @@ func notify(ctx *pulumi.Context, env environment.Environment, f *federation.Fede
 		"bucket":           pulumi.String(env.SourceBucket),
 		"payloadFormat":    pulumi.String("JSON_API_V1"),
 		"topic":            topic.ID(),
-		"eventTypes":       pulumi.ToStringArray(EventTypes(env)),
+		"eventTypes":       pulumi.ToStringArray(env.EventTypes()),
 		"customAttributes": pulumi.ToStringMap(env.Mark().Labels()),
 	}
 	if env.EventsPrefix != "" {
@@ -110,19 +110,6 @@ func notify(ctx *pulumi.Context, env environment.Environment, f *federation.Fede
 	var made pulumi.CustomResourceState
 	// Cloud Storage refuses a notification whose topic its agent cannot publish to.
 	return e.register(typeNotification, "events", existing.Notification, &made, notification, publishes)
-}
-
-// EventTypes are the types of events that an environment's notification has: Cloud Storage
-// documentation, "Pub/Sub notifications for Cloud Storage".
-func EventTypes(env environment.Environment) []string {
-	types := []string{"OBJECT_FINALIZE"}
-	if env.EventDeletes {
-		types = append(types, "OBJECT_DELETE")
-	}
-	if env.EventMetadata {
-		types = append(types, "OBJECT_METADATA_UPDATE")
-	}
-	return types
 }
 
 // named is a topic or a subscription.

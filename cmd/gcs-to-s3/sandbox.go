@@ -23,7 +23,7 @@ func newSandbox(getenv func(string) string) *cobra.Command {
 	var keep, empty, asJSON, audit bool
 	var delay time.Duration
 	var rules []string
-	var bulk int
+	var bulk, events int
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Deploy, run, check and destroy everything in local clouds",
@@ -34,6 +34,8 @@ cloud account; Go, Node.js and npm must be installed.`,
 		Example: `  gcs-to-s3 sandbox
   gcs-to-s3 sandbox --empty
   gcs-to-s3 sandbox --keep --audit
+  gcs-to-s3 sandbox --bulk 2000
+  gcs-to-s3 sandbox --events
   gcs-to-s3 sandbox --iam-delay 30s --fault "google/storage GET /s3-gcs-connect/*: cut=10 times=2"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,7 +49,7 @@ cloud account; Go, Node.js and npm must be installed.`,
 			}
 			r := rehearsal.Rehearsal{
 				Root: root, Progress: reporter(cmd.ErrOrStderr(), getenv), Empty: empty,
-				Clouds: sandbox.Options{Faults: choose, IAMDelay: delay}, Audit: audit && !keep, Bulk: bulk,
+				Clouds: sandbox.Options{Faults: choose, IAMDelay: delay}, Audit: audit && !keep, Bulk: bulk, Events: events,
 			}
 			if keep || empty {
 				return runKept(cmd, r, audit)
@@ -68,7 +70,9 @@ cloud account; Go, Node.js and npm must be installed.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
 	cmd.Flags().BoolVar(&audit, "audit", false, "print every request to the clouds with who sent it, every access decision, and the statement or binding that decided; with --keep as they arrive")
 	cmd.Flags().IntVar(&bulk, "bulk", 0, "also make this many objects, and copy them in a bulk job that is stopped on the way")
-	cmd.MarkFlagsMutuallyExclusive("bulk", "empty")
+	cmd.Flags().IntVar(&events, "events", 0, "also write, overwrite and delete objects this often, while events in disorder, kills and faults come in between")
+	cmd.Flags().Lookup("events").NoOptDefVal = "300"
+	cmd.MarkFlagsMutuallyExclusive("bulk", "events", "empty")
 	cmd.Flags().DurationVar(&delay, "iam-delay", 0, "delay the effect of policy changes in both clouds; Google's take about 2m, 7m at worst")
 	cmd.Flags().StringArrayVar(&rules, "fault", nil, "inject faults into requests (repeatable): "+faults.Syntax)
 	return cmd

@@ -65,6 +65,9 @@ func checks() []check {
 		{"pool", "workload identity pool", "the id is free, or belongs to this environment, active or deleted; it is not disabled", needGoogle, lookPool},
 		{"provider", "provider", "the same for the provider", needGoogle, lookProvider},
 
+		{"topics", "topics and subscriptions", "with `events`, their names are free, or belong to this environment", needGoogle, lookTopics},
+		{"notification", "bucket notification", "with `events`, the source bucket notifies the topic, or has room for a notification", needGoogle, lookNotification},
+
 		{"stacks", "names of the stacks", "the names are free, or the stacks belong to this environment", needAWS, lookStacks},
 		{"bootstrap", "CDK bootstrap", "the account's region is bootstrapped for the CDK, by a recent enough version", needAWS, lookBootstrap},
 		{"role-stack", "stack of the role", "no operation is in progress, and it is not stuck in a failed state", needAWS, lookRoleStack},

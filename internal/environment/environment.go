@@ -257,6 +257,19 @@ func (e Environment) Drain() string { return e.Function + "-events" }
 // not be worked off.
 func (e Environment) EventDeadLetters() string { return e.Drain() + "-dead-letters" }
 
+// EventTypes returns the types of events that the notification of the bucket has: Cloud Storage
+// documentation, "Pub/Sub notifications for Cloud Storage".
+func (e Environment) EventTypes() []string {
+	types := []string{"OBJECT_FINALIZE"}
+	if e.EventDeletes {
+		types = append(types, "OBJECT_DELETE")
+	}
+	if e.EventMetadata {
+		types = append(types, "OBJECT_METADATA_UPDATE")
+	}
+	return types
+}
+
 // Topic and Subscription return the resource names of those of an id: Cloud Pub/Sub API
 // reference, "projects.topics" and "projects.subscriptions".
 func (e Environment) Topic(id string) string { return "projects/" + e.GoogleProject + "/topics/" + id }

@@ -60,7 +60,7 @@ func (s *Stand) Add(name string, settings map[string]string) (environment.Enviro
 	maps.Copy(all, map[string]string{
 		"awsAccount": sandbox.Account, "awsRegion": sandbox.Region, "googleProject": sandbox.Project,
 		"architecture": string(arch), "timeoutSeconds": "60",
-		"googleTokenURL": google + "/v1/token", "iamCredentialsEndpoint": google, "storageEndpoint": google, "allowLoopbackEndpoints": "true",
+		"googleTokenURL": google + "/v1/token", "iamCredentialsEndpoint": google, "storageEndpoint": google, "pubsubEndpoint": google, "allowLoopbackEndpoints": "true",
 	})
 	var content strings.Builder
 	fmt.Fprintf(&content, "%s\nconfig:\n", fmt.Sprintf(firstLine, os.Getpid()))

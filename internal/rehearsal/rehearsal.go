@@ -15,12 +15,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
@@ -41,6 +43,8 @@ type Rehearsal struct {
 	Empty bool
 	// Bulk is how many objects a bulk job copies while everything is up; 0 for none.
 	Bulk int
+	// Events is how often objects are changed while events tell of them; 0 for never.
+	Events int
 	// Hold is called once the function is proven to work, while everything is up;
 	// the tear-down starts when it returns. It may be nil.
 	Hold func(ctx context.Context, s *Stand) error
@@ -54,6 +58,8 @@ type Stand struct {
 	Sandbox *sandbox.Sandbox
 
 	root        string
+	disorder    *disorder
+	ahead       *atomic.Int64 // nanoseconds that the clouds' clock is ahead of the machine's
 	delay       time.Duration // until a policy change takes effect
 	enableDelay time.Duration // until an API that was enabled answers
 	tools       toolchain.Set
@@ -69,6 +75,7 @@ type Summary struct {
 	Steps       []progress.Step `json:"steps"`
 	Proofs      []Proof         `json:"proofs"`
 	Bulk        *BulkSummary    `json:"bulk,omitempty"`
+	Events      *EventsSummary  `json:"events,omitempty"`
 	Seconds     float64         `json:"seconds"`
 
 	Audit []journal.Entry `json:"audit,omitempty"`
@@ -106,6 +113,11 @@ func (r Rehearsal) Run(ctx context.Context) (summary Summary, err error) {
 	}
 	if r.Bulk > 0 {
 		if err := r.bulk(ctx, &summary, s); err != nil {
+			return summary, err
+		}
+	}
+	if r.Events > 0 {
+		if err := r.events(ctx, &summary, s); err != nil {
 			return summary, err
 		}
 	}
@@ -197,15 +209,22 @@ func (r Rehearsal) open(ctx context.Context, summary *Summary, t toolchain.Set) 
 	if r.Bulk > 0 {
 		maps.Copy(settings, bulkSettings())
 	}
+	if r.Events > 0 {
+		maps.Copy(settings, eventsSettings())
+	}
 	dir, err := os.MkdirTemp("", "gcs-to-s3-sandbox-")
 	if err != nil {
 		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
-	s := &Stand{Dir: dir, root: r.Root, delay: r.Clouds.IAMDelay, enableDelay: r.Clouds.EnableDelay, tools: t, progress: r.Progress}
+	s := &Stand{Dir: dir, root: r.Root, disorder: &disorder{}, ahead: &atomic.Int64{}, delay: r.Clouds.IAMDelay, enableDelay: r.Clouds.EnableDelay, tools: t, progress: r.Progress}
 	start := progress.Act{Name: "start the local clouds", Run: func(context.Context) (string, error) {
 		options := r.Clouds
 		options.Dir = dir
 		options.Services = google.NewProject // the program enables what it needs
+		if r.Events > 0 {
+			options.Now = func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+			options.Faults = faults.First(options.Faults, s.disorder.choose)
+		}
 		if s.Sandbox, err = sandbox.Start(options); err != nil {
 			return "", err
 		}

@@ -97,6 +97,21 @@ type Rule struct {
 	Fault   Fault
 }
 
+// First is the fault of the first chooser that has one; a nil chooser has none.
+func First(choosers ...Chooser) Chooser {
+	return func(service string, r *http.Request) *Fault {
+		for _, choose := range choosers {
+			if choose == nil {
+				continue
+			}
+			if f := choose(service, r); f != nil {
+				return f
+			}
+		}
+		return nil
+	}
+}
+
 // Rules choose by the first rule that matches and is not used up.
 func Rules(rules ...Rule) Chooser {
 	var mu sync.Mutex
