@@ -30,7 +30,8 @@ import (
 // that notifies the topic.
 type stand struct {
 	*integration.Clouds
-	env map[string]string
+	env      map[string]string
+	attempts int // after so many deliveries a message is a dead letter
 
 	mu  sync.Mutex
 	log bytes.Buffer
@@ -49,7 +50,8 @@ func (s *stand) logged() string {
 	return s.log.String()
 }
 
-// attempts is after how many deliveries a message is a dead letter.
+// attempts is after how many deliveries a message is a dead letter, unless a stand is set up
+// with another number.
 const attempts = 5
 
 func newStand(t *testing.T, set map[string]string) *stand {
@@ -59,7 +61,7 @@ func newStand(t *testing.T, set map[string]string) *stand {
 	if err := os.WriteFile(file, c.Configuration(t).JSON(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &stand{Clouds: c, env: c.Env.DrainVariables()}
+	s := &stand{Clouds: c, env: c.Env.DrainVariables(), attempts: attempts}
 	s.env["AWS_ENDPOINT_URL"], s.env["AWS_LAMBDA_FUNCTION_NAME"] = c.AWSURL, c.Env.Drain()
 	s.env[invocation.EnvGoogleCredentials], s.env[invocation.EnvPubSubEndpoint] = file, c.GoogleURL
 	// Google's auth library reads the AWS credentials from the process environment,
@@ -70,6 +72,9 @@ func newStand(t *testing.T, set map[string]string) *stand {
 	}
 	for k, v := range set {
 		s.env[k] = v
+	}
+	if set["attempts"] != "" {
+		s.attempts, _ = strconv.Atoi(set["attempts"])
 	}
 	s.notify(t)
 	return s
@@ -88,7 +93,7 @@ func (s *stand) notify(t *testing.T) {
 	s.Call(t, "PUT", "/v1/"+topic, map[string]any{}, nil)
 	s.Call(t, "PUT", "/v1/"+dead, map[string]any{}, nil)
 	s.Call(t, "PUT", "/v1/"+s.env[invocation.EnvEventsSubscription], map[string]any{
-		"topic": topic, "ackDeadlineSeconds": 60, "deadLetterPolicy": map[string]any{"deadLetterTopic": dead, "maxDeliveryAttempts": attempts},
+		"topic": topic, "ackDeadlineSeconds": 60, "deadLetterPolicy": map[string]any{"deadLetterTopic": dead, "maxDeliveryAttempts": s.attempts},
 		"retryPolicy": map[string]any{"minimumBackoff": "10s", "maximumBackoff": "10s"},
 	}, nil)
 	s.Call(t, "PUT", "/v1/"+s.env[invocation.EnvEventsDeadLetters], map[string]any{"topic": dead, "ackDeadlineSeconds": 60}, nil)
@@ -203,44 +208,6 @@ func (s *stand) stored(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		all[o.Key] = string(data)
-	}
-	return all
-}
-
-// versions returns the recorded generations of each key, the oldest first; 0 is a delete
-// marker.
-func (s *stand) versions(t *testing.T) map[string][]int64 {
-	t.Helper()
-	type version struct {
-		key, id string
-		marker  bool
-	}
-	all := map[string][]int64{}
-	in := &s3.ListObjectVersionsInput{Bucket: &s.Env.DestinationBucket}
-	var order []version
-	for {
-		out, err := s.admin().ListObjectVersions(t.Context(), in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range out.Versions {
-			order = append(order, version{*v.Key, *v.VersionId, false})
-		}
-		if !*out.IsTruncated {
-			break
-		}
-		in.KeyMarker, in.VersionIdMarker = out.NextKeyMarker, out.NextVersionIdMarker
-	}
-	for _, v := range slices.Backward(order) {
-		head, err := s.admin().HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &s.Env.DestinationBucket, Key: &v.key, VersionId: &v.id})
-		if err != nil {
-			t.Fatal(err)
-		}
-		n, err := strconv.ParseInt(head.Metadata["gcs-generation"], 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[v.key] = append(all[v.key], n)
 	}
 	return all
 }
