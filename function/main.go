@@ -3,7 +3,8 @@
 // through workload identity federation, so there is no key to store.
 //
 // Package invocation has its events, answers and settings, and package copy what it
-// does. As the function for bulk jobs it does the steps of package bulk.
+// does. As the function for bulk jobs it does the steps of package bulk, and as the function
+// for events it is the worker of package events.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/bulk"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/events"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
@@ -29,6 +31,15 @@ func main() {
 	if err != nil {
 		log.Error("starting", "error", err.Error())
 		os.Exit(1)
+	}
+	if os.Getenv(invocation.EnvEventsSubscription) != "" {
+		worker, err := events.NewWorker(handler, os.Getenv, log)
+		if err != nil {
+			log.Error("starting", "error", err.Error())
+			os.Exit(1)
+		}
+		lambda.Start(worker.Handle)
+		return
 	}
 	bucket := os.Getenv(invocation.EnvJobsBucket)
 	if bucket == "" {

@@ -445,7 +445,7 @@ func TestFaultedCopies(t *testing.T) {
 	l.FailAs(nil)
 
 	l.findOrphans(t, r.workers)
-	h.closeIdle()
+	h.CloseIdle()
 	closeIdleConnections()
 	if stacks := leaked(before); stacks != "" {
 		t.Errorf("goroutines are left:\n%s", stacks)

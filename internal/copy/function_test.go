@@ -85,7 +85,7 @@ func (l *stand) start(t *testing.T) *Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // before the clouds wait for open connections
-		h.closeIdle()
+		h.CloseIdle()
 	})
 	h.patience.sleep = func(context.Context, time.Duration) error { return nil }
 	return h
@@ -104,15 +104,6 @@ func (l *stand) stored(t *testing.T, key string) ([]byte, *s3.GetObjectOutput) {
 		t.Fatal(err)
 	}
 	return data, out
-}
-
-// closeIdle closes idle connections.
-func (h *Handler) closeIdle() {
-	for _, transport := range []http.RoundTripper{h.source.transport, h.target.transport} {
-		if t, ok := transport.(*http.Transport); ok {
-			t.CloseIdleConnections()
-		}
-	}
 }
 
 // fail injects faults, written in the syntax of faults.Syntax.

@@ -84,7 +84,7 @@ func TestTheFunctionLinksNothingElse(t *testing.T) {
 		}
 	}
 	slices.Sort(own)
-	if diff := cmp.Diff([]string{"function", "internal/bulk", "internal/copy", "internal/credential", "internal/invocation", "internal/objectkey"}, own); diff != "" {
+	if diff := cmp.Diff([]string{"function", "internal/bulk", "internal/copy", "internal/credential", "internal/events", "internal/invocation", "internal/objectkey"}, own); diff != "" {
 		t.Errorf("own packages in the function (-want +got):\n%s", diff)
 	}
 }

@@ -92,6 +92,32 @@ type Object struct {
 	Checksum          string // base64, of multipart uploads perhaps with -N
 	ChecksumType      string // FULL_OBJECT or COMPOSITE
 	Metadata          map[string]string
+	DeleteMarker      bool // of Versions alone, and then there is only a key
+}
+
+// look is an object as tests look at it.
+func (o *object) look() Object {
+	if o.deleteMarker {
+		return Object{Key: o.key, DeleteMarker: true}
+	}
+	return Object{
+		Key: o.key, Size: o.blob.Size, ETag: o.etag,
+		ChecksumAlgorithm: string(o.checksum.algorithm), Checksum: o.checksum.value, ChecksumType: o.checksum.kind,
+		Metadata: o.metadata(),
+	}
+}
+
+// Versions returns the versions of a key in the order in which they were written, without
+// asking for anybody's permission.
+func (s *S3) Versions(bucketName, key string) (out []Object) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if b, ok := s.buckets[bucketName]; ok {
+		for _, o := range b.versions[key] {
+			out = append(out, o.look())
+		}
+	}
+	return out
 }
 
 // Objects returns the current objects of a bucket in the order of their keys,
@@ -106,11 +132,7 @@ func (s *S3) Objects(bucketName string) []Object {
 	var out []Object
 	for _, key := range b.keys {
 		if o := b.current(key); o != nil && !o.deleteMarker {
-			out = append(out, Object{
-				Key: key, Size: o.blob.Size, ETag: o.etag,
-				ChecksumAlgorithm: string(o.checksum.algorithm), Checksum: o.checksum.value, ChecksumType: o.checksum.kind,
-				Metadata: o.metadata(),
-			})
+			out = append(out, o.look())
 		}
 	}
 	return out
