@@ -14,9 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/smithy-go"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
 // proveGone asks both clouds for everything that the engines created.
@@ -46,19 +48,27 @@ func proveGone(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 
 func (s *Stand) goneFromAWS(ctx context.Context, summary *Summary) error {
 	cfg := s.admin()
-	for _, resource := range []struct {
+	type resource struct {
 		what, code string
 		get        func() error
-	}{
-		{"the role " + s.Env.Role, "NoSuchEntity", func() error {
-			_, err := iam.NewFromConfig(cfg).GetRole(ctx, &iam.GetRoleInput{RoleName: &s.Env.Role})
+	}
+	resources := []resource{{"the role " + s.Env.Role, "NoSuchEntity", func() error {
+		_, err := iam.NewFromConfig(cfg).GetRole(ctx, &iam.GetRoleInput{RoleName: &s.Env.Role})
+		return err
+	}}}
+	for _, name := range s.Env.Functions() {
+		resources = append(resources, resource{"the function " + name, "ResourceNotFoundException", func() error {
+			_, err := lambda.NewFromConfig(cfg).GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
 			return err
-		}},
-		{"the function " + s.Env.Function, "ResourceNotFoundException", func() error {
-			_, err := lambda.NewFromConfig(cfg).GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &s.Env.Function})
+		}})
+	}
+	for _, name := range s.Env.Schedules() {
+		resources = append(resources, resource{"the schedule " + name, "ResourceNotFoundException", func() error {
+			_, err := scheduler.NewFromConfig(cfg).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &name})
 			return err
-		}},
-	} {
+		}})
+	}
+	for _, resource := range resources {
 		err := resource.get()
 		seen := "it exists"
 		var refusal smithy.APIError
@@ -93,8 +103,12 @@ func (s *Stand) goneFromAWS(ctx context.Context, summary *Summary) error {
 	}
 	want := 1
 	if summary.Bulk != nil {
-		want = min(want+int(summary.Bulk.Copied), int(aws.ToInt32(objects.MaxKeys)))
+		want += int(summary.Bulk.Copied)
 	}
+	if summary.Events != nil {
+		want += summary.Events.Objects
+	}
+	want = min(want, int(aws.ToInt32(objects.MaxKeys)))
 	summary.prove("what was copied is left: no engine touches data", fmt.Sprintf("%d objects in the first page", len(objects.Contents)), len(objects.Contents) == want)
 	return nil
 }
@@ -126,6 +140,11 @@ func (s *Stand) goneFromGoogle(ctx context.Context, summary *Summary) error {
 		summary.prove(policy.what+" policy grants nothing to the federation, not even to deleted principals", seen, !left)
 	}
 
+	if s.Env.Events == environment.PullEvents {
+		if err := s.eventsGone(ctx, summary); err != nil {
+			return err
+		}
+	}
 	pool := project + "/locations/global/workloadIdentityPools/" + s.Env.Pool
 	for _, resource := range []struct{ what, path string }{
 		{"the provider " + s.Env.Provider, pool + "/providers/" + s.Env.Provider},
@@ -138,6 +157,26 @@ func (s *Stand) goneFromGoogle(ctx context.Context, summary *Summary) error {
 		summary.prove(resource.what+" is soft-deleted: Google frees its ID after 30 days",
 			fmt.Sprintf("%s, freed at %s", got.State, got.ExpireTime), got.State == clouds.Deleted && got.ExpireTime != "")
 	}
+	return nil
+}
+
+// eventsGone proves that nothing tells of the source bucket any more.
+func (s *Stand) eventsGone(ctx context.Context, summary *Summary) error {
+	for _, name := range []string{
+		s.Env.Topic(s.Env.Drain()), s.Env.Subscription(s.Env.Drain()),
+		s.Env.Topic(s.Env.EventDeadLetters()), s.Env.Subscription(s.Env.EventDeadLetters()),
+	} {
+		status, data, err := s.google(ctx, s.Sandbox.Google.AdminToken(), http.MethodGet, "/v1/"+name, "", nil)
+		if err != nil {
+			return err
+		}
+		summary.prove(name+" is gone", fmt.Sprintf("%d %s", status, message(data)), status == http.StatusNotFound)
+	}
+	var notifications struct{ Items []json.RawMessage }
+	if err := s.ask(ctx, http.MethodGet, "/storage/v1/b/"+s.Env.SourceBucket+"/notificationConfigs", "", nil, &notifications); err != nil {
+		return err
+	}
+	summary.prove("the source bucket notifies nobody", fmt.Sprintf("%d notifications", len(notifications.Items)), len(notifications.Items) == 0)
 	return nil
 }
 
