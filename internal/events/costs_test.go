@@ -64,6 +64,7 @@ func TestCosts(t *testing.T) {
 		{"1 a minute, 43,200 a month", 1, false}, {"1 a minute", 1, true},
 		{"1,000 a minute, 43.2 million a month", 1000, false}, {"1,000 a minute", 1000, true},
 		{"1 million a month, 23 a minute", 1e6 / minutes, false}, {"1 million a month", 1e6 / minutes, true},
+		{"1 million a minute", 1e6, false},
 	} {
 		every := "`rate(1 minute)`"
 		if row.continuous {
