@@ -135,6 +135,9 @@ func (h *Handler) Look(ctx context.Context, bucket, name string, generation int6
 	return o, there, nil
 }
 
+// Region returns the function's region of AWS.
+func (h *Handler) Region() string { return h.target.region }
+
 // attempt retries do until it succeeds or another attempt is pointless.
 func (h *Handler) attempt(ctx context.Context, do func() error) error {
 	return h.patience.attempt(ctx, do, func() {})
