@@ -105,13 +105,13 @@ func (w *Worker) Handle(ctx context.Context, s Step) (a Answer, err error) {
 	}
 	switch s.Step {
 	case StepDivide:
-		return w.divide(ctx, s.Job)
+		return w.divide(ctx, s.Job, s.Run)
 	case StepList:
 		var item span
 		if err := json.Unmarshal(s.Item, &item); err != nil {
 			return Answer{}, fmt.Errorf("item: %w", err)
 		}
-		return Answer{}, w.list(ctx, s.Job, s.Round, item)
+		return Answer{}, w.list(ctx, s, item)
 	case StepAdvance:
 		return w.advance(ctx, s)
 	case StepCopy:

@@ -52,6 +52,7 @@ func TestBulkJobsUnderFaults(t *testing.T) {
 		s.destinationChanges(&triggers)
 		s.plansFromLists()
 		s.reconciles()
+		s.requesterPays()
 		return nil
 	}
 	if _, err := r.Run(t.Context()); err != nil {
@@ -400,4 +401,20 @@ func (s *bulkStand) reconciles() {
 	if data, err := io.ReadAll(out.Body); string(data) != "newer" || err != nil {
 		s.Errorf("the older object has %q, %v", data, err)
 	}
+}
+
+// requesterPays lets whoever asks pay for the source, and sees that a plan says so.
+func (s *bulkStand) requesterPays() {
+	bucket := "/storage/v1/b/" + s.Env.SourceBucket
+	set := func(query string, pays bool) {
+		s.Helper()
+		body := fmt.Appendf(nil, `{"billing":{"requesterPays":%v}}`, pays)
+		s.must(s.ask(s.ctx, "PATCH", bucket+query, "application/json", body, nil))
+	}
+	set("", true)
+	s.must(s.jobs.Plan(s.ctx, s.jobs.Request("unpaid"), jobs.Names{}, 4))
+	if status := s.ended("unpaid"); status.State != jobs.StateFailed || !strings.Contains(status.Why, "requester pays") || !strings.Contains(status.Why, "set billingProject") {
+		s.Errorf("a plan of a bucket whose requesters pay: %+v", status)
+	}
+	set("?userProject="+s.Env.GoogleProject, false)
 }
