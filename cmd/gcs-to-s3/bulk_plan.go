@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -68,7 +69,8 @@ s3://BUCKET/KEY, and may end in .gz. Objects that do not exist are failures of t
 				return err
 			}
 			if !there {
-				return fmt.Errorf("job: %q: was not planned; hint: `gcs-to-s3 bulk status %[1]s` says why", job)
+				s, err := j.Status(cmd.Context(), job)
+				return errors.Join(fmt.Errorf("job: %q: was not planned: %s", job, s.Why), err)
 			}
 			cost := bulk.Estimate(list, plan.Tally, terms(env, plan, bulk.Limits{Concurrency: concurrency}))
 			if asJSON {
@@ -129,6 +131,15 @@ func showPlan(w io.Writer, p bulk.Plan) error {
 	}
 	if p.Tally.Large.Objects > 0 {
 		row("in parts", p.Tally.Large, "  ")
+	}
+	if p.Tally.Groups.Objects > 0 {
+		row("by several invocations each", p.Tally.Groups, "  ")
+	}
+	if p.Tally.Placeholders > 0 {
+		row("placeholders of folders", bulk.Count{Objects: p.Tally.Placeholders}, "  ")
+	}
+	if p.Tally.LeftOut > 0 {
+		fmt.Fprintf(t, "%d\t\t  \t  lose metadata that S3 cannot hold\n", p.Tally.LeftOut)
 	}
 	if p.Tally.Unchanged.Objects > 0 {
 		row("at the destination already", p.Tally.Unchanged, "")

@@ -119,7 +119,7 @@ planned, without what failed, with that of what S3 confirmed: names, sizes and C
 			if err := showReport(cmd.OutOrStdout(), r); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Spent about USD %.2f of USD %.2f that were estimated.\n", cost.Spent, cost.Estimated)
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), spentLine(cost))
 			return err
 		},
 	}

@@ -64,6 +64,10 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
 					return err
 				}
 			}
+			limits.Terms = terms(env, plan, limits)
+			if table.file != "" {
+				limits.Prices = &list
+			}
 			if err := j.Run(cmd.Context(), job, limits); err != nil {
 				return err
 			}
@@ -79,7 +83,7 @@ Exit code: 0 if everything that was planned is proven to be at the destination, 
 	cmd.Flags().IntVar(&concurrency, "concurrency", 100, "how many shards are copied in parallel; fewer by default with a --max-rate of less than 1MiB/s for each")
 	cmd.Flags().StringVar(&rate, "max-rate", "", maxRateUsage)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
-	cmd.Flags().Float64Var(&most, "max-cost", 0, "do not start a job that is estimated to cost more US dollars than this; 0 is no limit")
+	cmd.Flags().Float64Var(&most, "max-cost", 0, "do not start a job that is estimated to cost more US dollars than this, and stop it when it has spent as much; 0 is no limit")
 	table.flag(cmd)
 	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")

@@ -1,8 +1,10 @@
 package bulk
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -272,6 +274,10 @@ func TestPlansTellWhatFails(t *testing.T) {
 		{"customer's key", "", copy.Listed{Name: "o", CRC32C: "x", CustomerKey: true}, "encrypted with a customer-supplied key"},
 		{"no sum", "", copy.Listed{Name: "o"}, "has no CRC32C"},
 		{"no name", "{name}", copy.Listed{Name: "o/", Size: 1, CRC32C: "x"}, "the key template gives it no name"},
+		{"packed twice", "", copy.Listed{Name: "o", CRC32C: "x", Header: http.Header{"Content-Encoding": {"gzip"}, "Content-Type": {"application/gzip"}}}, "Cloud Storage unpacks it on its way: both its type and its encoding say that it is packed"},
+		{"packed", "", copy.Listed{Name: "o", CRC32C: "x", Header: http.Header{"Content-Encoding": {"gzip"}, "Content-Type": {"text/plain"}}}, ""},
+		{"kept packed", "", copy.Listed{Name: "o", CRC32C: "x", Header: http.Header{"Content-Encoding": {"gzip"}, "Content-Type": {"application/gzip"}, "Cache-Control": {"no-transform"}}}, ""},
+		{"header", "", copy.Listed{Name: "o", CRC32C: "x", Header: http.Header{"Content-Language": {"日本語"}}}, "its Content-Language has characters that S3 does not take"},
 		{"metadata", "", copy.Listed{Name: "o", CRC32C: "x", Metadata: map[string]string{"a": strings.Repeat("v", 3000)}}, "more custom metadata than S3 takes"},
 	} {
 		s := newSynthetic(t, 0, nil)
@@ -285,6 +291,76 @@ func TestPlansTellWhatFails(t *testing.T) {
 		got := p.found.Tally.Failing.Reasons()
 		if (test.want == "") != (len(got) == 0) || test.want != "" && got[0] != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// A plan also counts what is copied in another way than most: cold classes, objects that take
+// several invocations, placeholders of folders, and objects that lose metadata.
+func TestPlansTellWhatIsPeculiar(t *testing.T) {
+	t.Parallel()
+	s := newSynthetic(t, 0, nil)
+	p, err := s.worker.newPlanner(t.Context(), Request{Job: "j", Compare: CompareNone}, span{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []copy.Listed{
+		{Name: "a", Size: 10, Class: "STANDARD"},
+		{Name: "b", Size: 20, Class: "ARCHIVE"},
+		{Name: "c", Size: DefaultGroupBytes + 1, Class: "COLDLINE"},
+		{Name: "d/", Class: "STANDARD"},
+		{Name: "e", Size: 30, Class: "NEARLINE", Metadata: map[string]string{"no header name": "x"}},
+	} {
+		o.CRC32C = "x"
+		if err := p.add(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := p.found.Tally
+	if got.Groups != (Count{1, DefaultGroupBytes + 1}) || got.Placeholders != 1 || got.LeftOut != 1 || got.ToCopy.Objects != 5 ||
+		got.Classes["ARCHIVE"] != (Count{1, 20}) || got.Classes["COLDLINE"].Objects != 1 || got.Classes["NEARLINE"].Objects != 1 {
+		t.Errorf("got %+v", got)
+	}
+	items := map[string]bool{}
+	for _, item := range Estimate(ListPrices(), got, Options{}).Items {
+		items[item.Name] = true
+	}
+	for _, class := range []string{"ARCHIVE", "COLDLINE", "NEARLINE"} {
+		if !items["retrieval from "+class] || !items["reads of "+class+" (class B)"] {
+			t.Errorf("reading %s is not priced: %v", class, items)
+		}
+	}
+	if len(p.found.Examples) != 1 || p.found.Examples[0] != (Example{"e", "loses metadata that S3 cannot hold"}) {
+		t.Errorf("examples: %+v", p.found.Examples)
+	}
+}
+
+// A bucket that cannot be listed ends the plan at once, with the cause and a hint.
+func TestPlansSayWhyABucketCannotBeListed(t *testing.T) {
+	t.Parallel()
+	for want, refusal := range map[string]*copy.AnswerError{
+		"requester pays bucket but no user project provided.; hint: whoever asks pays for this bucket: set billingProject": {
+			Service: "Cloud Storage", Status: 400, Code: "UserProjectMissing", Message: "Bucket is requester pays bucket but no user project provided."},
+		"hint: `gcs-to-s3 doctor` and `gcs-to-s3 verify` say which right is missing": {Service: "Cloud Storage", Status: 403, Code: "PERMISSION_DENIED", Message: "no"},
+		"NoSuchBucket": {Service: "Cloud Storage", Status: 404, Code: "NoSuchBucket", Message: "The specified bucket does not exist."},
+	} {
+		s := newSynthetic(t, 10, numbered)
+		s.buckets.refusal = refusal
+		job := s.request(Request{})
+		a, err := s.invoke(Step{Step: StepDivide, Job: job, Run: 1})
+		if err != nil || !a.More {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		for range 2 { // every other range ends at once
+			if _, err := s.invoke(Step{Step: StepList, Job: job, Run: 1, Round: 1, Item: json.RawMessage(`{"id":"0"}`)}); err != nil {
+				t.Errorf("listing: %v", err)
+			}
+		}
+		if _, err := s.invoke(Step{Step: StepDivide, Job: job, Run: 1}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if s.buckets.pages.Load() != 1 {
+			t.Errorf("%d pages were asked for", s.buckets.pages.Load())
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
@@ -150,8 +151,8 @@ func Estimate(p Prices, t Tally, o Options) Cost {
 	return c
 }
 
-// Spent returns the same as Estimate, with what was spent so far. It counts what the progress
-// says, so it lacks what was repeated: refused and broken requests.
+// Spent returns the same as Estimate, with what was spent so far: what the invocations have
+// counted, with what they had to repeat, but without what those did that died.
 func Spent(p Prices, progress Progress, tally Tally, o Options) Cost {
 	c := Estimate(p, tally, o)
 	o = o.filled()
@@ -177,11 +178,19 @@ func Spent(p Prices, progress Progress, tally Tally, o Options) Cost {
 	if o.Compare == CompareChecksum {
 		used.heads = float64(progress.Copied.Objects + progress.Unchanged.Objects + progress.Failed.Sum().Objects)
 	}
-	if o.KMS {
-		used.keyOperations = whole.keyOperations * share(used.writes, whole.writes)
-	}
+	var reads float64
 	for class, n := range whole.reads {
 		used.reads[class] = min(n, tally.classReads(class, objects, size))
+		reads += n
+	}
+	if progress.Used != (copy.Used{}) { // counted, with what was repeated
+		used.egress, used.writes, used.heads = progress.Used.Bytes, float64(progress.Used.Writes), float64(progress.Used.Looks)
+		for class, n := range whole.reads {
+			used.reads[class] = float64(progress.Used.Reads) * share(n, reads)
+		}
+	}
+	if o.KMS {
+		used.keyOperations = whole.keyOperations * share(used.writes, whole.writes)
 	}
 	for class, n := range whole.retrieved {
 		used.retrieved[class] = n * size
@@ -194,6 +203,13 @@ func Spent(p Prices, progress Progress, tally Tally, o Options) Cost {
 	for i := range c.Items {
 		c.Items[i].Spent = spent[c.Items[i].Name]
 		c.Spent += c.Items[i].Spent
+		delete(spent, c.Items[i].Name)
+	}
+	for _, item := range used.items(p, prices, o) { // that were not estimated, such as looks after deaths
+		if amount, there := spent[item.Name]; there {
+			item.Estimated, item.Spent = 0, amount
+			c.Items, c.Spent = append(c.Items, item), c.Spent+amount
+		}
 	}
 	return c
 }

@@ -163,6 +163,11 @@ func parse[T any](r io.Reader) iter.Seq2[T, error] {
 
 // readAll reads all files with a prefix, several at a time and in their order.
 func readAll[T any](ctx context.Context, files Files, prefix string) iter.Seq2[T, error] {
+	return readKeys[T](ctx, files, files.Keys(ctx, prefix))
+}
+
+// readKeys reads files, several at a time and in their order.
+func readKeys[T any](ctx context.Context, files Files, keys iter.Seq2[string, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -177,7 +182,7 @@ func readAll[T any](ctx context.Context, files Files, prefix string) iter.Seq2[T
 			waiting = waiting[1:]
 			return yield(a.value, a.err) && a.err == nil
 		}
-		for key, err := range files.Keys(ctx, prefix) {
+		for key, err := range keys {
 			if err != nil {
 				var zero T
 				yield(zero, err)

@@ -217,16 +217,18 @@ func (c Counts) Reasons() []string {
 // Tally is what a listing found. Every object is in one of ToCopy, Unchanged, Skipped and
 // Failing.
 type Tally struct {
-	ToCopy    Count   `json:"toCopy"`
-	Unchanged Count   `json:"unchanged"` // at the destination already
-	Skipped   Counts  `json:"skipped"`   // by reason
-	Failing   Counts  `json:"failing"`   // that cannot be copied, by reason
-	Sizes     []Count `json:"sizes"`     // of ToCopy: the count at i is of sizes with i binary digits
-	Classes   Counts  `json:"classes"`   // of ToCopy: by storage class
-	Large     Count   `json:"large"`     // of ToCopy: that are copied in parts
-	Parts     int64   `json:"parts"`     // of these
-	LeftOut   int64   `json:"leftOut"`   // objects of ToCopy with metadata that S3 cannot hold
-	Digest    Digest  `json:"digest"`    // of ToCopy
+	ToCopy       Count   `json:"toCopy"`
+	Unchanged    Count   `json:"unchanged"`    // at the destination already
+	Skipped      Counts  `json:"skipped"`      // by reason
+	Failing      Counts  `json:"failing"`      // that cannot be copied, by reason
+	Sizes        []Count `json:"sizes"`        // of ToCopy: the count at i is of sizes with i binary digits
+	Classes      Counts  `json:"classes"`      // of ToCopy: by storage class
+	Large        Count   `json:"large"`        // of ToCopy: that are copied in parts
+	Parts        int64   `json:"parts"`        // of these
+	Groups       Count   `json:"groups"`       // of ToCopy: that several invocations copy
+	LeftOut      int64   `json:"leftOut"`      // objects of ToCopy with metadata that S3 cannot hold
+	Placeholders int64   `json:"placeholders"` // of ToCopy: empty objects with names of folders
+	Digest       Digest  `json:"digest"`       // of ToCopy
 
 	SourcePages      int64 `json:"sourcePages"`       // requests of the listing
 	Lookups          int64 `json:"lookups,omitempty"` // requests for single objects of a list
@@ -260,6 +262,8 @@ func (t *Tally) Join(other Tally) {
 	t.Large.add(other.Large)
 	t.Parts += other.Parts
 	t.LeftOut += other.LeftOut
+	t.Groups.add(other.Groups)
+	t.Placeholders += other.Placeholders
 	t.Digest.Join(other.Digest)
 	t.SourcePages += other.SourcePages
 	t.Lookups += other.Lookups

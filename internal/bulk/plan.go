@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
@@ -63,10 +64,15 @@ type entry struct {
 
 // divide begins the listing, or a further round of it with the ranges that the last one
 // did not get to; without any, the plan is finished.
-func (w *Worker) divide(ctx context.Context, job string) (Answer, error) {
+func (w *Worker) divide(ctx context.Context, job string, run int) (Answer, error) {
 	request, err := w.request(ctx, job)
 	if err != nil {
 		return Answer{}, err
+	}
+	if reason, err := Stopped(ctx, w.Files, job, run); err != nil {
+		return Answer{}, err
+	} else if reason != "" {
+		return Answer{}, errors.New(reason)
 	}
 	if _, there, err := w.Files.Get(ctx, planKey(job)); there || err != nil {
 		return Answer{}, err
@@ -165,9 +171,13 @@ func (w *Worker) conclude(ctx context.Context, request Request, rounds int) erro
 }
 
 // list lists a span until there is no more time, and writes its shards.
-func (w *Worker) list(ctx context.Context, job string, round int, s span) error {
+func (w *Worker) list(ctx context.Context, step Step, s span) error {
+	job, round := step.Job, step.Round
 	request, err := w.request(ctx, job)
 	if err != nil {
+		return err
+	}
+	if reason, err := Stopped(ctx, w.Files, job, step.Run); reason != "" || err != nil {
 		return err
 	}
 	key := listedFolder(job, round) + s.ID + ".json"
@@ -193,6 +203,10 @@ func (w *Worker) list(ctx context.Context, job string, round int, s span) error 
 	} else {
 		err = w.listRange(ctx, p, late)
 	}
+	var refused *copy.AnswerError
+	if errors.As(err, &refused) && refused.Permanent() {
+		return Halt(ctx, w.Files, job, step.Run, cannotList(err), w.Now())
+	}
 	if err != nil {
 		return err
 	}
@@ -201,6 +215,18 @@ func (w *Worker) list(ctx context.Context, job string, round int, s span) error 
 	}
 	p.found.Tally.DestinationPages = (p.looked + copy.PageObjects - 1) / copy.PageObjects
 	return write(ctx, w.Files, key, p.found)
+}
+
+// cannotList says why a bucket cannot be listed, and what to do about it.
+func cannotList(err error) string {
+	hint := ""
+	switch text := strings.ToLower(err.Error()); {
+	case strings.Contains(text, "requester pays"):
+		hint = "; hint: whoever asks pays for this bucket: set billingProject to the project that does, and run `gcs-to-s3 up`"
+	case strings.Contains(text, "403"):
+		hint = "; hint: `gcs-to-s3 doctor` and `gcs-to-s3 verify` say which right is missing"
+	}
+	return err.Error() + hint
 }
 
 // listRange plans a range of the source until there is no more time.

@@ -102,18 +102,22 @@ func (p *planner) add(ctx context.Context, o copy.Listed) error {
 			return nil
 		}
 	}
-	switch leftOut, err := copy.CheckMetadata(o); {
-	case err != nil:
-		return p.fail(ctx, o, key, "more custom metadata than S3 takes")
+	switch leftOut, reason := copy.CheckMetadata(o); {
+	case reason != "":
+		return p.fail(ctx, o, key, reason)
 	case len(leftOut) > 0:
 		t.LeftOut++
 		p.example(o.Name, "loses metadata that S3 cannot hold")
 	}
 	t.toCopy(o)
+	if o.Size == 0 && strings.HasSuffix(o.Name, "/") {
+		t.Placeholders++
+	}
 	if !p.keys.Distinct() {
 		p.marks = append(p.marks, markOf(key))
 	}
 	if o.Size > cmp.Or(p.request.GroupBytes, DefaultGroupBytes) && copy.Parts(o.Size) > 1 {
+		t.Groups.add(one)
 		return p.group(ctx, o)
 	}
 	if p.shard != nil && (p.entry.Objects >= int64(cmp.Or(p.request.ShardObjects, DefaultShardObjects)) ||

@@ -73,6 +73,7 @@ func (w *Worker) make(ctx context.Context, s Step) (Answer, error) {
 		Prefix: r.Prefix, Compare: cmp.Or(r.Compare, CompareChecksum), Reconcile: true,
 	}
 	limits := Limits{Concurrency: cmp.Or(r.Concurrency, DefaultConcurrency), MaxRate: r.MaxRate, MaxCost: r.MaxCost}
+	limits.Terms = Options{Region: w.Region, Compare: request.Compare, Concurrency: limits.Concurrency, MaxRate: limits.MaxRate}
 	if r.Concurrency == 0 && r.MaxRate > 0 {
 		limits.Concurrency = limits.Narrowest()
 	}

@@ -68,6 +68,12 @@ func (w *Worker) next(ctx context.Context, s Step, p Progress) (Answer, error) {
 		a.Stopped = p.Stopped
 	}
 	if p.Next != "" && a.Stopped == "" {
+		if over, err := w.overspent(ctx, s, limits); err != nil {
+			return Answer{}, err
+		} else if over {
+			a.Stopped, err = Stopped(ctx, w.Files, job, run)
+			return a, err
+		}
 		a.More, a.Index = true, p.Next
 	}
 	return a, nil
@@ -152,15 +158,7 @@ func (w *Worker) collect(ctx context.Context, job string, p Progress, run int, b
 			continue
 		}
 		delete(pending, r.Shard)
-		p.Copied.add(r.Copied)
-		p.Unchanged.add(r.Unchanged)
-		p.Failed.join(r.Failed)
-		p.Digest.Join(r.Digest)
-		p.Lost.Join(r.Lost)
-		p.LeftOut += r.LeftOut
-		p.Seconds += r.Seconds
-		p.Used.Add(r.Used)
-		p.Shards++
+		p.count(r)
 		// A result without an outcome may still have parts of an object: the engine
 		// itself gives up after two invocations without progress.
 		moved = moved || !r.Waits

@@ -132,6 +132,9 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	if err != nil {
 		return err
 	}
+	if over, err := w.overspent(ctx, s, limits.limits); over || err != nil {
+		return err
+	}
 	meter, end := limits.meter()
 	work, cancel := withReserve(copy.Metered(ctx, meter), w.Now())
 	defer cancel()

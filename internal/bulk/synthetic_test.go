@@ -88,7 +88,8 @@ type buckets struct {
 	clock *clock
 	page  time.Duration // how long a page of a listing takes
 
-	pages, looks atomic.Int64 // requests
+	pages, looks atomic.Int64      // requests
+	refusal      *copy.AnswerError // of every listing of the source
 }
 
 // clock is a clock that only moves when something takes time.
@@ -122,6 +123,11 @@ func (b *buckets) object(i int) copy.Listed {
 
 func (b *buckets) List(_ context.Context, _ string, r copy.Range) iter.Seq2[copy.Listed, error] {
 	return func(yield func(copy.Listed, error) bool) {
+		if b.refusal != nil {
+			b.pages.Add(1)
+			yield(copy.Listed{}, fmt.Errorf("listing: %w", b.refusal))
+			return
+		}
 		first := sort.Search(b.count, func(i int) bool { n := b.name(i); return n > r.After && n >= r.Prefix && n >= r.From })
 		for i := first; i < b.count; i++ {
 			if (i-first)%1000 == 0 {

@@ -36,13 +36,14 @@ type Worker struct {
 	Copier   Copier
 	Checker  Checker
 	Settings Settings
+	Region   string // of AWS
 	Log      *slog.Logger
 	Now      func() time.Time
 }
 
 // NewWorker returns the worker of a function whose jobs are in a bucket of S3.
 func NewWorker(h *copy.Handler, bucket string, settings Settings, log *slog.Logger) *Worker {
-	return &Worker{Files: h.Files(bucket), Buckets: h, Copier: h, Checker: h, Settings: settings, Log: log, Now: time.Now}
+	return &Worker{Files: h.Files(bucket), Buckets: h, Copier: h, Checker: h, Settings: settings, Region: h.Region(), Log: log, Now: time.Now}
 }
 
 // The steps of a job.
@@ -104,13 +105,13 @@ func (w *Worker) Handle(ctx context.Context, s Step) (a Answer, err error) {
 	}
 	switch s.Step {
 	case StepDivide:
-		return w.divide(ctx, s.Job)
+		return w.divide(ctx, s.Job, s.Run)
 	case StepList:
 		var item span
 		if err := json.Unmarshal(s.Item, &item); err != nil {
 			return Answer{}, fmt.Errorf("item: %w", err)
 		}
-		return Answer{}, w.list(ctx, s.Job, s.Round, item)
+		return Answer{}, w.list(ctx, s, item)
 	case StepAdvance:
 		return w.advance(ctx, s)
 	case StepCopy:

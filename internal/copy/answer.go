@@ -89,6 +89,9 @@ func readUpTo(resp *http.Response, most int64) ([]byte, error) {
 	return body, nil
 }
 
+// Permanent reports whether the same request is answered so again.
+func (e *AnswerError) Permanent() bool { return !e.transient() }
+
 // is reports whether err is a response with this status and, if the response has a
 // document, this code.
 func is(err error, status int, code string) bool {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
@@ -41,17 +42,36 @@ type Listed struct {
 	Class       string // STANDARD, NEARLINE, COLDLINE, ARCHIVE, or an older one
 	Updated     time.Time
 	Metadata    map[string]string
-	CustomerKey bool // a customer-supplied key encrypts the object
+	Header      http.Header // Content-Type and the like; nil for none
+	CustomerKey bool        // a customer-supplied key encrypts the object
 }
 
 // MaxKey is the longest key of S3, in bytes.
 const MaxKey = maxName
 
-// CheckMetadata returns the names of an object's custom metadata that S3 cannot hold, or an
-// error if S3 does not take the rest.
-func CheckMetadata(o Listed) (leftOut []string, err error) {
-	_, leftOut, err = metadata(&object{custom: o.Metadata, generation: o.Generation})
-	return leftOut, err
+// CheckMetadata returns the names of an object's custom metadata that S3 cannot hold, and
+// why the object cannot be copied for its metadata, if that is so.
+func CheckMetadata(o Listed) (leftOut []string, reason string) {
+	of := &object{custom: o.Metadata, generation: o.Generation, header: o.Header}
+	if o.Header.Get("Content-Encoding") == "gzip" && packedTypes[o.Header.Get("Content-Type")] && !strings.Contains(o.Header.Get("Cache-Control"), "no-transform") {
+		return nil, "Cloud Storage unpacks it on its way: both its type and its encoding say that it is packed"
+	}
+	for name := range of.header {
+		if _, err := inASCII(name, of.header.Get(name)); err != nil {
+			return nil, "its " + name + " has characters that S3 does not take"
+		}
+	}
+	_, leftOut, err := metadata(of)
+	if err != nil {
+		return nil, "more custom metadata than S3 takes"
+	}
+	return leftOut, ""
+}
+
+// packedTypes are the types of packed content that Cloud Storage unpacks though the client
+// takes gzip: GoogleCloudPlatform/gsutil, issue 480.
+var packedTypes = map[string]bool{
+	"application/gzip": true, "application/x-gzip": true, "application/x-compress": true, "application/x-compressed": true,
 }
 
 // PageObjects is how many objects a page of a listing has at most, in both clouds.
@@ -91,12 +111,14 @@ func (h *Handler) List(ctx context.Context, bucket string, r Range) iter.Seq2[Li
 }
 
 // plannedFields are the fields that Listed has.
-const plannedFields = neededFields + ",storageClass,updated,metadata,customerEncryption(encryptionAlgorithm)"
+const plannedFields = neededFields + ",storageClass,updated,metadata,customerEncryption(encryptionAlgorithm)" +
+	",contentType,contentEncoding,contentLanguage,contentDisposition,cacheControl"
 
 // shown returns what a listing shows of an object.
 func (o *object) shown() Listed {
 	item := Listed{
-		Name: o.name, Generation: o.generation, Size: o.size, Class: o.class, Updated: o.updated, Metadata: o.custom, CustomerKey: o.customerKey,
+		Name: o.name, Generation: o.generation, Size: o.size, Class: o.class, Updated: o.updated, Metadata: o.custom, Header: o.header,
+		CustomerKey: o.customerKey,
 	}
 	if o.summed {
 		item.CRC32C = o.crc32c.String()
@@ -134,6 +156,9 @@ func (h *Handler) Look(ctx context.Context, bucket, name string, generation int6
 	}
 	return o, there, nil
 }
+
+// Region returns the function's region of AWS.
+func (h *Handler) Region() string { return h.target.region }
 
 // attempt retries do until it succeeds or another attempt is pointless.
 func (h *Handler) attempt(ctx context.Context, do func() error) error {

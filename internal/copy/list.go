@@ -90,7 +90,8 @@ func (l *listing) load(ctx context.Context) error {
 // listedJSON is an object of a listing, or an object's resource: Cloud Storage JSON API
 // reference, "Objects".
 type listedJSON struct {
-	Name, Generation, Size, CRC32C, StorageClass string
+	Name, Generation, Size, CRC32C, StorageClass                                    string
+	ContentType, ContentEncoding, ContentLanguage, ContentDisposition, CacheControl string
 
 	Updated            time.Time
 	Metadata           map[string]string
@@ -102,6 +103,15 @@ func (j listedJSON) object(bucket string) *object {
 	o.customerKey = j.CustomerEncryption.EncryptionAlgorithm != ""
 	o.generation, _ = strconv.ParseInt(j.Generation, 10, 64)
 	o.size, _ = strconv.ParseInt(j.Size, 10, 64)
+	for name, value := range map[string]string{"Content-Type": j.ContentType, "Content-Encoding": j.ContentEncoding,
+		"Content-Language": j.ContentLanguage, "Content-Disposition": j.ContentDisposition, "Cache-Control": j.CacheControl} {
+		if value != "" {
+			if o.header == nil {
+				o.header = http.Header{}
+			}
+			o.header.Set(name, value)
+		}
+	}
 	var err error
 	o.crc32c, err = parseCRC32C(j.CRC32C)
 	o.summed = err == nil
