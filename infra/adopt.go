@@ -130,7 +130,7 @@ func (f *finder) ours(what string, evidence ownership.Evidence, freed string) bo
 		f.say(
 			fmt.Sprintf(
 				"the %s is deleted, and its name is taken until %s; it %s, so it is not undeleted; "+
-					"hint: choose another name or suffix, or undelete it with gcloud and take it over with gcs-to-s3 adopt",
+					"hint: choose another name or suffix, or undelete it with gcloud and take it over with `gcs-to-s3 adopt`",
 				what,
 				freed,
 				verdict.Why(),

@@ -63,7 +63,7 @@ down alike. You can interrupt it and run it again: it continues where it stopped
 				if !asJSON && found.Empty() {
 					fmt.Fprintf(
 						cmd.OutOrStdout(),
-						"\nThere is nothing to take over. gcs-to-s3 up %s deploys the environment.\n",
+						"\nThere is nothing to take over. `gcs-to-s3 up %s` deploys the environment.\n",
 						d.Env.Name,
 					)
 				}
@@ -93,7 +93,7 @@ down alike. You can interrupt it and run it again: it continues where it stopped
 				}
 				fmt.Fprintf(
 					cmd.OutOrStdout(),
-					"\nThe environment %s has taken it over. From now on gcs-to-s3 up and down work on it.\n",
+					"\nThe environment %s has taken it over. From now on `gcs-to-s3 up` and `gcs-to-s3 down` work on it.\n",
 					d.Env.Name,
 				)
 			}

@@ -70,7 +70,7 @@ func forgetState(
 	p *progress.Reporter,
 	unlockAfter time.Duration,
 ) (string, error) {
-	const hint = "the state in Pulumi, if there is any, stays; pulumi stack rm %s --force removes it"
+	const hint = "the state in Pulumi, if there is any, stays; `pulumi stack rm %s --force` removes it"
 	root, err := projectRoot()
 	if err != nil {
 		return "", err

@@ -39,7 +39,7 @@ an error.`,
 			}
 			d.UnlockAfter = unlockAfter
 			if !yes {
-				if err := canAsk(cmd, ", or run gcs-to-s3 status to see what would be removed"); err != nil {
+				if err := canAsk(cmd, ", or run `gcs-to-s3 status` to see what would be removed"); err != nil {
 					return err
 				}
 			}
@@ -115,7 +115,7 @@ func (d deployment) verdict(left []inventory.Item) error {
 		lines = append(lines, fmt.Sprintf("  %s, which %s", i, i.Foreign))
 	}
 	return fmt.Errorf(
-		"%s is not completely removed:\n%s\nhint: run gcs-to-s3 down %s again; what holds somebody else's resources stays until those are gone",
+		"%s is not completely removed:\n%s\nhint: run `gcs-to-s3 down %s` again; what holds somebody else's resources stays until those are gone",
 		d.Env.Name,
 		strings.Join(lines, "\n"),
 		d.Env.Name,

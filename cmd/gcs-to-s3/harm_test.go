@@ -264,7 +264,7 @@ func TestDownOfAProtectedStack(t *testing.T) {
 	if err == nil ||
 		!strings.Contains(
 			err.Error(),
-			"the stack gcs-to-s3-test-function has termination protection; hint: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name gcs-to-s3-test-function",
+			"the stack gcs-to-s3-test-function has termination protection; hint: `aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name gcs-to-s3-test-function`",
 		) {
 		t.Errorf("down: %v", err)
 	}

@@ -120,7 +120,7 @@ func environmentFiles(root string) (map[string]environment.Environment, error) {
 		envs[name] = env
 	}
 	if len(envs) == 0 {
-		return nil, errors.Join(errors.New("no environment file gives an account and a project; hint: gcs-to-s3 init dev writes one"), problems)
+		return nil, errors.Join(errors.New("no environment file gives an account and a project; hint: `gcs-to-s3 init dev` writes one"), problems)
 	}
 	return envs, nil
 }

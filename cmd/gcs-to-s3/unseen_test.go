@@ -19,7 +19,7 @@ func TestCannotBeSeen(t *testing.T) {
 	c.Call(t, "POST", "/v1/projects/"+c.Env.GoogleProject+"/services/iam.googleapis.com:disable", map[string]any{}, nil)
 
 	out, err := execute("status", c.Env.Name)
-	if err == nil || !strings.Contains(err.Error(), "cannot see the service account") || !strings.Contains(err.Error(), why+"; hint: gcloud services enable iam.googleapis.com --project demo-project") {
+	if err == nil || !strings.Contains(err.Error(), "cannot see the service account") || !strings.Contains(err.Error(), why+"; hint: `gcloud services enable iam.googleapis.com --project demo-project`") {
 		t.Errorf("status: %v", err)
 	}
 	if !strings.Contains(out, "role") || strings.Count(out, inventory.Unknown) != 4 || !strings.Contains(out, why) {

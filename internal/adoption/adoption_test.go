@@ -134,7 +134,7 @@ func TestRole(t *testing.T) {
 		{name: "with an inline policy", change: func(r *role) { r.policies.Inline = map[string]any{"more": nil} },
 			want: said{State: Refused, Problems: []string{"has the inline policy more, which a deployment would delete"}, Differences: plain}, detach: 2},
 		{name: "with a further policy", change: func(r *role) { r.policies.Attached = append(r.policies.Attached, "arn:aws:iam::aws:policy/More") },
-			want: said{State: Adopt, Differences: plain, Left: []string{"the policy arn:aws:iam::aws:policy/More; detach it before gcs-to-s3 down, which cannot delete a role that has it"}}, imports: true, detach: 2},
+			want: said{State: Adopt, Differences: plain, Left: []string{"the policy arn:aws:iam::aws:policy/More; detach it before `gcs-to-s3 down`, which cannot delete a role that has it"}}, imports: true, detach: 2},
 		{name: "with a further policy beside the article's", settings: map[string]string{"rolePolicies": "article"},
 			change: func(r *role) { r.policies.Attached = append(r.policies.Attached, "arn:aws:iam::aws:policy/More") },
 			want:   said{State: Refused, Problems: []string{"has the policy arn:aws:iam::aws:policy/More, which a deployment would detach"}, Differences: plain[:1]}},
@@ -393,7 +393,7 @@ func TestPool(t *testing.T) {
 		{name: "with more", providers: []string{"aws-connect", "github"}, members: []grant{
 			{bindings, "principalSet" + within + "attribute.aws_role/" + assumed + "gcs-to-s3-role", ours}, {"roles/viewer", "principal" + within + "subject/x", "the project demo-project"},
 		}, want: said{State: Adopt, Differences: []string{"description"}, Left: []string{
-			"the provider github; gcs-to-s3 down keeps the pool while it has it", "roles/viewer of principal" + within + "subject/x on the project demo-project"}}},
+			"the provider github; `gcs-to-s3 down` keeps the pool while it has it", "roles/viewer of principal" + within + "subject/x on the project demo-project"}}},
 		{name: "deleted", pool: iam.WorkloadIdentityPool{State: "DELETED", ExpireTime: "2026-12-24T00:00:00Z"},
 			want: said{State: Refused, Problems: []string{"is deleted, and keeps its id until 2026-12-24T00:00:00Z"}, Differences: []string{"description", granted}}},
 		{name: "deleted, and the environment's", pool: iam.WorkloadIdentityPool{State: "DELETED", Description: "Admits AWS account 123456789012 [gcs-to-s3 dev id=4bf872cfd8c5]"},

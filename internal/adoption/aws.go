@@ -114,7 +114,7 @@ func (t *Thing) policies(env environment.Environment, r role) (detach []string) 
 				arn,
 			)
 		default:
-			t.leave("the policy %s; detach it before gcs-to-s3 down, which cannot delete a role that has it", arn)
+			t.leave("the policy %s; detach it before `gcs-to-s3 down`, which cannot delete a role that has it", arn)
 		}
 	}
 	if len(detach) > 0 && len(r.users) > 0 {
@@ -244,11 +244,11 @@ func (p *Plan) function(env environment.Environment, f *lambda.GetFunctionOutput
 		)
 	}
 	if len(c.Architectures) == 1 && string(c.Architectures[0]) != string(env.Architecture) {
-		t.refuse("set architecture: "+string(c.Architectures[0])+" in the environment's file; gcs-to-s3 up can change it later",
+		t.refuse("set architecture: "+string(c.Architectures[0])+" in the environment's file; `gcs-to-s3 up` can change it later",
 			"is built for %s, and changing it to %s would interrupt it", c.Architectures[0], env.Architecture)
 	}
 	if c.State != lambdatypes.StateActive && c.State != lambdatypes.StateInactive && c.State != "" {
-		t.refuse("aws lambda get-function --function-name "+env.Function+" says why", "is %s", c.State)
+		t.refuse("`aws lambda get-function --function-name "+env.Function+"` says why", "is %s", c.State)
 	}
 	if c.LastUpdateStatus == lambdatypes.LastUpdateStatusInProgress {
 		t.refuse("wait, and run the command again", "is being updated")

@@ -146,7 +146,7 @@ func (p *Plan) account(env environment.Environment, a *iam.ServiceAccount, grant
 		t.refuse(rename, "%s", v.Why())
 	}
 	if a.Disabled {
-		t.refuse("gcloud iam service-accounts enable "+a.Email+" --project "+env.GoogleProject, "is disabled")
+		t.refuse("`gcloud iam service-accounts enable "+a.Email+" --project "+env.GoogleProject+"`", "is disabled")
 	}
 	ours := ownership.Decide(env.Mark(), evidence)
 	t.differs("display name", a.DisplayName, environment.AccountDisplayName)
@@ -185,18 +185,18 @@ func (p *Plan) pool(
 	switch {
 	case pool.State == clouds.Deleted && !ours.Ours():
 		t.refuse(
-			"gcloud iam workload-identity-pools undelete "+env.Pool+" "+update+", and its provider, if they are yours",
+			"`gcloud iam workload-identity-pools undelete "+env.Pool+" "+update+"`, and its provider, if they are yours",
 			"is deleted, and keeps its id until %s",
 			pool.ExpireTime,
 		)
 	case pool.Disabled:
-		t.refuse("gcloud iam workload-identity-pools update "+env.Pool+" --no-disabled "+update, "is disabled")
+		t.refuse("`gcloud iam workload-identity-pools update "+env.Pool+" --no-disabled "+update+"`", "is disabled")
 	}
 	t.differs("display name", pool.DisplayName, env.Pool)
 	t.describe(env, pool.Description, ours)
 	for _, other := range providers {
 		if id := other.Name[strings.LastIndex(other.Name, "/")+1:]; !slices.Contains(env.Providers(), id) {
-			t.leave("the provider %s; gcs-to-s3 down keeps the pool while it has it", id)
+			t.leave("the provider %s; `gcs-to-s3 down` keeps the pool while it has it", id)
 		}
 	}
 	wanted, on := roleWorkloadIdentityUser, "the service account "+env.ServiceAccountEmail()
@@ -246,12 +246,12 @@ func (p *Plan) provider(env environment.Environment, account admitted, provider 
 	switch {
 	case provider.State == clouds.Deleted && !ours.Ours():
 		t.refuse(
-			"gcloud iam workload-identity-pools providers undelete "+where+", if it is yours",
+			"`gcloud iam workload-identity-pools providers undelete "+where+"`, if it is yours",
 			"is deleted, and keeps its id until %s",
 			provider.ExpireTime,
 		)
 	case provider.Disabled:
-		t.refuse("gcloud iam workload-identity-pools providers update-aws "+where+" --no-disabled", "is disabled")
+		t.refuse("`gcloud iam workload-identity-pools providers update-aws "+where+" --no-disabled`", "is disabled")
 	}
 	t.differs("display name", provider.DisplayName, id)
 	t.describe(env, provider.Description, ours)

@@ -67,7 +67,7 @@ func (s *survey) stacks() {
 		t := Thing{Cloud: "AWS", Kind: inventory.KindStack, Name: name}
 		if status := string(stack.Thing.StackStatus); strings.HasSuffix(status, "_FAILED") {
 			t.refuse(
-				"the console shows which resource caused it; gcs-to-s3 down "+s.env.Name+" removes the stack",
+				"the console shows which resource caused it; `gcs-to-s3 down "+s.env.Name+"` removes the stack",
 				"is in %s, from which it cannot be updated",
 				status,
 			)

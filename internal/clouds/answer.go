@@ -163,10 +163,10 @@ func (u *Unseen) Why() string {
 
 // Hint says what to do about it; it is empty where only the answer itself can say it.
 func (u *Unseen) Hint() string {
-	setQuota := "gcloud auth application-default set-quota-project " + u.own
+	setQuota := "`gcloud auth application-default set-quota-project " + u.own + "`"
 	switch u.Reason {
 	case APIDisabled:
-		enable := fmt.Sprintf("gcloud services enable %s --project %s", u.API, cmp.Or(u.Project, u.own))
+		enable := fmt.Sprintf("`gcloud services enable %s --project %s`", u.API, cmp.Or(u.Project, u.own))
 		if u.Foreign {
 			return setQuota + ", or " + enable
 		}
@@ -177,7 +177,7 @@ func (u *Unseen) Hint() string {
 		}
 		return fmt.Sprintf("%s, or have roles/serviceusage.serviceUsageConsumer granted to you on %s", setQuota, u.Project)
 	case Billing:
-		return "gcloud billing projects describe " + cmp.Or(u.Project, u.own)
+		return "`gcloud billing projects describe " + cmp.Or(u.Project, u.own) + "`"
 	case Credentials:
 		if strings.Contains(u.Reply.Message, "hint: ") { // there are no clients, and the reason says what to do
 			return ""
@@ -186,12 +186,12 @@ func (u *Unseen) Hint() string {
 			return "have roles/iam.serviceAccountTokenCreator granted to you on the service account, or name another one"
 		}
 		if u.own != "" {
-			return "gcloud auth application-default login, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
+			return "`gcloud auth application-default login`, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
 		}
-		return "aws sso login, or new keys in your shell"
+		return "`aws sso login`, or new keys in your shell"
 	case RegionOff:
 		return fmt.Sprintf(
-			"aws account enable-region --region-name %s --region %s; `aws account get-region-opt-status` with the same flags shows "+
+			"`aws account enable-region --region-name %s --region %s`; `aws account get-region-opt-status` with the same flags shows "+
 				"whether it is; if it is, the session is of the global endpoint of STS: set AWS_STS_REGIONAL_ENDPOINTS=regional and get a new one",
 			u.Region,
 			home,

@@ -21,7 +21,7 @@ func TestAnswers(t *testing.T) {
 		{"absent stack", askAWS("x", "", &smithy.GenericAPIError{Code: "ValidationError", Message: "Stack with id x does not exist"}), false, true, ""},
 		{"another validation", askAWS("x", "", &smithy.GenericAPIError{Code: "ValidationError", Message: "1 validation error detected"}), false, false, "cannot see x: ValidationError: 1 validation error detected"},
 		{"denied", askAWS("x", "", denied), false, false, "cannot see x: no permission to read it: AccessDenied: no"},
-		{"expired", askAWS("x", "", &smithy.GenericAPIError{Code: "ExpiredToken", Message: "old"}), false, false, "cannot see x: the credentials are not accepted: ExpiredToken: old; hint: aws sso login, or new keys in your shell"},
+		{"expired", askAWS("x", "", &smithy.GenericAPIError{Code: "ExpiredToken", Message: "old"}), false, false, "cannot see x: the credentials are not accepted: ExpiredToken: old; hint: `aws sso login`, or new keys in your shell"},
 		{"not asked", Answer[string]{}, false, false, "cannot see what was not asked for: "},
 	} {
 		err := tt.answer.Err()

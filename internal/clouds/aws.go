@@ -52,7 +52,7 @@ func CheckAccount(ctx context.Context, cfg aws.Config, env environment.Environme
 			)
 		}
 		return fmt.Errorf(
-			"asking AWS whose credentials these are: %w; hint: aws sts get-caller-identity must work in this shell; aws configure, aws sso login or AWS_PROFILE give it credentials",
+			"asking AWS whose credentials these are: %w; hint: `aws sts get-caller-identity` must work in this shell; `aws configure`, `aws sso login` or AWS_PROFILE give it credentials",
 			unseen.err,
 		)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,10 +41,10 @@ func findCredentials(ctx context.Context, env environment.Environment, getenv fu
 	apis := env.Google
 	if key := apis.Unreadable; key != "" {
 		return nil, "", fmt.Errorf("%s: must be a plain value in %s: only Pulumi can read secrets; "+
-			"hint: pulumi config rm %[1]s --stack %[3]s, and %[4]s", key, environment.FileName(env.Name), env.Name, instead(key))
+			"hint: `pulumi config rm %[1]s --stack %[3]s`, and %[4]s", key, environment.FileName(env.Name), env.Name, instead(key))
 	}
 	if apis.AccessToken != "" && apis.Credentials != "" {
-		return nil, "", errors.New("gcp:accessToken: must not be given together with gcp:credentials; hint: pulumi config rm gcp:accessToken")
+		return nil, "", fmt.Errorf("gcp:accessToken: must not be given together with gcp:credentials; hint: `pulumi config rm gcp:accessToken --stack %s`", env.Name)
 	}
 	token, key := apis.AccessToken, apis.Credentials
 	if token == "" && key == "" {
@@ -83,7 +82,7 @@ func instead(key string) string {
 	case "gcp:impersonateServiceAccount":
 		return "export " + impersonation
 	}
-	return "set it with pulumi config set"
+	return "set it with `pulumi config set`"
 }
 
 // open opens the credentials of a token or, if it is empty, of a key, both given as they
@@ -113,7 +112,7 @@ func open(ctx context.Context, token, key string, getenv func(string) string) (o
 			"hint: give the content of a credentials file, or its path", strings.Join(credentialsVariables, ", "), err)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("finding Google credentials: %w; hint: gcloud auth application-default login", err)
+		return nil, "", fmt.Errorf("finding Google credentials: %w; hint: `gcloud auth application-default login`", err)
 	}
 	return option.WithAuthCredentials(found), quota, nil
 }

@@ -76,7 +76,7 @@ func (m *MFA) ask(ctx context.Context, device string) (string, error) {
 	terminal, err := os.OpenFile(cmp.Or(m.Terminal, "/dev/tty"), os.O_RDWR, 0)
 	if err != nil {
 		return "", fmt.Errorf("the profile needs a code of the MFA device %s, and there is no terminal to ask for it; hint: where there is one, "+
-			`eval "$(aws configure export-credentials --format env)" && unset AWS_PROFILE opens a session for the shell`, device)
+			"`eval \"$(aws configure export-credentials --format env)\" && unset AWS_PROFILE` opens a session for the shell", device)
 	}
 	defer terminal.Close()
 	fmt.Fprintf(terminal, "Enter MFA code for %s: ", device)

@@ -94,7 +94,7 @@ func (c *checking) project() bool {
 	err := c.get("cloudresourcemanager", "/v1/projects/"+c.place.Project, &out)
 	if err != nil || out.ProjectID != c.place.Project || out.LifecycleState != "ACTIVE" {
 		c.wrong("%s: %q: must be a project of your Google credentials: got %q in state %q, %v; "+
-			"hint: gcloud projects describe %[2]s, and enable the APIs that docs/real-clouds.md lists",
+			"hint: `gcloud projects describe %[2]s`, and enable the APIs that docs/real-clouds.md lists",
 			projectVariable, c.place.Project, out.ProjectID, out.LifecycleState, err)
 		return false
 	}
@@ -158,7 +158,7 @@ func (c *checking) destination() {
 	bucket := "s3://" + name
 	head, err := client.HeadBucket(c.ctx, &s3.HeadBucketInput{Bucket: &name, ExpectedBucketOwner: &c.place.Account})
 	if err != nil {
-		c.wrong("%s: %q: must be a bucket of account %s: %w; hint: aws s3 mb s3://%[2]s --region %[5]s",
+		c.wrong("%s: %q: must be a bucket of account %s: %w; hint: `aws s3 mb s3://%[2]s --region %[5]s`",
 			destinationVariable, name, c.place.Account, err, c.place.Region)
 		return
 	}
@@ -252,7 +252,7 @@ func (c *checking) source() {
 	err := c.get("storage", path, &bucket)
 	if err != nil || bucket.ProjectNumber != c.access.Names.ProjectNumber || bucket.Billing.RequesterPays {
 		c.wrong("%s: %q: must be a bucket of project %s, whose requesters do not pay: got project %q, %v; "+
-			"hint: gcloud storage buckets create gs://%[2]s", sourceVariable, c.place.SourceBucket, c.place.Project, bucket.ProjectNumber, err)
+			"hint: `gcloud storage buckets create gs://%[2]s`", sourceVariable, c.place.SourceBucket, c.place.Project, bucket.ProjectNumber, err)
 		return
 	}
 	var objects struct{ Items []struct{ Name string } }

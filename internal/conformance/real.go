@@ -31,7 +31,7 @@ func OpenReal(ctx context.Context, place Place) (sandboxtest.Access, error) {
 	}
 	google, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}})
 	if err != nil {
-		return sandboxtest.Access{}, fmt.Errorf("loading Google credentials: %w; hint: gcloud auth application-default login", err)
+		return sandboxtest.Access{}, fmt.Errorf("loading Google credentials: %w; hint: `gcloud auth application-default login`", err)
 	}
 	return sandboxtest.Access{
 		Names: place.names(""),

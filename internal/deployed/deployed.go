@@ -82,9 +82,9 @@ func (f Function) Invoke(ctx context.Context, event []byte) (Invocation, error) 
 func (f Function) explain(err error) error {
 	switch clouds.Code(err) {
 	case "ResourceNotFoundException":
-		return fmt.Errorf("%w; hint: deploy it with npx cdk deploy -c environment=%s %s", err, f.env.Name, f.env.FunctionStack())
+		return fmt.Errorf("%w; hint: `gcs-to-s3 up %s` deploys it", err, f.env.Name)
 	case "UnrecognizedClientException", "ExpiredTokenException", "InvalidSignatureException":
-		return fmt.Errorf("%w; hint: run aws sts get-caller-identity to check that your credentials are valid and for which account; the environment's is %s", err, f.env.AWSAccount)
+		return fmt.Errorf("%w; hint: run `aws sts get-caller-identity` to check that your credentials are valid and for which account; the environment's is %s", err, f.env.AWSAccount)
 	}
 	return err
 }

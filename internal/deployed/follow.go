@@ -85,9 +85,10 @@ func (w *Work) add(payload []byte) error {
 	read := func(answer any) error {
 		if err := json.Unmarshal(payload, answer); err != nil {
 			return fmt.Errorf(
-				"reading the function's answer %.200q: %w; hint: is the function of the same version as this command? `gcs-to-s3 up` deploys it",
+				"reading the function's answer %.200q: %w; hint: is the function of the same version as this command? `gcs-to-s3 up %s` deploys it",
 				payload,
 				err,
+				w.Last.Environment,
 			)
 		}
 		return nil

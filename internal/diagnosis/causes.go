@@ -6,33 +6,33 @@ type cause struct{ text, check, remedy string }
 
 // The commands that make a side right again.
 const (
-	mendGoogle = "pulumi up --refresh --stack {environment}"
-	newSession = "aws lambda update-function-configuration --function-name {function} --role {roleARN}, which starts new sessions"
-	mendAWS    = "gcs-to-s3 up {environment}" // plain cdk deploy does not see what was changed outside of it
+	mendGoogle = "`pulumi up --refresh --stack {environment}`"
+	newSession = "`aws lambda update-function-configuration --function-name {function} --role {roleARN}`, which starts new sessions"
+	mendAWS    = "`gcs-to-s3 up {environment}`" // plain cdk deploy does not see what was changed outside of it
 )
 
 // causes are all of them. Their ids are what a verdict names.
 var causes = map[string]cause{
 	"google-login": {"your Google credentials have expired, or you have none",
-		"gcloud auth application-default print-access-token", "gcloud auth application-default login, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"},
+		"gcloud auth application-default print-access-token", "`gcloud auth application-default login`, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"},
 	"quota-api": {"the API is disabled in the quota project of your Google credentials, which is not the environment's project",
-		"gcloud services list --enabled --project QUOTA_PROJECT; the error names it", "gcloud auth application-default set-quota-project {project}"},
+		"gcloud services list --enabled --project QUOTA_PROJECT; the error names it", "`gcloud auth application-default set-quota-project {project}`"},
 	"quota-denied": {"your Google credentials name a quota project that you are not allowed to use",
-		"gcloud projects get-iam-policy QUOTA_PROJECT (serviceusage.services.use is needed)", "gcloud auth application-default set-quota-project {project}, or have roles/serviceusage.serviceUsageConsumer granted to you on the quota project"},
+		"gcloud projects get-iam-policy QUOTA_PROJECT (serviceusage.services.use is needed)", "`gcloud auth application-default set-quota-project {project}`, or have roles/serviceusage.serviceUsageConsumer granted to you on the quota project"},
 	"quota-missing": {"your Google credentials name no quota project, and the API requires one",
-		"grep quota_project_id \"$(gcloud info --format='value(config.paths.global_config_dir)')/application_default_credentials.json\"", "gcloud auth application-default set-quota-project {project}"},
+		"grep quota_project_id \"$(gcloud info --format='value(config.paths.global_config_dir)')/application_default_credentials.json\"", "`gcloud auth application-default set-quota-project {project}`"},
 	"billing": {"the project of the source bucket has no billing account, or a closed one",
-		"gcloud billing projects describe {project} --format 'value(billingEnabled)'", "gcloud billing projects link {project} --billing-account ACCOUNT; the buckets stay as they are until then"},
+		"gcloud billing projects describe {project} --format 'value(billingEnabled)'", "`gcloud billing projects link {project} --billing-account ACCOUNT`; the buckets stay as they are until then"},
 	"payer-missing": {"readers of the source bucket pay for their requests, and the environment names no project to bill",
 		"gcloud storage buckets describe gs://{bucket} --format 'value(requester_pays)'", "set billingProject in the environment's file; " + mendAWS},
 	"payer-denied": {"the service account is not allowed to use the project that pays for its requests",
 		"gcs-to-s3 doctor {environment}; gcloud projects get-iam-policy BILLING_PROJECT (serviceusage.services.use is needed)", "have roles/serviceusage.serviceUsageConsumer granted to {account} on the project that billingProject names"},
 	"aws-login": {"your AWS credentials have expired, or you have none",
-		"aws sts get-caller-identity", "aws sso login, or new keys in your shell"},
+		"aws sts get-caller-identity", "`aws sso login`, or new keys in your shell"},
 	"aws-account": {"your AWS credentials are for another account or region than the environment's",
-		"aws sts get-caller-identity --query Account (the environment's is {awsAccount}, in {region})", "choose the right profile: export AWS_PROFILE=…"},
+		"aws sts get-caller-identity --query Account (the environment's is {awsAccount}, in {region})", "choose the right profile: `export AWS_PROFILE=…`"},
 	"put-denied": {"you have no permission to write to the source bucket",
-		"gcloud storage buckets get-iam-policy gs://{bucket}", "gcs-to-s3 verify {environment} --object {object} copies an existing object instead"},
+		"gcloud storage buckets get-iam-policy gs://{bucket}", "`gcs-to-s3 verify {environment} --object {object}` copies an existing object instead"},
 	"invoke-denied": {"you have no permission to invoke the function",
 		"aws iam simulate-principal-policy --policy-source-arn YOUR_ARN --action-names lambda:InvokeFunction", "have lambda:InvokeFunction on {function} granted to you"},
 	"read-copy-denied": {"you have no permission to read or delete objects below the destination prefix",
@@ -40,7 +40,8 @@ var causes = map[string]cause{
 	"source-bucket": {"the source bucket does not exist, or has another name",
 		"gcloud storage buckets describe gs://{bucket}", "create it, or set sourceBucket in the environment's file and deploy the function again"},
 	"storage-api": {"the Cloud Storage API is not enabled in the project",
-		"gcloud services list --enabled --project {project} --filter storage.googleapis.com", mendGoogle + " enables it"},
+		"gcloud services list --enabled --project {project} --filter storage.googleapis.com",
+		"`gcloud services enable storage.googleapis.com --project {project}`: Pulumi reads the bucket's policy before it enables anything"},
 
 	"not-deployed": {"the function is not deployed in this account and region",
 		"aws lambda get-function --function-name {function} --region {region}", mendAWS},
@@ -49,7 +50,7 @@ var causes = map[string]cause{
 	"timeout": {"the function timed out: nothing answers on its network, or the object needs more time",
 		"gcs-to-s3 logs {environment}; aws lambda get-function-configuration --function-name {function} --query '[Timeout,VpcConfig]'", "take the function out of the VPC, or give its subnets a NAT; raise timeoutSeconds"},
 	"did-not-start": {"the function's process exited: its settings or its credential configuration were rejected, or it was built for another architecture",
-		"gcs-to-s3 logs {environment}", "gcs-to-s3 doctor {environment} says which; " + mendAWS},
+		"gcs-to-s3 logs {environment}", "`gcs-to-s3 doctor {environment}` says which; " + mendAWS},
 	"lambda-busy": {"the concurrency of the account or the function is used up",
 		"aws lambda get-account-settings --query AccountLimit; aws lambda get-function-concurrency --function-name {function}", "wait, or raise the limit"},
 	"role-missing": {"the role does not exist",
@@ -60,7 +61,7 @@ var causes = map[string]cause{
 		"aws iam get-role --role-name {role} --query Role.CreateDate", newSession},
 	"variables-grant": {"the role was deleted and created again: Lambda's grant on the key of the function's variables is for the old one",
 		"aws iam get-role --role-name {role} --query Role.CreateDate (is it later than the function's stack?)",
-		mendAWS + ", which gives the function its role again; if that is not enough, aws lambda delete-function --function-name {function}, and " + mendAWS},
+		mendAWS + ", which gives the function its role again; if that is not enough, `aws lambda delete-function --function-name {function}`, and " + mendAWS},
 	"variables-key": {"Lambda is not allowed to use the key that encrypts the function's variables",
 		"aws lambda get-function-configuration --function-name {function} --query KMSKeyArn", "enable the key, or allow the role kms:Decrypt on it"},
 
@@ -72,15 +73,15 @@ var causes = map[string]cause{
 	"pool-missing": {"the pool does not exist",
 		"gcloud iam workload-identity-pools describe {pool} --location global --project {project}", mendGoogle},
 	"pool-deleted": {"the pool is deleted; its id stays taken for 30 days",
-		"gcloud iam workload-identity-pools describe {pool} --location global --project {project} --format 'value(state,expireTime)'", "gcloud iam workload-identity-pools undelete {pool} --location global --project {project}, then " + mendGoogle},
+		"gcloud iam workload-identity-pools describe {pool} --location global --project {project} --format 'value(state,expireTime)'", "`gcloud iam workload-identity-pools undelete {pool} --location global --project {project}`, then " + mendGoogle},
 	"pool-disabled": {"the pool is disabled",
-		"gcloud iam workload-identity-pools describe {pool} --location global --project {project} --format 'value(disabled)'", "gcloud iam workload-identity-pools update {pool} --location global --project {project} --no-disabled"},
+		"gcloud iam workload-identity-pools describe {pool} --location global --project {project} --format 'value(disabled)'", "`gcloud iam workload-identity-pools update {pool} --location global --project {project} --no-disabled`"},
 	"provider-missing": {"the provider does not exist",
 		"gcloud iam workload-identity-pools providers describe {provider} --workload-identity-pool {pool} --location global --project {project}", mendGoogle},
 	"provider-deleted": {"the provider is deleted; its id stays taken for 30 days",
-		"gcloud iam workload-identity-pools providers describe {provider} --workload-identity-pool {pool} --location global --project {project} --format 'value(state,expireTime)'", "gcloud iam workload-identity-pools providers undelete {provider} --workload-identity-pool {pool} --location global --project {project}, then " + mendGoogle},
+		"gcloud iam workload-identity-pools providers describe {provider} --workload-identity-pool {pool} --location global --project {project} --format 'value(state,expireTime)'", "`gcloud iam workload-identity-pools providers undelete {provider} --workload-identity-pool {pool} --location global --project {project}`, then " + mendGoogle},
 	"provider-disabled": {"the provider is disabled",
-		"gcloud iam workload-identity-pools providers describe {provider} --workload-identity-pool {pool} --location global --project {project} --format 'value(disabled)'", "gcloud iam workload-identity-pools providers update-aws {provider} --workload-identity-pool {pool} --location global --project {project} --no-disabled"},
+		"gcloud iam workload-identity-pools providers describe {provider} --workload-identity-pool {pool} --location global --project {project} --format 'value(disabled)'", "`gcloud iam workload-identity-pools providers update-aws {provider} --workload-identity-pool {pool} --location global --project {project} --no-disabled`"},
 	"provider-account": {"the provider trusts another AWS account",
 		"gcloud iam workload-identity-pools providers describe {provider} --workload-identity-pool {pool} --location global --project {project} --format 'value(aws.accountId)'", mendGoogle},
 	"provider-condition": {"the provider's condition admits another role",
@@ -107,9 +108,9 @@ var causes = map[string]cause{
 	"binding-deleted": {"the binding on the service account is of a deleted member",
 		"gcloud iam service-accounts get-iam-policy {account} --project {project}", mendGoogle},
 	"account-missing": {"the service account does not exist, or is deleted",
-		"gcloud iam service-accounts describe {account} --project {project}", mendGoogle + "; a deleted one comes back with gcloud beta iam service-accounts undelete UNIQUE_ID within 30 days"},
+		"gcloud iam service-accounts describe {account} --project {project}", mendGoogle + "; a deleted one comes back with `gcloud beta iam service-accounts undelete UNIQUE_ID` within 30 days"},
 	"account-disabled": {"the service account is disabled",
-		"gcloud iam service-accounts describe {account} --project {project} --format 'value(disabled)'", "gcloud iam service-accounts enable {account} --project {project}"},
+		"gcloud iam service-accounts describe {account} --project {project} --format 'value(disabled)'", "`gcloud iam service-accounts enable {account} --project {project}`"},
 	"credentials-api": {"the IAM Service Account Credentials API is not enabled in the project",
 		"gcloud services list --enabled --project {project} --filter iamcredentials.googleapis.com", mendGoogle + " enables it"},
 	"credentials-quota": {"the project's quota of generateAccessToken is used up",
@@ -158,5 +159,5 @@ var causes = map[string]cause{
 	"copy-differs": {"the copy was overwritten by another writer, or the bucket transforms what is written to it",
 		"aws s3api head-object --bucket {destination} --key {key} --checksum-mode ENABLED", "find out what else writes below the prefix"},
 	"unknown": {"none of the known causes",
-		"gcs-to-s3 logs {environment}", "gcs-to-s3 doctor {environment} checks everything else"},
+		"gcs-to-s3 logs {environment}", "`gcs-to-s3 doctor {environment}` checks everything else"},
 }

@@ -25,12 +25,12 @@ func TestQuotaProjects(t *testing.T) {
 		return refusal("Identity and Access Management (IAM) API has not been used in project "+number+" before or it is disabled.", "SERVICE_DISABLED", "projects/"+number)
 	}
 	for _, tt := range []struct{ name, body, cause, reason, remedy string }{
-		{"disabled in the project", disabled("1001"), "", "is disabled in the project demo-project; hint: gcloud services enable iam.googleapis.com --project demo-project", ""},
-		{"disabled in the quota project", disabled("2002"), "quota-api", "is disabled in the project 2002, the quota project of your credentials, not in demo-project", "gcloud auth application-default set-quota-project demo-project"},
+		{"disabled in the project", disabled("1001"), "", "is disabled in the project demo-project; hint: `gcloud services enable iam.googleapis.com --project demo-project`", ""},
+		{"disabled in the quota project", disabled("2002"), "quota-api", "is disabled in the project 2002, the quota project of your credentials, not in demo-project", "`gcloud auth application-default set-quota-project demo-project`"},
 		{"not allowed", refusal("Caller does not have required permission to use project theirs. Grant the caller the roles/serviceusage.serviceUsageConsumer role.", "USER_PROJECT_DENIED", "projects/theirs"),
-			"quota-denied", "your credentials name the quota project theirs", "gcloud auth application-default set-quota-project demo-project, or have roles/serviceusage.serviceUsageConsumer granted"},
+			"quota-denied", "your credentials name the quota project theirs", "`gcloud auth application-default set-quota-project demo-project`, or have roles/serviceusage.serviceUsageConsumer granted"},
 		{"none", refusal("Your application is authenticating by using local Application Default Credentials. The iam.googleapis.com API requires a quota project, which is not set by default.", "SERVICE_DISABLED", "projects/764086051850"),
-			"quota-missing", "your credentials name no quota project", "gcloud auth application-default set-quota-project demo-project"},
+			"quota-missing", "your credentials name no quota project", "`gcloud auth application-default set-quota-project demo-project`"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

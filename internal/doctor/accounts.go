@@ -20,7 +20,7 @@ func lookAWSCredentials(ctx context.Context, e *examination) finding {
 		return wrong(hint, "%s", reason)
 	}
 	if !who.There() {
-		return wrong("aws sso login, or new keys in your shell; aws sts get-caller-identity shows whether AWS accepts them", "%s", because(who.Err()).Reply)
+		return wrong("`aws sso login`, or new keys in your shell; `aws sts get-caller-identity` shows whether AWS accepts them", "%s", because(who.Err()).Reply)
 	}
 	return good("%s", aws.ToString(who.Thing.Arn))
 }
@@ -31,7 +31,7 @@ func lookAWSAccount(ctx context.Context, e *examination) finding {
 		return e.withoutAWS(ctx)
 	}
 	if got := aws.ToString(who.Thing.Account); got != e.Environment.AWSAccount {
-		return wrong("choose the right profile: export AWS_PROFILE=…; or set awsAccount in the environment's file", "%s; the environment is in %s", got, e.Environment.AWSAccount)
+		return wrong("choose the right profile: `export AWS_PROFILE=…`; or set awsAccount in the environment's file", "%s; the environment is in %s", got, e.Environment.AWSAccount)
 	}
 	return good("%s", e.Environment.AWSAccount)
 }
@@ -55,13 +55,13 @@ func lookAWSRegion(ctx context.Context, e *examination) finding {
 		return skip("your AWS credentials are for another account")
 	}
 	if e.AWS.Region != e.Environment.AWSRegion {
-		return wrong("unset AWS_REGION, or set awsRegion in the environment's file", "the clients use %s; the environment is in %s", e.AWS.Region, e.Environment.AWSRegion)
+		return wrong("`unset AWS_REGION`, or set awsRegion in the environment's file", "the clients use %s; the environment is in %s", e.AWS.Region, e.Environment.AWSRegion)
 	}
 	return good("%s answers", e.Environment.AWSRegion)
 }
 
 func lookGoogleCredentials(ctx context.Context, e *examination) finding {
-	const login = "gcloud auth application-default login, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
+	const login = "`gcloud auth application-default login`, or a new token in GOOGLE_OAUTH_ACCESS_TOKEN"
 	switch u := because(e.project(ctx).Err()); u.Reason {
 	case clouds.Credentials, clouds.Unreachable:
 		if reason, hint, found := strings.Cut(u.Reply.String(), "; hint: "); found {
@@ -83,13 +83,13 @@ func lookGoogleProject(ctx context.Context, e *examination) finding {
 	case lookGoogleCredentials(ctx, e).status == Error:
 		return skip("there are no Google credentials")
 	case u.Reason == clouds.APIDisabled && !u.Foreign:
-		return warn("pulumi up enables it", "%s; the Cloud Resource Manager API is not enabled yet, so nothing else can be seen", id)
+		return warn("`pulumi up` enables it", "%s; the Cloud Resource Manager API is not enabled yet, so nothing else can be seen", id)
 	case u.Reason == clouds.APIDisabled, u.Reason == clouds.QuotaProject, u.Reason == clouds.Billing:
 		return wrong(u.Hint(), "%s cannot be seen: %s", id, u.Why())
 	case project.Absent(), project.Err() != nil:
-		return wrong("gcloud projects describe "+id+"; set googleProject in the environment's file to a project's id, or have a role in it granted to you", "%s", clouds.ReplyOf(project.Cause()))
+		return wrong("`gcloud projects describe "+id+"`; set googleProject in the environment's file to a project's id, or have a role in it granted to you", "%s", clouds.ReplyOf(project.Cause()))
 	case project.Thing.LifecycleState != "ACTIVE":
-		return wrong("gcloud projects undelete "+id, "%s is %s", id, project.Thing.LifecycleState)
+		return wrong("`gcloud projects undelete "+id+"`", "%s is %s", id, project.Thing.LifecycleState)
 	}
 	return good("%s, number %d", id, project.Thing.ProjectNumber)
 }
@@ -100,7 +100,7 @@ func lookAPIs(ctx context.Context, e *examination) finding {
 		return wrong(u.Hint(), "cannot be seen: %s", u.Why())
 	}
 	if !answer.There() {
-		return wrong("have roles/serviceusage.serviceUsageAdmin granted to you in the project: pulumi up needs it, too", "%s", clouds.ReplyOf(answer.Cause()))
+		return wrong("have roles/serviceusage.serviceUsageAdmin granted to you in the project: `pulumi up` needs it, too", "%s", clouds.ReplyOf(answer.Cause()))
 	}
 	services := answer.Thing
 	var off []string
@@ -110,7 +110,7 @@ func lookAPIs(ctx context.Context, e *examination) finding {
 		}
 	}
 	if len(off) > 0 {
-		return warn("pulumi up enables them; or gcloud services enable "+strings.Join(off, " ")+" --project "+e.Environment.GoogleProject, "not enabled: %s", strings.Join(off, ", "))
+		return warn("`gcloud services enable "+strings.Join(off, " ")+" --project "+e.Environment.GoogleProject+"`; the first `pulumi up` enables them, too", "not enabled: %s", strings.Join(off, ", "))
 	}
 	return good("%d of %[1]d enabled", len(services))
 }

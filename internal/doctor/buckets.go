@@ -25,7 +25,7 @@ func lookSourceBucket(ctx context.Context, e *examination) finding {
 		return wrong(payer, "gs://%s is a requester-pays bucket: %s", name, reply)
 	case bucket.Absent():
 		return wrong(
-			"gcloud storage buckets create gs://"+name+" --project "+e.Environment.GoogleProject+", or set sourceBucket in the environment's file",
+			"`gcloud storage buckets create gs://"+name+" --project "+e.Environment.GoogleProject+"`, or set sourceBucket in the environment's file",
 			"gs://%s does not exist",
 			name,
 		)
@@ -34,7 +34,7 @@ func lookSourceBucket(ctx context.Context, e *examination) finding {
 	}
 	if e.Environment.DirectAccess && !uniform(bucket.Thing) {
 		return wrong(
-			"gcloud storage buckets update gs://"+name+" --uniform-bucket-level-access, or directAccess false",
+			"`gcloud storage buckets update gs://"+name+" --uniform-bucket-level-access`, or directAccess false",
 			"gs://%s has no uniform bucket-level access, without which it takes no principals of a workload identity pool",
 			name,
 		)
@@ -82,7 +82,7 @@ func lookS3Bucket(ctx context.Context, e *examination, setting, name string) fin
 	switch {
 	case bucket.Absent():
 		return wrong(
-			"aws s3 mb s3://"+name+" --region "+e.Environment.AWSRegion+", or set "+setting+" in the environment's file",
+			"`aws s3 mb s3://"+name+" --region "+e.Environment.AWSRegion+"`, or set "+setting+" in the environment's file",
 			"s3://%s does not exist",
 			name,
 		)
@@ -96,7 +96,7 @@ func lookS3Bucket(ctx context.Context, e *examination, setting, name string) fin
 		)
 	case because(bucket.Err()).Reason == clouds.Denied:
 		return warn(
-			"ask its owner whether it is yours: aws s3api head-bucket --bucket "+name,
+			"ask its owner whether it is yours: `aws s3api head-bucket --bucket "+name+"`",
 			"s3://%s exists, and you have no permission to read it",
 			name,
 		)
@@ -160,7 +160,7 @@ func lookUploads(ctx context.Context, e *examination) finding {
 		return skip("s3://%s does not exist", bucket)
 	case old > 0:
 		return warn(
-			"gcs-to-s3 uploads "+e.Environment.Name+" --abort",
+			"`gcs-to-s3 uploads "+e.Environment.Name+" --abort`",
 			"%d uploads to s3://%s are incomplete for more than %v, and their parts are billed",
 			old,
 			bucket,

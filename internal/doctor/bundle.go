@@ -93,7 +93,7 @@ func (e *examination) differences(ctx context.Context, data []byte) []string {
 }
 
 func lookConfiguration(ctx context.Context, e *examination) finding {
-	mend := "pulumi up --refresh --stack " + e.Environment.Name
+	mend := "`pulumi up --refresh --stack " + e.Environment.Name + "`"
 	data, err := e.local()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !e.federated(ctx):

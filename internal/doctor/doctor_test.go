@@ -414,7 +414,7 @@ func TestFindings(t *testing.T) {
 			s.as(t, s.Google.AdminToken())
 		}, id: "google-project", want: Error, seen: "403", hint: "set googleProject"},
 		{name: "a new project", bare: true, spoil: newProject, id: "google-project", want: Warning, seen: "Cloud Resource Manager API is not enabled yet"},
-		{name: "a new project's APIs", bare: true, spoil: newProject, id: "google-apis", want: Warning, seen: "not enabled: iam.googleapis.com, sts.googleapis.com", hint: "pulumi up enables them"},
+		{name: "a new project's APIs", bare: true, spoil: newProject, id: "google-apis", want: Warning, seen: "not enabled: iam.googleapis.com, sts.googleapis.com", hint: "`pulumi up` enables them"},
 		{name: "a new project's pool", bare: true, spoil: newProject, id: "pool", want: Skipped, seen: "the API iam.googleapis.com is disabled in the project demo-project"},
 		{name: "no permission to see the APIs", spoil: func(t *testing.T, s *stand) {
 			s.Call(t, "POST", "/v1/projects/"+s.Env.GoogleProject+"/serviceAccounts", map[string]any{"accountId": "a-browser"}, nil)
@@ -536,14 +536,14 @@ func TestFindings(t *testing.T) {
 			if _, err := cloudformation.NewFromConfig(s.options.AWS).DeleteStack(context.Background(), &cloudformation.DeleteStackInput{StackName: &name}); err != nil {
 				t.Fatal(err)
 			}
-		}, id: "role", want: Error, seen: "has outlived its stack", hint: "gcs-to-s3 down test removes it"},
+		}, id: "role", want: Error, seen: "has outlived its stack", hint: "`gcs-to-s3 down test` removes it"},
 		{name: "a role that was there before", bare: true, id: "role", want: Error, seen: "carries no mark of an environment"},
 		{name: "a function of others", deploy: func(in *lambda.CreateFunctionInput) {
 			in.Tags = map[string]string{environment.TagEnvironment: "other"}
 		}, id: "function", want: Error, seen: "belongs to the environment other"},
 		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Error, seen: "carries no mark", hint: "gcs-to-s3 adopt test"},
-		{name: "an empty log group that Lambda made", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, false) }, id: "log-group", want: OK, seen: "gcs-to-s3 up takes it over"},
-		{name: "a log group that was kept", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, s.Env.Mark().Tags(), true) }, id: "log-group", want: OK, seen: "gcs-to-s3 up takes it over"},
+		{name: "an empty log group that Lambda made", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, false) }, id: "log-group", want: OK, seen: "`gcs-to-s3 up` takes it over"},
+		{name: "a log group that was kept", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, s.Env.Mark().Tags(), true) }, id: "log-group", want: OK, seen: "`gcs-to-s3 up` takes it over"},
 		{name: "a log group with the logs of others", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, true) }, id: "log-group", want: Error, seen: "exists with logs, and carries no mark", hint: "gcs-to-s3 adopt test"},
 		{name: "a log group of others", bare: true, spoil: func(t *testing.T, s *stand) {
 			s.makeLogs(t, map[string]string{environment.TagEnvironment: "other"}, false)
@@ -583,7 +583,7 @@ func TestFindings(t *testing.T) {
 		{name: "a service account that was there before", bare: true, id: "service-account", want: Error, seen: "carries no mark of an environment"},
 		{name: "a disabled service account", spoil: func(t *testing.T, s *stand) { s.Call(t, "POST", s.accountPath()+":disable", nil, nil) }, id: "service-account", want: Error, seen: "is disabled", hint: "enable"},
 		{name: "a pool of others", spoil: func(t *testing.T, s *stand) { foreign(t, s, s.PoolPath()) }, id: "pool", want: Error, seen: "belongs to the environment other, of bob"},
-		{name: "its own deleted pool", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath(), nil, nil) }, id: "pool", want: Warning, seen: "its id is free again at", hint: "pulumi up undeletes it"},
+		{name: "its own deleted pool", spoil: func(t *testing.T, s *stand) { s.Call(t, "DELETE", s.PoolPath(), nil, nil) }, id: "pool", want: Warning, seen: "its id is free again at", hint: "`pulumi up` undeletes it"},
 		{name: "a deleted pool of others", spoil: func(t *testing.T, s *stand) {
 			foreign(t, s, s.PoolPath())
 			s.Call(t, "DELETE", s.PoolPath(), nil, nil)

@@ -15,7 +15,7 @@ import (
 
 // deployFunction makes the function what the environment's file says; plain cdk deploy
 // does not see what was changed outside of it.
-func (e *examination) deployFunction() string { return "gcs-to-s3 up " + e.Environment.Name }
+func (e *examination) deployFunction() string { return "`gcs-to-s3 up " + e.Environment.Name + "`" }
 
 func lookFunctionSettings(ctx context.Context, e *examination) finding {
 	function := e.function(ctx)

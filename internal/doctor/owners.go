@@ -26,7 +26,7 @@ func (e *examination) owned(name string, evidence ownership.Evidence) finding {
 
 // adopt is the command that takes over what was made by hand.
 func (e *examination) adopt() string {
-	return "gcs-to-s3 adopt " + e.Environment.Name + " takes it over"
+	return "`gcs-to-s3 adopt " + e.Environment.Name + "` takes it over"
 }
 
 // alone judges a role or a function of the environment by its stack, without which
@@ -34,7 +34,7 @@ func (e *examination) adopt() string {
 func (e *examination) alone(ctx context.Context, name, stack string, evidence ownership.Evidence) finding {
 	if ownership.Decide(e.Environment.Mark(), evidence).Ours() && e.stack(ctx, stack).Absent() {
 		return wrong(
-			"gcs-to-s3 down "+e.Environment.Name+" removes it; "+e.adopt(),
+			"`gcs-to-s3 down "+e.Environment.Name+"` removes it; "+e.adopt(),
 			"%s has outlived its stack %s, so that it cannot be deployed again",
 			name,
 			stack,
@@ -87,7 +87,7 @@ func lookServiceAccount(ctx context.Context, e *examination) finding {
 	f := e.owned(account.Email, ownership.Account(account))
 	if account.Disabled && f.status != Error {
 		return wrong(
-			"gcloud iam service-accounts enable "+account.Email+" --project "+e.Environment.GoogleProject,
+			"`gcloud iam service-accounts enable "+account.Email+" --project "+e.Environment.GoogleProject+"`",
 			"%s is disabled",
 			account.Email,
 		)
@@ -139,7 +139,7 @@ func lookProvider(ctx context.Context, e *examination) finding {
 func (e *examination) pooled(name string, evidence ownership.Evidence, state, freed string, disabled bool, update string) finding {
 	if state == clouds.Deleted {
 		if ownership.Decide(e.Environment.Mark(), evidence).Ours() {
-			return warn("pulumi up undeletes it and takes it over", "%s is deleted; its id is free again at %s", name, freed)
+			return warn("`pulumi up` undeletes it and takes it over", "%s is deleted; its id is free again at %s", name, freed)
 		}
 		return wrong(
 			other+"; or, if it is yours, undelete it with gcloud, and then "+e.adopt(),
@@ -150,7 +150,7 @@ func (e *examination) pooled(name string, evidence ownership.Evidence, state, fr
 	}
 	f := e.owned(name, evidence)
 	if disabled && f.status != Error {
-		return wrong(update+" --no-disabled", "%s is disabled", name)
+		return wrong("`"+update+" --no-disabled`", "%s is disabled", name)
 	}
 	return f
 }
@@ -164,12 +164,12 @@ func lookLogGroup(ctx context.Context, e *examination) finding {
 	case existing == nil:
 		return good("the name %s is free, or the function's stack has it", name)
 	case existing.Foreign == "":
-		return good("%s exists, and gcs-to-s3 up takes it over", name)
+		return good("%s exists, and `gcs-to-s3 up` takes it over", name)
 	case strings.HasPrefix(existing.Foreign, "belongs to"):
 		return wrong(other, "%s exists, and %s", name, existing.Foreign)
 	}
 	return wrong(
-		other+"; or, if its logs are yours, "+e.adopt()+"; or delete it: aws logs delete-log-group --log-group-name "+name,
+		other+"; or, if its logs are yours, "+e.adopt()+"; or delete it: `aws logs delete-log-group --log-group-name "+name+"`",
 		"%s exists with logs, and %s",
 		name,
 		existing.Foreign,

@@ -46,7 +46,7 @@ func lookPolicyAccountCreation(ctx context.Context, e *examination) finding {
 		}
 		for _, r := range rules {
 			hint := fmt.Sprintf("have the organization's administrator exempt the project while the account is created: "+
-				"gcloud org-policies describe %s --project %s --effective; or set directAccess true, which needs none", constraint, e.Environment.GoogleProject)
+				"`gcloud org-policies describe %s --project %s --effective`; or set directAccess true, which needs none", constraint, e.Environment.GoogleProject)
 			switch {
 			case r.Enforce && r.Condition == nil:
 				return wrong(hint, "%s is enforced: no service account can be created in %s", constraint, e.Environment.GoogleProject)
@@ -82,7 +82,7 @@ func lookPolicyMembers(ctx context.Context, e *examination) finding {
 			}
 			if r.DenyAll || r.Enforce && len(managed.AllowedMemberSubjects)+len(managed.AllowedPrincipalSets) == 0 {
 				hint := fmt.Sprintf("have the organization's administrator allow the organization's own principals: "+
-					"gcloud org-policies describe %s --project %s --effective", constraint, e.Environment.GoogleProject)
+					"`gcloud org-policies describe %s --project %s --effective`", constraint, e.Environment.GoogleProject)
 				return wrong(hint, "%s does not allow anyone to be granted a role", constraint)
 			}
 		}
@@ -93,8 +93,8 @@ func lookPolicyMembers(ctx context.Context, e *examination) finding {
 	case e.federated(ctx):
 		return good("only %s can be granted a role newly; the environment's grants are there", strings.Join(only, ", "))
 	}
-	hint := fmt.Sprintf("compare them with the project's organization: gcloud projects get-ancestors %s; gcloud organizations list. "+
-		"If it is not among them, pulumi up fails with \"One or more users named in the policy do not belong to a permitted customer\"; "+
+	hint := fmt.Sprintf("compare them with the project's organization: `gcloud projects get-ancestors %s`; `gcloud organizations list`. "+
+		"If it is not among them, `pulumi up` fails with \"One or more users named in the policy do not belong to a permitted customer\"; "+
 		"have the organization's administrator add it", e.Environment.GoogleProject)
 	return warn(
 		hint,
@@ -128,7 +128,7 @@ func (e *examination) policy(ctx context.Context, constraint, value string) find
 		return *problem
 	}
 	hint := fmt.Sprintf(
-		"have the organization's administrator allow %s: gcloud org-policies describe %s --project %s --effective",
+		"have the organization's administrator allow %s: `gcloud org-policies describe %s --project %s --effective`",
 		value,
 		constraint,
 		e.Environment.GoogleProject,

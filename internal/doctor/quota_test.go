@@ -35,7 +35,7 @@ func TestQuotaProject(t *testing.T) {
 	report := s.run(t)
 	project := report.Get("google-project")
 	if project.Status != Error || !strings.Contains(project.Seen, "your credentials name the quota project their-quota, which they are not allowed to use") ||
-		!strings.HasPrefix(project.Hint, "gcloud auth application-default set-quota-project demo-project") {
+		!strings.HasPrefix(project.Hint, "`gcloud auth application-default set-quota-project demo-project`") {
 		t.Errorf("google-project: %s: %s; hint: %s", project.Status, project.Seen, project.Hint)
 	}
 	for _, c := range report.Checks {

@@ -35,7 +35,7 @@ func (e *examination) newestBootstrap() int {
 }
 
 func lookBootstrap(ctx context.Context, e *examination) finding {
-	run := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", e.Environment.AWSAccount, e.Environment.AWSRegion)
+	run := fmt.Sprintf("`npx cdk bootstrap aws://%s/%s`", e.Environment.AWSAccount, e.Environment.AWSRegion)
 	qualifier, file := engine.Qualifier(e.Root)
 	if qualifier != "" {
 		run += ", which uses the qualifier " + qualifier + " of " + filepath.Base(file)
@@ -88,23 +88,23 @@ func (e *examination) stacked(ctx context.Context, name string) finding {
 	if reason := aws.ToString(stack.Thing.StackStatusReason); reason != "" {
 		why = ": " + reason
 	}
-	again := fmt.Sprintf("npx cdk deploy -c environment=%s %s", e.Environment.Name, name)
+	again := fmt.Sprintf("`npx cdk deploy -c environment=%s %s`", e.Environment.Name, name)
 	switch {
 	case status == "ROLLBACK_COMPLETE" || status == "ROLLBACK_FAILED" || status == "CREATE_FAILED":
-		return wrong("gcs-to-s3 down "+e.Environment.Name+" removes it; the events say why: aws cloudformation describe-stack-events --stack-name "+name, "%s is in %s, so it can only be deleted%s", name, status, why)
+		return wrong("`gcs-to-s3 down "+e.Environment.Name+"` removes it; the events say why: `aws cloudformation describe-stack-events --stack-name "+name+"`", "%s is in %s, so it can only be deleted%s", name, status, why)
 	case status == "UPDATE_ROLLBACK_FAILED":
-		return wrong("aws cloudformation continue-update-rollback --stack-name "+name, "%s is in %s%s", name, status, why)
+		return wrong("`aws cloudformation continue-update-rollback --stack-name "+name+"`", "%s is in %s%s", name, status, why)
 	case status == "REVIEW_IN_PROGRESS":
 		return warn(
-			"gcs-to-s3 up deploys it; gcs-to-s3 down "+e.Environment.Name+" removes it",
+			"`gcs-to-s3 up "+e.Environment.Name+"` deploys it; `gcs-to-s3 down "+e.Environment.Name+"` removes it",
 			"%s was never deployed and holds nothing: its change set was not executed%s",
 			name,
 			why,
 		)
 	case strings.HasSuffix(status, "_FAILED"):
-		return wrong("aws cloudformation describe-stack-events --stack-name "+name+" says why", "%s is in %s%s", name, status, why)
+		return wrong("`aws cloudformation describe-stack-events --stack-name "+name+"` says why", "%s is in %s%s", name, status, why)
 	case strings.HasSuffix(status, "_IN_PROGRESS"):
-		return warn("wait; gcs-to-s3 up and down wait, too", "%s has an operation in progress: %s", name, status)
+		return warn("wait; `gcs-to-s3 up` and `gcs-to-s3 down` wait, too", "%s has an operation in progress: %s", name, status)
 	case status == "UPDATE_ROLLBACK_COMPLETE":
 		return warn(again, "%s was rolled back after its last update failed%s", name, why)
 	}

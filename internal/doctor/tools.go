@@ -85,7 +85,7 @@ func lookGo(ctx context.Context, e *examination) finding {
 	case err != nil:
 		return unseen(err)
 	case "go"+got != pinned:
-		return warn("install "+pinned+" from "+install+", or let the go command download it: GOTOOLCHAIN=auto; cdk deploy says which one it used",
+		return warn("install "+pinned+" from "+install+", or let the go command download it: GOTOOLCHAIN=auto; `npx cdk deploy` says which one it used",
 			"%s; go.mod names %s for the function, whose bundle has another hash with any other", got, strings.TrimPrefix(pinned, "go"))
 	}
 	return good("%s", got)
@@ -129,7 +129,7 @@ func lookCDK(_ context.Context, e *examination) finding {
 	if err != nil {
 		return unseen(err)
 	}
-	const install = "npm ci"
+	const install = "`npm ci`"
 	got := packageVersion(filepath.Join(e.Root, "node_modules", "aws-cdk", "package.json"))
 	switch {
 	case got == "":
@@ -200,7 +200,7 @@ func lookGCP(_ context.Context, e *examination) finding {
 	case !standIn:
 		return good("%s", path)
 	case !e.Environment.AllowLoopbackEndpoints:
-		return warn("pulumi plugin install resource gcp "+toolchain.GCPVersion, "not installed; Pulumi downloads %s by itself, unless that is disabled", toolchain.GCPVersion)
+		return warn("`pulumi plugin install resource gcp "+toolchain.GCPVersion+"`", "not installed; Pulumi downloads %s by itself, unless that is disabled", toolchain.GCPVersion)
 	case tool.Ready:
 		return good("this repository's stand-in for %s", toolchain.GCPVersion)
 	}

@@ -66,7 +66,7 @@ func read(dir, name string) (map[string]string, GoogleAPIs, error) {
 	path := filepath.Join(dir, FileName(name))
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, GoogleAPIs{}, fmt.Errorf("reading environment %q: %s does not exist; hint: gcs-to-s3 init %s creates it; or choose an existing environment (cdk: -c environment=NAME, pulumi: --stack NAME)", name, path, name)
+		return nil, GoogleAPIs{}, fmt.Errorf("reading environment %q: %s does not exist; hint: `gcs-to-s3 init %s` creates it; or choose an existing environment (cdk: -c environment=NAME, pulumi: --stack NAME)", name, path, name)
 	}
 	if err != nil {
 		return nil, GoogleAPIs{}, fmt.Errorf("reading environment %q: %w", name, err)

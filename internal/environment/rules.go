@@ -119,7 +119,7 @@ func checkOwner(e *Environment) (string, string, bool) {
 
 func checkExpires(e *Environment) (string, string, bool) {
 	_, err := parseExpiry(e.Expires)
-	return "must be empty, a day such as 2026-12-31, or a time such as 2026-12-31T18:00:00Z", "gcs-to-s3 init --ttl 72h calculates it", err == nil
+	return "must be empty, a day such as 2026-12-31, or a time such as 2026-12-31T18:00:00Z", "`gcs-to-s3 init --ttl 72h` calculates it", err == nil
 }
 
 func checkRole(e *Environment) (string, string, bool) { return names.Role(e.Role) }

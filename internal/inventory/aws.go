@@ -315,7 +315,7 @@ func (s *survey) logGroup(ctx context.Context, cfg aws.Config, name string, part
 	if item.unmarked = !evidence.Marked; evidence.Marked && part == nil && s.judge(&item, evidence).Ours() {
 		// Whoever wanted to keep it may have changed the settings since then.
 		item.Kept = true
-		item.Detail = "its function is gone; gcs-to-s3 up takes it over, aws logs delete-log-group --log-group-name " + name + " deletes it"
+		item.Detail = "its function is gone; `gcs-to-s3 up` takes it over, `aws logs delete-log-group --log-group-name " + name + "` deletes it"
 	}
 	s.judge(&item, evidence)
 	s.add(item)

@@ -61,7 +61,7 @@ var (
 // stacks may be all there is, but stacks without any trace on Google's side are not what
 // this program leaves.
 func (f Found) agree(ctx context.Context, c clouds.Pair, env environment.Environment, items []Item) error {
-	const hint = "hint: gcs-to-s3 init %s with its settings, and then gcs-to-s3 down %[1]s"
+	const hint = "hint: `gcs-to-s3 init %s` with its settings, and then `gcs-to-s3 down %[1]s`"
 	because := func(format string, args ...any) error {
 		return fmt.Errorf(
 			"only marks say what is %s's, and they do not agree: %s; "+hint,
@@ -140,7 +140,7 @@ func Unprotected(items []Item) error {
 				errs,
 				fmt.Errorf(
 					"the stack %s has termination protection; "+
-						"hint: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name %[1]s",
+						"hint: `aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name %[1]s`",
 					i.Name,
 				),
 			)

@@ -40,7 +40,7 @@ func TestAPIDisabledAfterwards(t *testing.T) {
 		t.Errorf("with the API disabled (-want +got):\n%s", diff)
 	}
 	const cannot = "cannot see the service account gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com, the provider aws-connect, the workload identity pool aws-connect, the policy of the service account gcs-to-s3-service-account@demo-project.iam.gserviceaccount.com: " +
-		iamOff + "; hint: gcloud services enable iam.googleapis.com --project demo-project"
+		iamOff + "; hint: `gcloud services enable iam.googleapis.com --project demo-project`"
 	if err == nil || err.Error() != cannot {
 		t.Errorf("the error is %v, want %s", err, cannot)
 	}

@@ -104,7 +104,7 @@ func (l Lifecycle) tidyRecords(ctx context.Context) error {
 	for _, i := range inventory.Foreign(items) {
 		if len(i.URNs) > 0 {
 			return fmt.Errorf(
-				"the %s %s, which Pulumi's state records, is not the environment's: it %s; hint: gcs-to-s3 doctor %s says what to do",
+				"the %s %s, which Pulumi's state records, is not the environment's: it %s; hint: `gcs-to-s3 doctor %s` says what to do",
 				i.Kind,
 				i.Name,
 				i.Foreign,

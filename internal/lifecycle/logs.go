@@ -20,7 +20,7 @@ func (l Lifecycle) takeOverLogs(ctx context.Context) (bool, error) {
 	}
 	if existing.Foreign != "" {
 		return false, fmt.Errorf(
-			"the log group %s exists, and %s; hint: gcs-to-s3 doctor %s says what to do",
+			"the log group %s exists, and %s; hint: `gcs-to-s3 doctor %s` says what to do",
 			name,
 			existing.Foreign,
 			l.Env.Name,

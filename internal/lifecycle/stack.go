@@ -30,7 +30,7 @@ func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
 	}
 	for _, i := range inventory.Foreign(items) {
 		return "", fmt.Errorf(
-			"the stack %s is not the environment's: it %s; hint: gcs-to-s3 doctor %s says what to do",
+			"the stack %s is not the environment's: it %s; hint: `gcs-to-s3 doctor %s` says what to do",
 			i.Name,
 			i.Foreign,
 			l.Env.Name,

@@ -358,6 +358,9 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if strings.Contains(read(t, name), "\n<<<<<<< ") {
+			t.Errorf("%s has a conflict of a merge in it", name)
+		}
 		for _, m := range link.FindAllStringSubmatch(block.ReplaceAllString(read(t, name), ""), -1) {
 			if strings.Contains(m[1], "://") {
 				continue

@@ -10,7 +10,6 @@ func Google() []Right {
 		engines  = []Command{Up, Down, Prune}
 		lists    = []Command{List, Prune}
 		accounts = "roles/iam.serviceAccountAdmin"
-		account  = "roles/iam.serviceAccountViewer"
 		pools    = "roles/iam.workloadIdentityPoolAdmin"
 		pool     = "roles/iam.workloadIdentityPoolViewer"
 		services = "roles/serviceusage.serviceUsageAdmin"
@@ -34,22 +33,22 @@ func Google() []Right {
 		{Actions: []string{"serviceusage.services.enable"}, On: Project, For: []Command{Up}, When: "APIs are not enabled yet", Role: services,
 			Why: "enables them"},
 
-		{Actions: []string{"iam.serviceAccounts.get", "iam.serviceAccounts.getIamPolicy"}, On: Project, For: looks, Role: accounts, LookRole: account,
+		{Actions: []string{"iam.serviceAccounts.get", "iam.serviceAccounts.getIamPolicy"}, On: Project, For: looks, Role: accounts, LookRole: reviewer,
 			Why: "the service account, and who can impersonate it"},
-		{Actions: []string{"iam.serviceAccounts.list"}, On: Project, For: lists, Role: accounts, LookRole: account,
+		{Actions: []string{"iam.serviceAccounts.list"}, On: Project, For: lists, Role: accounts, LookRole: reviewer,
 			Why: "finds environments by the marks on their accounts"},
 		{Actions: []string{"iam.serviceAccounts.create"}, On: Project, For: []Command{Up}, Role: accounts, Why: "makes the service account"},
 		{Actions: []string{"iam.serviceAccounts.setIamPolicy", "iam.serviceAccounts.delete"}, On: Project, For: engines, Role: accounts,
 			Why: "lets the role impersonate it; a changed name replaces it"},
 		{Actions: []string{"iam.workloadIdentityPools.get"}, On: Project, For: looks, Role: pools, LookRole: pool, Why: "the pool"},
-		{Actions: []string{"iam.workloadIdentityPools.list"}, On: Project, For: lists, Role: pools, LookRole: pool,
+		{Actions: []string{"iam.workloadIdentityPools.list"}, On: Project, For: lists, Role: pools, LookRole: reviewer,
 			Why: "finds environments by the marks on their pools"},
 		{Actions: []string{"iam.workloadIdentityPools.create", "iam.workloadIdentityPools.update", "iam.workloadIdentityPools.undelete"}, On: Project,
 			For: []Command{Up}, Role: pools, Why: "makes the pool; Google keeps a deleted one for 30 days, and it is restored"},
 		{Actions: []string{"iam.workloadIdentityPools.delete", "iam.workloadIdentityPoolProviders.delete"}, On: Project, For: engines, Role: pools,
 			Why: "removes both; a changed name replaces them"},
 		{Actions: []string{"iam.workloadIdentityPoolProviders.get"}, On: Project, For: checks, Role: pools, LookRole: pool, Why: "whom it admits"},
-		{Actions: []string{"iam.workloadIdentityPoolProviders.list"}, On: Project, For: append(surveys, List), Role: pools, LookRole: pool,
+		{Actions: []string{"iam.workloadIdentityPoolProviders.list"}, On: Project, For: append(surveys, List), Role: pools, LookRole: reviewer,
 			Why: "all providers of the pool: they go with it"},
 		{Actions: []string{"iam.workloadIdentityPoolProviders.create", "iam.workloadIdentityPoolProviders.update", "iam.workloadIdentityPoolProviders.undelete"},
 			On: Project, For: []Command{Up}, Role: pools, Why: "the same for the provider"},

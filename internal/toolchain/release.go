@@ -31,7 +31,7 @@ func PinnedGo(root string) (string, error) {
 	}
 	m := toolchainLine.FindSubmatch(data)
 	if m == nil {
-		return "", fmt.Errorf("go.mod has no toolchain line; hint: go get toolchain@latest")
+		return "", fmt.Errorf("go.mod has no toolchain line; hint: `go get toolchain@latest`")
 	}
 	return string(m[1]), nil
 }
