@@ -73,6 +73,7 @@ func TestTheFunctionLinksNothingElse(t *testing.T) {
 		"github.com/gcs-to-s3/gcs-to-s3",
 		"github.com/googleapis/enterprise-certificate-proxy",
 		"github.com/googleapis/gax-go/v2",
+		"golang.org/x/sync",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("modules in the function (-want +got):\n%s", diff)
@@ -447,7 +448,7 @@ func TestTheToolsArePinnedOnce(t *testing.T) {
 		t.Errorf("go.mod has %q, tools/go.mod %q", program, tools)
 	}
 	m := regexp.MustCompile(`github.com/pulumi/pulumi-gcp/sdk/v7 v([0-9.]+)`).FindStringSubmatch(read(t, "go.mod"))
-	if m == nil || !strings.Contains(read(t, "infra/federation/grants.go"), `const sdkVersion = "`+m[1]+`"`) {
-		t.Errorf("federation.sdkVersion is not the version in go.mod: %v", m)
+	if m == nil || !strings.Contains(read(t, "infra/federation/grants.go"), `const SDKVersion = "`+m[1]+`"`) {
+		t.Errorf("federation.SDKVersion is not the version in go.mod: %v", m)
 	}
 }
