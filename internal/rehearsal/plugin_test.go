@@ -36,19 +36,28 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/googletest"
 )
 
-var record = flag.Bool("record", false, "write "+recorded+", with -real-plugin")
+var record = flag.Bool("record", false, "write "+recorded+" or "+recordedMessages+", with -real-plugin")
 
 var realPlugin = flag.String("real-plugin", "",
 	"a pulumi-resource-gcp of version "+toolchain.GCPVersion+", whose behaviour is recorded with -record, or else compared")
 
-// recorded is how the real plugin behaves: every call of the engine with its answer, and
-// the requests that Google got meanwhile.
-const recorded = "testdata/plugin.txt"
+// The records of how the real plugin behaves: every call of the engine with its answer, and
+// the requests that Google got meanwhile. That of Pub/Sub and what belongs to it is one of
+// its own.
+const (
+	recorded         = "testdata/plugin.txt"
+	recordedMessages = "testdata/messages.txt"
+)
 
 // TestPlugin holds the stand-in for Pulumi's Google Cloud plugin to the recorded
 // behaviour of the real one; and the real one, too, where it is installed in Pulumi's home
 // or -real-plugin names it. The real one takes two minutes: it sleeps much.
-func TestPlugin(t *testing.T) {
+func TestPlugin(t *testing.T) { testPlugin(t, recorded, behaviour) }
+
+// TestPluginMessages is TestPlugin of Pub/Sub's resources and of what tells of objects.
+func TestPluginMessages(t *testing.T) { testPlugin(t, recordedMessages, behaviourOfMessages) }
+
+func testPlugin(t *testing.T, recorded string, behaviour func(*testing.T, string) string) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -69,7 +78,7 @@ func TestPlugin(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		hold(t, "the real plugin", got)
+		hold(t, recorded, "the real plugin", got)
 	}
 	path, tool, err := tools.StandIn()
 	if err != nil {
@@ -80,10 +89,10 @@ func TestPlugin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	hold(t, "the stand-in", behaviour(t, path))
+	hold(t, recorded, "the stand-in", behaviour(t, path))
 }
 
-func hold(t *testing.T, who, got string) {
+func hold(t *testing.T, recorded, who, got string) {
 	t.Helper()
 	want, err := os.ReadFile(recorded)
 	if err != nil {
@@ -108,21 +117,30 @@ type driven struct {
 // behaviour drives a plugin as Pulumi's engine does.
 func behaviour(t *testing.T, path string) string {
 	t.Helper()
-	d := &driven{t: t, google: googletest.Start(t)}
-	front := httptest.NewServer(google.Lines(http.HandlerFunc(d.watch)))
-	t.Cleanup(front.Close)
+	d, address := drive(t, func(o *google.Options) {
+		o.Services = []string{"cloudresourcemanager.googleapis.com", "iam.googleapis.com", "iamcredentials.googleapis.com", "orgpolicy.googleapis.com", "storage.googleapis.com", "sts.googleapis.com"}
+	})
 	endpoints := map[string]string{"iam": "/", "iamBeta": "/v1/", "resourceManager": "/", "serviceUsage": "/", "storage": "/storage/v1/"}
-	d.start(path, front.URL, endpoints)
+	d.start(path, address, endpoints)
 	d.life()
 	// Over plain http the version is not taken off an address.
 	endpoints["iam"], endpoints["resourceManager"], endpoints["serviceUsage"] = "/v1/", "/v1/", "/v1/"
-	d.start(path, front.URL, endpoints)
+	d.start(path, address, endpoints)
 	// (A Service would end the real plugin, which takes the 404 for a missing project.)
 	d.thing("gcp:serviceaccount/account:Account").make(map[string]any{"project": googletest.Project, "accountId": "my-account"})
 	d.thing("gcp:projects/iAMMember:IAMMember").make(
 		map[string]any{"project": googletest.Project, "role": "roles/browser", "member": "allUsers"},
 	)
 	return d.out.String()
+}
+
+// drive starts a Google Cloud, and the address where a plugin finds it.
+func drive(t *testing.T, changes ...func(*google.Options)) (d *driven, address string) {
+	t.Helper()
+	d = &driven{t: t, google: googletest.Start(t, changes...)}
+	front := httptest.NewServer(google.Lines(http.HandlerFunc(d.watch)))
+	t.Cleanup(front.Close)
+	return d, front.URL
 }
 
 // watch records a request and lets the local Google answer it.
@@ -239,6 +257,7 @@ var varying = []struct {
 	instead string
 }{
 	{regexp.MustCompile(`operations/[0-9]+`), "operations/N"},
+	{regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`), "http://GOOGLE"},
 	{regexp.MustCompile(`"etag":"[^"]+"`), `"etag":"E"`},
 	{regexp.MustCompile(`"uniqueId":"[0-9]+"`), `"uniqueId":"N"`},
 }

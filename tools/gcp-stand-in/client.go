@@ -13,6 +13,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	provider "github.com/pulumi/pulumi-go-provider"
@@ -26,6 +27,7 @@ var endpoints = map[string]string{
 	"iamCustomEndpoint":                  "https://iam.googleapis.com/v1/",
 	"iamBetaCustomEndpoint":              "https://iam.googleapis.com/v1/",
 	"storageCustomEndpoint":              "https://storage.googleapis.com/storage/v1/",
+	"pubsubCustomEndpoint":               "https://pubsub.googleapis.com/v1/",
 	"resourceManagerCustomEndpoint":      "https://cloudresourcemanager.googleapis.com/v1/",
 	"cloudResourceManagerCustomEndpoint": "https://cloudresourcemanager.googleapis.com/v1/",
 	"serviceUsageCustomEndpoint":         "https://serviceusage.googleapis.com/v1/",
@@ -148,6 +150,10 @@ func (c *client) call(ctx context.Context, endpoint, method, path string, in, ou
 // overlooks that of one over plain http: hashicorp/terraform-provider-google, issue 26600.
 var versioned = regexp.MustCompile(`^(https://.*)/[^/]+/$`)
 
+// ofClient marks an endpoint of which the real plugin asks in both ways, here by a client of
+// google.golang.org/api.
+const ofClient = " (client)"
+
 // base is the address before a path. The real plugin's clients of google.golang.org/api take
 // the version off the address and add it themselves; pools, providers and buckets are asked
 // for at the address as it is.
@@ -155,9 +161,11 @@ func (c *client) base(endpoint string) string {
 	if endpoint == identities {
 		return cmp.Or(c.config.text(serviceUsage), "https://serviceusage.googleapis.com/v1beta1/")
 	}
+	client := strings.HasSuffix(endpoint, ofClient)
+	endpoint = strings.TrimSuffix(endpoint, ofClient)
 	base := cmp.Or(c.config.text(endpoint), endpoints[endpoint])
-	switch endpoint {
-	case iam, resourceManager, serviceUsage:
+	switch {
+	case client, endpoint == iam, endpoint == resourceManager, endpoint == serviceUsage:
 		return versioned.ReplaceAllString(base, "$1/") + "v1/"
 	}
 	return base

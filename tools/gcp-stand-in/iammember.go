@@ -16,6 +16,11 @@ import (
 type policyOf struct {
 	input    string // the input that names the resource
 	endpoint string
+	more     []string // inputs beside it
+	// named is the name of the resource by the inputs; nil is the input alone.
+	named func(c *client, in fields) string
+	// short keeps the input as it is given in the state, although the id has the whole name.
+	short bool
 
 	get, set func(name string) (method, path string)
 	ask      any                 // the body of the request for the policy
@@ -52,6 +57,37 @@ var (
 	}
 )
 
+// pubsubPolicy is the policy of one of Pub/Sub's collections. The real plugin asks by a
+// client of google.golang.org/api for the policies of subscriptions alone.
+func pubsubPolicy(input, collection, endpoint string, short bool) policyOf {
+	return policyOf{
+		input: input, endpoint: endpoint, more: []string{"project"}, short: short,
+		named: func(c *client, in fields) string {
+			if name := in.text(input); strings.HasPrefix(name, "projects/") {
+				return name
+			}
+			return "projects/" + cmp.Or(in.text("project"), c.config.text("project")) + "/" + collection + "/" + in.text(input)
+		},
+		get:  func(name string) (string, string) { return http.MethodGet, name + ":getIamPolicy" },
+		set:  func(name string) (string, string) { return http.MethodPost, name + ":setIamPolicy" },
+		id:   func(name string) string { return name },
+		wrap: func(p policy) any { return map[string]any{"policy": p} },
+	}
+}
+
+var (
+	topicPolicy        = pubsubPolicy("topic", "topics", pubsub, false)
+	subscriptionPolicy = pubsubPolicy("subscription", "subscriptions", pubsub+ofClient, true)
+)
+
+// name is the name of the resource by the inputs.
+func (of policyOf) name(c *client, in fields) string {
+	if of.named == nil {
+		return in.text(of.input)
+	}
+	return of.named(c, in)
+}
+
 // bucketID is how the real plugin names a bucket once it has a grant on it.
 func bucketID(name string) string { return "b/" + strings.TrimPrefix(name, "b/") }
 
@@ -72,7 +108,9 @@ type binding struct {
 func iamMember(of policyOf) kind {
 	return kind{
 		required: []string{of.input, "role", "member"},
-		replace:  []string{of.input, "role", "member"},
+		optional: of.more,
+		kept:     of.more,
+		replace:  append([]string{of.input, "role", "member"}, of.more...),
 		computed: []string{"etag"},
 		same:     of.same,
 		valid:    map[string]func(string) error{"member": checkMember},
@@ -85,7 +123,7 @@ func iamMember(of policyOf) kind {
 			if err != nil {
 				return "", nil, err
 			}
-			id := of.id(in.text(of.input)) + "/" + role + "/" + member
+			id := of.id(of.name(c, in)) + "/" + role + "/" + member
 			out, err := of.read(ctx, c, id, in)
 			return id, out, err
 		},
@@ -106,7 +144,7 @@ func (of policyOf) same(name string, old, now any) bool {
 	is, _ := now.(string)
 	switch name {
 	case of.input:
-		return of.id(was) == of.id(is)
+		return of.named != nil && sameName(was, is) || of.id(was) == of.id(is)
 	case "member":
 		return normal(was) == normal(is)
 	}
@@ -126,7 +164,13 @@ func (of policyOf) read(ctx context.Context, c *client, id string, state fields)
 			continue
 		}
 		if i := slices.IndexFunc(b.Members, func(m string) bool { return strings.EqualFold(m, state.text("member")) }); i >= 0 {
-			state[of.input], state["member"], state["etag"] = of.id(state.text(of.input)), b.Members[i], p.Etag
+			state["member"], state["etag"] = b.Members[i], p.Etag
+			if name := of.name(c, state); !of.short {
+				state[of.input] = of.id(name)
+				if parts := strings.Split(name, "/"); of.named != nil {
+					state["project"] = parts[1]
+				}
+			}
 			return state, nil
 		}
 	}
@@ -135,7 +179,7 @@ func (of policyOf) read(ctx context.Context, c *client, id string, state fields)
 
 func (of policyOf) policy(ctx context.Context, c *client, state fields) (policy, error) {
 	var p policy
-	method, path := of.get(state.text(of.input))
+	method, path := of.get(of.name(c, state))
 	return p, c.call(ctx, of.endpoint, method, path, of.ask, &p)
 }
 
@@ -153,7 +197,7 @@ var policies sync.Map
 // change edits a policy, starts over if it has changed in the meantime, and looks
 // whether it stays changed.
 func (of policyOf) change(ctx context.Context, c *client, state fields, edit func(*policy)) error {
-	lock, _ := policies.LoadOrStore(of.endpoint+of.id(state.text(of.input)), &sync.Mutex{})
+	lock, _ := policies.LoadOrStore(of.endpoint+of.id(of.name(c, state)), &sync.Mutex{})
 	lock.(*sync.Mutex).Lock()
 	defer lock.(*sync.Mutex).Unlock()
 	for backoff := firstBackoff; ; backoff *= 2 {
@@ -162,7 +206,7 @@ func (of policyOf) change(ctx context.Context, c *client, state fields, edit fun
 			return err
 		}
 		edit(&p)
-		method, path := of.set(state.text(of.input))
+		method, path := of.set(of.name(c, state))
 		err = c.call(ctx, of.endpoint, method, path, of.wrap(p), nil)
 		var answered *apiError
 		conflict := errors.As(err, &answered) && (answered.Status == http.StatusConflict || answered.Status == http.StatusPreconditionFailed)

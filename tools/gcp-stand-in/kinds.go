@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -62,9 +63,19 @@ var kinds = map[string]kind{
 		update:   updatePool("displayName", "description", "disabled", "attributeMapping", "attributeCondition", "aws"),
 		delete:   deletePool,
 	},
-	"gcp:serviceaccount/iAMMember:IAMMember":      iamMember(serviceAccountPolicy),
-	"gcp:projects/iAMMember:IAMMember":            iamMember(projectPolicy),
-	"gcp:storage/bucketIAMMember:BucketIAMMember": iamMember(bucketPolicy),
+	"gcp:pubsub/topic:Topic":                                 topicKind,
+	"gcp:pubsub/subscription:Subscription":                   subscriptionKind,
+	"gcp:storage/notification:Notification":                  notificationKind,
+	"gcp:serviceaccount/iAMMember:IAMMember":                 iamMember(serviceAccountPolicy),
+	"gcp:projects/iAMMember:IAMMember":                       iamMember(projectPolicy),
+	"gcp:storage/bucketIAMMember:BucketIAMMember":            iamMember(bucketPolicy),
+	"gcp:pubsub/topicIAMMember:TopicIAMMember":               iamMember(topicPolicy),
+	"gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember": iamMember(subscriptionPolicy),
+}
+
+// functions are the functions, by the real plugin's tokens.
+var functions = map[string]func(ctx context.Context, c *client, args fields) (fields, error){
+	"gcp:storage/getProjectServiceAccount:getProjectServiceAccount": getProjectServiceAccount,
 }
 
 // The rules for inputs are those of the real plugin, which are not always the cloud's.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -29,9 +30,15 @@ type kind struct {
 	replace  []string // inputs that cannot change without replacing the resource
 	computed []string // outputs known once the resource exists
 	defaults fields   // inputs that are set where they are left out
+	kept     []string // inputs that stay what they are where they are left out
+	// deletesFirst reports that the resource is deleted before it is made again, since its
+	// name is given.
+	deletesFirst bool
 
-	// valid are the rules for texts.
+	// valid are the rules for texts, also of those in lists.
 	valid map[string]func(string) error
+	// plan completes what a preview of the creation shows; nil adds nothing.
+	plan func(property.Map) property.Map
 	// same reports whether an input means the same as the state; nil compares them.
 	same func(name string, old, now any) bool
 
@@ -87,6 +94,7 @@ func (p *plugin) provider() provider.Provider {
 		Read:   p.read,
 		Update: p.update,
 		Delete: p.delete,
+		Invoke: p.invoke,
 	}
 }
 
@@ -116,18 +124,34 @@ func (p *plugin) check(_ context.Context, r provider.CheckRequest) (provider.Che
 	}
 	inputs := r.Inputs.Delete("__defaults")
 	for _, name := range slices.Sorted(maps.Keys(k.valid)) {
-		if v, ok := inputs.GetOk(name); ok && v.IsString() {
-			if err := k.valid[name](v.AsString()); err != nil {
+		for _, text := range texts(inputs.Get(name)) {
+			if err := k.valid[name](text); err != nil {
 				failures = append(failures, provider.CheckFailure{Property: name, Reason: err.Error()})
 			}
 		}
 	}
-	for name, value := range k.defaults {
+	defaults := toMap(k.defaults)
+	for name, value := range defaults.All {
 		if v, ok := inputs.GetOk(name); !ok || v.IsNull() {
-			inputs = inputs.Set(name, property.New(value.(bool)))
+			inputs = inputs.Set(name, value)
 		}
 	}
 	return provider.CheckResponse{Inputs: inputs, Failures: failures}, nil
+}
+
+// texts are a text, or those of a list.
+func texts(v property.Value) []string {
+	switch {
+	case v.IsString():
+		return []string{v.AsString()}
+	case v.IsArray():
+		var out []string
+		for _, item := range v.AsArray().All {
+			out = append(out, texts(item)...)
+		}
+		return out
+	}
+	return nil
 }
 
 func (p *plugin) diff(_ context.Context, r provider.DiffRequest) (provider.DiffResponse, error) {
@@ -145,7 +169,7 @@ func (p *plugin) diff(_ context.Context, r provider.DiffRequest) (provider.DiffR
 				continue
 			}
 		} else {
-			if !has && name == "project" { // stays what it is
+			if !has && (name == "project" || slices.Contains(k.kept, name)) {
 				continue
 			}
 			inputs := toFields(r.Inputs)
@@ -156,6 +180,7 @@ func (p *plugin) diff(_ context.Context, r provider.DiffRequest) (provider.DiffR
 		change := provider.Update
 		if slices.Contains(k.replace, name) {
 			change = provider.UpdateReplace
+			out.DeleteBeforeReplace = k.deletesFirst
 		}
 		out.DetailedDiff[name] = provider.PropertyDiff{Kind: change, InputDiff: true}
 		out.HasChanges = true
@@ -172,6 +197,14 @@ func (p *plugin) create(ctx context.Context, r provider.CreateRequest) (provider
 		state := r.Properties
 		for _, name := range append([]string{"id"}, k.computed...) {
 			state = state.Set(name, property.New(property.Computed))
+		}
+		for _, name := range k.kept {
+			if v, ok := state.GetOk(name); !ok || v.IsNull() {
+				state = state.Set(name, property.New(property.Computed))
+			}
+		}
+		if k.plan != nil {
+			state = k.plan(state)
 		}
 		return provider.CreateResponse{Properties: state}, nil
 	}
@@ -201,7 +234,7 @@ func (p *plugin) read(ctx context.Context, r provider.ReadRequest) (provider.Rea
 	old, inputs := toFields(r.Inputs), fields{}
 	for _, name := range slices.Concat(k.required, k.optional) {
 		v, ok := state[name]
-		if _, had := old[name]; ok && (had || len(old) == 0 && !empty(v)) {
+		if _, had := old[name]; ok && (had || len(old) == 0 && !empty(v) && !reflect.DeepEqual(v, k.defaults[name])) {
 			inputs[name] = v
 		}
 	}
@@ -249,4 +282,16 @@ func toFields(m property.Map) fields {
 
 func toMap(f fields) property.Map {
 	return resource.FromResourcePropertyMap(resource.NewPropertyMapFromMap(f))
+}
+
+func (p *plugin) invoke(ctx context.Context, r provider.InvokeRequest) (provider.InvokeResponse, error) {
+	call, ok := functions[string(r.Token)]
+	if !ok {
+		return provider.InvokeResponse{}, fmt.Errorf("the stand-in for the Google Cloud provider has no function %s; hint: install the real plugin with `pulumi plugin install resource gcp %s`", r.Token, version)
+	}
+	out, err := call(ctx, p.client, toFields(r.Args))
+	if err != nil {
+		return provider.InvokeResponse{}, err
+	}
+	return provider.InvokeResponse{Return: toMap(out)}, nil
 }

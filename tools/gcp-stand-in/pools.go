@@ -49,6 +49,8 @@ func empty(v any) bool {
 		return true
 	case map[string]any:
 		return len(v) == 0
+	case []any:
+		return len(v) == 0
 	}
 	return reflect.ValueOf(v).IsZero()
 }

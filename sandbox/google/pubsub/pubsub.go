@@ -99,10 +99,16 @@ const (
 	maxAcknowledge = 512 << 10
 )
 
+// version is what every path begins with. It comes twice from HashiCorp's plugin, and so
+// from Pulumi's: its one address of Pub/Sub has the version in it, and a client of
+// google.golang.org/api adds it again, unless the address is https
+// (hashicorp/terraform-provider-google, issue 26600).
+const version = "/v1(?:/v1)?"
+
 // Service declares the API.
 func (s *PubSub) Service() api.Service {
 	method := func(id, verb, pattern string, do api.Handler, query ...string) api.Method {
-		path := regexp.MustCompile("^/v1/projects/" + strings.ReplaceAll(pattern, "{}", "([^/:]+)") + "$")
+		path := regexp.MustCompile("^" + version + "/projects/" + strings.ReplaceAll(pattern, "{}", "([^/:]+)") + "$")
 		return api.Method{ID: "pubsub.projects." + id, HTTP: verb, Path: path, Query: query, Do: s.locked(do)}
 	}
 	const topics, subscriptions = "{}/topics", "{}/subscriptions"
@@ -141,7 +147,7 @@ func (s *PubSub) Service() api.Service {
 	}
 	return api.Service{
 		Name: "pubsub", API: "pubsub.googleapis.com", Title: "Cloud Pub/Sub API",
-		Paths:   regexp.MustCompile(`^/v1/projects/[^/:]+/(topics|subscriptions|snapshots|schemas)([/:]|$)`),
+		Paths:   regexp.MustCompile("^" + version + `/projects/[^/:]+/(topics|subscriptions|snapshots|schemas)([/:]|$)`),
 		Methods: methods, Check: check,
 	}
 }
