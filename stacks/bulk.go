@@ -60,6 +60,11 @@ func keepJobs(env environment.Environment) awsiam.PolicyDocument {
 			Sid: jsii.String(sid), Actions: jsii.Strings("s3:ListBucket"), Resources: jsii.Strings(bucket), Conditions: conditions,
 		})
 	}
+	// A request for the whole bucket has no prefix, and a condition on what is absent does not hold.
+	var below *map[string]any
+	if env.DestinationPrefix != "" {
+		below = &map[string]any{"StringLike": map[string]string{"s3:prefix": env.DestinationPrefix + "*"}}
+	}
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid: jsii.String("KeepFiles"), Actions: jsii.Strings("s3:GetObject", "s3:PutObject"), Resources: jsii.Strings(bucket + "/" + bulk.Folder + "*"),
@@ -67,8 +72,7 @@ func keepJobs(env environment.Environment) awsiam.PolicyDocument {
 		// Without a condition: S3 says of a file that it does not exist only to who may list
 		// the bucket (Amazon S3 API Reference, "GetObject").
 		list("ListFiles", bucket, nil),
-		list("ListDestination", "arn:aws:s3:::"+env.DestinationBucket,
-			&map[string]any{"StringLike": map[string]string{"s3:prefix": env.DestinationPrefix + "*"}}),
+		list("ListDestination", "arn:aws:s3:::"+env.DestinationBucket, below),
 	}})
 }
 
