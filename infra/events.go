@@ -48,7 +48,7 @@ type events struct {
 // pull the topic's subscription. Events that cannot be worked off go to a topic of their
 // own: Pub/Sub documentation, "Handle message failures", whose service agent moves them.
 func notify(ctx *pulumi.Context, env environment.Environment, f *federation.Federation, existing Existing) error {
-	e := events{ctx, env, existing, pulumi.DependsOn([]pulumi.Resource{f})}
+	e := events{ctx, env, existing, pulumi.DependsOn(f.APIs)}
 	identity := f.Members.Index(pulumi.Int(0)) // of the function; others are those of trusted roles
 
 	var agent struct {

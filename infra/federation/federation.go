@@ -84,6 +84,10 @@ type Federation struct {
 
 	CredentialConfiguration  pulumi.StringOutput    `pulumi:"credentialConfiguration"`  // JSON, of the first account
 	CredentialConfigurations pulumi.StringMapOutput `pulumi:"credentialConfigurations"` // of all accounts, by account id
+
+	// APIs are the resources that enable the APIs: what else of the program needs one
+	// depends on them.
+	APIs []pulumi.Resource
 }
 
 // New registers the component and its resources, which the default gcp provider
@@ -128,11 +132,11 @@ type builder struct {
 	granted []any // ids of bindings and grants, for which the configurations wait
 }
 
-func (b *builder) build(f *Federation) error {
-	enabled, err := b.enable()
-	if err != nil {
+func (b *builder) build(f *Federation) (err error) {
+	if f.APIs, err = b.enable(); err != nil {
 		return err
 	}
+	enabled := pulumi.DependsOn(f.APIs)
 	if b.pool, err = iam.NewWorkloadIdentityPool(b.ctx, b.name, &iam.WorkloadIdentityPoolArgs{
 		Project:                b.plan.project,
 		WorkloadIdentityPoolId: b.plan.pool,
@@ -164,8 +168,7 @@ func (b *builder) build(f *Federation) error {
 }
 
 // enable enables the APIs. Others in the project may use them: they stay on.
-func (b *builder) enable() (pulumi.ResourceOption, error) {
-	var apis []pulumi.Resource
+func (b *builder) enable() (apis []pulumi.Resource, _ error) {
 	for _, api := range b.plan.apis {
 		service, err := projects.NewService(b.ctx, b.name+"-"+strings.TrimSuffix(api, ".googleapis.com"), &projects.ServiceArgs{
 			Project:          b.plan.project,
@@ -177,7 +180,7 @@ func (b *builder) enable() (pulumi.ResourceOption, error) {
 		}
 		apis = append(apis, service)
 	}
-	return pulumi.DependsOn(apis), nil
+	return apis, nil
 }
 
 // providers creates the provider of each account, and the credential configuration by

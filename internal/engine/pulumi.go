@@ -94,11 +94,15 @@ func (p Pulumi) Changes(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// Destroy deletes the stack's resources, or only the given URNs: pulumi destroy.
+// Destroy deletes the stack's resources, or only the given URNs and what depends on them:
+// pulumi destroy.
 func (p Pulumi) Destroy(ctx context.Context, urns ...string) error {
 	args := p.of("destroy", "--yes", "--skip-preview", "--suppress-outputs")
 	for _, urn := range urns {
 		args = append(args, "--target", urn)
+	}
+	if len(urns) > 0 {
+		args = append(args, "--target-dependents")
 	}
 	_, err := p.run(ctx, args...)
 	return err
