@@ -204,22 +204,25 @@ func (s *Stand) drain(ctx context.Context, done *EventsSummary, kills bool) erro
 	before := s.backlog()
 	s.ahead.Add(int64(minute))
 	s.Sandbox.AWS.Scheduler().Tick()
-	for kills && ctx.Err() == nil && before > 0 {
-		if left := s.backlog(); left <= before*2/3 {
-			if n := killFunctions(); n > 0 {
-				done.Killed += n
-				break
-			}
-		}
-		if err := clouds.Pause(ctx, 5*time.Millisecond); err != nil {
+	ended := make(chan error, 1)
+	go func() { ended <- s.Sandbox.AWS.Lambda().Settle(ctx) }()
+	for kills {
+		select {
+		case err := <-ended:
 			return err
+		case <-time.After(glance):
 		}
-		if s.backlog() == 0 {
-			break
+		if s.backlog() <= before*2/3 {
+			n := killFunctions()
+			done.Killed += n
+			kills = n == 0
 		}
 	}
-	return s.Sandbox.AWS.Lambda().Settle(ctx)
+	return <-ended
 }
+
+// glance is how often the backlog is looked at until the function is to be killed.
+const glance = 20 * time.Millisecond
 
 // reconcile writes an object of which no event can tell, since Cloud Storage has lost the
 // right to publish, and waits for the job that is scheduled.
