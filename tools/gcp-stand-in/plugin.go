@@ -287,7 +287,8 @@ func toMap(f fields) property.Map {
 func (p *plugin) invoke(ctx context.Context, r provider.InvokeRequest) (provider.InvokeResponse, error) {
 	call, ok := functions[string(r.Token)]
 	if !ok {
-		return provider.InvokeResponse{}, fmt.Errorf("the stand-in for the Google Cloud provider has no function %s; hint: install the real plugin with `pulumi plugin install resource gcp %s`", r.Token, version)
+		return provider.InvokeResponse{}, fmt.Errorf("the stand-in for the Google Cloud provider has no function %s; "+
+			"hint: install the real plugin with `pulumi plugin install resource gcp %s`", r.Token, version)
 	}
 	out, err := call(ctx, p.client, toFields(r.Args))
 	if err != nil {
