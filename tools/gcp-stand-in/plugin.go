@@ -238,8 +238,10 @@ func (p *plugin) read(ctx context.Context, r provider.ReadRequest) (provider.Rea
 			inputs[name] = v
 		}
 	}
-	state["id"] = r.ID
-	return provider.ReadResponse{ID: r.ID, Properties: toMap(state), Inputs: toMap(inputs)}, nil
+	if _, ok := state["id"]; !ok || len(old) > 0 {
+		state["id"] = r.ID
+	}
+	return provider.ReadResponse{ID: state.text("id"), Properties: toMap(state), Inputs: toMap(inputs)}, nil
 }
 
 func (p *plugin) update(ctx context.Context, r provider.UpdateRequest) (provider.UpdateResponse, error) {
