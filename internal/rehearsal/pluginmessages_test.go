@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"fmt"
 	"maps"
 	"testing"
 
@@ -131,6 +132,9 @@ func (d *driven) messages() {
 		x.change(grant.inputs)
 		x.change(with(grant.inputs, "member", "allUsers"))
 		x.change(with(grant.inputs, grant.of, "plain"))
+		imported := d.thing(grant.token)
+		imported.id = fmt.Sprintf("%v %v %v", grant.inputs[grant.of], grant.inputs["role"], grant.inputs["member"])
+		imported.read(true)
 		grants = append(grants, x)
 	}
 

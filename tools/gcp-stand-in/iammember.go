@@ -154,6 +154,14 @@ func (of policyOf) same(name string, old, now any) bool {
 func (of policyOf) read(ctx context.Context, c *client, id string, state fields) (fields, error) {
 	if parts := strings.Fields(id); state.text("role") == "" && len(parts) == 3 { // an import
 		state = fields{of.input: parts[0], "role": parts[1], "member": normal(parts[2])}
+		if of.named != nil && c.config.text("project") == "" && (of.short || !strings.HasPrefix(parts[0], "projects/")) {
+			return nil, errGone // as the real plugin has it, which does not know the project
+		}
+		// The id becomes what it would be had the plugin created it, after a look of its own.
+		if _, err := of.policy(ctx, c, state); err != nil {
+			return nil, err
+		}
+		state["id"] = of.id(of.name(c, state)) + "/" + parts[1] + "/" + normal(parts[2])
 	}
 	p, err := of.policy(ctx, c, state)
 	if err != nil {

@@ -121,6 +121,7 @@ func (of collection) body(in fields) fields {
 	return body
 }
 
+// create, like update, words errors as the real plugin does.
 func (of collection) create(ctx context.Context, c *client, in fields) (string, fields, error) {
 	project := cmp.Or(in.text("project"), c.config.text("project"))
 	id := "projects/" + project + "/" + of.name + "/" + in.text("name")

@@ -107,8 +107,9 @@ func readNotification(ctx context.Context, c *client, id string, _ fields) (fiel
 		attributes = v
 	}
 	return fields{
-		"bucket": bucket, "notificationId": number, "selfLink": answer["selfLink"], "topic": answer["topic"], "payloadFormat": answer["payload_format"],
-		"objectNamePrefix": answer.text("object_name_prefix"), "eventTypes": types, "customAttributes": attributes,
+		"bucket": bucket, "notificationId": number, "selfLink": answer["selfLink"], "topic": answer["topic"],
+		"payloadFormat": answer["payload_format"], "objectNamePrefix": answer.text("object_name_prefix"),
+		"eventTypes": types, "customAttributes": attributes,
 	}, nil
 }
 

@@ -238,8 +238,10 @@ func (p *plugin) read(ctx context.Context, r provider.ReadRequest) (provider.Rea
 			inputs[name] = v
 		}
 	}
-	state["id"] = r.ID
-	return provider.ReadResponse{ID: r.ID, Properties: toMap(state), Inputs: toMap(inputs)}, nil
+	if _, ok := state["id"]; !ok || len(old) > 0 {
+		state["id"] = r.ID
+	}
+	return provider.ReadResponse{ID: state.text("id"), Properties: toMap(state), Inputs: toMap(inputs)}, nil
 }
 
 func (p *plugin) update(ctx context.Context, r provider.UpdateRequest) (provider.UpdateResponse, error) {
@@ -287,7 +289,8 @@ func toMap(f fields) property.Map {
 func (p *plugin) invoke(ctx context.Context, r provider.InvokeRequest) (provider.InvokeResponse, error) {
 	call, ok := functions[string(r.Token)]
 	if !ok {
-		return provider.InvokeResponse{}, fmt.Errorf("the stand-in for the Google Cloud provider has no function %s; hint: install the real plugin with `pulumi plugin install resource gcp %s`", r.Token, version)
+		return provider.InvokeResponse{}, fmt.Errorf("the stand-in for the Google Cloud provider has no function %s; "+
+			"hint: install the real plugin with `pulumi plugin install resource gcp %s`", r.Token, version)
 	}
 	out, err := call(ctx, p.client, toFields(r.Args))
 	if err != nil {

@@ -132,8 +132,8 @@ func (d *delivery) leased(number int) *lease {
 }
 
 // settle does what time has brought since the last look: leases end, messages become
-// ready again, go to their dead-letter topic or grow too old, and subscriptions that
-// nobody uses expire. The caller holds the lock.
+// ready again, go to their dead-letter topic or grow too old, and subscriptions that are
+// not used expire. The caller holds the lock.
 func (s *PubSub) settle() {
 	now := s.opts.Now()
 	for _, id := range slices.Sorted(maps.Keys(s.subscriptions)) {
@@ -194,7 +194,8 @@ func (s *PubSub) bury(sub *subscription, d *delivery, at time.Time) bool {
 		return false
 	}
 	agent, now := Agent(s.opts.ProjectNumber), s.opts.Now()
-	if !s.may(agent, "pubsub.topics.publish", t.name, t.policy, now) || !s.may(agent, "pubsub.subscriptions.consume", sub.name, sub.policy, now) {
+	if !s.may(agent, "pubsub.topics.publish", t.name, t.policy, now) ||
+		!s.may(agent, "pubsub.subscriptions.consume", sub.name, sub.policy, now) {
 		return false
 	}
 	attributes := maps.Clone(d.attributes)

@@ -25,7 +25,8 @@ func parseFilter(text string) (filter, error) {
 	p.next()
 	f := p.expression()
 	if p.wrong || p.token != "" {
-		return nil, api.InvalidArgument("Invalid filter given (filter=%s). Refer to https://cloud.google.com/pubsub/docs/filtering for more information.", text)
+		return nil, api.InvalidArgument("Invalid filter given (filter=%s). "+
+			"Refer to https://cloud.google.com/pubsub/docs/filtering for more information.", text)
 	}
 	return f, nil
 }

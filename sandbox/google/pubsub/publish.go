@@ -72,7 +72,8 @@ func (m messageInput) check(i int) ([]byte, error) {
 		return nil, api.Unmodelled("field", "orderingKey of messages")
 	}
 	if len(data) == 0 && len(m.Attributes) == 0 {
-		return nil, api.InvalidArgument("One or more messages in the publish request is empty. Each message must contain either non-empty data, or at least one attribute.")
+		return nil, api.InvalidArgument("One or more messages in the publish request is empty. " +
+			"Each message must contain either non-empty data, or at least one attribute.")
 	}
 	if n := len(m.Attributes); n > maxAttributes {
 		return nil, outOfBounds("attribute_count", n, 0, maxAttributes, false)
@@ -82,7 +83,8 @@ func (m messageInput) check(i int) ([]byte, error) {
 		case key == "":
 			return nil, api.InvalidArgument("You have passed an invalid argument to the service (argument=attribute_key).")
 		case strings.HasPrefix(key, "goog"):
-			return nil, api.InvalidArgument("You have passed an invalid argument to the service (argument=attribute_key %s: the prefix goog is reserved).", key)
+			return nil, api.InvalidArgument("You have passed an invalid argument to the service "+
+				"(argument=attribute_key %s: the prefix goog is reserved).", key)
 		case len(key) > maxAttributeKey:
 			return nil, outOfBounds("attribute_key_size", len(key), 1, maxAttributeKey, false)
 		case len(value) > maxAttributeValue:

@@ -199,7 +199,8 @@ func (s *PubSub) project(name string) error {
 	if name == s.opts.ProjectID || name == s.opts.ProjectNumber {
 		return nil
 	}
-	return api.NotFound("Requested project not found or user does not have access to it (project=%s). Make sure to specify the unique project identifier and not the Google Cloud Console display name.", name)
+	return api.NotFound("Requested project not found or user does not have access to it (project=%s). "+
+		"Make sure to specify the unique project identifier and not the Google Cloud Console display name.", name)
 }
 
 // idPattern is the id of a topic or a subscription: Pub/Sub documentation, "Resource
@@ -216,7 +217,8 @@ func checkName(name string) error {
 }
 
 func invalidName(field, name string) error {
-	return api.InvalidArgument("Invalid resource name given (%s=%s). Refer to https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names for more information.", field, name)
+	return api.InvalidArgument("Invalid resource name given (%s=%s). "+
+		"Refer to https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names for more information.", field, name)
 }
 
 func notFound(id string) error { return api.NotFound("Resource not found (resource=%s).", id) }
@@ -228,9 +230,11 @@ func alreadyExists(id string) error {
 // outOfBounds refuses a number.
 func outOfBounds(name string, given, least, most any, small bool) error {
 	if small {
-		return api.InvalidArgument("The value for %s is too small. You passed %v in the request, but the minimum value is %v.", name, given, least)
+		return api.InvalidArgument("The value for %s is too small. You passed %v in the request, "+
+			"but the minimum value is %v.", name, given, least)
 	}
-	return api.InvalidArgument("The value for %s is too large. You passed %v in the request, but the maximum value is %v.", name, given, most)
+	return api.InvalidArgument("The value for %s is too large. You passed %v in the request, "+
+		"but the maximum value is %v.", name, given, most)
 }
 
 // labelPattern and labelValuePattern are the rules of labels, and maxLabels their number:
@@ -244,12 +248,13 @@ const maxLabels = 64
 
 func checkLabels(labels map[string]string) error {
 	const argument = "You have passed an invalid argument to the service (argument=Invalid labels: "
+	const pattern = argument + "Invalid field \"labels\"; %s %q does not conform to regular expression \"%s\")."
 	for key, value := range labels {
 		if !labelPattern.MatchString(key) {
-			return api.InvalidArgument(argument+"Invalid field \"labels\"; key %q does not conform to regular expression \"[\\p{Ll}\\p{Lo}][\\p{Ll}\\p{Lo}\\p{N}_-]{0,62}\").", key)
+			return api.InvalidArgument(pattern, "key", key, `[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}`)
 		}
 		if !labelValuePattern.MatchString(value) {
-			return api.InvalidArgument(argument+"Invalid field \"labels\"; value %q does not conform to regular expression \"[\\p{Ll}\\p{Lo}\\p{N}_-]{0,63}\").", value)
+			return api.InvalidArgument(pattern, "value", value, `[\p{Ll}\p{Lo}\p{N}_-]{0,63}`)
 		}
 	}
 	if len(labels) > maxLabels {

@@ -295,7 +295,7 @@ func TestRights(t *testing.T) {
 	if got := strings.TrimSpace(missing.Body); got != `{}` {
 		t.Errorf("testIamPermissions of no topic answered %s", got)
 	}
-	// Who may not look does not learn what there is.
+	// A caller without the right does not learn what there is.
 	if got := s.Do(t, googletest.Request{Method: "POST", Path: topics + "/missing:publish", Token: token, Body: "{}"}).Status; got != 403 {
 		t.Errorf("publishing to a missing topic without the right answered %d", got)
 	}

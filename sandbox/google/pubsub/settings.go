@@ -175,7 +175,9 @@ var (
 
 // read checks a client's settings and fills in what it leaves out.
 func (s *PubSub) read(in subscriptionInput) (settings, error) {
-	st := settings{labels: in.Labels, ackDeadline: in.AckDeadline, retention: defaultRetention, expires: defaultExpiration, filterText: in.Filter}
+	st := settings{
+		labels: in.Labels, ackDeadline: in.AckDeadline, retention: defaultRetention, expires: defaultExpiration, filterText: in.Filter,
+	}
 	if err := checkLabels(in.Labels); err != nil {
 		return st, err
 	}
@@ -239,7 +241,8 @@ func (in subscriptionInput) retry() (*retryPolicy, error) {
 		*part.to = d
 	}
 	if out.least.of > out.most.of {
-		return nil, api.InvalidArgument("The value for minimum_backoff must not be larger than the value for maximum_backoff. You passed %s and %s.", brief(out.least.of), brief(out.most.of))
+		return nil, api.InvalidArgument("The value for minimum_backoff must not be larger than the value for maximum_backoff. "+
+			"You passed %s and %s.", brief(out.least.of), brief(out.most.of))
 	}
 	return &out, nil
 }
@@ -268,7 +271,8 @@ func (s *PubSub) deadLetters(in subscriptionInput) (*deadLetterPolicy, error) {
 
 // ackDeadlineError refuses an ack deadline: commercetools/fs2-queues, pull request 141.
 func ackDeadlineError(given, least int) error {
-	return api.InvalidArgument("Invalid ack deadline given (ack_deadline=%d). The ack deadline must be between %d and %d seconds.", given, least, maxAckDeadline)
+	return api.InvalidArgument("Invalid ack deadline given (ack_deadline=%d). "+
+		"The ack deadline must be between %d and %d seconds.", given, least, maxAckDeadline)
 }
 
 func checkTopicRetention(text string) error {
@@ -284,7 +288,8 @@ func checkTopicRetention(text string) error {
 
 func checkRetention(d time.Duration) error {
 	if d < minRetention || d > maxRetention {
-		return api.InvalidArgument("The value for message retention duration is out of bounds. You passed %s in the request, but the value must be between %s and %s.", brief(d), brief(minRetention), brief(maxRetention))
+		return api.InvalidArgument("The value for message retention duration is out of bounds. "+
+			"You passed %s in the request, but the value must be between %s and %s.", brief(d), brief(minRetention), brief(maxRetention))
 	}
 	return nil
 }
@@ -294,16 +299,14 @@ func parseSpan(field, text string) (span, error) {
 	if text == "" {
 		return span{}, nil
 	}
+	const illegal = "Invalid value at '%s' (type.googleapis.com/google.protobuf.Duration), Illegal duration format; "
 	number, ok := strings.CutSuffix(text, "s")
 	if !ok {
-		return span{}, api.InvalidArgument("Invalid value at '%s' (type.googleapis.com/google.protobuf.Duration), Illegal duration format; duration must end with 's'", field)
-	}
-	if strings.Trim(number, "-0123456789.") != "" {
-		return span{}, api.InvalidArgument("Invalid value at '%s' (type.googleapis.com/google.protobuf.Duration), Illegal duration format; failed to parse seconds", field)
+		return span{}, api.InvalidArgument(illegal+"duration must end with 's'", field)
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil {
-		return span{}, api.InvalidArgument("Invalid value at '%s' (type.googleapis.com/google.protobuf.Duration), Illegal duration format; failed to parse seconds", field)
+	if err != nil || strings.Trim(number, "-0123456789.") != "" {
+		return span{}, api.InvalidArgument(illegal+"failed to parse seconds", field)
 	}
 	return span{text, d}, nil
 }

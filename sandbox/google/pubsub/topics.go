@@ -225,7 +225,8 @@ func immutable(field, kind string) error {
 }
 
 func unknownField(field, kind string) error {
-	return api.InvalidArgument("Invalid update_mask provided in the Update%sRequest: '%s' is not a known %[1]s field. Note that field paths must be of the form 'push_config' rather than 'pushConfig'.", kind, field)
+	return api.InvalidArgument("Invalid update_mask provided in the Update%sRequest: '%s' is not a known %[1]s field. "+
+		"Note that field paths must be of the form 'push_config' rather than 'pushConfig'.", kind, field)
 }
 
 // deleteTopic leaves the topic's subscriptions, which keep their messages.

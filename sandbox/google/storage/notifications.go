@@ -15,10 +15,11 @@ import (
 
 // Topics are the topics of Pub/Sub, named projects/PROJECT/topics/TOPIC.
 type Topics interface {
-	// Receives reports whether a topic is there, and whether the service account may
-	// publish to it.
+	// Receives reports whether a topic is there, and whether the service account is allowed
+	// to publish to it.
 	Receives(email, name string) (exists, allowed bool)
-	// PublishAs publishes a message as the service account; if it may not, nothing happens.
+	// PublishAs publishes a message as the service account. If that is not allowed, nothing
+	// happens.
 	PublishAs(email, name string, data []byte, attributes map[string]string)
 }
 
@@ -96,7 +97,8 @@ var topicPattern = regexp.MustCompile(`^(?://pubsub\.googleapis\.com/)?(projects
 // pull request 617); those of the limits of attributes are believed.
 func (n *notification) check() error {
 	if n.PayloadFormat != payloadJSON && n.PayloadFormat != payloadNone {
-		return &fault{http.StatusBadRequest, "required", "InvalidArgument", "You must specify a payload format in the 'payload_format' field.", "Invalid argument."}
+		const missing = "You must specify a payload format in the 'payload_format' field."
+		return &fault{http.StatusBadRequest, "required", "InvalidArgument", missing, "Invalid argument."}
 	}
 	m := topicPattern.FindStringSubmatch(n.Topic)
 	if m == nil {
@@ -108,13 +110,14 @@ func (n *notification) check() error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(n.CustomAttributes)) {
 		value := n.CustomAttributes[key]
+		const tooLong = "Notification %s may not be longer than %d characters, but %s '%s' contains %d characters."
 		switch {
 		case key == "":
 			return invalid("Custom attribute keys may not be empty")
 		case utf8.RuneCountInString(key) > maxKey:
-			return invalid(fmt.Sprintf("Notification keys may not be longer than %d characters, but key '%s' contains %d characters.", maxKey, key, utf8.RuneCountInString(key)))
+			return invalid(fmt.Sprintf(tooLong, "keys", maxKey, "key", key, utf8.RuneCountInString(key)))
 		case utf8.RuneCountInString(value) > maxValue:
-			return invalid(fmt.Sprintf("Notification values may not be longer than %d characters, but value '%s' contains %d characters.", maxValue, value, utf8.RuneCountInString(value)))
+			return invalid(fmt.Sprintf(tooLong, "values", maxValue, "value", value, utf8.RuneCountInString(value)))
 		}
 	}
 	for _, kind := range n.EventTypes {
@@ -150,9 +153,11 @@ func (s *Storage) insertNotification(r *api.Request, args []string) (reply, erro
 	// that are not there is believed.
 	switch exists, allowed := s.opts.Topics.Receives(s.agent(), topicName(n.Topic)); {
 	case !exists:
-		return reply{}, invalid(fmt.Sprintf("Cloud Pub/Sub topic '%s' not found, or user '%s' does not have permission to it.", n.Topic, s.agentEmail()))
+		const missing = "Cloud Pub/Sub topic '%s' not found, or user '%s' does not have permission to it."
+		return reply{}, invalid(fmt.Sprintf(missing, n.Topic, s.agentEmail()))
 	case !allowed:
-		message := fmt.Sprintf("The service account '%s' does not have permission to publish messages to to the Cloud Pub/Sub topic '%s', or that topic does not exist.", s.agentEmail(), n.Topic)
+		message := fmt.Sprintf("The service account '%s' does not have permission to publish messages to to the Cloud Pub/Sub topic '%s', "+
+			"or that topic does not exist.", s.agentEmail(), n.Topic)
 		return reply{}, &fault{http.StatusForbidden, "forbidden", "AccessDenied", message, "Access denied."}
 	}
 	if len(b.notifications) >= maxNotifications { // the words are believed
@@ -230,8 +235,8 @@ func (s *Storage) deleteNotification(r *api.Request, args []string) (reply, erro
 }
 
 // notify tells the topics of a bucket's notification configurations what happened to an
-// object. If the service agent has lost its right to publish, or a topic is gone, nobody
-// learns of it. more are further attributes, in pairs. The caller holds the lock.
+// object. If the service agent has lost its right to publish, or a topic is gone, the
+// message is lost without a word. more are further attributes, in pairs. The caller holds the lock.
 func (s *Storage) notify(b *bucket, o *object, kind string, more ...string) {
 	if len(b.notifications) == 0 {
 		return
