@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+	sandboxs3 "github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/s3"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
 
@@ -170,25 +172,27 @@ func TestDeletesDecideAnew(t *testing.T) {
 		name   string
 		change func(t *testing.T, s *stand)
 		want   map[string]string
+		marker bool // the copy was removed at some time
 	}{
 		{"the object is uploaded again, and copied", func(t *testing.T, s *stand) {
 			s.upload(t, "a", "other bytes")
 			s.copyNow(t, "a")
-		}, map[string]string{"a": "other bytes"}},
+		}, map[string]string{"a": "other bytes"}, false},
 		{"the same bytes are uploaded again, and copied", func(t *testing.T, s *stand) {
 			s.upload(t, "a", "bytes")
 			s.copyNow(t, "a")
-		}, map[string]string{"a": "bytes"}},
-		{"the object is uploaded again", func(t *testing.T, s *stand) { s.upload(t, "a", "bytes") }, map[string]string{"a": "bytes"}},
+		}, map[string]string{"a": "bytes"}, true},
+		{"the object is uploaded again", func(t *testing.T, s *stand) { s.upload(t, "a", "bytes") }, map[string]string{"a": "bytes"}, true},
 		{"the copy is removed", func(t *testing.T, s *stand) {
 			key := "a"
 			if _, err := s.admin().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &s.Env.DestinationBucket, Key: &key}); err != nil {
 				t.Fatal(err)
 			}
-		}, map[string]string{}},
+		}, map[string]string{}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStand(t, map[string]string{invocation.EnvEventDeletes: "true"})
+			s.versioned(t)
 			s.mayDelete(t)
 			w, _ := s.start(t)
 			s.upload(t, "a", "bytes")
@@ -206,6 +210,8 @@ func TestDeletesDecideAnew(t *testing.T) {
 			}
 			same(t, "destination", tt.want, s.stored(t))
 			same(t, "backlog", []string(nil), s.backlog())
+			marker := slices.ContainsFunc(s.AWS.S3().Versions(s.Env.DestinationBucket, "a"), func(o sandboxs3.Object) bool { return o.DeleteMarker })
+			same(t, "the copy was removed", tt.marker, marker)
 		})
 	}
 }

@@ -60,7 +60,7 @@ func (r *run) count(what string) {
 	r.counts[what]++
 }
 
-const randomObjects = 7
+const randomObjects = 4
 
 // change changes an object of the source.
 func (r *run) change() {
@@ -140,6 +140,8 @@ func (r *run) choose(service string, req *http.Request) *faults.Fault {
 		return nil
 	}
 	switch r.draw(24) {
+	default: // so that others overtake
+		return &faults.Fault{Delay: time.Duration(r.draw(4)) * time.Millisecond}
 	case 0:
 		r.count("refused")
 		return &faults.Fault{Refuse: &faults.Refusal{Status: []int{500, 503, 429}[r.draw(3)]}}
@@ -181,7 +183,7 @@ func (r *run) round(workers []*Worker) {
 	}
 	r.mu.Unlock()
 	var drains sync.WaitGroup
-	for _, w := range workers[:1+r.draw(2)] {
+	for _, w := range workers[min(1, r.draw(3)):] {
 		drains.Go(func() {
 			result, _ := w.Handle(ctx, nil) // pulling may have failed
 			r.mu.Lock()
