@@ -88,7 +88,7 @@ func (t *transfer) again(ctx context.Context, o *object, rejected error) (outcom
 // recheck asks the source whether it still has what was written. Its error is an
 // *overtakenError if not.
 func (t *transfer) recheck(ctx context.Context, o *object) error {
-	if t.overwrite != invocation.OverwriteNewer || t.generation != 0 || t.replaces == nil && !t.rechecks {
+	if t.overwrite != invocation.OverwriteNewer || t.generation != 0 || t.replaces == nil && !t.rechecks && !t.rewrites {
 		return nil
 	}
 	live, err := t.live(ctx)
@@ -104,7 +104,8 @@ func (t *transfer) recheck(ctx context.Context, o *object) error {
 
 // outdated reports whether there is nothing left to do for an upload that an earlier
 // invocation began. If the source has another generation by now, the error is an
-// *overtakenError: the copy starts over with that one.
+// *overtakenError: the copy starts over with that one. The metadata of an upload are those
+// of its beginning; recheck finds out whether they are still the object's.
 func (m *multipart) outdated(ctx context.Context) (done bool, _ error) {
 	if m.overwrite != invocation.OverwriteNewer {
 		return false, nil
@@ -118,7 +119,11 @@ func (m *multipart) outdated(ctx context.Context) (done bool, _ error) {
 			return false, &overtakenError{m.object.generation}
 		}
 	}
-	return m.same(ctx, m.object, nil)
+	done, err := m.same(ctx, m.object, nil)
+	if done && m.rewrites { // only the object itself says with which metadata
+		return false, &overtakenError{m.object.generation}
+	}
+	return done, err
 }
 
 // current is the live generation of an object.

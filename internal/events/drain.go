@@ -330,6 +330,8 @@ func (d *drain) peek() {
 	}
 	ctx, cancel := d.tidying(d.work)
 	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, lastPull) // the invocation does not wait for a number
+	defer stop()
 	messages, err := d.queue.pull(ctx, d.settings.deadLetters, maxPull, false)
 	if err == nil && len(messages) > 0 {
 		var ids []string

@@ -253,6 +253,36 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+// A change of metadata comes with the continuation of an upload that began before it.
+func TestMetadataOfContinuedObjects(t *testing.T) {
+	for _, copied := range []bool{false, true} { // by another invocation, before the change
+		s := newStand(t, map[string]string{invocation.EnvEventMetadata: "true"})
+		w, _ := s.start(t)
+		s.upload(t, "large", strings.Repeat("x", 300_000))
+		var parts atomic.Int64
+		ctx, cancel := s.interrupt(t.Context(), func(service string, r *http.Request) bool {
+			return service == "aws/s3" && r.URL.Query().Has("partNumber") && parts.Add(1) == 6
+		})
+		defer cancel(nil)
+		if r, err := w.Handle(ctx, nil); err != nil || r.Interrupted != 1 {
+			t.Fatalf("answer %+v, %v", r, err)
+		}
+		s.FailAs(nil)
+		if copied {
+			s.copyNow(t, "large")
+		}
+		s.Call(t, "PATCH", s.object("large"), map[string]any{"metadata": map[string]string{"k": "v"}}, nil)
+		if r := s.drains(t, w); r.Failed+r.Interrupted > 0 {
+			t.Errorf("answer %+v", r)
+		}
+		if got := s.AWS.S3().Objects(s.Env.DestinationBucket)[0].Metadata["k"]; got != "v" {
+			t.Errorf("copied before: %v: the destination has the metadata %q", copied, got)
+		}
+		same(t, "backlog", []string(nil), s.backlog())
+		same(t, "uploads", 0, len(s.AWS.S3().Uploads(s.Env.DestinationBucket)))
+	}
+}
+
 // interrupt ends ctx as the deadline does, before a request that fits is served.
 func (s *stand) interrupt(ctx context.Context, fits func(service string, r *http.Request) bool) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
