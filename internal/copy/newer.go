@@ -98,7 +98,7 @@ func (t *transfer) recheck(ctx context.Context, o *object) error {
 	if live == nil && !t.rechecks || live != nil && live.generation == o.generation && (!t.rewrites || live.metageneration == o.metageneration) {
 		return nil
 	}
-	t.listed = nil
+	t.written = true
 	return &overtakenError{o.generation}
 }
 

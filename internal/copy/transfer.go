@@ -60,6 +60,7 @@ type transfer struct {
 	looked   bool     // replaces is known
 	rewrites bool     // with invocation.OverwriteNewer: the same generation with other metadata is written again
 	rechecks bool     // with invocation.OverwriteNewer: the source is asked again after every write
+	written  bool     // with invocation.OverwriteNewer: a generation was written that is no longer the live one
 	leftOut  []string // names of metadata that S3 cannot hold
 	left     []string // ids of uploads that could not be removed
 	warning  error    // why
@@ -138,6 +139,9 @@ func (t *transfer) run(ctx context.Context) (copied, error) {
 	for restarts := 0; ; restarts++ {
 		done, err := t.once(ctx)
 		if err == nil {
+			if done.outcome == invocation.OutcomeUnchanged && (t.written || t.doubt != nil && t.doubt.generation == done.generation) {
+				done.outcome = invocation.OutcomeCopied // by this copy itself, before it started over
+			}
 			return done, nil
 		}
 		if ctx.Err() != nil {
@@ -153,6 +157,9 @@ func (t *transfer) run(ctx context.Context) (copied, error) {
 				err = fmt.Errorf("%w; %v", err, t.warning)
 			}
 			return done, t.fail(err)
+		}
+		if t.overwrite == invocation.OverwriteNewer {
+			t.listed = nil // the destination may be ahead of it by now
 		}
 		t.tally.retries.Add(1)
 		t.tally.reread.Add(t.tally.reached.Swap(0))
