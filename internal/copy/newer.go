@@ -36,9 +36,15 @@ func (e *contestedError) Unwrap() error { return e.err }
 
 // overtakenError reports that the source has another generation than the one that was
 // copied. The copy starts over.
-type overtakenError struct{ generation int64 }
+type overtakenError struct {
+	generation int64
+	written    bool // to the destination
+}
 
 func (e *overtakenError) Error() string {
+	if e.written {
+		return fmt.Sprintf("generation %d was written, and is no longer the live one", e.generation)
+	}
 	return fmt.Sprintf("the source has changed: generation %d is no longer the live one", e.generation)
 }
 
@@ -99,7 +105,7 @@ func (t *transfer) recheck(ctx context.Context, o *object) error {
 		return nil
 	}
 	t.written = true
-	return &overtakenError{o.generation}
+	return &overtakenError{o.generation, true}
 }
 
 // outdated reports whether there is nothing left to do for an upload that an earlier
@@ -116,12 +122,12 @@ func (m *multipart) outdated(ctx context.Context) (done bool, _ error) {
 			return false, &OperationError{"reading", err}
 		}
 		if live == nil || live.generation != m.object.generation {
-			return false, &overtakenError{m.object.generation}
+			return false, &overtakenError{generation: m.object.generation}
 		}
 	}
 	done, err := m.same(ctx, m.object, nil)
 	if done && m.rewrites { // only the object itself says with which metadata
-		return false, &overtakenError{m.object.generation}
+		return false, &overtakenError{generation: m.object.generation}
 	}
 	return done, err
 }

@@ -15,6 +15,7 @@ import (
 type Change struct {
 	Object     string
 	Generation int64    // the newest one that is known of
+	Fresh      bool     // it is the first that is known of the object
 	Deletes    bool     // if the source has no such object, its copy is removed
 	Metadata   bool     // if only the metadata differ, the object is copied again
 	Cursors    []string // of the invocations that interrupted the copy, of which one is continued
@@ -120,6 +121,7 @@ func (r *Replicator) plan(c Change) (*transfer, cursor) {
 	}
 	t := h.plan(event, item, r.start)
 	t.tidying, t.keeps, t.returns, t.rewrites, t.rechecks = r.tidying, true, true, c.Metadata, c.Deletes
+	t.fresh = c.Fresh && !c.Metadata && len(c.Cursors) == 0
 	fingerprint := h.fingerprint(event, t)
 	for _, text := range c.Cursors {
 		position, err := parseCursor(text, fingerprint)
@@ -204,7 +206,7 @@ func (t *transfer) vanish(ctx context.Context, c Change) (copied, error) {
 	case err != nil:
 		return copied{}, t.fail(&OperationError{"reading", fmt.Errorf("the copy was removed, and whether the source has the object again is not known: %w", err)})
 	case live != nil:
-		return copied{}, &overtakenError{c.Generation}
+		return copied{}, &overtakenError{generation: c.Generation}
 	}
 	return copied{outcome: invocation.OutcomeDeleted, generation: c.Generation}, nil
 }

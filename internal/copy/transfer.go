@@ -60,6 +60,7 @@ type transfer struct {
 	looked   bool     // replaces is known
 	rewrites bool     // with invocation.OverwriteNewer: the same generation with other metadata is written again
 	rechecks bool     // with invocation.OverwriteNewer: the source is asked again after every write
+	fresh    bool     // with invocation.OverwriteNewer: nothing is expected at the destination, so a small object is written without a look at it
 	written  bool     // with invocation.OverwriteNewer: a generation was written that is no longer the live one
 	leftOut  []string // names of metadata that S3 cannot hold
 	left     []string // ids of uploads that could not be removed
@@ -313,6 +314,10 @@ func (o *object) copied(outcome string) copied {
 // different object. header is what would be written with the object, or nil.
 func (t *transfer) same(ctx context.Context, o *object, header http.Header) (bool, error) {
 	if t.overwrite == invocation.OverwriteAlways {
+		return false, nil
+	}
+	if t.fresh && o.size <= smallObject {
+		t.fresh, t.replaces, t.looked = false, nil, true
 		return false, nil
 	}
 	found, err := t.find(ctx)

@@ -228,7 +228,7 @@ func (d *drain) copyAll() {
 
 // change is what the events of a task say together.
 func (d *drain) change(t *task) copy.Change {
-	c := copy.Change{Object: t.events[0].object, Deletes: d.settings.deletes}
+	c := copy.Change{Object: t.events[0].object, Fresh: len(t.events) == 1 && t.events[0].fresh, Deletes: d.settings.deletes}
 	for _, e := range t.events {
 		c.Generation = max(c.Generation, e.generation)
 		c.Metadata = c.Metadata || e.kind == typeMetadata

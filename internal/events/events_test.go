@@ -54,6 +54,20 @@ func TestEventsAreWorkedOff(t *testing.T) {
 	same(t, "nothing", invocation.EventsResult{StatusCode: 200, Complete: true}, s.drains(t, w))
 }
 
+// The first event of a small object is copied without a look at the destination, which is
+// looked at if S3 refuses that.
+func TestFirstEvents(t *testing.T) {
+	s := newStand(t, nil)
+	w, _ := s.start(t)
+	s.upload(t, "new", "x")
+	s.upload(t, "copied", "y")
+	s.copyNow(t, "copied")
+	from := len(s.Journal.Entries())
+	same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 2, Copied: 1, Unchanged: 1}, s.drains(t, w))
+	same(t, "requests of S3", map[string]int{"PutObject": 1, "HeadObject": 1}, s.asked("s3", from))
+	same(t, "destination", map[string]string{"new": "x", "copied": "y"}, s.stored(t))
+}
+
 // The log has one line for CloudWatch.
 func TestMetrics(t *testing.T) {
 	s := newStand(t, nil)
