@@ -77,7 +77,7 @@ func (r *Replicator) Apply(ctx context.Context, c Change) (result invocation.Obj
 	}
 	done, err := t.run(ctx)
 	for looks := 0; t.absent(err) && looks <= maxRestarts; looks++ {
-		if done, err = t.vanish(ctx, c); errors.As(err, new(*overtakenError)) {
+		if done, err = t.vanish(ctx, c, !h.settings.keys.KeepsNames()); errors.As(err, new(*overtakenError)) {
 			done, err = t.run(ctx)
 		}
 	}
@@ -164,9 +164,10 @@ func (t *transfer) absent(err error) bool {
 // vanish removes the copy of an object that the source no longer has, if that is asked for,
 // on condition that it is still there (Amazon S3 User Guide, "How to perform conditional
 // deletes"). What records no generation was not copied, and what records a newer one than
-// the change's is of a later change: both stay. Its error is an *overtakenError if the source
+// the change's is of a later change: both stay. If other objects can have the key, which is
+// then shared, an older generation is perhaps another object's, and stays, too. Its error is an *overtakenError if the source
 // has the object again, or a *TransferError.
-func (t *transfer) vanish(ctx context.Context, c Change) (copied, error) {
+func (t *transfer) vanish(ctx context.Context, c Change, shared bool) (copied, error) {
 	gone := copied{outcome: invocation.OutcomeSkipped}
 	if !c.Deletes {
 		return gone, nil
@@ -181,7 +182,7 @@ func (t *transfer) vanish(ctx context.Context, c Change) (copied, error) {
 	removed := false
 	err := t.attempt(ctx, func() error {
 		f, err := t.find(ctx)
-		if err != nil || f == nil || f.generation == 0 || f.generation > c.Generation {
+		if err != nil || f == nil || f.generation == 0 || f.generation > c.Generation || shared && f.generation != c.Generation {
 			return err
 		}
 		_, err = t.to.do(ctx, request{method: http.MethodDelete, bucket: t.targetBucket, key: t.key, header: http.Header{"If-Match": {f.etag}}})

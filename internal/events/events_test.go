@@ -468,6 +468,21 @@ func TestKeys(t *testing.T) {
 			t.Error(error)
 		}
 	})
+	t.Run("one key, of which one object is deleted", func(t *testing.T) {
+		s := newStand(t, map[string]string{invocation.EnvKeyTemplate: "{name}", invocation.EnvEventDeletes: "true"})
+		s.mayDelete(t)
+		w, _ := s.start(t)
+		s.upload(t, "x/a", "one")
+		s.drains(t, w)
+		s.remove(t, "x/a")
+		s.drains(t, w)
+		same(t, "its own copy is removed", map[string]string{}, s.stored(t))
+		s.upload(t, "y/a", "two")
+		s.drains(t, w)
+		s.tell(t, typeDelete, "x/a", s.generation(t, "y/a")+1)
+		same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 1, Skipped: 1}, s.drains(t, w))
+		same(t, "the other's copy stays", map[string]string{"a": "two"}, s.stored(t))
+	})
 	t.Run("every generation", func(t *testing.T) {
 		s := newStand(t, map[string]string{invocation.EnvKeyTemplate: "{generation}"})
 		w, _ := s.start(t)
