@@ -95,12 +95,16 @@ func (d *drain) pullAll() error {
 		ctx, cancel = context.WithDeadlineCause(d.work, at.Add(-min(lastPull, at.Sub(d.now())/4)), copy.ErrDeadline)
 	}
 	defer cancel()
-	for found := 0; ; {
+	for found := 0; ; { // pulls in a row that found nothing
 		room := d.room(ctx)
 		if room == 0 {
 			return nil
 		}
+		asked := d.now()
 		messages, err := d.queue.pull(ctx, d.settings.subscription, room, d.settings.continuous)
+		for _, m := range messages {
+			d.receive(m)
+		}
 		switch {
 		case ctx.Err() != nil:
 			d.result.Complete = d.settings.continuous && found > 0
@@ -109,12 +113,12 @@ func (d *drain) pullAll() error {
 			return err
 		case len(messages) > 0:
 			found = 0
-			for _, m := range messages {
-				d.receive(m)
-			}
 			continue
 		}
 		if found++; d.settings.continuous {
+			if d.now().Sub(asked) < pause { // Pub/Sub need not wait
+				d.wait(ctx)
+			}
 			continue
 		}
 		if d.isIdle() {
