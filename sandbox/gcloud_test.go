@@ -36,7 +36,7 @@ func newGcloud(t *testing.T, c *sandboxtest.Clouds, env ...string) gcloud {
 	t.Helper()
 	env = append(env, offline...)
 	env = append(env, "CLOUDSDK_CONFIG="+filepath.Join(t.TempDir(), "gcloud"), "CLOUDSDK_CORE_PROJECT="+sandbox.Project, "CLOUDSDK_CORE_DISABLE_PROMPTS=true")
-	for _, api := range []string{"IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE"} {
+	for _, api := range []string{"IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE", "PUBSUB"} {
 		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api+"="+c.GoogleURL+"/")
 	}
 	env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE="+c.GoogleURL+"/storage/v1/")

@@ -39,7 +39,7 @@ const (
 
 func googleDenials() []denial {
 	var rows []denial
-	for _, part := range [][]denial{fromAWS(), subjectTokens(), providers(), pools(), quotas(), bindings(), accessTokens(), objects(), administration()} {
+	for _, part := range [][]denial{fromAWS(), subjectTokens(), providers(), pools(), quotas(), bindings(), accessTokens(), objects(), messages(), notifications(), administration()} {
 		rows = append(rows, part...)
 	}
 	return rows

@@ -54,7 +54,7 @@ func (g googleUndoing) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (g googleUndoing) pass(r *http.Request, content []byte) (*http.Response, error) {
-	if r.Method == http.MethodGet || strings.HasSuffix(r.URL.Path, ":getIamPolicy") {
+	if r.Method == http.MethodGet || strings.HasSuffix(r.URL.Path, ":getIamPolicy") || strings.HasSuffix(r.URL.Path, ":pull") {
 		return g.next.RoundTrip(r)
 	}
 	key := g.key(r.Method + " " + r.URL.String() + " " + string(content))
@@ -156,6 +156,7 @@ func (g googleUndoing) plan(ctx context.Context, method string, at *url.URL, con
 	last := at.Path[strings.LastIndex(at.Path, "/")+1:]
 	pools := strings.Contains(at.Path, "/workloadIdentityPools")
 	buckets := strings.HasPrefix(at.Path, "/storage/v1/b")
+	messages := strings.Contains(at.Path, "/topics/") || strings.Contains(at.Path, "/subscriptions/")
 	switch {
 	case method == http.MethodPost && last == "serviceAccounts":
 		var in struct{ AccountID string }
@@ -174,6 +175,12 @@ func (g googleUndoing) plan(ctx context.Context, method string, at *url.URL, con
 		return do(method, at.String(), map[string]any{field: before[field]}), err
 	case method == http.MethodDelete && pools:
 		return do(http.MethodPost, base+":undelete", map[string]any{}), nil
+	case method == http.MethodPut && messages:
+		return do(http.MethodDelete, base, nil), nil
+	case method == http.MethodPost && messages && strings.HasSuffix(last, ":setIamPolicy"):
+		before, err := g.call(ctx, http.MethodGet, strings.TrimSuffix(base, ":setIamPolicy")+":getIamPolicy?options.requestedPolicyVersion=3", nil)
+		delete(before, "etag")
+		return do(method, base, map[string]any{"policy": before}), err
 	case method == http.MethodPost && strings.HasSuffix(last, ":setIamPolicy"):
 		get := strings.TrimSuffix(base, ":setIamPolicy") + ":getIamPolicy?options.requestedPolicyVersion=3"
 		before, err := g.call(ctx, http.MethodPost, get, map[string]any{})

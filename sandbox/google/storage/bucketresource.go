@@ -23,7 +23,9 @@ type bucket struct {
 	created, updated time.Time
 	metagen          int64
 	policy           policy.Timeline
+	versioning       *bool // nil until it is enabled for the first time
 	objects          map[string]*object
+	noncurrent       map[string][]*object // the earlier versions, oldest first
 	notifications    []*notification
 }
 
@@ -98,7 +100,7 @@ func checkLabels(labels map[string]string) error {
 // unmodelledSettings are fields of a bucket that clients also send empty.
 var unmodelledSettings = []string{
 	"acl", "autoclass", "cors", "customPlacementConfig", "defaultEventBasedHold", "defaultObjectAcl", "encryption", "hierarchicalNamespace",
-	"ipFilter", "lifecycle", "logging", "objectRetention", "retentionPolicy", "rpo", "versioning", "website",
+	"ipFilter", "lifecycle", "logging", "objectRetention", "retentionPolicy", "rpo", "website",
 }
 
 // readBucket reads a bucket as clients write it, and refuses by name what it asks
@@ -164,6 +166,9 @@ type bucketInput struct {
 	Billing *struct {
 		RequesterPays bool `json:"requesterPays"`
 	} `json:"billing"`
+	Versioning *struct {
+		Enabled bool `json:"enabled"`
+	} `json:"versioning"`
 
 	Kind, ID, SelfLink, Etag, ProjectNumber, LocationType  any
 	Metageneration, TimeCreated, Updated, SoftDeletePolicy any
@@ -205,6 +210,9 @@ func (s *Storage) bucketJSON(b *bucket) map[string]any {
 	}
 	if len(b.labels) > 0 {
 		out["labels"] = b.labels
+	}
+	if b.versioning != nil {
+		out["versioning"] = map[string]any{"enabled": *b.versioning}
 	}
 	if b.requesterPays {
 		out["billing"] = map[string]any{"requesterPays": true}

@@ -74,7 +74,7 @@ func (s *Storage) insertBucket(r *api.Request, _ []string) (reply, error) {
 	now := s.opts.Now()
 	b := &bucket{
 		name: in.Name, location: strings.ToUpper(in.Location), storageClass: in.StorageClass,
-		labels: map[string]string{}, created: now, updated: now, metagen: 1, objects: map[string]*object{},
+		labels: map[string]string{}, created: now, updated: now, metagen: 1, objects: map[string]*object{}, noncurrent: map[string][]*object{},
 		// What a new bucket grants to its project's owners and viewers.
 		policy: policy.Timeline{Policy: policy.Policy{Version: 1, Bindings: []policy.Binding{
 			{Role: "roles/storage.legacyBucketOwner", Members: []string{"projectEditor:" + s.opts.ProjectID, "projectOwner:" + s.opts.ProjectID}},
@@ -133,6 +133,9 @@ func (b *bucket) change(in bucketInput) error {
 	b.labels, b.storageClass = labels, class
 	if in.Billing != nil {
 		b.requesterPays = in.Billing.RequesterPays
+	}
+	if in.Versioning != nil && (in.Versioning.Enabled || b.versioning != nil) {
+		b.versioning = &in.Versioning.Enabled
 	}
 	if prevention != "" {
 		b.publicPrevention = prevention
@@ -237,7 +240,7 @@ func (s *Storage) deleteBucket(r *api.Request, args []string) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if len(b.objects) > 0 {
+	if len(b.objects)+len(b.noncurrent) > 0 {
 		const full = "The bucket you tried to delete is not empty."
 		return reply{}, &fault{http.StatusConflict, "conflict", "BucketNotEmpty", full, full}
 	}

@@ -63,7 +63,7 @@ func TestBucket(t *testing.T) {
 		{"DELETE", path, "", "409 conflict: The bucket you tried to delete is not empty."},
 		{"PATCH", path, `{"location":"US"}`, "400 invalid: A bucket's name and location cannot be changed."},
 		{"PATCH", path + "?ifMetagenerationMatch=1", `{}`, "412 conditionNotMet: At least one of the pre-conditions you specified did not hold."},
-		{"PATCH", path, `{"versioning":{"enabled":true}}`, "400 invalid: The local Google Cloud does not model the field versioning of buckets."},
+		{"PATCH", path, `{"website":{"mainPageSuffix":"index.html"}}`, "400 invalid: The local Google Cloud does not model the field website of buckets."},
 		{"PATCH", path, `{"iamConfiguration":{"uniformBucketLevelAccess":{"enabled":false}}}`, "400 invalid: The local Google Cloud does not model the access control of buckets without uniform bucket-level access."},
 		{"PATCH", path, `{"owner":{}}`, `400 invalid: Invalid JSON payload received. Unknown name "owner": Cannot find field.`},
 		{"PATCH", path, `{"labels":{"A":"b"}}`, `400 invalid: Invalid argument: label "A" with value "b"`},

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -13,6 +14,24 @@ import (
 // maxPage is the most that one page of a listing holds, items and prefixes
 // together: JSON API reference, "Objects: list".
 const maxPage = 1000
+
+// versions are the live objects, or all versions of objects, by what orders them: the name,
+// and then the generation.
+func (b *bucket) versions(all bool) map[string]*object {
+	if !all {
+		return b.objects
+	}
+	out := map[string]*object{}
+	for _, o := range b.objects {
+		out[fmt.Sprintf("%s\x00%020d", o.name, o.generation)] = o
+	}
+	for _, versions := range b.noncurrent {
+		for _, o := range versions {
+			out[fmt.Sprintf("%s\x00%020d", o.name, o.generation)] = o
+		}
+	}
+	return out
+}
 
 // listObjects lists by name, bytewise. Its page token is the last entry of the
 // page before, so that a listing goes on where objects come and go.
@@ -43,17 +62,19 @@ func (s *Storage) listObjects(r *api.Request, args []string) (reply, error) {
 	}
 	items, prefixes := []any{}, []string{}
 	last, more := string(after), false
-	for _, name := range slices.Sorted(maps.Keys(b.objects)) {
+	versions := b.versions(strings.EqualFold(query.Get("versions"), "true"))
+	for _, key := range slices.Sorted(maps.Keys(versions)) {
+		name := versions[key].name
 		rest, ok := strings.CutPrefix(name, prefix)
 		if !ok || name < query.Get("startOffset") || (end != "" && name >= end) {
 			continue
 		}
-		entry := name
+		entry := key
 		if delimiter != "" {
 			if head, tail, found := strings.Cut(rest, delimiter); found {
 				entry = prefix + head + delimiter
 				if trailing && tail == "" && entry > string(after) && len(items)+len(prefixes) < page {
-					items = append(items, s.objectJSON(b, b.objects[name]))
+					items = append(items, s.objectJSON(b, versions[key]))
 				}
 			}
 		}
@@ -64,8 +85,8 @@ func (s *Storage) listObjects(r *api.Request, args []string) (reply, error) {
 			more = true
 			break
 		}
-		if last = entry; entry == name && !(delimiter != "" && strings.Contains(rest, delimiter)) {
-			items = append(items, s.objectJSON(b, b.objects[name]))
+		if last = entry; entry == key && !(delimiter != "" && strings.Contains(rest, delimiter)) {
+			items = append(items, s.objectJSON(b, versions[key]))
 		} else {
 			prefixes = append(prefixes, entry)
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/google/api"
 )
 
-// object is one live object.
+// object is one version of an object.
 type object struct {
 	metadata
 	name       string
@@ -21,6 +22,7 @@ type object struct {
 	metagen    int64
 	created    time.Time
 	updated    time.Time
+	replaced   time.Time // when it became noncurrent; zero while it is live
 	content    *blob.Blob
 }
 
@@ -95,6 +97,9 @@ func (s *Storage) objectJSON(b *bucket, o *object) map[string]any {
 		"md5Hash": o.md5(), "crc32c": o.crc32c(), "etag": o.etag(),
 		"timeCreated": stamp(o.created), "updated": stamp(o.updated), "timeStorageClassUpdated": stamp(o.created), "timeFinalized": stamp(o.created),
 	}
+	if !o.replaced.IsZero() {
+		out["timeDeleted"] = stamp(o.replaced)
+	}
 	for key, value := range o.fields() {
 		if *value != "" {
 			out[key] = *value
@@ -116,14 +121,44 @@ func (s *Storage) lookup(r *api.Request, bucketName, name, permission, generatio
 	if err := authorize(r, permission, b.objectResource(name), b.grants()); err != nil {
 		return nil, nil, err
 	}
-	o := b.objects[name]
-	if o != nil && (generation == "" || generation == strconv.FormatInt(o.generation, 10)) {
+	if o := b.version(name, generation); o != nil {
 		return b, o, nil
 	}
 	if err := authorize(r, "storage.objects.list", b.resource(), b.grants()); err != nil {
 		return nil, nil, err
 	}
 	return nil, nil, noObject(bucketName, name)
+}
+
+// version is an object's version of a generation, or its live one; nil if there is none.
+func (b *bucket) version(name, generation string) *object {
+	live := b.objects[name]
+	if generation == "" {
+		return live
+	}
+	for _, o := range b.noncurrent[name] {
+		if generation == strconv.FormatInt(o.generation, 10) {
+			return o
+		}
+	}
+	if live != nil && generation == strconv.FormatInt(live.generation, 10) {
+		return live
+	}
+	return nil
+}
+
+// retire takes the live version of an object away, and tells of it. Where the bucket keeps
+// versions it becomes a noncurrent one (Cloud Storage documentation, "Object Versioning").
+// more are attributes of the notification.
+func (s *Storage) retire(b *bucket, o *object, more ...string) {
+	if b.versioning == nil || !*b.versioning {
+		s.notify(b, o, deleted, more...)
+		o.content.Release()
+		return
+	}
+	o.replaced = s.opts.Now()
+	b.noncurrent[o.name] = append(b.noncurrent[o.name], o)
+	s.notify(b, o, archived, more...)
 }
 
 // lookupIf is lookup under the preconditions of a JSON request.
@@ -162,7 +197,7 @@ func (s *Storage) getObject(r *api.Request, args []string) (reply, error) {
 var answered = map[string]bool{
 	"kind": true, "id": true, "selfLink": true, "mediaLink": true, "name": true, "bucket": true, "generation": true, "metageneration": true,
 	"storageClass": true, "size": true, "md5Hash": true, "crc32c": true, "etag": true,
-	"timeCreated": true, "updated": true, "timeStorageClassUpdated": true, "timeFinalized": true,
+	"timeDeleted": true, "timeCreated": true, "updated": true, "timeStorageClassUpdated": true, "timeFinalized": true,
 }
 
 // patched is the metadata with the changes of a patch, in which null removes.
@@ -233,7 +268,20 @@ func (s *Storage) deleteObject(r *api.Request, args []string) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	delete(b.objects, o.name)
+	switch {
+	case !o.replaced.IsZero():
+		b.noncurrent[o.name] = slices.DeleteFunc(b.noncurrent[o.name], func(v *object) bool { return v == o })
+		if len(b.noncurrent[o.name]) == 0 {
+			delete(b.noncurrent, o.name)
+		}
+	default:
+		delete(b.objects, o.name)
+		if r.URL.Query().Get("generation") == "" {
+			s.retire(b, o)
+			return reply{status: http.StatusNoContent}, nil
+		}
+	}
+	// A version that is named by its generation is gone for good.
 	s.notify(b, o, deleted)
 	o.content.Release()
 	return reply{status: http.StatusNoContent}, nil

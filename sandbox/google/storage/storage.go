@@ -3,12 +3,12 @@
 // multipart and resumable), and the XML API for reading objects. Every request
 // needs a permission, on the bucket or its project, and a scope for it.
 //
-// Modelled: generations and preconditions, ranges, CRC32C and MD5, gzip-encoded
-// objects with decompressive transcoding, partial responses, uniform bucket-level
-// access, public access prevention, requester pays, notifications to Pub/Sub. Not modelled: object versioning
-// and soft delete, ACLs, retention and holds, customer-supplied keys, rewriting and
-// composition, HMAC keys, signed URLs. A parameter, field or header
-// that needs one of these is refused by name.
+// Modelled: generations and preconditions, object versioning, ranges, CRC32C and MD5,
+// gzip-encoded objects with decompressive transcoding, partial responses, uniform
+// bucket-level access, public access prevention, requester pays, notifications to Pub/Sub.
+// Not modelled: soft delete, ACLs, retention and holds, customer-supplied keys, rewriting
+// and composition, HMAC keys, signed URLs. A parameter, field or header that needs one of
+// these is refused by name.
 package storage
 
 import (
@@ -132,7 +132,7 @@ func (s *Storage) JSON() api.Service {
 		method("notifications.delete", "DELETE", buckets+"/{}/notificationConfigs/{}", s.deleteNotification),
 		method("projects.serviceAccount.get", "GET", "storage/v1/projects/{}/serviceAccount", s.getServiceAccount),
 
-		// Without versioning all versions are the live ones, and without folders none is a prefix.
+		// Without folders none is a prefix.
 		method("objects.list", "GET", buckets+"/{}/o", s.listObjects,
 			append([]string{"delimiter", "startOffset", "endOffset", "includeTrailingDelimiter", "versions", "includeFoldersAsPrefixes"}, ofList...)...),
 		method("objects.get", "GET", content, s.getObject, ofObject...),

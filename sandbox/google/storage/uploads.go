@@ -213,8 +213,7 @@ func (s *Storage) finish(r *api.Request, t target, into *bucket, content *blob.B
 		s.notify(b, o, finalized)
 	} else {
 		s.notify(b, o, finalized, "overwroteGeneration", strconv.FormatInt(old.generation, 10))
-		s.notify(b, old, deleted, "overwrittenByGeneration", strconv.FormatInt(o.generation, 10))
-		old.content.Release()
+		s.retire(b, old, "overwrittenByGeneration", strconv.FormatInt(o.generation, 10))
 	}
 	a, err := answer(r, s.objectJSON(b, o))
 	if err == nil {
