@@ -151,15 +151,14 @@ func TestDeletes(t *testing.T) {
 		s.remove(t, "removed")
 		s.remove(t, "again")
 		s.upload(t, "again", "again") // the same bytes
-		archived := s.generation(t, "archived")
+		s.keepsVersions(t)
 		s.remove(t, "archived")
-		s.tell(t, typeArchive, "archived", archived)
 		plant("by hand", nil)
 		s.tell(t, typeDelete, "by hand", 1)
 		plant("newer", map[string]string{"gcs-generation": eternal})
 		s.tell(t, typeDelete, "newer", 1)
 		s.tell(t, typeDelete, "never there", 1)
-		same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 8, Deleted: 2, Copied: 1, Skipped: 3}, s.drains(t, w))
+		same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 7, Deleted: 2, Copied: 1, Skipped: 3}, s.drains(t, w))
 		same(t, "destination", map[string]string{"again": "again", "kept": "kept", "by hand": "by hand", "newer": "newer"}, s.stored(t))
 		same(t, "backlog", []string(nil), s.backlog())
 	}
@@ -325,12 +324,16 @@ func TestLargeObjectsAreContinued(t *testing.T) {
 			s.publish(t, string(m.Data), m.Attributes)
 		}, large, 7},
 		{"with a newer generation", func(t *testing.T, s *stand) { s.upload(t, "large", "small") }, "small", -1},
+		{"with a newer generation beside which the old one stays", func(t *testing.T, s *stand) { s.upload(t, "large", "small") }, "small", -1},
 		{"with another copy of it", func(t *testing.T, s *stand) { s.copyNow(t, "large") }, large, -1},
 		{"deleted", func(t *testing.T, s *stand) { s.remove(t, "large") }, "", -1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStand(t, nil)
 			w, _ := s.start(t)
+			if strings.Contains(tt.name, "stays") {
+				s.keepsVersions(t)
+			}
 			s.upload(t, "large", large)
 			var parts atomic.Int64
 			ctx, cancel := s.interrupt(t.Context(), func(service string, r *http.Request) bool {
@@ -496,6 +499,19 @@ func TestKeys(t *testing.T) {
 		if second == third {
 			t.Error("two generations are the same")
 		}
+	})
+	t.Run("every generation that the source keeps", func(t *testing.T) {
+		s := newStand(t, map[string]string{invocation.EnvKeyTemplate: "{generation}", invocation.EnvEventDeletes: "true"})
+		s.keepsVersions(t)
+		s.mayDelete(t)
+		w, _ := s.start(t)
+		key := func(n int64) string { return strconv.FormatInt(n, 10) }
+		first, second := s.upload(t, "a", "one"), s.upload(t, "a", "two")
+		same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 3, Copied: 2}, s.drains(t, w))
+		same(t, "destination", map[string]string{key(first): "one", key(second): "two"}, s.stored(t))
+		s.remove(t, "a")
+		s.drains(t, w)
+		same(t, "destination after a deletion", map[string]string{key(first): "one", key(second): "two"}, s.stored(t))
 	})
 }
 

@@ -33,7 +33,7 @@ type run struct {
 	*stand
 	t *testing.T
 
-	deletes, metadata, versioned bool
+	deletes, metadata, versioned, keeps bool // versioned is the destination, keeps the source
 
 	writing  sync.Mutex // changes are made one after the other
 	mu       sync.Mutex
@@ -291,6 +291,9 @@ func TestBothBucketsAgree(t *testing.T) {
 			if r.versioned {
 				r.stand.versioned(t)
 			}
+			if r.keeps = flip(); r.keeps {
+				r.keepsVersions(t)
+			}
 			var workers []*Worker
 			var handlers []*copy.Handler
 			for range 2 {
@@ -325,7 +328,7 @@ func TestBothBucketsAgree(t *testing.T) {
 			if left := working(); left != "" {
 				t.Errorf("goroutines are left:\n%s", left)
 			}
-			t.Logf("deletes %v, metadata %v, versioned %v, %d rounds: %v", r.deletes, r.metadata, r.versioned, rounds, r.counts)
+			t.Logf("deletes %v, metadata %v, destination versioned %v, source versioned %v, %d rounds: %v", r.deletes, r.metadata, r.versioned, r.keeps, rounds, r.counts)
 			for what, n := range r.counts {
 				total[what] += n
 			}
