@@ -49,8 +49,9 @@ func (e *overtakenError) Error() string {
 }
 
 // holds reports whether what is at the destination stays: a newer generation, or the same
-// one. header is as in same.
-func (t *transfer) holds(f *found, o *object, header http.Header) (bool, error) {
+// one. If its metadata matter and are not known, the error is an *overtakenError: only
+// reading the object tells them.
+func (t *transfer) holds(f *found, o *object) (bool, error) {
 	t.replaces, t.looked = f, true
 	switch {
 	case f == nil:
@@ -59,7 +60,9 @@ func (t *transfer) holds(f *found, o *object, header http.Header) (bool, error) 
 		return false, f.exists() // without an ETag no write can name it
 	case f.generation != o.generation:
 		return f.generation > o.generation, nil
-	case t.rewrites && header != nil && !f.carries(header):
+	case t.rewrites && t.carried == nil:
+		return false, &overtakenError{generation: o.generation}
+	case t.rewrites && !f.carries(t.carried):
 		return false, nil
 	}
 	// The record may have come with other bytes, if somebody made the object from a copy.
@@ -80,15 +83,20 @@ func (t *transfer) again(ctx context.Context, o *object, rejected error) (outcom
 	if err != nil {
 		return "", err
 	}
-	if t.doubt == o && f.is(o) && f.generation == o.generation {
+	if t.doubt == o && t.wrote(f, o) {
 		t.doubt = nil
 		return invocation.OutcomeCopied, nil
 	}
-	if same, err := t.holds(f, o, nil); same || err != nil {
+	if same, err := t.holds(f, o); same || err != nil {
 		t.doubt = nil
 		return invocation.OutcomeUnchanged, err
 	}
 	return "", &contestedError{rejected}
+}
+
+// wrote reports whether what is at the destination is what this copy writes.
+func (t *transfer) wrote(f *found, o *object) bool {
+	return f.is(o) && f.generation == o.generation && (!t.rewrites || t.carried != nil && f.carries(t.carried))
 }
 
 // recheck asks the source whether it still has what was written. Its error is an
@@ -125,11 +133,7 @@ func (m *multipart) outdated(ctx context.Context) (done bool, _ error) {
 			return false, &overtakenError{generation: m.object.generation}
 		}
 	}
-	done, err := m.same(ctx, m.object, nil)
-	if done && m.rewrites { // only the object itself says with which metadata
-		return false, &overtakenError{generation: m.object.generation}
-	}
-	return done, err
+	return m.same(ctx, m.object)
 }
 
 // current is the live generation of an object.

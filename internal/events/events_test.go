@@ -296,6 +296,47 @@ func TestMetadataOfContinuedObjects(t *testing.T) {
 	}
 }
 
+// Another invocation copies the object with its old metadata while it is copied with the new.
+func TestMetadataOfRacingCopies(t *testing.T) {
+	for _, size := range []int{10, 300_000} { // with one request, and in parts
+		s := newStand(t, map[string]string{invocation.EnvEventMetadata: "true"})
+		w, _ := s.start(t)
+		_, other := s.start(t)
+		s.upload(t, "a", strings.Repeat("x", size))
+		var writes atomic.Int64
+		waiting, copied, drained := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		s.FailAs(func(service string, r *http.Request) *faults.Fault {
+			if service != "aws/s3" || r.Method == http.MethodHead || r.URL.Query().Has("uploads") || r.URL.Query().Has("partNumber") {
+				return nil
+			}
+			switch writes.Add(1) {
+			case 1: // the other copy has the old metadata, and is written while the drain's is on its way
+				s.Call(t, "PATCH", s.object("a"), map[string]any{"metadata": map[string]string{"k": "v"}}, nil)
+				go func() {
+					defer close(drained)
+					if r, err := w.Handle(t.Context(), nil); err != nil || r.Failed+r.Interrupted > 0 {
+						t.Errorf("answer %+v, %v", r, err)
+					}
+				}()
+				<-waiting
+			case 2:
+				close(waiting)
+				<-copied
+			}
+			return nil
+		})
+		_, err := other.Handle(t.Context(), invocation.Event{Object: "a", Overwrite: invocation.OverwriteNewer})
+		close(copied)
+		<-drained
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.AWS.S3().Objects(s.Env.DestinationBucket)[0].Metadata["k"]; got != "v" {
+			t.Errorf("%d bytes: the destination has the metadata %q", size, got)
+		}
+	}
+}
+
 // interrupt ends ctx as the deadline does, before a request that fits is served.
 func (s *stand) interrupt(ctx context.Context, fits func(service string, r *http.Request) bool) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
