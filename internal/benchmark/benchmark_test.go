@@ -218,6 +218,58 @@ func BenchmarkInvocations(b *testing.B) {
 	}
 }
 
+// BenchmarkEvents compares copies of objects by events with those of the same objects by a
+// prefix, in one invocation each.
+func BenchmarkEvents(b *testing.B) {
+	bootstrap := functionBinary(b)
+	j := jobs()[0]
+	for range b.N {
+		measured := map[string][]usage{}
+		for range *rounds {
+			r, err := Open(b.TempDir())
+			if err != nil {
+				b.Fatal(err)
+			}
+			measured["prefix"] = append(measured["prefix"], runFunction(b, r, bootstrap, j))
+			r.Sink.Received()
+			measured["function"] = append(measured["function"], runEvents(b, r, bootstrap, j.objects))
+			if n, wrong := r.Sink.Received(); n < j.bytes || wrong > 0 || r.Acknowledged() != len(j.objects) {
+				b.Fatalf("the sink received %d bytes of %d, %d objects wrong, %d messages acknowledged", n, j.bytes, wrong, r.Acknowledged())
+			}
+			r.Close()
+		}
+		report(b, "1KiBx2000 by events", measured)
+	}
+}
+
+// runEvents measures a drain of events of the objects, after one of a few.
+func runEvents(b *testing.B, r *Range, bootstrap string, objects []string) usage {
+	b.Helper()
+	env, err := r.Environ(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	env = append(env, invocation.EnvEventsSubscription+"=projects/benchmark/subscriptions/events", invocation.EnvEventsTopic+"=projects/benchmark/topics/events",
+		invocation.EnvPubSubEndpoint+"="+r.OriginURL)
+	l, err := startLambda(bootstrap, append(env, strings.Fields(*set)...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer cancel()
+	drain := func() error {
+		_, err := l.Invoke(ctx, "{}")
+		return err
+	}
+	r.Announce([]string{Object("warm", 0, 1024)})
+	if err := drain(); err != nil {
+		b.Fatal(err)
+	}
+	r.Announce(objects)
+	return measure(b, l.process.Process.Pid, drain)
+}
+
 // BenchmarkStart measures the time from a process's start to its first request to
 // the runtime API, for the function and for a program that does nothing else.
 func BenchmarkStart(b *testing.B) {

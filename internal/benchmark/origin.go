@@ -37,6 +37,7 @@ const Small = 2000
 type origin struct {
 	url  string
 	sums sync.Map // CRC32C in base64, by size
+	queue
 }
 
 // block is repeated to make up all objects.
@@ -52,6 +53,8 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, map[string]any{"access_token": "federated", "issued_token_type": "urn:ietf:params:oauth:token-type:access_token", "token_type": "Bearer", "expires_in": 3600})
 	case strings.HasSuffix(path, ":generateAccessToken"):
 		answer(w, map[string]any{"accessToken": "impersonated", "expireTime": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
+	case strings.HasPrefix(path, "/v1/projects/benchmark/"):
+		o.queue.ServeHTTP(w, r)
 	case path == "/storage/v1/b/"+Bucket+"/o":
 		o.list(w, r.URL.Query())
 	case strings.HasPrefix(path, "/storage/v1/b/"+Bucket+"/o/"):

@@ -50,7 +50,7 @@ func (h *Handler) BeginUpload(ctx context.Context, event invocation.Event) (Uplo
 		SourceBucket: t.sourceBucket, Object: t.object, DestinationBucket: t.targetBucket, Key: t.key,
 		Generation: o.generation, Size: o.size, CRC32C: o.crc32c.String(), PartSize: t.partSize(o.size), LeftOut: leftOut,
 	}
-	if u.Same, err = t.same(ctx, o, header); u.Same || err != nil {
+	if u.Same, err = t.same(ctx, o); u.Same || err != nil {
 		return u, t.failed(err)
 	}
 	m := &multipart{transfer: t, object: o, size: u.PartSize, started: h.now()}

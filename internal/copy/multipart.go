@@ -247,7 +247,7 @@ func (m *multipart) complete(ctx context.Context) (outcome string, err error) {
 	r.header.Set("X-Amz-Mp-Object-Size", strconv.FormatInt(m.object.size, 10))
 	if m.overwrite == invocation.OverwriteNewer && !m.looked {
 		// An earlier invocation began the upload.
-		if same, err := m.same(ctx, m.object, nil); same || err != nil {
+		if same, err := m.same(ctx, m.object); same || err != nil {
 			return invocation.OutcomeUnchanged, err
 		}
 	}

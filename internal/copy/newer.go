@@ -36,15 +36,22 @@ func (e *contestedError) Unwrap() error { return e.err }
 
 // overtakenError reports that the source has another generation than the one that was
 // copied. The copy starts over.
-type overtakenError struct{ generation int64 }
+type overtakenError struct {
+	generation int64
+	written    bool // to the destination
+}
 
 func (e *overtakenError) Error() string {
+	if e.written {
+		return fmt.Sprintf("generation %d was written, and is no longer the live one", e.generation)
+	}
 	return fmt.Sprintf("the source has changed: generation %d is no longer the live one", e.generation)
 }
 
 // holds reports whether what is at the destination stays: a newer generation, or the same
-// one. header is as in same.
-func (t *transfer) holds(f *found, o *object, header http.Header) (bool, error) {
+// one. If its metadata matter and are not known, the error is an *overtakenError: only
+// reading the object tells them.
+func (t *transfer) holds(f *found, o *object) (bool, error) {
 	t.replaces, t.looked = f, true
 	switch {
 	case f == nil:
@@ -53,7 +60,9 @@ func (t *transfer) holds(f *found, o *object, header http.Header) (bool, error) 
 		return false, f.exists() // without an ETag no write can name it
 	case f.generation != o.generation:
 		return f.generation > o.generation, nil
-	case t.rewrites && header != nil && !f.carries(header):
+	case t.rewrites && t.carried == nil:
+		return false, &overtakenError{generation: o.generation}
+	case t.rewrites && !f.carries(t.carried):
 		return false, nil
 	}
 	// The record may have come with other bytes, if somebody made the object from a copy.
@@ -74,21 +83,26 @@ func (t *transfer) again(ctx context.Context, o *object, rejected error) (outcom
 	if err != nil {
 		return "", err
 	}
-	if t.doubt == o && f.is(o) && f.generation == o.generation {
+	if t.doubt == o && t.wrote(f, o) {
 		t.doubt = nil
 		return invocation.OutcomeCopied, nil
 	}
-	if same, err := t.holds(f, o, nil); same || err != nil {
+	if same, err := t.holds(f, o); same || err != nil {
 		t.doubt = nil
 		return invocation.OutcomeUnchanged, err
 	}
 	return "", &contestedError{rejected}
 }
 
+// wrote reports whether what is at the destination is what this copy writes.
+func (t *transfer) wrote(f *found, o *object) bool {
+	return f.is(o) && f.generation == o.generation && (!t.rewrites || t.carried != nil && f.carries(t.carried))
+}
+
 // recheck asks the source whether it still has what was written. Its error is an
 // *overtakenError if not.
 func (t *transfer) recheck(ctx context.Context, o *object) error {
-	if t.overwrite != invocation.OverwriteNewer || t.generation != 0 || t.replaces == nil && !t.rechecks {
+	if t.overwrite != invocation.OverwriteNewer || t.generation != 0 || t.replaces == nil && !t.rechecks && !t.rewrites {
 		return nil
 	}
 	live, err := t.live(ctx)
@@ -98,13 +112,14 @@ func (t *transfer) recheck(ctx context.Context, o *object) error {
 	if live == nil && !t.rechecks || live != nil && live.generation == o.generation && (!t.rewrites || live.metageneration == o.metageneration) {
 		return nil
 	}
-	t.listed = nil
-	return &overtakenError{o.generation}
+	t.written = true
+	return &overtakenError{o.generation, true}
 }
 
 // outdated reports whether there is nothing left to do for an upload that an earlier
 // invocation began. If the source has another generation by now, the error is an
-// *overtakenError: the copy starts over with that one.
+// *overtakenError: the copy starts over with that one. The metadata of an upload are those
+// of its beginning; recheck finds out whether they are still the object's.
 func (m *multipart) outdated(ctx context.Context) (done bool, _ error) {
 	if m.overwrite != invocation.OverwriteNewer {
 		return false, nil
@@ -115,10 +130,10 @@ func (m *multipart) outdated(ctx context.Context) (done bool, _ error) {
 			return false, &OperationError{"reading", err}
 		}
 		if live == nil || live.generation != m.object.generation {
-			return false, &overtakenError{m.object.generation}
+			return false, &overtakenError{generation: m.object.generation}
 		}
 	}
-	return m.same(ctx, m.object, nil)
+	return m.same(ctx, m.object)
 }
 
 // current is the live generation of an object.

@@ -15,6 +15,7 @@ import (
 type Change struct {
 	Object     string
 	Generation int64    // the newest one that is known of
+	Fresh      bool     // it is the first that is known of the object
 	Deletes    bool     // if the source has no such object, its copy is removed
 	Metadata   bool     // if only the metadata differ, the object is copied again
 	Cursors    []string // of the invocations that interrupted the copy, of which one is continued
@@ -76,7 +77,7 @@ func (r *Replicator) Apply(ctx context.Context, c Change) (result invocation.Obj
 	}
 	done, err := t.run(ctx)
 	for looks := 0; t.absent(err) && looks <= maxRestarts; looks++ {
-		if done, err = t.vanish(ctx, c); errors.As(err, new(*overtakenError)) {
+		if done, err = t.vanish(ctx, c, !h.settings.keys.KeepsNames()); errors.As(err, new(*overtakenError)) {
 			done, err = t.run(ctx)
 		}
 	}
@@ -120,6 +121,7 @@ func (r *Replicator) plan(c Change) (*transfer, cursor) {
 	}
 	t := h.plan(event, item, r.start)
 	t.tidying, t.keeps, t.returns, t.rewrites, t.rechecks = r.tidying, true, true, c.Metadata, c.Deletes
+	t.fresh = c.Fresh && !c.Metadata && len(c.Cursors) == 0
 	fingerprint := h.fingerprint(event, t)
 	for _, text := range c.Cursors {
 		position, err := parseCursor(text, fingerprint)
@@ -162,9 +164,10 @@ func (t *transfer) absent(err error) bool {
 // vanish removes the copy of an object that the source no longer has, if that is asked for,
 // on condition that it is still there (Amazon S3 User Guide, "How to perform conditional
 // deletes"). What records no generation was not copied, and what records a newer one than
-// the change's is of a later change: both stay. Its error is an *overtakenError if the source
+// the change's is of a later change: both stay. If other objects can have the key, which is
+// then shared, an older generation is perhaps another object's, and stays, too. Its error is an *overtakenError if the source
 // has the object again, or a *TransferError.
-func (t *transfer) vanish(ctx context.Context, c Change) (copied, error) {
+func (t *transfer) vanish(ctx context.Context, c Change, shared bool) (copied, error) {
 	gone := copied{outcome: invocation.OutcomeSkipped}
 	if !c.Deletes {
 		return gone, nil
@@ -179,7 +182,7 @@ func (t *transfer) vanish(ctx context.Context, c Change) (copied, error) {
 	removed := false
 	err := t.attempt(ctx, func() error {
 		f, err := t.find(ctx)
-		if err != nil || f == nil || f.generation == 0 || f.generation > c.Generation {
+		if err != nil || f == nil || f.generation == 0 || f.generation > c.Generation || shared && f.generation != c.Generation {
 			return err
 		}
 		_, err = t.to.do(ctx, request{method: http.MethodDelete, bucket: t.targetBucket, key: t.key, header: http.Header{"If-Match": {f.etag}}})
@@ -204,7 +207,7 @@ func (t *transfer) vanish(ctx context.Context, c Change) (copied, error) {
 	case err != nil:
 		return copied{}, t.fail(&OperationError{"reading", fmt.Errorf("the copy was removed, and whether the source has the object again is not known: %w", err)})
 	case live != nil:
-		return copied{}, &overtakenError{c.Generation}
+		return copied{}, &overtakenError{generation: c.Generation}
 	}
 	return copied{outcome: invocation.OutcomeDeleted, generation: c.Generation}, nil
 }

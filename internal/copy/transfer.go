@@ -55,14 +55,17 @@ type transfer struct {
 
 	tidying  func(context.Context) (context.Context, context.CancelFunc) // for cleanup after the deadline
 	tally    tally
-	doubt    *object  // an object whose write may have succeeded without our knowing
-	replaces *found   // with invocation.OverwriteNewer: what was found at the destination, which a write replaces; nil for nothing
-	looked   bool     // replaces is known
-	rewrites bool     // with invocation.OverwriteNewer: the same generation with other metadata is written again
-	rechecks bool     // with invocation.OverwriteNewer: the source is asked again after every write
-	leftOut  []string // names of metadata that S3 cannot hold
-	left     []string // ids of uploads that could not be removed
-	warning  error    // why
+	doubt    *object     // an object whose write may have succeeded without our knowing
+	replaces *found      // with invocation.OverwriteNewer: what was found at the destination, which a write replaces; nil for nothing
+	looked   bool        // replaces is known
+	rewrites bool        // with invocation.OverwriteNewer: the same generation with other metadata is written again
+	carried  http.Header // what is written with the object; nil if it is not known
+	rechecks bool        // with invocation.OverwriteNewer: the source is asked again after every write
+	fresh    bool        // with invocation.OverwriteNewer: nothing is expected at the destination, so a small object is written without a look at it
+	written  bool        // with invocation.OverwriteNewer: a generation was written that is no longer the live one
+	leftOut  []string    // names of metadata that S3 cannot hold
+	left     []string    // ids of uploads that could not be removed
+	warning  error       // why
 }
 
 // copied describes what a transfer found and wrote.
@@ -138,6 +141,9 @@ func (t *transfer) run(ctx context.Context) (copied, error) {
 	for restarts := 0; ; restarts++ {
 		done, err := t.once(ctx)
 		if err == nil {
+			if done.outcome == invocation.OutcomeUnchanged && (t.written || t.doubt != nil && t.doubt.generation == done.generation) {
+				done.outcome = invocation.OutcomeCopied // by this copy itself, before it started over
+			}
 			return done, nil
 		}
 		if ctx.Err() != nil {
@@ -153,6 +159,9 @@ func (t *transfer) run(ctx context.Context) (copied, error) {
 				err = fmt.Errorf("%w; %v", err, t.warning)
 			}
 			return done, t.fail(err)
+		}
+		if t.overwrite == invocation.OverwriteNewer {
+			t.listed = nil // the destination may be ahead of it by now
 		}
 		t.tally.retries.Add(1)
 		t.tally.reread.Add(t.tally.reached.Swap(0))
@@ -200,7 +209,7 @@ func (t *transfer) settle(ctx context.Context, failure error) (copied, error) {
 		if err != nil {
 			return copied{}, &UnknownError{t.doubt.generation, err, failure}
 		}
-		if found.is(t.doubt) && found.generation == t.doubt.generation {
+		if t.wrote(found, t.doubt) {
 			t.kept = nil
 			return t.doubt.copied(invocation.OutcomeCopied), nil
 		}
@@ -240,12 +249,12 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 	if t.upload != nil {
 		return t.resume(ctx)
 	}
-	t.looked = false
+	t.looked, t.carried = false, nil
 	if t.listed != nil {
 		if err := t.settleKey(t.listed); err != nil {
 			return copied{}, err
 		}
-		if same, err := t.same(ctx, t.listed, nil); same || err != nil {
+		if same, err := t.same(ctx, t.listed); same || err != nil {
 			return t.listed.copied(invocation.OutcomeUnchanged), err
 		}
 	}
@@ -263,12 +272,12 @@ func (t *transfer) once(ctx context.Context) (copied, error) {
 	if err != nil {
 		return copied{}, &OperationError{"planning", err}
 	}
-	t.leftOut = leftOut
+	t.leftOut, t.carried = leftOut, header
 	if err := t.settleKey(o); err != nil {
 		return copied{}, err
 	}
 	if t.listed == nil {
-		if same, err := t.same(ctx, o, header); same || err != nil {
+		if same, err := t.same(ctx, o); same || err != nil {
 			return o.copied(invocation.OutcomeUnchanged), err
 		}
 	}
@@ -303,9 +312,13 @@ func (o *object) copied(outcome string) copied {
 
 // same reports whether the destination already has the object's bytes, if the
 // policy asks for that; its error is an *ExistsError if the policy protects a
-// different object. header is what would be written with the object, or nil.
-func (t *transfer) same(ctx context.Context, o *object, header http.Header) (bool, error) {
+// different object.
+func (t *transfer) same(ctx context.Context, o *object) (bool, error) {
 	if t.overwrite == invocation.OverwriteAlways {
+		return false, nil
+	}
+	if t.fresh && o.size <= smallObject {
+		t.fresh, t.replaces, t.looked = false, nil, true
 		return false, nil
 	}
 	found, err := t.find(ctx)
@@ -313,7 +326,7 @@ func (t *transfer) same(ctx context.Context, o *object, header http.Header) (boo
 	case err != nil:
 		return false, err
 	case t.overwrite == invocation.OverwriteNewer:
-		return t.holds(found, o, header)
+		return t.holds(found, o)
 	case found != nil && !found.is(o) && t.overwrite == invocation.OverwriteAbsent:
 		return false, found.exists()
 	}

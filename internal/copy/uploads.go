@@ -45,7 +45,7 @@ func (m *multipart) create(ctx context.Context, header http.Header) error {
 func (t *transfer) resume(ctx context.Context) (copied, error) {
 	u := t.upload
 	o := &object{bucket: t.sourceBucket, name: t.object, size: u.Size, generation: u.Generation, crc32c: u.CRC32C}
-	t.key, t.pieces, t.leftOut, t.looked = u.Key, true, u.LeftOut, false
+	t.key, t.pieces, t.leftOut, t.looked, t.carried = u.Key, true, u.LeftOut, false, nil
 	m := &multipart{transfer: t, object: o, size: u.Part, id: u.ID, before: u.Done, sum: u.Sum, started: t.to.now()}
 	m.parts = make([]part, (o.size+m.size-1)/m.size)
 	t.tally.reached.Store(u.reached())

@@ -95,12 +95,16 @@ func (d *drain) pullAll() error {
 		ctx, cancel = context.WithDeadlineCause(d.work, at.Add(-min(lastPull, at.Sub(d.now())/4)), copy.ErrDeadline)
 	}
 	defer cancel()
-	for found := 0; ; {
+	for found := 0; ; { // pulls in a row that found nothing
 		room := d.room(ctx)
 		if room == 0 {
 			return nil
 		}
+		asked := d.now()
 		messages, err := d.queue.pull(ctx, d.settings.subscription, room, d.settings.continuous)
+		for _, m := range messages {
+			d.receive(m)
+		}
 		switch {
 		case ctx.Err() != nil:
 			d.result.Complete = d.settings.continuous && found > 0
@@ -109,12 +113,12 @@ func (d *drain) pullAll() error {
 			return err
 		case len(messages) > 0:
 			found = 0
-			for _, m := range messages {
-				d.receive(m)
-			}
 			continue
 		}
 		if found++; d.settings.continuous {
+			if d.now().Sub(asked) < pause { // Pub/Sub need not wait
+				d.wait(ctx)
+			}
 			continue
 		}
 		if d.isIdle() {
@@ -228,7 +232,7 @@ func (d *drain) copyAll() {
 
 // change is what the events of a task say together.
 func (d *drain) change(t *task) copy.Change {
-	c := copy.Change{Object: t.events[0].object, Deletes: d.settings.deletes}
+	c := copy.Change{Object: t.events[0].object, Fresh: len(t.events) == 1 && t.events[0].fresh, Deletes: d.settings.deletes}
 	for _, e := range t.events {
 		c.Generation = max(c.Generation, e.generation)
 		c.Metadata = c.Metadata || e.kind == typeMetadata
@@ -330,6 +334,8 @@ func (d *drain) peek() {
 	}
 	ctx, cancel := d.tidying(d.work)
 	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, lastPull) // the invocation does not wait for a number
+	defer stop()
 	messages, err := d.queue.pull(ctx, d.settings.deadLetters, maxPull, false)
 	if err == nil && len(messages) > 0 {
 		var ids []string

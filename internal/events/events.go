@@ -56,6 +56,7 @@ func (w *Worker) Handle(ctx context.Context, _ json.RawMessage) (invocation.Even
 	start := w.now()
 	d := newDrain(ctx, w)
 	err := d.run()
+	d.result.Complete = d.result.Complete && d.result.Interrupted == 0
 	d.result.DurationMS = w.now().Sub(start).Milliseconds()
 	switch {
 	case d.result.Failed > 0 || err != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+	sandboxs3 "github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/s3"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
 
@@ -50,6 +52,20 @@ func TestEventsAreWorkedOff(t *testing.T) {
 	s.tell(t, typeFinalize, "a", s.generation(t, "a"))
 	same(t, "second answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 3, Copied: 1, Unchanged: 1, Skipped: 1}, s.drains(t, w))
 	same(t, "nothing", invocation.EventsResult{StatusCode: 200, Complete: true}, s.drains(t, w))
+}
+
+// The first event of a small object is copied without a look at the destination, which is
+// looked at if S3 refuses that.
+func TestFirstEvents(t *testing.T) {
+	s := newStand(t, nil)
+	w, _ := s.start(t)
+	s.upload(t, "new", "x")
+	s.upload(t, "copied", "y")
+	s.copyNow(t, "copied")
+	from := len(s.Journal.Entries())
+	same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 2, Copied: 1, Unchanged: 1}, s.drains(t, w))
+	same(t, "requests of S3", map[string]int{"PutObject": 1, "HeadObject": 1}, s.asked("s3", from))
+	same(t, "destination", map[string]string{"new": "x", "copied": "y"}, s.stored(t))
 }
 
 // The log has one line for CloudWatch.
@@ -135,15 +151,14 @@ func TestDeletes(t *testing.T) {
 		s.remove(t, "removed")
 		s.remove(t, "again")
 		s.upload(t, "again", "again") // the same bytes
-		archived := s.generation(t, "archived")
+		s.keepsVersions(t)
 		s.remove(t, "archived")
-		s.tell(t, typeArchive, "archived", archived)
 		plant("by hand", nil)
 		s.tell(t, typeDelete, "by hand", 1)
 		plant("newer", map[string]string{"gcs-generation": eternal})
 		s.tell(t, typeDelete, "newer", 1)
 		s.tell(t, typeDelete, "never there", 1)
-		same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 8, Deleted: 2, Copied: 1, Skipped: 3}, s.drains(t, w))
+		same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 7, Deleted: 2, Copied: 1, Skipped: 3}, s.drains(t, w))
 		same(t, "destination", map[string]string{"again": "again", "kept": "kept", "by hand": "by hand", "newer": "newer"}, s.stored(t))
 		same(t, "backlog", []string(nil), s.backlog())
 	}
@@ -170,25 +185,27 @@ func TestDeletesDecideAnew(t *testing.T) {
 		name   string
 		change func(t *testing.T, s *stand)
 		want   map[string]string
+		marker bool // the copy was removed at some time
 	}{
 		{"the object is uploaded again, and copied", func(t *testing.T, s *stand) {
 			s.upload(t, "a", "other bytes")
 			s.copyNow(t, "a")
-		}, map[string]string{"a": "other bytes"}},
+		}, map[string]string{"a": "other bytes"}, false},
 		{"the same bytes are uploaded again, and copied", func(t *testing.T, s *stand) {
 			s.upload(t, "a", "bytes")
 			s.copyNow(t, "a")
-		}, map[string]string{"a": "bytes"}},
-		{"the object is uploaded again", func(t *testing.T, s *stand) { s.upload(t, "a", "bytes") }, map[string]string{"a": "bytes"}},
+		}, map[string]string{"a": "bytes"}, true},
+		{"the object is uploaded again", func(t *testing.T, s *stand) { s.upload(t, "a", "bytes") }, map[string]string{"a": "bytes"}, true},
 		{"the copy is removed", func(t *testing.T, s *stand) {
 			key := "a"
 			if _, err := s.admin().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &s.Env.DestinationBucket, Key: &key}); err != nil {
 				t.Fatal(err)
 			}
-		}, map[string]string{}},
+		}, map[string]string{}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStand(t, map[string]string{invocation.EnvEventDeletes: "true"})
+			s.versioned(t)
 			s.mayDelete(t)
 			w, _ := s.start(t)
 			s.upload(t, "a", "bytes")
@@ -206,6 +223,8 @@ func TestDeletesDecideAnew(t *testing.T) {
 			}
 			same(t, "destination", tt.want, s.stored(t))
 			same(t, "backlog", []string(nil), s.backlog())
+			marker := slices.ContainsFunc(s.AWS.S3().Versions(s.Env.DestinationBucket, "a"), func(o sandboxs3.Object) bool { return o.DeleteMarker })
+			same(t, "the copy was removed", tt.marker, marker)
 		})
 	}
 }
@@ -247,6 +266,77 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+// A change of metadata comes with the continuation of an upload that began before it.
+func TestMetadataOfContinuedObjects(t *testing.T) {
+	for _, copied := range []bool{false, true} { // by another invocation, before the change
+		s := newStand(t, map[string]string{invocation.EnvEventMetadata: "true"})
+		w, _ := s.start(t)
+		s.upload(t, "large", strings.Repeat("x", 300_000))
+		var parts atomic.Int64
+		ctx, cancel := s.interrupt(t.Context(), func(service string, r *http.Request) bool {
+			return service == "aws/s3" && r.URL.Query().Has("partNumber") && parts.Add(1) == 6
+		})
+		defer cancel(nil)
+		if r, err := w.Handle(ctx, nil); err != nil || r.Interrupted != 1 {
+			t.Fatalf("answer %+v, %v", r, err)
+		}
+		s.FailAs(nil)
+		if copied {
+			s.copyNow(t, "large")
+		}
+		s.Call(t, "PATCH", s.object("large"), map[string]any{"metadata": map[string]string{"k": "v"}}, nil)
+		if r := s.drains(t, w); r.Failed+r.Interrupted > 0 {
+			t.Errorf("answer %+v", r)
+		}
+		if got := s.AWS.S3().Objects(s.Env.DestinationBucket)[0].Metadata["k"]; got != "v" {
+			t.Errorf("copied before: %v: the destination has the metadata %q", copied, got)
+		}
+		same(t, "backlog", []string(nil), s.backlog())
+		same(t, "uploads", 0, len(s.AWS.S3().Uploads(s.Env.DestinationBucket)))
+	}
+}
+
+// Another invocation copies the object with its old metadata while it is copied with the new.
+func TestMetadataOfRacingCopies(t *testing.T) {
+	for _, size := range []int{10, 300_000} { // with one request, and in parts
+		s := newStand(t, map[string]string{invocation.EnvEventMetadata: "true"})
+		w, _ := s.start(t)
+		_, other := s.start(t)
+		s.upload(t, "a", strings.Repeat("x", size))
+		var writes atomic.Int64
+		waiting, copied, drained := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		s.FailAs(func(service string, r *http.Request) *faults.Fault {
+			if service != "aws/s3" || r.Method == http.MethodHead || r.URL.Query().Has("uploads") || r.URL.Query().Has("partNumber") {
+				return nil
+			}
+			switch writes.Add(1) {
+			case 1: // the other copy has the old metadata, and is written while the drain's is on its way
+				s.Call(t, "PATCH", s.object("a"), map[string]any{"metadata": map[string]string{"k": "v"}}, nil)
+				go func() {
+					defer close(drained)
+					if r, err := w.Handle(t.Context(), nil); err != nil || r.Failed+r.Interrupted > 0 {
+						t.Errorf("answer %+v, %v", r, err)
+					}
+				}()
+				<-waiting
+			case 2:
+				close(waiting)
+				<-copied
+			}
+			return nil
+		})
+		_, err := other.Handle(t.Context(), invocation.Event{Object: "a", Overwrite: invocation.OverwriteNewer})
+		close(copied)
+		<-drained
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.AWS.S3().Objects(s.Env.DestinationBucket)[0].Metadata["k"]; got != "v" {
+			t.Errorf("%d bytes: the destination has the metadata %q", size, got)
+		}
+	}
+}
+
 // interrupt ends ctx as the deadline does, before a request that fits is served.
 func (s *stand) interrupt(ctx context.Context, fits func(service string, r *http.Request) bool) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -275,12 +365,16 @@ func TestLargeObjectsAreContinued(t *testing.T) {
 			s.publish(t, string(m.Data), m.Attributes)
 		}, large, 7},
 		{"with a newer generation", func(t *testing.T, s *stand) { s.upload(t, "large", "small") }, "small", -1},
+		{"with a newer generation beside which the old one stays", func(t *testing.T, s *stand) { s.upload(t, "large", "small") }, "small", -1},
 		{"with another copy of it", func(t *testing.T, s *stand) { s.copyNow(t, "large") }, large, -1},
 		{"deleted", func(t *testing.T, s *stand) { s.remove(t, "large") }, "", -1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStand(t, nil)
 			w, _ := s.start(t)
+			if strings.Contains(tt.name, "stays") {
+				s.keepsVersions(t)
+			}
 			s.upload(t, "large", large)
 			var parts atomic.Int64
 			ctx, cancel := s.interrupt(t.Context(), func(service string, r *http.Request) bool {
@@ -418,6 +512,21 @@ func TestKeys(t *testing.T) {
 			t.Error(error)
 		}
 	})
+	t.Run("one key, of which one object is deleted", func(t *testing.T) {
+		s := newStand(t, map[string]string{invocation.EnvKeyTemplate: "{name}", invocation.EnvEventDeletes: "true"})
+		s.mayDelete(t)
+		w, _ := s.start(t)
+		s.upload(t, "x/a", "one")
+		s.drains(t, w)
+		s.remove(t, "x/a")
+		s.drains(t, w)
+		same(t, "its own copy is removed", map[string]string{}, s.stored(t))
+		s.upload(t, "y/a", "two")
+		s.drains(t, w)
+		s.tell(t, typeDelete, "x/a", s.generation(t, "y/a")+1)
+		same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 1, Skipped: 1}, s.drains(t, w))
+		same(t, "the other's copy stays", map[string]string{"a": "two"}, s.stored(t))
+	})
 	t.Run("every generation", func(t *testing.T) {
 		s := newStand(t, map[string]string{invocation.EnvKeyTemplate: "{generation}"})
 		w, _ := s.start(t)
@@ -431,6 +540,19 @@ func TestKeys(t *testing.T) {
 		if second == third {
 			t.Error("two generations are the same")
 		}
+	})
+	t.Run("every generation that the source keeps", func(t *testing.T) {
+		s := newStand(t, map[string]string{invocation.EnvKeyTemplate: "{generation}", invocation.EnvEventDeletes: "true"})
+		s.keepsVersions(t)
+		s.mayDelete(t)
+		w, _ := s.start(t)
+		key := func(n int64) string { return strconv.FormatInt(n, 10) }
+		first, second := s.upload(t, "a", "one"), s.upload(t, "a", "two")
+		same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 3, Copied: 2}, s.drains(t, w))
+		same(t, "destination", map[string]string{key(first): "one", key(second): "two"}, s.stored(t))
+		s.remove(t, "a")
+		s.drains(t, w)
+		same(t, "destination after a deletion", map[string]string{key(first): "one", key(second): "two"}, s.stored(t))
 	})
 }
 

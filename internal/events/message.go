@@ -17,6 +17,7 @@ const (
 	attributeObject     = "objectId"
 	attributeGeneration = "objectGeneration"
 	attributeTime       = "eventTime"
+	attributeOverwrote  = "overwroteGeneration"
 )
 
 // attributeCursor marks a message of the drain's own: its data is the cursor of a copy that
@@ -39,6 +40,7 @@ type event struct {
 	object     string
 	generation int64
 	cursor     string // of a copy to continue
+	fresh      bool   // the object is new, and nothing was tried
 	at         time.Time
 	attributes map[string]string
 }
@@ -63,6 +65,7 @@ func read(r received, bucket string) (event, error) {
 	if e.generation, err = strconv.ParseInt(a[attributeGeneration], 10, 64); err != nil || e.generation <= 0 {
 		errs = append(errs, fmt.Errorf("%s: %q: must be a positive number", attributeGeneration, a[attributeGeneration]))
 	}
+	e.fresh = e.kind == typeFinalize && a[attributeOverwrote] == "" && r.Attempt <= 1
 	if at, err := time.Parse(time.RFC3339, a[attributeTime]); err == nil {
 		e.at = at
 	}

@@ -26,6 +26,7 @@ type queue struct{ api *copy.API }
 // received is a message as pull returns it.
 type received struct {
 	AckID   string `json:"ackId"`
+	Attempt int    `json:"deliveryAttempt"`
 	Message struct {
 		Data        []byte            `json:"data,omitempty"`
 		Attributes  map[string]string `json:"attributes,omitempty"`

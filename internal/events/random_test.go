@@ -33,7 +33,7 @@ type run struct {
 	*stand
 	t *testing.T
 
-	deletes, metadata, versioned bool
+	deletes, metadata, versioned, keeps bool // versioned is the destination, keeps the source
 
 	writing  sync.Mutex // changes are made one after the other
 	mu       sync.Mutex
@@ -60,7 +60,7 @@ func (r *run) count(what string) {
 	r.counts[what]++
 }
 
-const randomObjects = 7
+const randomObjects = 4
 
 // change changes an object of the source.
 func (r *run) change() {
@@ -140,6 +140,8 @@ func (r *run) choose(service string, req *http.Request) *faults.Fault {
 		return nil
 	}
 	switch r.draw(24) {
+	default: // so that others overtake
+		return &faults.Fault{Delay: time.Duration(r.draw(4)) * time.Millisecond}
 	case 0:
 		r.count("refused")
 		return &faults.Fault{Refuse: &faults.Refusal{Status: []int{500, 503, 429}[r.draw(3)]}}
@@ -181,7 +183,7 @@ func (r *run) round(workers []*Worker) {
 	}
 	r.mu.Unlock()
 	var drains sync.WaitGroup
-	for _, w := range workers[:1+r.draw(2)] {
+	for _, w := range workers[min(1, r.draw(3)):] {
 		drains.Go(func() {
 			result, _ := w.Handle(ctx, nil) // pulling may have failed
 			r.mu.Lock()
@@ -289,6 +291,9 @@ func TestBothBucketsAgree(t *testing.T) {
 			if r.versioned {
 				r.stand.versioned(t)
 			}
+			if r.keeps = flip(); r.keeps {
+				r.keepsVersions(t)
+			}
 			var workers []*Worker
 			var handlers []*copy.Handler
 			for range 2 {
@@ -323,7 +328,7 @@ func TestBothBucketsAgree(t *testing.T) {
 			if left := working(); left != "" {
 				t.Errorf("goroutines are left:\n%s", left)
 			}
-			t.Logf("deletes %v, metadata %v, versioned %v, %d rounds: %v", r.deletes, r.metadata, r.versioned, rounds, r.counts)
+			t.Logf("deletes %v, metadata %v, destination versioned %v, source versioned %v, %d rounds: %v", r.deletes, r.metadata, r.versioned, r.keeps, rounds, r.counts)
 			for what, n := range r.counts {
 				total[what] += n
 			}

@@ -107,7 +107,7 @@ func (s *stand) notify(t *testing.T) {
 	grant(s.env[invocation.EnvEventsDeadLetters], "roles/pubsub.subscriber", account)
 	s.Call(t, "POST", "/storage/v1/b/"+s.Env.SourceBucket+"/notificationConfigs", map[string]any{
 		"topic": "//pubsub.googleapis.com/" + topic, "payload_format": "JSON_API_V1",
-		"event_types": []string{typeFinalize, typeMetadata, typeDelete},
+		"event_types": []string{typeFinalize, typeMetadata, typeDelete, typeArchive},
 	}, nil)
 }
 
@@ -219,6 +219,12 @@ func (s *stand) versioned(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// keepsVersions turns on versioning of the source.
+func (s *stand) keepsVersions(t *testing.T) {
+	t.Helper()
+	s.Call(t, "PATCH", "/storage/v1/b/"+s.Env.SourceBucket, map[string]any{"versioning": map[string]any{"enabled": true}}, nil)
 }
 
 // mayDelete gives the role the right that the setting eventDeletes does.
