@@ -282,7 +282,7 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 		}
 		e := c.entries[i]
 		key := c.key(e)
-		if _, collides := c.collisions[markOf(key)]; collides {
+		if c.collides(key) {
 			if cursor == "" {
 				colliding = append(colliding, invocation.ObjectResult{Object: e.Name, Key: key, Outcome: invocation.OutcomeFailed, Cause: keyCollides})
 				index[e.Name] = i
@@ -311,6 +311,15 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 		}
 	}
 	return nil
+}
+
+// collides reports whether a key is also that of another object.
+func (c *shardCopy) collides(key string) bool {
+	if len(c.collisions) == 0 { // without the sum of every key
+		return false
+	}
+	_, collides := c.collisions[markOf(key)]
+	return collides
 }
 
 // overwrite returns the policy for objects that are at the destination; empty is that of
