@@ -51,6 +51,7 @@ func TestBulkJobsUnderFaults(t *testing.T) {
 		s.losesRights(&triggers)
 		s.destinationChanges(&triggers)
 		s.plansFromLists()
+		s.sets(&triggers)
 		s.reconciles()
 		s.requesterPays()
 		return nil
@@ -101,13 +102,13 @@ func (s *bulkStand) must(err error) {
 // ended waits until a job is not under way.
 func (s *bulkStand) ended(job string) jobs.Status {
 	s.Helper()
-	for {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, time.Second) { // requests about map runs are limited
 		status, err := s.jobs.Status(s.ctx, job)
 		s.must(err)
 		if !slices.Contains([]string{jobs.StatePlanning, jobs.StateRunning, jobs.StateVerifying}, status.State) {
 			return status
 		}
-		s.must(clouds.Pause(s.ctx, 100*time.Millisecond))
+		s.must(clouds.Pause(s.ctx, wait))
 	}
 }
 
@@ -417,4 +418,30 @@ func (s *bulkStand) requesterPays() {
 		s.Errorf("a plan of a bucket whose requesters pay: %+v", status)
 	}
 	set("?userProject="+s.Env.GoogleProject, false)
+}
+
+// sets changes the limits of a job while it copies.
+func (s *bulkStand) sets(g *triggers) {
+	const job = "set"
+	s.plan(job, bulk.CompareNone, jobs.Names{})
+	g.after(40, func(service, method, path string) bool {
+		return service == "aws/s3" && method == http.MethodPut && strings.Contains(path, "/"+s.Env.DestinationBucket+"/")
+	}, func() {
+		concurrency, rate := 2, int64(100<<20)
+		if err := s.jobs.Set(s.ctx, job, jobs.Change{Concurrency: &concurrency, MaxRate: &rate}); err != nil {
+			s.Error(err)
+		}
+		status, err := s.jobs.Status(s.ctx, job)
+		if err != nil || status.Map == nil || status.Map.Concurrency != 2 {
+			s.Errorf("after a change of the concurrency the job is %+v, %v", status.Map, err)
+		}
+		rate = 1 << 20
+		if err := s.jobs.Set(s.ctx, job, jobs.Change{MaxRate: &rate}); err == nil || !strings.Contains(err.Error(), "set concurrency to 1 or less") {
+			s.Errorf("a rate that is too low for two shards: %v", err)
+		}
+	})
+	if status, r := s.run(job); status.State != jobs.StateDone || !r.Proven || r.Limits.Concurrency != 2 || r.Limits.MaxRate != 100<<20 || r.Progress.Used.Bytes < r.Progress.Copied.Bytes ||
+		r.Progress.Used.Writes < r.Progress.Copied.Objects {
+		s.Errorf("the job is %+v, %+v, with %+v", status, r.Progress, r.Limits)
+	}
 }
