@@ -85,8 +85,8 @@ func TestRehearsal(t *testing.T) {
 	if b := summary.Bulk; b == nil || b.Listed != 201 || b.Copied != 201 || b.Failed != 0 || !b.DigestsEqual {
 		t.Errorf("the bulk job: %+v", b)
 	}
-	if len(summary.Proofs) != 18 || len(summary.Enforced) != len(checks) {
-		t.Errorf("%d proofs and %d checks, want 18 and %d", len(summary.Proofs), len(summary.Enforced), len(checks))
+	if len(summary.Proofs) != 19 || len(summary.Enforced) != len(checks) {
+		t.Errorf("%d proofs and %d checks, want 19 and %d", len(summary.Proofs), len(summary.Enforced), len(checks))
 	}
 	for _, p := range summary.Proofs {
 		if !p.Holds {
@@ -147,7 +147,7 @@ func useJob(t *testing.T, s *Stand, run func(args ...string) (string, error)) {
 		{[]string{"status", bulkJob}, "Spent about USD 0.0"},
 		{[]string{"status", bulkJob, "--json"}, `"counted": true`},
 		{[]string{"plan", "--job", "listed", "--list", list}, "2  "}, // objects
-		{[]string{"run", "listed", "--yes", "--max-rate", "400MiB/s", "--max-cost", "1"}, "held to 400.0 MiB/s"},
+		{[]string{"run", "listed", "--yes", "--max-rate", "400MiB/s", "--max-cost", "1"}, "held to 419 MB/s"},
 		{[]string{"report", "listed", "--json"}, `"maxRate": 419430400`},
 		{[]string{"report", bulkJob}, "Proven: S3 has every object that did not fail"},
 		{[]string{"report", bulkJob, "--json"}, `"proven": true`},
