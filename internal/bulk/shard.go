@@ -135,7 +135,7 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	if over, err := w.overspent(ctx, s, limits.limits); over || err != nil {
 		return err
 	}
-	meter, end := limits.meter()
+	meter, end := limits.meter(entries)
 	work, cancel := withReserve(copy.Metered(ctx, meter), w.Now())
 	defer cancel()
 	defer end()
