@@ -302,7 +302,8 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 	}
 	c.stops = c.cause != "" || why != ""
 	for _, o := range append(colliding, answer.Objects...) {
-		c.note(index[o.Object], o)
+		i := index[o.Object]
+		c.note(i, c.settle(ctx, c.entries[i], o))
 	}
 	if c.result.Cursor = answer.Cursor; answer.Cursor != "" {
 		c.result.Overwrite = event.Overwrite
@@ -320,6 +321,22 @@ func (c *shardCopy) collides(key string) bool {
 	}
 	_, collides := c.collisions[markOf(key)]
 	return collides
+}
+
+// settle returns the outcome of an object. One that an earlier attempt may have copied, which
+// died, can be at the destination though its generation is gone from the source since.
+func (c *shardCopy) settle(ctx context.Context, e entry, o invocation.ObjectResult) invocation.ObjectResult {
+	if !c.recheck || o.Outcome != invocation.OutcomeFailed || o.Transient || common(o.Cause) || o.Cause == keyCollides {
+		return o
+	}
+	size, sum, generation, there, err := c.worker.Checker.Checksum(ctx, c.request.DestinationBucket, c.key(e))
+	switch {
+	case err != nil:
+		o.Error += "; an earlier attempt may have copied it, and looking at the destination failed: " + err.Error()
+	case there && size == e.Size && sum == e.CRC32C && generation == e.Generation:
+		return unchanged(e, o.Key)
+	}
+	return o
 }
 
 // overwrite returns the policy for objects that are at the destination; empty is that of

@@ -168,7 +168,8 @@ type copier struct {
 	copies map[string]int  // by object
 	policy map[string]bool // what overwrite was
 	fail   func(object string, attempt int) (cause string, transient bool)
-	limit  int // objects of one invocation; 0: all
+	gone   map[string]bool // objects whose generation is not in the source any more
+	limit  int             // objects of one invocation; 0: all
 	death  func() error
 	during func(rate int64) // called for each copy with the rate that it is held to
 
@@ -215,6 +216,8 @@ func (c *copier) Batch(ctx context.Context, event invocation.Event, each func(in
 			cause, transient = c.fail(item.Object, attempt)
 		}
 		switch {
+		case c.gone[item.Object]:
+			r = invocation.ObjectResult{Object: item.Object, Key: item.Key, Outcome: invocation.OutcomeFailed, Cause: "source changed", Error: "gone"}
 		case there && (event.Overwrite == invocation.OverwriteDifferent || event.Overwrite == invocation.OverwriteNewer):
 			r.Outcome = invocation.OutcomeUnchanged
 			c.mu.Lock()
