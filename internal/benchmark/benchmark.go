@@ -34,6 +34,7 @@ type Range struct {
 
 	Sink *Sink
 
+	shelf   *shelf
 	origin  *origin
 	servers []*http.Server
 }
@@ -45,9 +46,10 @@ func Open(dir string) (*Range, error) {
 		return nil, fmt.Errorf("making a certificate: %w", err)
 	}
 	r := &Range{Certificates: file, Sink: &Sink{}, origin: &origin{}}
+	r.shelf = &shelf{sink: r.Sink}
 	if r.OriginURL, err = r.serve(r.origin, certificate); err == nil {
 		r.origin.url = r.OriginURL
-		r.SinkURL, err = r.serve(r.Sink, certificate)
+		r.SinkURL, err = r.serve(r.shelf, certificate)
 	}
 	return r, err
 }

@@ -210,6 +210,31 @@ func TestALostRightLosesNothing(t *testing.T) {
 	}
 }
 
+// An object that an attempt copied which died, and whose generation is gone since, is at the
+// destination as it was planned.
+func TestWhatADeadAttemptCopiedIsNotLost(t *testing.T) {
+	t.Parallel()
+	s := newSynthetic(t, 10, numbered)
+	s.plan(Request{})
+	a, err := s.invoke(Step{Step: StepAdvance, Job: "j", Run: 1, Concurrency: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.buckets.there[numbered(3)] = struct{}{}
+	s.copier.gone = map[string]bool{numbered(3): true, numbered(4): true}
+	index, _, _ := s.files.Get(t.Context(), a.Index)
+	if _, err := s.worker.Handle(t.Context(), Step{Step: StepCopy, Job: "j", Run: 1, Round: 1, Of: 1, Retry: 1, Item: json.RawMessage(index)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.invoke(Step{Step: StepAdvance, Job: "j", Run: 1, Round: 1, Concurrency: 1}); err != nil {
+		t.Fatal(err)
+	}
+	r := s.report()
+	if !r.Proven || r.Progress.Copied.Objects != 9 || len(r.Failures) != 1 || r.Failures[0].Object != numbered(4) {
+		t.Errorf("got %+v, %+v", r.Progress, r.Failures)
+	}
+}
+
 // A right that is missing for single objects does not stop the others, and the objects have
 // failed in the end.
 func TestARightOfOneObjectStopsNothing(t *testing.T) {

@@ -92,8 +92,8 @@ const (
 	// logBytes is what an invocation writes to its log: a line of its own, and Lambda's.
 	logBytes = 2000
 	// fileWrites and fileReads are the requests to the jobs bucket for a shard: its file, its
-	// ledger and its result are written, and with the request and the stops read.
-	fileWrites, fileReads = 3, 6
+	// ledger and its result are written, and with the request, the limits and the stops read.
+	fileWrites, fileReads = 3, 7
 	// transitions is how many an invocation for a shard takes, and jobTransitions all else.
 	transitions, jobTransitions = 2, 50
 	// keySavings is the part of the requests to KMS that remains with an S3 Bucket Key

@@ -337,9 +337,9 @@ func ExampleEstimate() {
 	// Lambda, arm64: 87.33
 	// Lambda requests: 0.02
 	// Step Functions: 5.03
-	// files in the jobs bucket: 1.75
+	// files in the jobs bucket: 1.79
 	// CloudWatch Logs: 0.10
-	// all: 6616.81, in 18.9 hours, bound by requests of the functions
+	// all: 6616.85, in 18.9 hours, bound by requests of the functions
 	// Pack small objects: 5480.83, 0.0 hours less
 	// Ask Google to waive the egress: 1117.59, 0.0 hours less
 	// Negotiate the price of egress: 93.13, 0.0 hours less

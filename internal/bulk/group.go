@@ -55,7 +55,7 @@ func (c *shardCopy) ofGroup(ctx context.Context, e entry, before result) error {
 	job := c.step.Job
 	c.tries = before.Again
 	why, gone, err := find[broken](ctx, c.worker.Files, brokenKey(job, e.Group))
-	if _, collides := c.collisions[markOf(c.key(e))]; collides {
+	if c.collides(c.key(e)) {
 		why, gone = broken{Cause: keyCollides}, true
 	}
 	switch {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 // Limits are what a job is held to while it runs. They are the same for all of its
@@ -149,7 +150,21 @@ func (h *held) rate() int64 {
 	return h.limits.share(h.shards)
 }
 
-// meter returns the meter of the shard's copies, and what ends its work.
-func (h *held) meter() (m *copy.Meter, end func()) {
-	return &copy.Meter{Rate: h.rate, Now: h.worker.Now}, h.work.Wait
+// objectTime is within how many seconds the objects that are copied at a time should arrive.
+const objectTime = 300
+
+// meter returns the meter of the copies of a shard's objects, and what ends its work. An
+// object that is copied in one request is sent again as a whole if the deadline cuts it.
+func (h *held) meter(entries []entry) (m *copy.Meter, end func()) {
+	m = &copy.Meter{Rate: h.rate, Now: h.worker.Now}
+	if rate := h.rate(); rate > 0 {
+		largest := int64(1)
+		for _, e := range entries {
+			if copy.Parts(e.Size) == 1 {
+				largest = max(largest, e.Size)
+			}
+		}
+		m.AtATime = int(max(1, min(objectTime*rate/largest, invocation.MaxConcurrency)))
+	}
+	return m, h.work.Wait
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 func TestRates(t *testing.T) {
@@ -105,5 +107,23 @@ func TestTheConcurrencyThatWasSetStays(t *testing.T) {
 	}
 	if a, err := s.invoke(begin); err != nil || a.Concurrency != 3 {
 		t.Errorf("got %+v, %v", a, err)
+	}
+}
+
+// At its rate a shard copies only as many objects at a time as arrive in one invocation.
+func TestShardsCopyFewerObjectsAtALowRate(t *testing.T) {
+	t.Parallel()
+	s := newSynthetic(t, 0, numbered)
+	for _, test := range []struct {
+		rate int64
+		size int64 // of the largest object
+		want int
+	}{
+		{0, 64 << 20, 0}, {1 << 20, 64 << 20, 4}, {1 << 20, 1000, invocation.MaxConcurrency}, {4 << 20, 64 << 20, 18}, {1 << 20, 1 << 40, invocation.MaxConcurrency},
+	} {
+		h := &held{worker: s.worker, limits: Limits{Concurrency: 1, MaxRate: test.rate}, shards: 1, read: s.clock.Now()}
+		if m, _ := h.meter([]entry{{Size: 10}, {Size: test.size}}); m.AtATime != test.want {
+			t.Errorf("%d objects of %d bytes at %d a second, want %d", m.AtATime, test.size, test.rate, test.want)
+		}
 	}
 }

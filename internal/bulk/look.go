@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"iter"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
 )
 
@@ -65,16 +63,12 @@ func (w *Worker) look(ctx context.Context, bucket string, batch []Named, t *Tall
 	}
 	single = append(single, unknown...)
 	t.Lookups += int64(len(single))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(lookAtOnce)
-	for _, i := range single {
-		group.Go(func() (err error) {
-			all[i].Listed, all[i].there, err = w.Buckets.Look(ctx, bucket, batch[i].Name, batch[i].Generation)
-			all[i].Name = batch[i].Name
-			return err
-		})
-	}
-	return all, group.Wait()
+	return all, inParallel(ctx, len(single), lookAtOnce, func(ctx context.Context, n int) (err error) {
+		i := single[n]
+		all[i].Listed, all[i].there, err = w.Buckets.Look(ctx, bucket, batch[i].Name, batch[i].Generation)
+		all[i].Name = batch[i].Name
+		return err
+	})
 }
 
 // lookInPage holds the names at some places of a batch against the page of a listing that

@@ -20,8 +20,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
 )
 
@@ -60,6 +58,8 @@ const (
 	chunkNames = DefaultShardObjects
 	// namesInMemory is how many names are sorted in memory; more are merged from files.
 	namesInMemory = 200_000
+	// chunksAtOnce is how many chunks are written at a time.
+	chunksAtOnce = 8
 	// maxLine is the longest line of a list, in bytes: a name has 1,024 of them.
 	maxLine = 64 << 10
 )
@@ -283,24 +283,31 @@ func WriteList(ctx context.Context, files Files, job, id string, names iter.Seq2
 	if err != nil {
 		return list, err
 	}
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(8)
+	var full [][]byte // chunks that are written together
+	write := func() error {
+		first := list.Chunks - len(full) + 1
+		err := inParallel(ctx, len(full), chunksAtOnce, func(ctx context.Context, i int) error {
+			return files.Put(ctx, chunkKey(job, id, first+i), full[i])
+		})
+		full = nil
+		return err
+	}
 	var chunk *lines
 	var inChunk int
-	flush := func() {
+	flush := func() error {
 		if chunk == nil {
-			return
+			return nil
 		}
 		list.Chunks++
-		key, data := chunkKey(job, id, list.Chunks), chunk.bytes()
-		group.Go(func() error { return files.Put(within, key, data) })
+		full = append(full, chunk.bytes())
 		chunk, inChunk = nil, 0
+		if len(full) == chunksAtOnce {
+			return write()
+		}
+		return nil
 	}
 	var last Named
 	err = sorted.each(func(n Named) error {
-		if within.Err() != nil {
-			return context.Cause(within)
-		}
 		if list.Names > 0 && n.Name == last.Name {
 			if n.Generation != last.Generation && last.Generation != 0 && n.Generation != 0 {
 				return fmt.Errorf("%q: is listed with the generations %d and %d; hint: a job copies one of them", n.Name, last.Generation, n.Generation)
@@ -315,12 +322,17 @@ func WriteList(ctx context.Context, files Files, job, id string, names iter.Seq2
 		last = n
 		list.Names++
 		if inChunk++; inChunk == chunkNames {
-			flush()
+			return flush()
 		}
 		return nil
 	})
-	flush()
-	return list, cmp.Or(group.Wait(), err)
+	if err == nil {
+		err = flush()
+	}
+	if err == nil {
+		err = write()
+	}
+	return list, err
 }
 
 // compareNamed orders by name, those with a generation first.

@@ -191,6 +191,9 @@ func groups(r Report) []countGroup {
 			out = append(out, countGroup{title, rows})
 		}
 	}
+	if r.Missed != nil { // a part of what is copied
+		out[0].Title += ", " + formatCount(r.Missed.Counts.Sum().Objects) + " missed before by continuous replication"
+	}
 	add("Left out by the request", t.Skipped)
 	add("Cannot be copied", t.Failing)
 	add("Failed", p.Failed)
@@ -320,6 +323,9 @@ func settings(r Report) []setting {
 			list = append(list, setting{name, value})
 		}
 	}
+	if q.List != nil {
+		add("List", fmt.Sprintf("%s, %s objects", strings.Join(q.List.From, ", "), formatCount(q.List.Names)))
+	}
 	add("Key template", q.KeyTemplate)
 	add("Include", strings.Join(q.Include, ", "))
 	add("Exclude", strings.Join(q.Exclude, ", "))
@@ -329,6 +335,12 @@ func settings(r Report) []setting {
 	add("A shard has at most", fmt.Sprintf(
 		"%s objects, %s", formatCount(int64(cmp.Or(q.ShardObjects, DefaultShardObjects))), formatBytes(cmp.Or(q.ShardBytes, DefaultShardBytes)),
 	))
+	if r.Limits.MaxRate > 0 {
+		add("Rate", "at most "+formatBytes(r.Limits.MaxRate)+" a second")
+	}
+	if r.Limits.MaxCost > 0 {
+		add("Cost", "at most "+formatUSD(r.Limits.MaxCost))
+	}
 	add("Shards", formatCount(int64(r.Plan.Shards)))
 	add("Rounds", strconv.Itoa(r.Progress.Round))
 	add("Invocations together", formatDuration(time.Duration(r.Progress.Seconds*float64(time.Second))))

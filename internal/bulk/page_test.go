@@ -386,3 +386,23 @@ func TestChartsStayInside(t *testing.T) {
 		t.Errorf("the chart of one object: %+v", c)
 	}
 }
+
+// The page of a reconciliation names what was missed, and a page says what held its job.
+func TestThePageNamesWhatWasMissed(t *testing.T) {
+	t.Parallel()
+	r := sampleReport(0)
+	r.Limits = Limits{Concurrency: 4, MaxRate: 50 << 20, MaxCost: 12}
+	r.Plan.Request.List = &List{From: []string{"names.txt"}, Names: 1234}
+	r.Missed = &Missed{Counts: Counts{MissedAbsent: {1, 10}, MissedOlder: {1, 20}}, Objects: []Miss{
+		{Object: "<b>absent</b>", Reason: MissedAbsent}, {Object: "stale.txt", Reason: MissedOlder},
+	}}
+	got := pageOf(t, r, sampleCost(r))
+	for _, want := range []string{
+		"At the destination, 2 missed before by continuous replication", "What continuous replication has missed: 2 objects", "&lt;b&gt;absent", "stale.txt",
+		"at most 50 MiB a second", "at most $12.00", "names.txt, 1,234 objects",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Reconcile is what a schedule asks for: a job that looks for what continuous replication has
@@ -173,20 +171,16 @@ func (c *shardCopy) compare(ctx context.Context, shard string) (missed map[int]M
 		return missed, nil
 	}
 	var mu sync.Mutex
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(checksAtOnce)
-	for i, e := range c.entries {
-		group.Go(func() error {
-			m, is, err := c.miss(within, e)
-			if is {
-				mu.Lock()
-				defer mu.Unlock()
-				missed[i] = m
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil || len(missed) == 0 {
+	err = inParallel(ctx, len(c.entries), checksAtOnce, func(ctx context.Context, i int) error {
+		m, is, err := c.miss(ctx, c.entries[i])
+		if is {
+			mu.Lock()
+			defer mu.Unlock()
+			missed[i] = m
+		}
+		return err
+	})
+	if err != nil || len(missed) == 0 {
 		return missed, err
 	}
 	list := newLines(true)

@@ -135,7 +135,7 @@ func (w *Worker) copy(ctx context.Context, s Step, item indexEntry) error {
 	if over, err := w.overspent(ctx, s, limits.limits); over || err != nil {
 		return err
 	}
-	meter, end := limits.meter()
+	meter, end := limits.meter(entries)
 	work, cancel := withReserve(copy.Metered(ctx, meter), w.Now())
 	defer cancel()
 	defer end()
@@ -282,7 +282,7 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 		}
 		e := c.entries[i]
 		key := c.key(e)
-		if _, collides := c.collisions[markOf(key)]; collides {
+		if c.collides(key) {
 			if cursor == "" {
 				colliding = append(colliding, invocation.ObjectResult{Object: e.Name, Key: key, Outcome: invocation.OutcomeFailed, Cause: keyCollides})
 				index[e.Name] = i
@@ -302,7 +302,8 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 	}
 	c.stops = c.cause != "" || why != ""
 	for _, o := range append(colliding, answer.Objects...) {
-		c.note(index[o.Object], o)
+		i := index[o.Object]
+		c.note(i, c.settle(ctx, c.entries[i], o))
 	}
 	if c.result.Cursor = answer.Cursor; answer.Cursor != "" {
 		c.result.Overwrite = event.Overwrite
@@ -311,6 +312,31 @@ func (c *shardCopy) copy(ctx context.Context, items []int, overwrite, cursor str
 		}
 	}
 	return nil
+}
+
+// collides reports whether a key is also that of another object.
+func (c *shardCopy) collides(key string) bool {
+	if len(c.collisions) == 0 { // without the sum of every key
+		return false
+	}
+	_, collides := c.collisions[markOf(key)]
+	return collides
+}
+
+// settle returns the outcome of an object. One that an earlier attempt may have copied, which
+// died, can be at the destination though its generation is gone from the source since.
+func (c *shardCopy) settle(ctx context.Context, e entry, o invocation.ObjectResult) invocation.ObjectResult {
+	if !c.recheck || o.Outcome != invocation.OutcomeFailed || o.Transient || common(o.Cause) || o.Cause == keyCollides {
+		return o
+	}
+	size, sum, generation, there, err := c.worker.Checker.Checksum(ctx, c.request.DestinationBucket, c.key(e))
+	switch {
+	case err != nil:
+		o.Error += "; an earlier attempt may have copied it, and looking at the destination failed: " + err.Error()
+	case there && size == e.Size && sum == e.CRC32C && generation == e.Generation:
+		return unchanged(e, o.Key)
+	}
+	return o
 }
 
 // overwrite returns the policy for objects that are at the destination; empty is that of

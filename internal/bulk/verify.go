@@ -81,33 +81,22 @@ func (w *Worker) check(ctx context.Context, s Step, item indexEntry) error {
 	}
 	var v Verification
 	var mu sync.Mutex
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan entry)
-	var workers sync.WaitGroup
-	for range checksAtOnce {
-		workers.Go(func() {
-			for e := range next {
-				key := request.key(keys, e.Name, e.Generation)
-				size, sum, _, there, err := w.Checker.Checksum(ctx, request.DestinationBucket, key)
-				if err != nil {
-					cancel(err)
-					continue
-				}
-				mu.Lock()
-				v.compare(e, key, size, sum, there)
-				mu.Unlock()
-			}
-		})
-	}
-	for _, e := range entries {
-		if e.To == 0 { // not a slice of an object
-			next <- e
+	err = inParallel(ctx, len(entries), checksAtOnce, func(ctx context.Context, i int) error {
+		e := entries[i]
+		if e.To > 0 { // a slice of an object
+			return nil
 		}
-	}
-	close(next)
-	workers.Wait()
-	if err := context.Cause(ctx); err != nil {
+		key := request.key(keys, e.Name, e.Generation)
+		size, sum, _, there, err := w.Checker.Checksum(ctx, request.DestinationBucket, key)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		v.compare(e, key, size, sum, there)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	data, err := json.Marshal(v)

@@ -179,7 +179,7 @@ func (m *many) copyAll(ctx context.Context) {
 	for slices.ContainsFunc(m.pending, careful) && m.work(ctx, careful) {
 	}
 	var workers sync.WaitGroup
-	for range m.settings.concurrency {
+	for range MeterOf(ctx).objects(m.settings.concurrency) {
 		workers.Go(func() {
 			for m.work(ctx, nil) {
 			}

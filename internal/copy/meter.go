@@ -31,6 +31,10 @@ type Meter struct {
 	Now   func() time.Time                           // nil: the machine's clock
 	Sleep func(context.Context, time.Duration) error // nil: on the machine's clock
 
+	// AtATime is how many objects are copied at a time at most; 0 leaves it to the settings. At
+	// a low rate, many at a time would all be cut off by the deadline.
+	AtATime int
+
 	mu   sync.Mutex
 	used Used
 	due  time.Time // when everything that was read would have been read at the rate
@@ -54,6 +58,31 @@ func (m *Meter) Used() Used {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.used
+}
+
+// enoughTime is within how many seconds the parts that are copied at a time should arrive, at
+// the rate of their meter. An invocation has 900.
+const enoughTime = 600
+
+// streams returns how many parts of a size to copy at a time, at most so many. A nil meter
+// holds no rate.
+func (m *Meter) streams(size int64, most int) int {
+	if m == nil || m.Rate == nil {
+		return most
+	}
+	rate := m.Rate()
+	if rate <= 0 {
+		return most
+	}
+	return int(max(1, min(int64(most), enoughTime*rate/max(1, size))))
+}
+
+// objects returns how many objects to copy at a time, at most so many.
+func (m *Meter) objects(most int) int {
+	if m == nil || m.AtATime == 0 {
+		return most
+	}
+	return min(most, m.AtATime)
 }
 
 // asked counts a request to a service; a nil meter counts nothing. Deletions are free of

@@ -68,3 +68,21 @@ func TestMetersFollowTheirRate(t *testing.T) {
 		t.Errorf("then 10,000 at 10,000 a second and the rest without a limit: %v in all", took)
 	}
 }
+
+// At a low rate fewer parts and objects are copied at a time, so that some arrive before the
+// deadline.
+func TestMetersNarrowWhatIsCopiedAtATime(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ rate, size, want int64 }{
+		{0, 525 << 20, 4}, {1 << 20, 525 << 20, 1}, {1 << 20, 32 << 20, 4}, {3 << 20, 525 << 20, 3}, {1, 32 << 20, 1}, {1 << 40, 1, 4},
+	} {
+		m := &Meter{Rate: func() int64 { return test.rate }}
+		if got := m.streams(test.size, 4); int64(got) != test.want {
+			t.Errorf("%d parts of %d bytes at %d a second, want %d", got, test.size, test.rate, test.want)
+		}
+	}
+	var none *Meter
+	if none.streams(1, 4) != 4 || none.objects(16) != 16 || (&Meter{}).objects(16) != 16 || (&Meter{AtATime: 3}).objects(16) != 3 || (&Meter{AtATime: 30}).objects(16) != 16 {
+		t.Error("without a rate nothing is narrowed")
+	}
+}

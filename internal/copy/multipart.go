@@ -168,7 +168,7 @@ func (m *multipart) copyParts(ctx context.Context, first *stream) error {
 			missing = append(missing, i)
 		}
 	}
-	streams := min(m.streams, len(missing))
+	streams := MeterOf(ctx).streams(m.size, min(m.streams, len(missing)))
 	if m.idle > 0 { // one part that arrives is worth more than several that do not
 		streams = min(streams, 1)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
@@ -51,8 +53,10 @@ func TestBulkJobsUnderFaults(t *testing.T) {
 		s.losesRights(&triggers)
 		s.destinationChanges(&triggers)
 		s.plansFromLists()
+		s.sets(&triggers)
 		s.reconciles()
 		s.requesterPays()
+		s.copiesAtRandom(&triggers)
 		return nil
 	}
 	if _, err := r.Run(t.Context()); err != nil {
@@ -101,13 +105,13 @@ func (s *bulkStand) must(err error) {
 // ended waits until a job is not under way.
 func (s *bulkStand) ended(job string) jobs.Status {
 	s.Helper()
-	for {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, time.Second) { // requests about map runs are limited
 		status, err := s.jobs.Status(s.ctx, job)
 		s.must(err)
 		if !slices.Contains([]string{jobs.StatePlanning, jobs.StateRunning, jobs.StateVerifying}, status.State) {
 			return status
 		}
-		s.must(clouds.Pause(s.ctx, 100*time.Millisecond))
+		s.must(clouds.Pause(s.ctx, wait))
 	}
 }
 
@@ -417,4 +421,145 @@ func (s *bulkStand) requesterPays() {
 		s.Errorf("a plan of a bucket whose requesters pay: %+v", status)
 	}
 	set("?userProject="+s.Env.GoogleProject, false)
+}
+
+// sets changes the limits of a job while it copies.
+func (s *bulkStand) sets(g *triggers) {
+	const job = "set"
+	s.plan(job, bulk.CompareNone, jobs.Names{})
+	g.after(40, func(service, method, path string) bool {
+		return service == "aws/s3" && method == http.MethodPut && strings.Contains(path, "/"+s.Env.DestinationBucket+"/")
+	}, func() {
+		concurrency, rate := 2, int64(100<<20)
+		if err := s.jobs.Set(s.ctx, job, jobs.Change{Concurrency: &concurrency, MaxRate: &rate}); err != nil {
+			s.Error(err)
+		}
+		status, err := s.jobs.Status(s.ctx, job)
+		if err != nil || status.Map == nil || status.Map.Concurrency != 2 {
+			s.Errorf("after a change of the concurrency the job is %+v, %v", status.Map, err)
+		}
+		rate = 1 << 20
+		if err := s.jobs.Set(s.ctx, job, jobs.Change{MaxRate: &rate}); err == nil || !strings.Contains(err.Error(), "set concurrency to 1 or less") {
+			s.Errorf("a rate that is too low for two shards: %v", err)
+		}
+	})
+	if status, r := s.run(job); status.State != jobs.StateDone || !r.Proven || r.Limits.Concurrency != 2 || r.Limits.MaxRate != 100<<20 || r.Progress.Used.Bytes < r.Progress.Copied.Bytes ||
+		r.Progress.Used.Writes < r.Progress.Copied.Objects {
+		s.Errorf("the job is %+v, %+v, with %+v", status, r.Progress, r.Limits)
+	}
+}
+
+// oddNames returns names at random that are hard for one cloud or the other, each once.
+func oddNames(random *rand.Rand, n int) []string {
+	parts := []string{"a", "..", ".", "", "%2F", "%", "+", "&", "=", "?", "#", "é", "e\u0301", "日本語", "\U0001f600", " ", "'", "\"", "<x>", "]]>", "\\", "*", "\t", "~", "$$"}
+	seen := map[string]bool{}
+	var names []string
+	for len(names) < n {
+		name := "odd"
+		for range 1 + random.IntN(4) {
+			name += "/" + parts[random.IntN(len(parts))] + parts[random.IntN(len(parts))]
+		}
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// copiesAtRandom copies objects of odd names and sizes while functions are killed and both
+// buckets are changed, and holds the report against both.
+func (s *bulkStand) copiesAtRandom(g *triggers) {
+	const job, count = "random", 300
+	seed := uint64(time.Now().UnixNano())
+	s.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	names := oddNames(random, count)
+	upload := func(name string, content []byte) error {
+		return s.ask(s.ctx, "POST", "/upload/storage/v1/b/"+s.Env.SourceBucket+"/o?uploadType=media&name="+url.QueryEscape(name), "text/plain", content, nil)
+	}
+	content := func() []byte {
+		data := make([]byte, random.IntN(1<<(1+random.IntN(18))))
+		for i := range data {
+			data[i] = byte(random.Uint32())
+		}
+		return data
+	}
+	for _, name := range names {
+		s.must(upload(name, content()))
+	}
+	request := s.jobs.Request(job)
+	request.Prefix, request.ShardObjects = "odd", 25
+	s.must(s.jobs.Plan(s.ctx, request, jobs.Names{}, 4))
+	s.ended(job)
+	plan, there, err := bulk.LoadPlan(s.ctx, s.jobs.Files, job)
+	if err != nil || !there || plan.Tally.Found().Objects != count {
+		s.Fatalf("planned %+v, %v", plan.Tally, err)
+	}
+	planned := map[string]string{} // CRC32C
+	for key, err := range s.jobs.Files.Keys(s.ctx, bulk.Folder+job+"/shards/") {
+		s.must(err)
+		data, _, err := s.jobs.Files.Get(s.ctx, key)
+		s.must(err)
+		packed, err := gzip.NewReader(bytes.NewReader(data))
+		s.must(err)
+		for d := json.NewDecoder(packed); d.More(); {
+			var line struct{ N, C string }
+			s.must(d.Decode(&line))
+			planned[line.N] = line.C
+		}
+	}
+	changed := map[string]bool{}
+	for range 20 {
+		changed[names[random.IntN(count)]] = true
+	}
+	replaced := content()
+	g.after(50+random.IntN(100), func(service, method, path string) bool {
+		return service == "google/storage" && method == http.MethodGet && strings.Contains(path, "/odd/")
+	}, func() {
+		for name := range changed {
+			if err := upload(name, replaced); err != nil {
+				s.Error(err)
+			}
+		}
+		killFunctions()
+	})
+	status, r := s.run(job)
+	for range 3 { // a round may have brought nothing, since all of it was killed
+		if r.Complete {
+			break
+		}
+		status, r = s.run(job)
+	}
+	if !r.Complete || !r.Proven || r.Progress.Outcomes() != plan.Tally.ToCopy {
+		s.Fatalf("the job is %+v, %+v", status, r.Progress)
+	}
+	failed := map[string]bool{}
+	for _, f := range r.Failures {
+		failed[f.Object] = true
+		if !changed[f.Object] {
+			s.Errorf("%q failed: %s: %s", f.Object, f.Cause, f.Error)
+		}
+	}
+	for name, sum := range planned {
+		if failed[name] {
+			continue
+		}
+		out, err := s.s3.HeadObject(s.ctx, &s3.HeadObjectInput{
+			Bucket: &s.Env.DestinationBucket, Key: aws.String(s.Env.DestinationPrefix + name), ChecksumMode: s3types.ChecksumModeEnabled,
+		})
+		if err != nil || aws.ToString(out.ChecksumCRC32C) != sum {
+			s.Errorf("%q is not as it was planned: %v", name, err)
+		}
+	}
+	if len(planned) != int(plan.Tally.ToCopy.Objects) {
+		s.Errorf("%d objects in the shards, %d in the plan", len(planned), plan.Tally.ToCopy.Objects)
+	}
+	if v := s.verify(job); v.Unchecked != 0 || v.Same.Objects != r.Progress.Copied.Objects+r.Progress.Unchanged.Objects {
+		s.Errorf("verified %+v", v)
+	}
+	for _, name := range names { // what else is at the destination is counted in the end
+		s.remove(name)
+	}
+	s.Logf("%d of %d objects copied, %d failed of %d that were changed", r.Progress.Copied.Objects, count, len(failed), len(changed))
 }

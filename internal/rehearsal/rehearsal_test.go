@@ -85,8 +85,8 @@ func TestRehearsal(t *testing.T) {
 	if b := summary.Bulk; b == nil || b.Listed != 201 || b.Copied != 201 || b.Failed != 0 || !b.DigestsEqual {
 		t.Errorf("the bulk job: %+v", b)
 	}
-	if len(summary.Proofs) != 18 || len(summary.Enforced) != len(checks) {
-		t.Errorf("%d proofs and %d checks, want 18 and %d", len(summary.Proofs), len(summary.Enforced), len(checks))
+	if len(summary.Proofs) != 19 || len(summary.Enforced) != len(checks) {
+		t.Errorf("%d proofs and %d checks, want 19 and %d", len(summary.Proofs), len(summary.Enforced), len(checks))
 	}
 	for _, p := range summary.Proofs {
 		if !p.Holds {
@@ -133,12 +133,22 @@ func useDeployed(ctx context.Context, t *testing.T, s *Stand) {
 func useJob(t *testing.T, s *Stand, run func(args ...string) (string, error)) {
 	t.Helper()
 	page := filepath.Join(t.TempDir(), "report.html")
+	list := filepath.Join(t.TempDir(), "names.txt")
+	first, _ := bulkObject(0)
+	if err := os.WriteFile(list, []byte(first+"\n"+hugeObject+"\n"+first+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args []string
 		want string
 	}{
 		{[]string{"list"}, bulkJob},
 		{[]string{"status", bulkJob}, "done: 201 of 201 objects"},
+		{[]string{"status", bulkJob}, "Spent about USD 0.0"},
+		{[]string{"status", bulkJob, "--json"}, `"counted": true`},
+		{[]string{"plan", "--job", "listed", "--list", list}, "2  "}, // objects
+		{[]string{"run", "listed", "--yes", "--max-rate", "400MiB/s", "--max-cost", "1"}, "held to 419 MB/s"},
+		{[]string{"report", "listed", "--json"}, `"maxRate": 419430400`},
 		{[]string{"report", bulkJob}, "Proven: S3 has every object that did not fail"},
 		{[]string{"report", bulkJob, "--json"}, `"proven": true`},
 		{[]string{"report", bulkJob, "--html", page}, ""},
@@ -152,6 +162,17 @@ func useJob(t *testing.T, s *Stand, run func(args ...string) (string, error)) {
 	}
 	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "<html") {
 		t.Errorf("the page: %v", err)
+	}
+	for want, args := range map[string][]string{
+		`max-rate: "50Mb/s": must be a number of bytes a second`:       {"run", bulkJob, "--yes", "--max-rate", "50Mb/s"},
+		"must be at least 1MiB/s for each of the 100 shards at a time": {"run", bulkJob, "--yes", "--max-rate", "50MB/s", "--concurrency", "100"},
+		"copies nothing at the moment":                                 {"set", bulkJob, "--max-rate", "50MB/s"},
+		"there is nothing to change":                                   {"set", bulkJob},
+		"exists already; hint: choose another name":                    {"plan", "--job", "listed", "--list", list},
+	} {
+		if out, err := run(append([]string{"bulk", "--environment", s.Env.Name}, args...)...); err == nil || !strings.Contains(out, want) {
+			t.Errorf("bulk %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
 	}
 	if out, err := run("bulk", "--environment", s.Env.Name, "run", bulkJob, "--yes", "--max-cost", "0.0000001"); err == nil || !strings.Contains(out, "max-cost") {
 		t.Errorf("a job that costs too much: %v\n%s", err, out)

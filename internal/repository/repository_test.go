@@ -73,7 +73,6 @@ func TestTheFunctionLinksNothingElse(t *testing.T) {
 		"github.com/gcs-to-s3/gcs-to-s3",
 		"github.com/googleapis/enterprise-certificate-proxy",
 		"github.com/googleapis/gax-go/v2",
-		"golang.org/x/sync",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("modules in the function (-want +got):\n%s", diff)
