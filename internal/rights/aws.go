@@ -101,6 +101,7 @@ func AWS() []Right {
 
 		{Actions: []string{"s3:ListBucket"}, On: jobsBucket, For: append(checks, Bulk), When: "`bulk` is set", Why: "the bucket of the jobs, and its files"},
 		{Actions: []string{"s3:GetObject", "s3:PutObject"}, On: jobsFiles, For: []Command{Bulk}, When: "`bulk` is set", Why: "plans, runs and reports"},
+		{Actions: []string{"states:ListTagsForResource"}, On: machines, For: looks, When: "`bulk` is set", Why: "whose the state machine is"},
 		{Actions: []string{"states:StartExecution"}, On: machines, For: []Command{Bulk}, When: "`bulk` is set", Why: "`bulk plan`, `run` and `verify` start the state machine"},
 		{Actions: []string{"states:DescribeExecution", "states:ListMapRuns", "states:StopExecution"}, On: executions, For: []Command{Bulk}, When: "`bulk` is set",
 			Why: "how far a job is; `bulk stop` stops it"},
