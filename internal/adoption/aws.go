@@ -94,7 +94,11 @@ func (t *Thing) policies(env environment.Environment, r role) (detach []string) 
 		found = append(found, name)
 		if !slices.Contains(inline, name) {
 			t.refuse(
-				"turn it into a managed policy and attach that; aws iam get-role-policy --role-name "+env.Role+" --policy-name "+name+" prints it",
+				"turn it into a managed policy, which stays: `aws iam get-role-policy --role-name "+env.Role+" --policy-name "+name+
+					" --query PolicyDocument --output json > policy.json`, `aws iam create-policy --policy-name "+name+
+					" --policy-document file://policy.json`, `aws iam attach-role-policy --role-name "+env.Role+
+					" --policy-arn arn:aws:iam::"+env.AWSAccount+":policy/"+name+
+					"`, `aws iam delete-role-policy --role-name "+env.Role+" --policy-name "+name+"`",
 				"has the inline policy %s, which a deployment would delete",
 				name,
 			)

@@ -16,6 +16,7 @@ import (
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -246,6 +247,19 @@ func QueueTags(ctx context.Context, cfg aws.Config, url string) Answer[map[strin
 		return askAWS[map[string]string]("the queue "+url, nil, err)
 	}
 	return found(out.Tags)
+}
+
+// MachineTags asks for the tags of a state machine.
+func MachineTags(ctx context.Context, cfg aws.Config, arn string) Answer[map[string]string] {
+	out, err := sfn.NewFromConfig(cfg).ListTagsForResource(ctx, &sfn.ListTagsForResourceInput{ResourceArn: &arn})
+	if err != nil {
+		return askAWS[map[string]string]("the tags of the state machine "+arn, nil, err)
+	}
+	tags := map[string]string{}
+	for _, tag := range out.Tags {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return found(tags)
 }
 
 // QueueURL asks for the URL of a queue of the account by its name.

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
-// maxBundle is the largest deployment package that is downloaded, in bytes: Lambda Developer
+// MaxBundle is the largest deployment package that is downloaded, in bytes: Lambda Developer
 // Guide, "Lambda quotas", for the unpacked size.
-const maxBundle = 250 << 20
+const MaxBundle = 250 << 20
 
 // Bundle fetches the deployment package of a function, a zip. Lambda gives its address,
 // which needs no other credentials: Lambda API Reference, "FunctionCodeLocation".
@@ -33,7 +33,7 @@ func Bundle(ctx context.Context, client *http.Client, function *lambda.GetFuncti
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("fetching the bundle: %s", resp.Status)
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBundle))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxBundle))
 	if err != nil {
 		return nil, fmt.Errorf("fetching the bundle: %w", err)
 	}

@@ -41,10 +41,10 @@ func findCredentials(ctx context.Context, env environment.Environment, getenv fu
 	apis := env.Google
 	if key := apis.Unreadable; key != "" {
 		return nil, "", fmt.Errorf("%s: must be a plain value in %s: only Pulumi can read secrets; "+
-			"hint: `pulumi config rm %[1]s --stack %[3]s`, and %[4]s", key, environment.FileName(env.Name), env.Name, instead(key))
+			"hint: remove it there, and %[3]s", key, environment.FileName(env.Name), instead(key))
 	}
 	if apis.AccessToken != "" && apis.Credentials != "" {
-		return nil, "", fmt.Errorf("gcp:accessToken: must not be given together with gcp:credentials; hint: `pulumi config rm gcp:accessToken --stack %s`", env.Name)
+		return nil, "", fmt.Errorf("gcp:accessToken: must not be given together with gcp:credentials; hint: remove one of them from %s", environment.FileName(env.Name))
 	}
 	token, key := apis.AccessToken, apis.Credentials
 	if token == "" && key == "" {

@@ -125,6 +125,7 @@ func (r *Reply) fromGoogle(err *googleapi.Error) {
 var notThere = []string{
 	"NoSuchEntity",
 	"ResourceNotFoundException",
+	"ResourceNotFound", // Step Functions
 	"QueueDoesNotExist",
 	"AWS.SimpleQueueService.NonExistentQueue",
 	"ParameterNotFound",

@@ -110,7 +110,7 @@ func lookPool(ctx context.Context, e *examination) finding {
 		pool.State,
 		pool.ExpireTime,
 		pool.Disabled,
-		"gcloud iam workload-identity-pools update "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject,
+		"`gcloud iam workload-identity-pools update "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject+" --no-disabled`",
 	)
 }
 
@@ -129,14 +129,14 @@ func lookProvider(ctx context.Context, e *examination) finding {
 		provider.State,
 		provider.ExpireTime,
 		provider.Disabled,
-		"gcloud iam workload-identity-pools providers update-aws "+e.Environment.Provider+
-			" --workload-identity-pool "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject,
+		"`gcloud iam workload-identity-pools providers update-aws "+e.Environment.Provider+
+			" --workload-identity-pool "+e.Environment.Pool+" --location global --project "+e.Environment.GoogleProject+" --no-disabled`",
 	)
 }
 
-// pooled judges a pool or a provider. A deleted one keeps its id for 30 days. update is
-// the command that changes it.
-func (e *examination) pooled(name string, evidence ownership.Evidence, state, freed string, disabled bool, update string) finding {
+// pooled judges a pool or a provider. A deleted one keeps its id for 30 days. enable is
+// the command that enables it.
+func (e *examination) pooled(name string, evidence ownership.Evidence, state, freed string, disabled bool, enable string) finding {
 	if state == clouds.Deleted {
 		if ownership.Decide(e.Environment.Mark(), evidence).Ours() {
 			return warn("`pulumi up` undeletes it and takes it over", "%s is deleted; its id is free again at %s", name, freed)
@@ -150,7 +150,7 @@ func (e *examination) pooled(name string, evidence ownership.Evidence, state, fr
 	}
 	f := e.owned(name, evidence)
 	if disabled && f.status != Error {
-		return wrong("`"+update+" --no-disabled`", "%s is disabled", name)
+		return wrong(enable, "%s is disabled", name)
 	}
 	return f
 }

@@ -225,6 +225,8 @@ func (s *survey) member(ctx context.Context, cfg aws.Config, r cfntypes.StackRes
 		tags = clouds.Then(clouds.Function(ctx, cfg, id), clouds.TagsOfFunction)
 	case ownership.TypeQueue:
 		tags = clouds.QueueTags(ctx, cfg, id)
+	case ownership.TypeMachine:
+		tags = clouds.MachineTags(ctx, cfg, id)
 	case ownership.TypeLogGroup:
 		tags = s.groupTags(ctx, cfg, id)
 		if tags.There() && !ownership.Tags(tags.Thing).Marked { // Lambda makes it again when the function runs

@@ -2,8 +2,10 @@ package inventory
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -18,13 +20,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/engine"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
 )
 
 // world is an environment that is deployed with every choice, and one of whose things
@@ -89,6 +95,53 @@ func (w world) physical(kind string) string {
 	return ""
 }
 
+// further is the function's stack with what it has with bulk jobs and a dashboard.
+func (w world) further() string {
+	w.t.Helper()
+	var template map[string]any
+	w.must(json.Unmarshal([]byte(w.Template(w.t, "function")), &template))
+	resources := template["Resources"].(map[string]any)
+	resources["Dashboard"] = map[string]any{"Type": "AWS::CloudWatch::Dashboard", "Properties": map[string]any{"DashboardName": w.Env.Function, "DashboardBody": `{"widgets":[]}`}}
+	resources["JobsRole"] = map[string]any{"Type": ownership.TypeRole, "Properties": map[string]any{"AssumeRolePolicyDocument": map[string]any{
+		"Version": "2012-10-17", "Statement": []any{map[string]any{"Effect": "Allow", "Principal": map[string]any{"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}},
+	}}}
+	resources["Jobs"] = map[string]any{"Type": ownership.TypeMachine, "Properties": map[string]any{
+		"StateMachineName": w.Env.Jobs(), "RoleArn": map[string]any{"Fn::GetAtt": []string{"JobsRole", "Arn"}}, "DefinitionString": machine,
+	}}
+	text, err := json.Marshal(template)
+	w.must(err)
+	return string(text)
+}
+
+const machine = `{"StartAt":"Done","States":{"Done":{"Type":"Succeed"}}}`
+
+// tagMachine gives the state machine the tags of a mark.
+func (w world) tagMachine(m environment.Mark) {
+	w.t.Helper()
+	var tags []sfntypes.Tag
+	for key, value := range m.Tags() {
+		tags = append(tags, sfntypes.Tag{Key: &key, Value: &value})
+	}
+	_, err := sfn.NewFromConfig(w.both.AWS).TagResource(w.t.Context(), &sfn.TagResourceInput{ResourceArn: aws.String(w.physical(ownership.TypeMachine)), Tags: tags})
+	w.must(err)
+}
+
+// remakeMachine deletes the state machine and makes it again, without a mark.
+func (w world) remakeMachine() {
+	w.t.Helper()
+	client, arn := sfn.NewFromConfig(w.both.AWS), w.physical(ownership.TypeMachine)
+	old, err := client.DescribeStateMachine(w.t.Context(), &sfn.DescribeStateMachineInput{StateMachineArn: &arn})
+	w.must(err)
+	_, err = client.DeleteStateMachine(w.t.Context(), &sfn.DeleteStateMachineInput{StateMachineArn: &arn})
+	w.must(err)
+	for found := clouds.MachineTags(w.t.Context(), w.both.AWS, arn); !found.Absent(); found = clouds.MachineTags(w.t.Context(), w.both.AWS, arn) {
+		w.must(found.Err()) // until its executions have ended
+		runtime.Gosched()
+	}
+	_, err = client.CreateStateMachine(w.t.Context(), &sfn.CreateStateMachineInput{Name: aws.String(w.Env.Jobs()), RoleArn: old.RoleArn, Definition: old.Definition})
+	w.must(err)
+}
+
 func (w world) describe(path, text string) {
 	w.t.Helper()
 	body, query := map[string]any{"description": text}, "?updateMask=description"
@@ -144,6 +197,11 @@ func (w world) facts() map[string]string {
 		if stack := clouds.Stack(ctx, w.both.AWS, name); stack.There() {
 			out["stack "+name] = aws.ToString(stack.Thing.StackId)
 		}
+	}
+	machines, err := sfn.NewFromConfig(w.both.AWS).ListStateMachines(ctx, &sfn.ListStateMachinesInput{})
+	w.must(err)
+	for _, m := range machines.StateMachines {
+		out["state machine"] = aws.ToString(m.StateMachineArn)
 	}
 	if account := w.both.Google.AccountByEmail(ctx, w.Env.ServiceAccountEmail()); account.There() {
 		out["service account"] = account.Thing.UniqueId
@@ -225,13 +283,22 @@ func TestNothingForeignIsTouched(t *testing.T) {
 		return func(w world) {
 			w.deleteStack(w.Env.FunctionStack())
 			if template == "" {
-				template = w.Template(t, "function")
+				template = w.Template(w.t, "function")
 			}
 			mark := environment.Mark{}
 			if m != nil {
 				mark = m(w)
 			}
-			w.MakeStack(t, w.Env.FunctionStack(), template, mark)
+			w.MakeStack(w.t, w.Env.FunctionStack(), template, mark)
+		}
+	}
+	// bulk makes the function's stack again with bulk jobs and a dashboard, and changes that.
+	bulk := func(m func(world) environment.Mark, change func(world)) func(world) {
+		return func(w world) {
+			stack(w.further(), m)(w)
+			if change != nil {
+				change(w)
+			}
 		}
 	}
 	// review leaves the function's stack with a change set that is never executed.
@@ -346,7 +413,20 @@ func TestNothingForeignIsTouched(t *testing.T) {
 		}, KindStack, "-function", holds, "schedule", ""},
 		{"schedule's role", "another environment's", func(w world) { w.tagRole(scheduleRole(w), w.another()) }, KindStack, "-function", holds, "schedule", ""},
 		{"schedule's role", "remade", func(w world) { w.remakeRole(scheduleRole(w)) }, KindStack, "-function", holds, "schedule", ""},
+		{"alarms", "ours", func(world) {}, KindResource, "gcs-to-s3-errors", "", "", ""},
 		{"alarms", "another environment's stack", stack("", world.another), KindResource, "gcs-to-s3-errors", others, "stack gcs-to-s3-test-function", ""},
+		{"alarms", "a same-named environment's stack", stack("", world.sameName), KindResource, "gcs-to-s3-errors", folders, "stack gcs-to-s3-test-function", ""},
+		{"alarms", "a stack without a mark", stack("", nil), KindResource, "gcs-to-s3-errors", unmarked, "stack gcs-to-s3-test-function", ""},
+		{"dashboard", "ours", bulk(own, nil), KindResource, "gcs-to-s3", "", "", ""},
+		{"dashboard", "another environment's stack", bulk(world.another, nil), KindResource, "gcs-to-s3", others, "stack gcs-to-s3-test-function", ""},
+		{"dashboard", "a same-named environment's stack", bulk(world.sameName, nil), KindResource, "gcs-to-s3", folders, "stack gcs-to-s3-test-function", ""},
+		{"dashboard", "a stack without a mark", bulk(nil, nil), KindResource, "gcs-to-s3", unmarked, "stack gcs-to-s3-test-function", ""},
+		{"state machine", "ours", bulk(own, nil), KindResource, ":stateMachine:gcs-to-s3-bulk", "", "", ""},
+		{"state machine", "another environment's stack", bulk(world.another, nil), KindResource, ":stateMachine:gcs-to-s3-bulk", others, "state machine", ""},
+		{"state machine", "a stack without a mark", bulk(nil, nil), KindResource, ":stateMachine:gcs-to-s3-bulk", unmarked, "state machine", ""},
+		{"state machine", "another environment's", bulk(own, func(w world) { w.tagMachine(w.another()) }), KindStack, "-function", holds, "state machine", ""},
+		{"state machine", "a same-named environment's", bulk(own, func(w world) { w.tagMachine(w.sameName()) }), KindStack, "-function", holds, "state machine", ""},
+		{"state machine", "remade", bulk(own, world.remakeMachine), KindStack, "-function", holds, "state machine", ""},
 		{"stack", "hand-made", stack(queueOnly, nil), KindStack, "-function", "does not have the form of the environment's: its template has Invoices", "stack gcs-to-s3-test-function", ""},
 		{"stack", "ours in form, without a mark", stack("", nil), KindStack, "-function", unmarked, "stack gcs-to-s3-test-function", ""},
 		{"stack", "another environment's", stack("", world.another), KindStack, "-function", others, "stack gcs-to-s3-test-function", ""},
@@ -480,26 +560,65 @@ func TestNothingForeignIsTouched(t *testing.T) {
 	}
 }
 
-// TestCannotBeSeenIsNotForeign: what cannot be seen is unknown, and an error.
+// TestCannotBeSeenIsNotForeign: what cannot be seen is unknown, with Pulumi's state and
+// without: an error that names it, which ends every command that removes something. It is
+// not somebody else's, and nothing says that it is absent.
 func TestCannotBeSeenIsNotForeign(t *testing.T) {
 	t.Parallel()
 	c := integration.New(t, sandbox.Options{})
 	c.DeployStacks(t, c.Env.Mark())
-	for n, action := range []string{
-		"iam:GetRole", "lambda:GetFunction", "logs:ListTagsForResource", "sqs:ListQueueTags", "scheduler:GetSchedule",
-		"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:ListStackResources", "s3:ListBucket",
+	w := world{c, t, c.Clients(t)}
+	w.deleteStack(w.Env.FunctionStack())
+	c.MakeStack(t, c.Env.FunctionStack(), w.further(), c.Env.Mark())
+	state := recorded(t, c)
+	const denied = "no permission to read it"
+	account := w.accountPath()
+	for n, tt := range []struct {
+		thing  string
+		aws    string      // the action that is denied, or
+		google faults.Rule // the request that is refused
+		says   string      // a part of the error
+	}{
+		{thing: "role", aws: "iam:GetRole", says: "the role gcs-to-s3-role"},
+		{thing: "schedule's role", aws: "iam:GetRole", says: "the role gcs-to-s3-test-function-"},
+		{thing: "function", aws: "lambda:GetFunction", says: "the function gcs-to-s3"},
+		{thing: "log group", aws: "logs:DescribeLogGroups", says: "the log group /aws/lambda/gcs-to-s3"},
+		{thing: "log group's tags", aws: "logs:ListTagsForResource", says: "the log group"},
+		{thing: "queue", aws: "sqs:ListQueueTags", says: "the queue"},
+		{thing: "schedule", aws: "scheduler:GetSchedule", says: "the schedule gcs-to-s3"},
+		{thing: "state machine", aws: "states:ListTagsForResource", says: "the state machine"},
+		{thing: "stacks", aws: "cloudformation:DescribeStacks", says: "the stack gcs-to-s3-test-"},
+		{thing: "form of the stacks", aws: "cloudformation:GetTemplate", says: "the template of the stack"},
+		{thing: "alarms, dashboard and all that stacks have", aws: "cloudformation:ListStackResources", says: "the resources of the stack"},
+		{thing: "CDK assets", aws: "s3:ListBucket", says: "the objects of the bucket s3://cdk-"},
+
+		{thing: "service account", google: faults.Rule{Method: "GET", Path: account}, says: "the service account"},
+		{thing: "grant on the account", google: faults.Rule{Path: account + ":getIamPolicy"}, says: "the policy of the service account"},
+		{thing: "grant on the project", google: faults.Rule{Path: "/v1/projects/" + w.Env.GoogleProject + ":getIamPolicy"}, says: "the policy of the project"},
+		{thing: "grant on the bucket", google: faults.Rule{Method: "GET", Path: "/storage/v1/b/" + w.Env.SourceBucket + "/iam"}, says: "the policy of the bucket"},
+		{thing: "pool", google: faults.Rule{Method: "GET", Path: w.PoolPath()}, says: "the workload identity pool"},
+		{thing: "provider and further providers", google: faults.Rule{Method: "GET", Path: w.PoolPath() + "/providers*"}, says: "provider"},
 	} {
-		t.Run(action, func(t *testing.T) {
-			name, both := fmt.Sprintf("blind-%d", n), c.Clients(t)
-			c.MakeRole(
-				t,
-				name,
-				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"`+action+`","Resource":"*"}]}`,
-			)
-			both.AWS = c.AWSConfig(c.Session(t, name))
-			items, err := Of(t.Context(), both, c.Env)
-			if err == nil || !slices.ContainsFunc(items, func(i Item) bool { return i.State == Unknown && i.Foreign == "" }) {
-				t.Errorf("it lists %v, %v", shown(items), err)
+		t.Run(tt.thing, func(t *testing.T) {
+			both := c.Clients(t)
+			switch {
+			case tt.aws != "":
+				name := fmt.Sprintf("blind-%d", n)
+				c.MakeRole(t, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"`+tt.aws+`","Resource":"*"}]}`)
+				both.AWS = c.AWSConfig(c.Session(t, name))
+			default:
+				tt.google.Fault = faults.Fault{Refuse: &faults.Refusal{Status: 403, Code: "PERMISSION_DENIED", Message: "The caller does not have permission"}}
+				c.Fail(tt.google)
+				defer c.Fail()
+			}
+			for _, held := range [][]engine.Resource{nil, state} {
+				items, err := Of(t.Context(), both, c.Env, held...)
+				if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), denied) {
+					t.Errorf("with %d recorded resources: the error is %v, want %q and %q", len(held), err, tt.says, denied)
+				}
+				if !slices.ContainsFunc(items, func(i Item) bool { return i.State == Unknown && i.Foreign == "" }) {
+					t.Errorf("with %d recorded resources: nothing is unknown in %v", len(held), shown(items))
+				}
 			}
 		})
 	}

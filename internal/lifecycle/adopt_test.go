@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,11 +18,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/adoption"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
@@ -246,60 +247,26 @@ func pack(t *testing.T, file string, files map[string][]byte) {
 	}
 }
 
-// rights are the actions that a paragraph of docs/operations.md lists.
-func rights(t *testing.T, root, paragraph string) []string {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join(root, "docs", "operations.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(page)) {
-		if strings.HasPrefix(line, paragraph) {
-			aws, _, _ := strings.Cut(line, " On Google Cloud")
-			var actions []string
-			for _, m := range regexp.MustCompile("`([a-z0-9]+:[A-Z][A-Za-z]+)`").FindAllStringSubmatch(aws, -1) {
-				actions = append(actions, m[1])
-			}
-			return actions
-		}
-	}
-	t.Fatalf("docs/operations.md has no paragraph %q", paragraph)
-	return nil
-}
-
-// adopter are the variables of a user with the rights on AWS that docs/operations.md lists for
-// up, where it lists kinds, and for adopting.
+// adopter are the variables of somebody with the rights on AWS that docs/operations.md lists
+// for up and for adopting.
 func (p project) adopter(t *testing.T, env environment.Environment) []string {
 	t.Helper()
-	up := []string{
-		"lambda:InvokeFunction", "lambda:GetFunction", // invoke and read functions
-		"cloudformation:DescribeStacks", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:ListChangeSets", "cloudformation:DescribeChangeSet",
-		"iam:GetRole", "scheduler:GetSchedule", "logs:DescribeLogGroups", "logs:ListTagsForResource", "sqs:GetQueueUrl", "sqs:ListQueueTags",
-	}
-	adopting := rights(t, p.root, "Besides the rights of `up`, adopting needs these")
-	if len(adopting) < 10 {
-		t.Fatalf("docs/operations.md lists the rights %v", adopting)
-	}
-	actions, err := json.Marshal(append(up, adopting...))
+	admin, name := p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin()), "adopter"
+	trust := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole"}]}`, env.AWSAccount)
+	role, err := awsiam.NewFromConfig(admin).CreateRole(t.Context(), &awsiam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust})
 	if err != nil {
 		t.Fatal(err)
 	}
-	document := `{"Version": "2012-10-17", "Statement": [
-		{"Effect": "Allow", "Action": ` + string(actions) + `, "Resource": "*"},
-		{"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::` + env.DestinationBucket + `", "arn:aws:s3:::` + env.DestinationBucket + `/*"]},
-		{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::` + sandbox.Account + `:role/cdk-hnb659fds-*"}]}`
-	client, name := awsiam.NewFromConfig(p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin())), "adopter"
-	if _, err := client.CreateUser(t.Context(), &awsiam.CreateUserInput{UserName: &name}); err != nil {
+	document := rights.Fill(rights.Policy(rights.Up, rights.Adopt), env, name, "none")
+	if _, err := awsiam.NewFromConfig(admin).PutRolePolicy(t.Context(), &awsiam.PutRolePolicyInput{RoleName: &name, PolicyName: &name, PolicyDocument: &document}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.PutUserPolicy(t.Context(), &awsiam.PutUserPolicyInput{UserName: &name, PolicyName: &name, PolicyDocument: &document}); err != nil {
-		t.Fatal(err)
-	}
-	key, err := client.CreateAccessKey(t.Context(), &awsiam.CreateAccessKeyInput{UserName: &name})
+	session, err := sts.NewFromConfig(admin).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: role.Role.Arn, RoleSessionName: &name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{"AWS_ACCESS_KEY_ID=" + *key.AccessKey.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + *key.AccessKey.SecretAccessKey}
+	c := session.Credentials
+	return []string{"AWS_ACCESS_KEY_ID=" + *c.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + *c.SecretAccessKey, "AWS_SESSION_TOKEN=" + *c.SessionToken}
 }
 
 // identities are what tells the things of an environment from others of the same names: ids

@@ -86,8 +86,7 @@ func (a *adopting) handOver(ctx context.Context) (string, error) {
 		a.Progress.Say(step.what)
 		err := step.do()
 		if err == nil {
-			err = lambda.NewFunctionUpdatedV2Waiter(c, func(o *lambda.FunctionUpdatedV2WaiterOptions) { o.MinDelay = soon }).
-				Wait(ctx, &lambda.GetFunctionInput{FunctionName: &name}, updating)
+			err = updated(ctx, c, name)
 		}
 		if err != nil {
 			return "", fmt.Errorf("%s to the function %s: %w", step.what, name, err)

@@ -53,7 +53,8 @@ func program(t *testing.T, script string) string {
 }
 
 // TestHandOver invokes the function after each request that changes it: the article's code
-// works until the environment's does. Its file of credentials has another name.
+// works, in another runtime, until the environment's does. Its file of credentials has
+// another name.
 func TestHandOver(t *testing.T) { // not in parallel: a program that is being written cannot be run
 	c := integration.New(t, sandbox.Options{})
 	c.Env.Architecture = integration.Architecture()
@@ -61,7 +62,7 @@ func TestHandOver(t *testing.T) { // not in parallel: a program that is being wr
 	c.DeployBundle(t, integration.Bundle(t, map[string][]byte{
 		"bootstrap": build(t, "./testdata/article", "-X main.endpoint="+c.GoogleURL), "theirs.json": c.Configuration(t).JSON(),
 	}), func(in *lambda.CreateFunctionInput) {
-		in.Tags, in.Timeout = nil, aws.Int32(30)
+		in.Tags, in.Timeout, in.Runtime = nil, aws.Int32(30), types.RuntimeProvidedal2
 		in.Environment = &types.Environment{
 			Variables: map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": "theirs.json", "GOOGLE_CLOUD_PROJECT": sandbox.Project},
 		}
@@ -131,6 +132,9 @@ echo '{"files":{"b":{"source":{"path":"asset.1","packaging":"zip"}}}}' > $out/`+
 	f, err := client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &c.Env.Function})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if f.Runtime != types.RuntimeProvidedal2023 {
+		t.Errorf("its runtime is %s", f.Runtime)
 	}
 	if diff := cmp.Diff(c.Env.Variables(), f.Environment.Variables); diff != "" || int(*f.Timeout) != c.Env.TimeoutSeconds {
 		t.Errorf("its timeout is %d, and its variables are (-want +got):\n%s", *f.Timeout, diff)

@@ -55,6 +55,9 @@ func (l Lifecycle) deployStacks(ctx context.Context) (string, error) {
 	} else if err = l.CDK.Deploy(ctx, modes[names[0]], names[0]); err == nil {
 		err = l.CDK.Deploy(ctx, modes[names[1]], names[1])
 	}
+	if err == nil && modes[l.Env.FunctionStack()] == engine.Revert {
+		err = l.setCode(ctx)
+	}
 	if err != nil {
 		return done, err
 	}

@@ -21,6 +21,7 @@ const (
 	TypeLogGroup = "AWS::Logs::LogGroup"
 	TypeQueue    = "AWS::SQS::Queue"
 	TypeSchedule = "AWS::Scheduler::Schedule"
+	TypeMachine  = "AWS::StepFunctions::StateMachine"
 	TypeMetadata = "AWS::CDK::Metadata"
 )
 
@@ -36,7 +37,7 @@ var types = map[Stack][]string{
 		TypeMetadata,
 		"AWS::CloudWatch::Alarm",
 		"AWS::CloudWatch::Dashboard",
-		"AWS::StepFunctions::StateMachine",
+		TypeMachine,
 		"AWS::Lambda::EventInvokeConfig",
 	},
 }

@@ -65,6 +65,8 @@ func AWS() []Right {
 		{Actions: []string{"lambda:UpdateFunctionConfiguration"}, On: functions, For: []Command{Up}, When: "the function's role was deleted and made again",
 			Why: "Lambda's grant on the key of the function's variables is for the old role until the role is set"},
 		{Actions: []string{"iam:PassRole"}, On: roles, For: []Command{Up}, When: "the function's role was deleted and made again", Why: "the same"},
+		{Actions: []string{"lambda:UpdateFunctionCode"}, On: functions, For: []Command{Up}, When: "a function's code was changed outside of its stack",
+			Why: "CloudFormation does not see that"},
 		{Actions: []string{"lambda:InvokeFunction"}, On: functions, For: []Command{Invoke, Verify, Up}, Why: "up copies a test object, as verify does"},
 		{Actions: []string{"logs:DescribeLogGroups"}, On: logGroups, For: looks, Why: "the function's log group"},
 		{Actions: []string{"logs:ListTagsForResource"}, On: logGroups, For: looks, Why: "whose it is"},
@@ -90,7 +92,7 @@ func AWS() []Right {
 			Why: "S3 decrypts the copy that is compared"},
 
 		{Actions: []string{"s3:ListBucket"}, On: assets, For: surveys, Why: "the environment's files in the CDK's bucket"},
-		{Actions: []string{"s3:GetObject"}, On: files, For: surveys, When: "a stack was updated", Why: "earlier templates name earlier bundles"},
+		{Actions: []string{"s3:GetObject"}, On: files, For: surveys, When: "a stack was updated", Why: "earlier templates name earlier bundles; `up` compares the functions' code with the present one"},
 		{Actions: []string{"s3:DeleteObject"}, On: files, For: removes, Why: "they go with the environment"},
 		{Actions: []string{"s3:ListBucket"}, On: state, For: append(engines, Prune), When: "Pulumi's state is in S3", Why: "Pulumi's stacks and locks"},
 		{Actions: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, On: stateFile, For: []Command{Up, Down, Prune},
@@ -99,6 +101,7 @@ func AWS() []Right {
 
 		{Actions: []string{"s3:ListBucket"}, On: jobsBucket, For: append(checks, Bulk), When: "`bulk` is set", Why: "the bucket of the jobs, and its files"},
 		{Actions: []string{"s3:GetObject", "s3:PutObject"}, On: jobsFiles, For: []Command{Bulk}, When: "`bulk` is set", Why: "plans, runs and reports"},
+		{Actions: []string{"states:ListTagsForResource"}, On: machines, For: looks, When: "`bulk` is set", Why: "whose the state machine is"},
 		{Actions: []string{"states:StartExecution"}, On: machines, For: []Command{Bulk}, When: "`bulk` is set", Why: "`bulk plan`, `run` and `verify` start the state machine"},
 		{Actions: []string{"states:DescribeExecution", "states:ListMapRuns", "states:StopExecution"}, On: executions, For: []Command{Bulk}, When: "`bulk` is set",
 			Why: "how far a job is; `bulk stop` stops it"},
@@ -110,5 +113,16 @@ func AWS() []Right {
 		{Actions: []string{"lambda:DeleteFunction"}, On: functions, For: []Command{Down}, When: "a function outlived its stack", Why: "the same"},
 		{Actions: []string{"logs:DeleteLogGroup"}, On: logGroups, For: removes,
 			When: "the function's last lines made its log group again", Why: "the same"},
+
+		{Actions: []string{"cloudformation:DescribeStackResources"}, On: anything, For: []Command{Adopt},
+			Why: "which stack has a role, a function or a log group; it need not be one of ours"},
+		{Actions: []string{"iam:ListRolePolicies", "iam:ListAttachedRolePolicies"}, On: roles, For: []Command{Adopt}, Why: "what the role is allowed to do"},
+		{Actions: []string{"iam:GetRolePolicy"}, On: roles, For: []Command{Adopt}, When: "the role has inline policies, as after an interruption", Why: "the same"},
+		{Actions: []string{"iam:DetachRolePolicy"}, On: roles, For: []Command{Adopt}, Why: "the environment's policies replace the article's"},
+		{Actions: []string{"lambda:ListFunctions"}, On: anything, For: []Command{Adopt}, Why: "which other functions run as the role"},
+		{Actions: []string{"lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode"}, On: functions, For: []Command{Adopt},
+			Why: "hands the function over while it runs"},
+		{Actions: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, On: files, For: []Command{Adopt},
+			Why: "keeps the function's present code until all is done; Lambda reads it with these rights"},
 	}
 }

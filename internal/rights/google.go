@@ -53,6 +53,10 @@ func Google() []Right {
 		{Actions: []string{"iam.workloadIdentityPoolProviders.create", "iam.workloadIdentityPoolProviders.update", "iam.workloadIdentityPoolProviders.undelete"},
 			On: Project, For: []Command{Up}, Role: pools, Why: "the same for the provider"},
 
+		{Actions: []string{"iam.serviceAccounts.list"}, On: Project, For: []Command{Adopt}, Role: accounts,
+			Why: "who else has grants to the pool's principals"},
+		{Actions: []string{"iam.serviceAccounts.update"}, On: Project, For: []Command{Adopt}, Role: accounts, Why: "gives the service account its description"},
+
 		{Actions: []string{"storage.buckets.list"}, On: Project, For: []Command{Prune}, When: lost, Role: reviewer,
 			Why: "nothing says which bucket it read"},
 		{Actions: []string{"storage.buckets.getIamPolicy"}, On: Project, For: []Command{Prune}, When: lost, Role: reviewer,

@@ -61,6 +61,7 @@ func section() string {
 
 	p("On AWS, a role or user with this policy can run every command:\n\n```json\n%s```\n\n", rights.Policy(rights.All()...))
 	p("One who only looks (%s) needs this:\n\n```json\n%s```\n\n", names(rights.Looking()), rights.Policy(rights.Looking()...))
+	p("`adopt` needs this besides; on Google Cloud, it needs the roles of `up`:\n\n```json\n%s```\n\n", rights.Policy(rights.Adopt))
 	p("On Google Cloud, these roles are enough for every command, and those below for one who only looks. `roles/orgpolicy.policyViewer` is optional. ")
 	p("With `viewerScope: project` add `roles/resourcemanager.projectIamAdmin`.\n\n")
 	p("```console\n%s```\n\n```console\n%s```\n\n", commands(operate), commands(look))

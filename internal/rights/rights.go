@@ -28,9 +28,13 @@ const (
 	Abort   Command = "uploads --abort"
 	Down    Command = "down"
 	Prune   Command = "prune"
+
+	// Adopt is run once in an environment's life, if at all: it needs what Up needs, and its
+	// rows are what it needs besides.
+	Adopt Command = "adopt"
 )
 
-// All are the commands in the order in which people read them.
+// All are the commands of every day, in the order in which people read them: not Adopt.
 func All() []Command {
 	return []Command{Doctor, Up, Status, Drift, List, Verify, Invoke, Bulk, Logs, Uploads, Abort, Down, Prune}
 }

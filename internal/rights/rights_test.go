@@ -81,6 +81,7 @@ func TestEveryPath(t *testing.T) {
 	w.do(t, as, rights.Abort, "--older", "0s", "--yes")
 
 	rehearsaltest.RemakeRole(t, w.Stand, w.env)
+	w.otherCode(t)
 	w.do(t, as, rights.Up, "--yes", "--no-verify")
 	w.change(t, "serviceAccount: another-account", "pool: another-pool", "viewerScope: project", "owner: bob", "memoryMB: \"640\"")
 	w.do(t, as, rights.Up, "--yes")
@@ -308,6 +309,9 @@ func (w *walk) pattern(on string) *regexp.Regexp {
 func (w *walk) usedBy(t *testing.T, row rights.Right, on *regexp.Regexp) {
 	t.Helper()
 	for _, c := range row.For {
+		if w.used[c] == nil { // another test runs it
+			continue
+		}
 		for _, action := range row.Actions {
 			used := false
 			for _, d := range w.used[c] {
@@ -358,6 +362,16 @@ func (w *walk) review(t *testing.T) {
 func (w *walk) emptyLogGroup(t *testing.T) {
 	t.Helper()
 	if _, err := cloudwatchlogs.NewFromConfig(w.admin).CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(w.env.LogGroup())}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// otherCode gives the function code that its stack does not know.
+func (w *walk) otherCode(t *testing.T) {
+	t.Helper()
+	if _, err := lambda.NewFromConfig(w.admin).UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{
+		FunctionName: &w.env.Function, ZipFile: integration.Bundle(t, map[string][]byte{"bootstrap": []byte("#!")}),
+	}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -180,6 +180,9 @@ func (s *Server) describeStackResources(r *api.Request, in *describeResourcesInp
 	defer s.mu.Unlock()
 	name := in.StackName
 	if name == "" && in.PhysicalResourceId != "" {
+		if err := r.Authorize("cloudformation:DescribeStackResources", "*", nil); err != nil { // believed: the request names no stack
+			return nil, err
+		}
 		for _, st := range s.stacks {
 			if len(st.resourceAnswers(&describeResourcesInput{PhysicalResourceId: in.PhysicalResourceId})) > 0 {
 				name = st.id
