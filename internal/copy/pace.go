@@ -82,6 +82,8 @@ func (p *pace) leave(err error) {
 		return
 	}
 	if served {
+		// A refusal now and then is no storm: the wait grows only where most are refused.
+		p.wait -= p.wait / 4
 		if p.window++; p.window > maxWindow {
 			p.window, p.wait = 0, 0
 		}

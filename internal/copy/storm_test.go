@@ -137,3 +137,28 @@ func TestThePaceRecovers(t *testing.T) {
 		t.Errorf("Retry-After was not heeded")
 	}
 }
+
+// TestSporadicRefusals: a service that now and then refuses one of many requests is not in a
+// storm, and is not waited for as if it were.
+func TestSporadicRefusals(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	p := (&patience{now: func() time.Time { return now }}).pace("S3")
+	refusal := &AnswerError{Service: "S3", Status: http.StatusServiceUnavailable}
+	var waited time.Duration
+	for n := range 3600 {
+		if err := p.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n%36 != 35 {
+			p.leave(nil)
+			continue
+		}
+		wait := p.slow(refusal)
+		p.leave(refusal)
+		now, waited = now.Add(wait), waited+wait
+	}
+	if most := 100 * 2 * firstBackOff; waited > most {
+		t.Errorf("100 refusals of 3600 requests cost %v, want at most %v", waited, most)
+	}
+}
