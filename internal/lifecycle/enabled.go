@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
@@ -23,13 +25,39 @@ const (
 // disabled matches what the plugin says of an API that refuses.
 var disabled = regexp.MustCompile(`SERVICE_DISABLED|has not been used in project`)
 
+// unpublished matches what the plugin says when a bucket's notification is refused, as it is
+// while its service agent cannot publish to the topic.
+var unpublished = regexp.MustCompile(`creating notification config for bucket [^:]*: googleapi: Error 40[03]`)
+
+// publishes reports whether the topic's policy lets a service agent of Cloud Storage publish.
+// Until that takes effect, minutes can pass: IAM documentation, "Access change propagation".
+func (l Lifecycle) publishes(ctx context.Context) bool {
+	for _, b := range l.Clouds.Google.TopicPolicy(ctx, l.Env.Drain()).Thing {
+		if b.Role == "roles/pubsub.publisher" && slices.ContainsFunc(b.Members, func(m string) bool { return strings.HasSuffix(m, "@gs-project-accounts.iam.gserviceaccount.com") }) {
+			return true
+		}
+	}
+	return false
+}
+
 // answering runs do, which needs the project's APIs, and runs it again if it failed only
-// because they did not answer yet.
+// because they did not answer yet, or because a right that it has granted had no effect yet.
 func (l Lifecycle) answering(ctx context.Context, do func() error) error {
 	deadline := time.Now().Add(enabling)
 	for {
 		err := do()
-		if err == nil || !disabled.MatchString(err.Error()+engine.Printed(err)) || !l.enabled(ctx) {
+		if err == nil {
+			return nil
+		}
+		said := err.Error() + engine.Printed(err)
+		if unpublished.MatchString(said) && l.publishes(ctx) && time.Now().Before(deadline) {
+			l.Progress.Milestone(fmt.Sprintf("the right to publish has been granted, but does not take effect yet; waiting, %s at most", enabling))
+			if clouds.Pause(ctx, everyProbe) != nil {
+				return err
+			}
+			continue
+		}
+		if !disabled.MatchString(said) || !l.enabled(ctx) {
 			return err
 		}
 		l.Progress.Milestone(fmt.Sprintf("the APIs have been enabled, but do not answer yet; waiting, %s at most", enabling))

@@ -74,7 +74,7 @@ func AWS() []Right {
 			Why: "an empty one can be taken over"},
 		{Actions: []string{"logs:FilterLogEvents"}, On: logGroups, For: []Command{Logs}, Why: "prints the log"},
 		{Actions: []string{"scheduler:GetSchedule"}, On: schedules, For: checks, Why: "whether its name is free"},
-		{Actions: []string{"scheduler:GetSchedule"}, On: schedules, For: []Command{Status, Down, Prune}, When: "`schedule` is set", Why: "whose it is"},
+		{Actions: []string{"scheduler:GetSchedule"}, On: schedules, For: []Command{Status, Down, Prune}, When: "`schedule`, `events` or `reconcile` is set", Why: "whose it is"},
 		{Actions: []string{"sqs:GetQueueUrl"}, On: queues, For: checks, Why: "whether its name is free"},
 		{Actions: []string{"sqs:ListQueueTags"}, On: queues, For: looks, When: "`deadLetterQueue` is set",
 			Why: "whose it is"},

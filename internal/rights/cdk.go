@@ -24,6 +24,8 @@ func CDK() []CDKRight {
 		version = "arn:aws:ssm:REGION:ACCOUNT:parameter/cdk-bootstrap/hnb659fds/version"
 		toolkit = "arn:aws:cloudformation:REGION:ACCOUNT:stack/CDKToolkit/*"
 		alarms  = "arn:aws:cloudwatch:REGION:ACCOUNT:alarm:gcs-to-s3*"
+
+		dashboards = "arn:aws:cloudwatch::ACCOUNT:dashboard/gcs-to-s3*"
 	)
 	return []CDKRight{
 		{lookup, []string{"cloudformation:DescribeStacks", "cloudformation:GetTemplate"}, stacks, ""},
@@ -46,16 +48,18 @@ func CDK() []CDKRight {
 			"lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration", "lambda:TagResource", "lambda:UntagResource",
 			"lambda:PutFunctionEventInvokeConfig", "lambda:UpdateFunctionEventInvokeConfig", "lambda:GetFunctionEventInvokeConfig",
 			"lambda:DeleteFunctionEventInvokeConfig"}, functions, ""},
+		{Execution, []string{"lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"}, functions, "`events` or `bulkReservedConcurrency` is set"},
 		{Execution, []string{"logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DescribeLogGroups", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy",
 			"logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource"}, logGroups, ""},
 		{Execution, []string{"scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"}, schedules,
-			"`schedule` is set"},
+			"`schedule`, `events` or `reconcile` is set"},
 		{Execution, []string{"sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SetQueueAttributes", "sqs:TagQueue",
 			"sqs:UntagQueue", "sqs:ListQueueTags"}, queues, "`deadLetterQueue` is set"},
 		{Execution, []string{"states:CreateStateMachine", "states:DeleteStateMachine", "states:DescribeStateMachine", "states:UpdateStateMachine",
 			"states:TagResource", "states:UntagResource", "states:ListTagsForResource"}, machines, "`bulk` is set"},
 		{Execution, []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource",
 			"cloudwatch:UntagResource", "cloudwatch:ListTagsForResource"}, alarms, "`alarms` is set"},
+		{Execution, []string{"cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"}, dashboards, "`dashboard` is set"},
 	}
 }
 

@@ -48,7 +48,8 @@ func Check(ctx context.Context, both clouds.Pair, c Command, scope Scope, tell f
 
 // applies reports whether a row is needed in any case, or in this one.
 func (s Scope) applies(r Right) bool {
-	return !r.Optional && (r.When == "" || s.Lost && r.When == lost || s.OnProject && r.When == onProject)
+	return !r.Optional && (r.When == "" || s.Lost && r.When == lost || s.OnProject && r.When == onProject ||
+		s.Environment.Events == environment.PullEvents && r.When == events)
 }
 
 func onAWS(ctx context.Context, both clouds.Pair, c Command, scope Scope, tell func(string)) []string {

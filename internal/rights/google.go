@@ -18,6 +18,9 @@ func Google() []Right {
 		owner    = "roles/storage.legacyBucketOwner"
 		reader   = "roles/storage.legacyBucketReader"
 		viewer   = "roles/storage.objectViewer"
+		pubsub   = "roles/pubsub.admin"
+
+		observer = "roles/pubsub.viewer"
 	)
 	return []Right{
 		{Actions: []string{"resourcemanager.projects.get"}, On: Project, For: looks, Role: pools, LookRole: pool,
@@ -71,6 +74,18 @@ func Google() []Right {
 			Why: "the object that is copied if an event names none"},
 		{Actions: []string{"storage.objects.list"}, On: SourceBucket, For: []Command{Invoke}, When: "with `--prefix`", Optional: true, Role: viewer,
 			Why: "how many objects there are, for the progress"},
+		{Actions: []string{"pubsub.topics.get", "pubsub.subscriptions.get"}, On: Project, For: looks, When: events, Role: pubsub, LookRole: observer,
+			Why: "the topics and subscriptions of the events"},
+		{Actions: []string{"pubsub.topics.getIamPolicy", "pubsub.subscriptions.getIamPolicy"}, On: Project, For: surveys, When: events, Role: pubsub, LookRole: reviewer,
+			Why: "grants on them to what is the environment's"},
+		{Actions: []string{"pubsub.topics.create", "pubsub.topics.attachSubscription", "pubsub.subscriptions.create", "pubsub.subscriptions.update"}, On: Project,
+			For: []Command{Up}, When: events, Role: pubsub, Why: "makes them"},
+		{Actions: []string{"pubsub.topics.setIamPolicy", "pubsub.subscriptions.setIamPolicy", "pubsub.topics.delete", "pubsub.subscriptions.delete"}, On: Project,
+			For: engines, When: events, Role: pubsub, Why: "lets the bucket publish and the function pull"},
+		{Actions: []string{"storage.buckets.get"}, On: SourceBucket, For: []Command{Status, Down, Prune}, When: events, Role: owner, LookRole: reader,
+			Why: "the bucket's notifications"},
+		{Actions: []string{"storage.buckets.update"}, On: SourceBucket, For: engines, When: events, Role: owner, Why: "makes and removes the bucket's notification"},
+
 		{Actions: []string{"orgpolicy.policy.get"}, On: Project, For: checks, Optional: true, Role: "roles/orgpolicy.policyViewer",
 			LookRole: "roles/orgpolicy.policyViewer", Why: "organization policies that would stop the deployment"},
 	}

@@ -71,6 +71,7 @@ const (
 const (
 	lost      = "the environment's file is lost"
 	onProject = "`viewerScope: project`"
+	events    = "`events` is set"
 )
 
 // of are the rows that any of some commands needs.

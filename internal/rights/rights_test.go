@@ -39,7 +39,7 @@ import (
 func TestEveryPath(t *testing.T) {
 	w := open(t)
 	project := "/v1/projects/" + w.Env.GoogleProject
-	for _, api := range []string{"iam", "iamcredentials", "sts", "cloudresourcemanager"} { // by whoever sets up the caller
+	for _, api := range []string{"iam", "iamcredentials", "sts", "cloudresourcemanager", "pubsub"} { // by whoever sets up the caller
 		w.google(t, http.MethodPost, project+"/services/"+api+".googleapis.com:enable", map[string]any{}, nil)
 	}
 	w.bind(t, project, "roles/iam.serviceAccountTokenCreator", "user:sandbox-admin@example.com")
@@ -49,6 +49,7 @@ func TestEveryPath(t *testing.T) {
 	if w.env, err = w.Add("sandbox-rights", map[string]string{
 		"suffix": "-rights", "owner": "alice", "expires": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
 		"schedule": "rate(1 hour)", "deadLetterQueue": "true", "alarms": "true", "kmsKey": key, "bulk": "true", "jobsBucket": jobsBucket,
+		"events": "pull", "eventDeletes": "true", "reconcile": "rate(1 day)", "dashboard": "true",
 	}); err != nil {
 		t.Fatal(err)
 	}
