@@ -45,7 +45,7 @@ type run struct {
 	stopAt   int                         // at this one, the deadline comes
 	stop     context.CancelCauseFunc
 	quiet    bool           // nothing fails any more
-	inARow   map[string]int // how often a request has failed; what fails for ever is given up by the product, and leaves uploads
+	inARow   map[string]int // how often a request has failed; the product gives up what never succeeds, and leaves uploads
 	counts   map[string]int
 }
 
