@@ -105,11 +105,15 @@ func (t *transfer) recheck(ctx context.Context, o *object) error {
 	if t.overwrite != invocation.OverwriteNewer || t.generation != 0 || t.replaces == nil && !t.rechecks && !t.rewrites {
 		return nil
 	}
+	const unknown = "generation %d was written, and whether it is still the live one is not known: %w"
 	live, err := t.live(ctx)
 	if err != nil {
-		return &OperationError{"verifying", fmt.Errorf("generation %d was written, and whether it is still the live one is not known: %w", o.generation, err)}
+		return &OperationError{"verifying", fmt.Errorf(unknown, o.generation, err)}
 	}
-	if live == nil && !t.rechecks || live != nil && live.generation == o.generation && (!t.rewrites || live.metageneration == o.metageneration) {
+	if live == nil && !t.rechecks {
+		return nil
+	}
+	if live != nil && live.generation == o.generation && (!t.rewrites || live.metageneration == o.metageneration) {
 		return nil
 	}
 	t.written = true
