@@ -341,8 +341,12 @@ func TestBothBucketsAgree(t *testing.T) {
 				t.Errorf("not acknowledged: %v", left)
 			}
 			r.compare()
-			if n := len(r.AWS.S3().Uploads(r.Env.DestinationBucket)); n > 0 && r.counts["killed"] == 0 {
-				t.Errorf("%d uploads are left behind", n)
+			for _, id := range r.AWS.S3().Uploads(r.Env.DestinationBucket) {
+				// What could not be removed in time is in the log, unless its drain was killed.
+				logged := r.logged()
+				if r.counts["killed"] == 0 && !strings.Contains(logged, id) && !strings.Contains(logged, "looking for uploads that may be left behind") {
+					t.Errorf("the upload %s is left behind, and nothing says so", id)
+				}
 			}
 			for _, h := range handlers {
 				h.CloseIdle()
