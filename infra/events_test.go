@@ -73,7 +73,7 @@ func TestBuildNotifies(t *testing.T) {
 			typeOnTopic + " gcs-to-s3-storage-agent-events":         grant("topic", "gcs-to-s3-events", "publisher", agent),
 			typeNotification + " gcs-to-s3-events": {
 				"bucket": "s3-gcs-connect", "topic": topic, "payloadFormat": "JSON_API_V1", "objectNamePrefix": "in/", "customAttributes": labels,
-				"eventTypes": []any{"OBJECT_FINALIZE", "OBJECT_DELETE"},
+				"eventTypes": []any{"OBJECT_FINALIZE", "OBJECT_DELETE", "OBJECT_ARCHIVE"},
 			},
 		}
 		made := map[string]map[string]any{}

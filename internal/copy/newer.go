@@ -17,7 +17,7 @@ import (
 // one, in whichever order copies begin and end. Every write names what it replaces, by the
 // ETag that was found, or that it replaces nothing (Amazon S3 User Guide, "How to prevent
 // object overwrites with conditional writes"). If that is no longer there, the destination
-// is looked at again, and the copy decides anew.
+// is looked at again, and the copy decides by what is there then.
 //
 // An ETag is made of the bytes alone, unless a key of KMS encrypts them (Amazon S3 API
 // Reference, "Object"). So a write cannot tell two generations with the same bytes apart:
@@ -76,7 +76,7 @@ func (t *transfer) contested(answer *AnswerError) bool {
 		answer.Status == http.StatusNotFound && answer.Code == "NoSuchKey" && t.replaces != nil
 }
 
-// again decides anew after a write was rejected because of its condition. The destination
+// again decides once more after a write was rejected because of its condition. The destination
 // may have the object already, from an attempt whose answer was lost.
 func (t *transfer) again(ctx context.Context, o *object, rejected error) (outcome string, _ error) {
 	f, err := t.find(ctx)
@@ -105,11 +105,15 @@ func (t *transfer) recheck(ctx context.Context, o *object) error {
 	if t.overwrite != invocation.OverwriteNewer || t.generation != 0 || t.replaces == nil && !t.rechecks && !t.rewrites {
 		return nil
 	}
+	const unknown = "generation %d was written, and whether it is still the live one is not known: %w"
 	live, err := t.live(ctx)
 	if err != nil {
-		return &OperationError{"verifying", fmt.Errorf("generation %d was written, and whether it is still the live one is not known: %w", o.generation, err)}
+		return &OperationError{"verifying", fmt.Errorf(unknown, o.generation, err)}
 	}
-	if live == nil && !t.rechecks || live != nil && live.generation == o.generation && (!t.rewrites || live.metageneration == o.metageneration) {
+	if live == nil && !t.rechecks {
+		return nil
+	}
+	if live != nil && live.generation == o.generation && (!t.rewrites || live.metageneration == o.metageneration) {
 		return nil
 	}
 	t.written = true

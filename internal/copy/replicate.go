@@ -112,7 +112,7 @@ func (t *transfer) abandon(ctx context.Context, u *upload) error {
 }
 
 // plan returns the copy of a change, and where its cursor continues. With a cursor of other
-// settings the copy begins anew.
+// settings the copy starts from the beginning.
 func (r *Replicator) plan(c Change) (*transfer, cursor) {
 	h, event := r.handler, replicated(c)
 	item := single(event)

@@ -258,11 +258,12 @@ func (e Environment) Drain() string { return e.Function + "-events" }
 func (e Environment) EventDeadLetters() string { return e.Drain() + "-dead-letters" }
 
 // EventTypes returns the types of events that the notification of the bucket has: Cloud Storage
-// documentation, "Pub/Sub notifications for Cloud Storage".
+// documentation, "Pub/Sub notifications for Cloud Storage". Where the bucket keeps versions, an
+// object that is deleted is told of as archived, and not as deleted.
 func (e Environment) EventTypes() []string {
 	types := []string{"OBJECT_FINALIZE"}
 	if e.EventDeletes {
-		types = append(types, "OBJECT_DELETE")
+		types = append(types, "OBJECT_DELETE", "OBJECT_ARCHIVE")
 	}
 	if e.EventMetadata {
 		types = append(types, "OBJECT_METADATA_UPDATE")

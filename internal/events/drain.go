@@ -185,7 +185,7 @@ func (d *drain) receive(r received) {
 		d.log.Error("message not understood", "messageId", r.Message.MessageID, "error", err.Error())
 		d.leases.settle([]string{r.AckID}, false)
 		return
-	case e.kind == typeMetadata && !d.settings.metadata, (e.kind == typeDelete || e.kind == typeArchive) && !d.settings.deletes:
+	case e.cursor == "" && (e.kind == typeMetadata && !d.settings.metadata || (e.kind == typeDelete || e.kind == typeArchive) && !d.settings.deletes):
 		d.result.Skipped++
 		d.leases.settle([]string{r.AckID}, true)
 		return

@@ -44,7 +44,8 @@ type run struct {
 	killAt   int                         // from this request on, none arrives
 	stopAt   int                         // at this one, the deadline comes
 	stop     context.CancelCauseFunc
-	quiet    bool // nothing fails any more
+	quiet    bool           // nothing fails any more
+	inARow   map[string]int // how often a request has failed; the product gives up what never succeeds, and leaves uploads
 	counts   map[string]int
 }
 
@@ -139,9 +140,30 @@ func (r *run) choose(service string, req *http.Request) *faults.Fault {
 	if !pubsub && service != "aws/s3" && service != "google/storage" {
 		return nil
 	}
+	f := r.fault(service, req)
+	id := req.Method + req.URL.String()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f == nil || f.Delay > 0 {
+		r.inARow[id] = 0
+		return f
+	}
+	if r.inARow[id] == mostInARow {
+		r.inARow[id] = 0
+		return nil
+	}
+	r.inARow[id]++
+	return f
+}
+
+// mostInARow is how often a request fails before it succeeds, less often than it is made.
+const mostInARow = 3
+
+// fault draws a fault of one of both buckets, or of the queue.
+func (r *run) fault(service string, req *http.Request) *faults.Fault {
 	switch r.draw(24) {
 	default: // so that others overtake
-		return &faults.Fault{Delay: time.Duration(r.draw(4)) * time.Millisecond}
+		return &faults.Fault{Delay: time.Duration(1+r.draw(3)) * time.Millisecond}
 	case 0:
 		r.count("refused")
 		return &faults.Fault{Refuse: &faults.Refusal{Status: []int{500, 503, 429}[r.draw(3)]}}
@@ -283,8 +305,8 @@ func TestBothBucketsAgree(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed+i), func(t *testing.T) {
 			chance := rand.New(rand.NewPCG(seed+i, 1))
 			flip := func() bool { return chance.IntN(2) == 0 }
-			r := &run{t: t, chance: chance, left: *randomChanges, contents: map[string]map[int64]string{}, counts: map[string]int{}}
-			r.deletes, r.metadata, r.versioned = chance.IntN(3) > 0, flip(), i%2 == 0
+			r := &run{t: t, chance: chance, left: *randomChanges, contents: map[string]map[int64]string{}, inARow: map[string]int{}, counts: map[string]int{}}
+			r.deletes, r.metadata, r.versioned = i%3 < 2, flip(), i%2 == 0
 			r.stand = newStand(t, map[string]string{"attempts": "100",
 				invocation.EnvEventDeletes: strconv.FormatBool(r.deletes), invocation.EnvEventMetadata: strconv.FormatBool(r.metadata)})
 			r.mayDelete(t)
@@ -319,8 +341,12 @@ func TestBothBucketsAgree(t *testing.T) {
 				t.Errorf("not acknowledged: %v", left)
 			}
 			r.compare()
-			if n := len(r.AWS.S3().Uploads(r.Env.DestinationBucket)); n > 0 && r.counts["killed"] == 0 {
-				t.Errorf("%d uploads are left behind", n)
+			for _, id := range r.AWS.S3().Uploads(r.Env.DestinationBucket) {
+				// What could not be removed in time is in the log, unless its drain was killed.
+				logged := r.logged()
+				if r.counts["killed"] == 0 && !strings.Contains(logged, id) && !strings.Contains(logged, "looking for uploads that may be left behind") {
+					t.Errorf("the upload %s is left behind, and nothing says so", id)
+				}
 			}
 			for _, h := range handlers {
 				h.CloseIdle()

@@ -141,6 +141,21 @@ func (s *stand) drains(t *testing.T, w *Worker) invocation.EventsResult {
 	return r
 }
 
+// drainsAll lets the function drain until no message is left. A pull that was under way when
+// an invocation ended may have got messages, which then come again later.
+func (s *stand) drainsAll(t *testing.T, w *Worker) {
+	t.Helper()
+	for range 5 {
+		if r := s.drains(t, w); !r.Complete || r.Failed+r.Interrupted > 0 {
+			t.Errorf("answer %+v", r)
+		}
+		if len(s.backlog()) == 0 {
+			return
+		}
+		s.Advance(deadline)
+	}
+}
+
 func (s *stand) upload(t *testing.T, name, content string) int64 {
 	t.Helper()
 	s.Upload(t, s.Env.SourceBucket, name, "text/plain", strings.NewReader(content))
