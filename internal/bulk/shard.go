@@ -345,6 +345,9 @@ func (c *shardCopy) overwrite() string {
 	if c.request.Reconcile { // events may have brought a newer generation since the plan was made
 		return invocation.OverwriteNewer
 	}
+	if p := c.worker.Overwrite; p == invocation.OverwriteAbsent || p == invocation.OverwriteNewer {
+		return "" // which looks at the destination itself
+	}
 	if c.recheck || c.request.Compare == CompareChecksum || c.request.Compare == CompareSize && !ordered(c.request) {
 		return invocation.OverwriteDifferent
 	}
