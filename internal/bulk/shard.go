@@ -34,9 +34,10 @@ type result struct {
 	Round     int       `json:"round"`
 	Copied    Count     `json:"copied"`
 	Unchanged Count     `json:"unchanged"`
+	Newer     Count     `json:"newer,omitzero"`   // of which the destination has a newer generation
 	Failed    Counts    `json:"failed,omitempty"` // for good, by cause
 	Digest    Digest    `json:"digest"`           // of what is at the destination
-	Lost      Digest    `json:"lost"`             // of what failed for good
+	Lost      Digest    `json:"lost"`             // of what failed for good, and of Newer
 	LeftOut   int64     `json:"leftOut,omitempty"`
 	Seconds   float64   `json:"seconds"`
 	Used      copy.Used `json:"used"`
@@ -381,6 +382,9 @@ func (c *shardCopy) note(i int, o invocation.ObjectResult) {
 			c.result.Unchanged.add(one)
 		}
 		c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)
+	case outcomeNewer:
+		c.result.Newer.add(one)
+		c.result.Lost.Add(e.Name, e.Size, e.CRC32C)
 	case invocation.OutcomeCopied:
 		c.result.Copied.add(one)
 		c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)
