@@ -34,6 +34,9 @@ func showReport(w io.Writer, r bulk.Report) error {
 	if unchanged.Objects > 0 {
 		row("at the destination already", unchanged)
 	}
+	if r.Progress.Newer.Objects > 0 {
+		row("newer at the destination than planned", r.Progress.Newer)
+	}
 	for _, reason := range r.Plan.Tally.Skipped.Reasons() {
 		row("left out: "+reason, r.Plan.Tally.Skipped[reason])
 	}

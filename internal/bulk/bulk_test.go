@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/copy"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 func numbered(i int) string { return fmt.Sprintf("logs/2026/%09d.json", i) }
@@ -232,6 +233,32 @@ func TestWhatADeadAttemptCopiedIsNotLost(t *testing.T) {
 	r := s.report()
 	if !r.Proven || r.Progress.Copied.Objects != 9 || len(r.Failures) != 1 || r.Failures[0].Object != numbered(4) {
 		t.Errorf("got %+v, %+v", r.Progress, r.Failures)
+	}
+}
+
+// What the environment's policy protects at the destination is protected from later attempts
+// too, and from comparisons.
+func TestAttemptsKeepToTheEnvironmentsPolicy(t *testing.T) {
+	t.Parallel()
+	for _, compare := range Compares() {
+		for policy, want := range map[string]string{
+			invocation.OverwriteAlways: invocation.OverwriteDifferent, invocation.OverwriteAbsent: "", invocation.OverwriteNewer: "",
+		} {
+			s := newSynthetic(t, 10, numbered)
+			s.worker.Overwrite = policy
+			s.plan(Request{Compare: compare})
+			a, err := s.invoke(Step{Step: StepAdvance, Job: "j", Run: 1, Concurrency: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			index, _, _ := s.files.Get(t.Context(), a.Index)
+			if _, err := s.worker.Handle(t.Context(), Step{Step: StepCopy, Job: "j", Run: 1, Round: 1, Of: 1, Retry: 1, Item: json.RawMessage(index)}); err != nil {
+				t.Fatal(err)
+			}
+			if !maps.Equal(s.copier.policy, map[string]bool{want: true}) {
+				t.Errorf("%s, compare %s: copied with %v, want %q", policy, compare, s.copier.policy, want)
+			}
+		}
 	}
 }
 

@@ -306,7 +306,7 @@ type Example struct {
 // maxExamples is how many examples of a reason a plan has.
 const maxExamples = 10
 
-// Progress is how far a job has come. The objects of the plan are in Copied, Unchanged,
+// Progress is how far a job has come. The objects of the plan are in Copied, Unchanged, Newer,
 // Failed, or yet to be copied.
 type Progress struct {
 	Round     int       `json:"round"` // the rounds so far
@@ -314,9 +314,10 @@ type Progress struct {
 	At        time.Time `json:"at"`
 	Copied    Count     `json:"copied"`
 	Unchanged Count     `json:"unchanged"` // at the destination already, as found while copying
+	Newer     Count     `json:"newer"`     // of which the destination has a newer generation than planned
 	Failed    Counts    `json:"failed"`    // for good, by cause
 	Digest    Digest    `json:"digest"`    // of what is at the destination, as S3 confirmed it
-	Lost      Digest    `json:"lost"`      // of what failed, as it was planned
+	Lost      Digest    `json:"lost"`      // of Failed and Newer, as they were planned
 	Left      int64     `json:"left"`      // shards that need another round
 	LeftOut   int64     `json:"leftOut"`   // objects with metadata that S3 could not hold
 	Seconds   float64   `json:"seconds"`   // of invocations, together
@@ -330,6 +331,7 @@ type Progress struct {
 func (p Progress) Outcomes() Count {
 	sum := p.Copied
 	sum.add(p.Unchanged)
+	sum.add(p.Newer)
 	sum.add(p.Failed.Sum())
 	return sum
 }

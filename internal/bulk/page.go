@@ -181,6 +181,9 @@ func groups(r Report) []countGroup {
 	if p.Unchanged != (Count{}) {
 		there = append(there, countRow{Reason: "already there when it was their turn", Count: p.Unchanged})
 	}
+	if p.Newer != (Count{}) {
+		there = append(there, countRow{Reason: "replaced by a newer generation since the plan was made", Count: p.Newer})
+	}
 	out := []countGroup{{"At the destination", there}}
 	add := func(title string, counts Counts) {
 		var rows []countRow

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
 )
 
 // Reconcile is what a schedule asks for: a job that looks for what continuous replication has
@@ -110,6 +112,10 @@ const (
 	MissedDifferent = "different" // of other bytes, and of no recorded generation or the same
 )
 
+// outcomeNewer is the outcome of an object of which the destination has a newer generation
+// than was planned: events have brought it since.
+const outcomeNewer = "newer"
+
 // Miss is an object that was not at the destination as it should have been.
 type Miss struct {
 	Object     string `json:"object"`
@@ -135,8 +141,10 @@ func (c *shardCopy) miss(ctx context.Context, e entry) (m Miss, missed bool, err
 	size, sum, generation, there, err := c.worker.Checker.Checksum(ctx, c.request.DestinationBucket, m.Key)
 	m.Found = generation
 	switch {
-	case err != nil || generation > e.Generation: // it was replaced since it was planned
+	case err != nil:
 		return m, false, err
+	case generation > e.Generation:
+		m.Reason = outcomeNewer
 	case !there:
 		m.Reason = MissedAbsent
 	case size == e.Size && sum == e.CRC32C:
@@ -149,7 +157,7 @@ func (c *shardCopy) miss(ctx context.Context, e entry) (m Miss, missed bool, err
 	return m, true, nil
 }
 
-// compare returns which objects of a shard are not at the destination as they should be, by
+// compare returns which objects of a shard are not at the destination as they were planned, by
 // their place. They are written down before the first is copied, so that they are known also
 // if the invocation dies.
 func (c *shardCopy) compare(ctx context.Context, shard string) (missed map[int]Miss, err error) {
@@ -196,11 +204,14 @@ func (c *shardCopy) compare(ctx context.Context, shard string) (missed map[int]M
 func (c *shardCopy) reconcile(ctx context.Context) error {
 	items := []int{}
 	for i, e := range c.entries {
-		if _, is := c.missed[i]; is {
+		switch m, is := c.missed[i]; {
+		case !is:
+			c.note(i, unchanged(e, c.key(e)))
+		case m.Reason == outcomeNewer:
+			c.note(i, invocation.ObjectResult{Object: e.Name, Key: m.Key, Outcome: outcomeNewer, Generation: m.Found})
+		default:
 			items = append(items, i)
-			continue
 		}
-		c.note(i, unchanged(e, c.key(e)))
 	}
 	if len(items) == 0 {
 		return nil
@@ -221,6 +232,9 @@ func loadMissed(ctx context.Context, files Files, r Request) (*Missed, error) {
 		for m, err := range linesOf[Miss](ctx, files, key) {
 			if err != nil {
 				return nil, err
+			}
+			if m.Reason == outcomeNewer {
+				continue
 			}
 			all.Counts.Add(m.Reason, Count{1, m.Bytes})
 			if len(all.Objects) < maxFailures {

@@ -24,15 +24,16 @@ func TestReconciliationsNameWhatWasMissed(t *testing.T) {
 			s := newSynthetic(t, 2000, numbered)
 			s.odds, s.dying, s.copier.limit = 0.002, true, 7
 			want := map[string]string{}
-			s.buckets.older = map[string]struct{}{}
+			s.buckets.older, s.buckets.newer = map[string]struct{}{}, map[string]struct{}{}
 			for i := range 2000 {
 				switch key := numbered(i); {
 				case i%100 == 7:
 					want[key] = MissedAbsent
 				case i%100 == 8 && compare == CompareChecksum:
 					want[key] = MissedOlder
-					s.buckets.older[key] = struct{}{}
-					fallthrough
+					s.buckets.older[key], s.buckets.there[key] = struct{}{}, struct{}{}
+				case i%100 == 9 && compare == CompareChecksum:
+					s.buckets.newer[key], s.buckets.there[key] = struct{}{}, struct{}{}
 				default:
 					s.buckets.there[key] = struct{}{}
 				}
@@ -61,6 +62,9 @@ func TestReconciliationsNameWhatWasMissed(t *testing.T) {
 			}
 			if !maps.Equal(got, want) || r.Missed.Counts.Sum().Objects != int64(len(want)) {
 				t.Errorf("%s: %d objects were missed, want %d: %v", compare, len(got), len(want), r.Missed.Counts)
+			}
+			if n := int64(len(s.buckets.newer)); r.Progress.Newer != (Count{n, n * 10_000}) || r.Progress.Outcomes() != r.Plan.Tally.ToCopy {
+				t.Errorf("%s: %+v objects are newer, want %d", compare, r.Progress.Newer, n)
 			}
 			if !r.Proven || r.Progress.Copied.Objects != int64(len(want)) || r.Limits.MaxRate != 90<<20 {
 				t.Errorf("%s: got %+v", compare, r.Progress)

@@ -34,9 +34,10 @@ type result struct {
 	Round     int       `json:"round"`
 	Copied    Count     `json:"copied"`
 	Unchanged Count     `json:"unchanged"`
+	Newer     Count     `json:"newer,omitzero"`   // of which the destination has a newer generation
 	Failed    Counts    `json:"failed,omitempty"` // for good, by cause
 	Digest    Digest    `json:"digest"`           // of what is at the destination
-	Lost      Digest    `json:"lost"`             // of what failed for good
+	Lost      Digest    `json:"lost"`             // of what failed for good, and of Newer
 	LeftOut   int64     `json:"leftOut,omitempty"`
 	Seconds   float64   `json:"seconds"`
 	Used      copy.Used `json:"used"`
@@ -345,6 +346,9 @@ func (c *shardCopy) overwrite() string {
 	if c.request.Reconcile { // events may have brought a newer generation since the plan was made
 		return invocation.OverwriteNewer
 	}
+	if p := c.worker.Overwrite; p == invocation.OverwriteAbsent || p == invocation.OverwriteNewer {
+		return "" // which looks at the destination itself
+	}
 	if c.recheck || c.request.Compare == CompareChecksum || c.request.Compare == CompareSize && !ordered(c.request) {
 		return invocation.OverwriteDifferent
 	}
@@ -378,6 +382,9 @@ func (c *shardCopy) note(i int, o invocation.ObjectResult) {
 			c.result.Unchanged.add(one)
 		}
 		c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)
+	case outcomeNewer:
+		c.result.Newer.add(one)
+		c.result.Lost.Add(e.Name, e.Size, e.CRC32C)
 	case invocation.OutcomeCopied:
 		c.result.Copied.add(one)
 		c.result.Digest.Add(e.Name, o.Bytes, o.CRC32C)

@@ -68,6 +68,7 @@ func meanwhile(ctx context.Context, files Files, job string, p Progress, most in
 func (p *Progress) count(r result) {
 	p.Copied.add(r.Copied)
 	p.Unchanged.add(r.Unchanged)
+	p.Newer.add(r.Newer)
 	p.Failed.join(r.Failed)
 	p.Digest.Join(r.Digest)
 	p.Lost.Join(r.Lost)
@@ -81,6 +82,7 @@ func (p *Progress) count(r result) {
 func (p *Progress) join(other Progress) {
 	p.Copied.add(other.Copied)
 	p.Unchanged.add(other.Unchanged)
+	p.Newer.add(other.Newer)
 	p.Failed.join(other.Failed)
 	p.Digest.Join(other.Digest)
 	p.Lost.Join(other.Lost)
@@ -94,7 +96,7 @@ func (p *Progress) join(other Progress) {
 func (p *Progress) scale(by float64) {
 	scaled := func(n int64) int64 { return int64(float64(n) * by) }
 	count := func(c Count) Count { return Count{scaled(c.Objects), scaled(c.Bytes)} }
-	p.Copied, p.Unchanged = count(p.Copied), count(p.Unchanged)
+	p.Copied, p.Unchanged, p.Newer = count(p.Copied), count(p.Unchanged), count(p.Newer)
 	for cause, c := range p.Failed {
 		p.Failed[cause] = count(c)
 	}

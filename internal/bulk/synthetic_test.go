@@ -85,6 +85,7 @@ type buckets struct {
 	sizes func(i int) int64   // of objects
 	there map[string]struct{} // keys at the destination, with the right sizes
 	older map[string]struct{} // of these, of an older generation with other bytes
+	newer map[string]struct{} // of these, of a newer one
 	clock *clock
 	page  time.Duration // how long a page of a listing takes
 
@@ -325,6 +326,9 @@ func (c *copier) Checksum(_ context.Context, _, key string) (size int64, crc32c 
 		return 0, "", 0, false, nil
 	}
 	o := c.object(i)
+	if _, newer := c.newer[key]; newer {
+		return o.Size + 1, "newer", o.Generation + 1, true, nil
+	}
 	if _, older := c.older[key]; older {
 		return o.Size, "older", o.Generation - 1, true, nil
 	}

@@ -36,14 +36,17 @@ type Worker struct {
 	Copier   Copier
 	Checker  Checker
 	Settings Settings
-	Region   string // of AWS
-	Log      *slog.Logger
-	Now      func() time.Time
+
+	Overwrite string // the environment's policy: one of invocation.Overwrites
+	Region    string // of AWS
+
+	Log *slog.Logger
+	Now func() time.Time
 }
 
 // NewWorker returns the worker of a function whose jobs are in a bucket of S3.
 func NewWorker(h *copy.Handler, bucket string, settings Settings, log *slog.Logger) *Worker {
-	return &Worker{Files: h.Files(bucket), Buckets: h, Copier: h, Checker: h, Settings: settings, Region: h.Region(), Log: log, Now: time.Now}
+	return &Worker{Files: h.Files(bucket), Buckets: h, Copier: h, Checker: h, Settings: settings, Overwrite: h.Overwrite(), Region: h.Region(), Log: log, Now: time.Now}
 }
 
 // The steps of a job.

@@ -160,6 +160,9 @@ func (h *Handler) Look(ctx context.Context, bucket, name string, generation int6
 // Region returns the function's region of AWS.
 func (h *Handler) Region() string { return h.target.region }
 
+// Overwrite returns the environment's policy for objects that are at the destination.
+func (h *Handler) Overwrite() string { return h.settings.overwrite }
+
 // attempt retries do until it succeeds or another attempt is pointless.
 func (h *Handler) attempt(ctx context.Context, do func() error) error {
 	return h.patience.attempt(ctx, do, func() {})

@@ -54,6 +54,7 @@ func TestBulkJobsUnderFaults(t *testing.T) {
 		s.destinationChanges(&triggers)
 		s.plansFromLists()
 		s.sets(&triggers)
+		s.spendsWhatItMay()
 		s.reconciles()
 		s.requesterPays()
 		s.copiesAtRandom(&triggers)
@@ -362,6 +363,12 @@ func (s *bulkStand) reconciles() {
 	other, _ := bulkObject(7)
 	s.remove(missing)
 	s.write(other, "somebody else's")
+	newer, _ := bulkObject(8) // as if an event had come after the listing
+	_, err := s.s3.PutObject(s.ctx, &s3.PutObjectInput{
+		Bucket: &s.Env.DestinationBucket, Key: aws.String(s.Env.DestinationPrefix + newer), Body: strings.NewReader("newest"),
+		Metadata: map[string]string{"gcs-generation": "9000000000000000"},
+	})
+	s.must(err)
 	upload := "/upload/storage/v1/b/" + s.Env.SourceBucket + "/o?uploadType=media&name=" + url.QueryEscape(older)
 	s.must(s.ask(s.ctx, "POST", upload, "text/plain", []byte("newer"), nil))
 	client := sfn.NewFromConfig(s.admin())
@@ -396,7 +403,7 @@ func (s *bulkStand) reconciles() {
 		reasons[m.Object] = m.Reason
 	}
 	want := map[string]string{missing: bulk.MissedAbsent, older: bulk.MissedOlder, other: bulk.MissedDifferent}
-	if status.State != jobs.StateDone || !r.Proven || r.Progress.Copied.Objects != 3 || !maps.Equal(reasons, want) {
+	if status.State != jobs.StateDone || !r.Proven || r.Progress.Copied.Objects != 3 || r.Progress.Newer.Objects != 1 || !maps.Equal(reasons, want) {
 		s.Errorf("the reconciliation is %+v, %+v, missed %v", status, r.Progress, reasons)
 	}
 	out, err := s.s3.GetObject(s.ctx, &s3.GetObjectInput{Bucket: &s.Env.DestinationBucket, Key: aws.String(s.Env.DestinationPrefix + older)})
@@ -562,4 +569,22 @@ func (s *bulkStand) copiesAtRandom(g *triggers) {
 		s.remove(name)
 	}
 	s.Logf("%d of %d objects copied, %d failed of %d that were changed", r.Progress.Copied.Objects, count, len(failed), len(changed))
+}
+
+// spendsWhatItMay runs a job that costs more than it may.
+func (s *bulkStand) spendsWhatItMay() {
+	const job = "costly"
+	p := s.plan(job, bulk.CompareNone, jobs.Names{})
+	terms := bulk.Options{Shards: p.Shards}
+	cost := bulk.Estimate(bulk.ListPrices(), p.Tally, terms).Estimated
+	s.must(s.jobs.Run(s.ctx, job, bulk.Limits{Concurrency: 1, MaxCost: cost / 2, Terms: terms}))
+	status := s.ended(job)
+	r, err := bulk.MakeReport(s.ctx, s.jobs.Files, job)
+	s.must(err)
+	if status.State == jobs.StateDone || !strings.Contains(status.Why, "which is more than its --max-cost of") || r.Progress.Copied.Objects == 0 || r.Complete {
+		s.Errorf("a job that may spend half of its price is %+v, %+v", status, r.Progress)
+	}
+	if status, r := s.run(job); status.State != jobs.StateDone || !r.Proven {
+		s.Errorf("without a limit, it is %+v, %+v", status, r.Progress)
+	}
 }
