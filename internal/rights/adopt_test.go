@@ -99,6 +99,11 @@ func (w *walk) byHand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	inline, _ := ownership.RolePolicies(w.env) // one is there, as after an interruption
+	document := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}`
+	if _, err := roles.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &w.env.Role, PolicyName: &inline[0], PolicyDocument: &document}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := lambda.NewFromConfig(w.admin).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 		FunctionName: &w.env.Function, Role: aws.String(w.env.RoleARN()), Runtime: lambdatypes.RuntimeProvidedal2, Handler: aws.String("handler"),
 		Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(w.env.Architecture)},
