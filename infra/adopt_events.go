@@ -33,8 +33,9 @@ func (f *finder) events(found *Existing) {
 		return
 	}
 	for _, n := range notifications.Thing {
-		// Those to other topics are other programs'.
-		if clouds.TopicOf(n) == f.env.Topic(f.env.Drain()) &&
+		// Those to other topics are other programs'. One that has to be replaced cannot be
+		// imported: Pulumi refuses that, even of what its state has.
+		if f.env.Notifies(n.ObjectNamePrefix, n.EventTypes) && clouds.TopicOf(n) == f.env.Topic(f.env.Drain()) &&
 			ownership.Decide(f.env.Mark(), ownership.Notification(n, f.env.Topic(f.env.Drain()))).Ours() {
 			found.Notification = f.env.SourceBucket + "/notificationConfigs/" + n.Id
 		}

@@ -133,7 +133,7 @@ func TestFindEvents(t *testing.T) {
 		t.Helper()
 		var made struct{ ID string }
 		c.Call(t, "POST", "/storage/v1/b/"+c.Env.SourceBucket+"/notificationConfigs",
-			map[string]any{"topic": "//pubsub.googleapis.com/" + topics + topic, "payload_format": "JSON_API_V1", "custom_attributes": attributes}, &made)
+			map[string]any{"topic": "//pubsub.googleapis.com/" + topics + topic, "payload_format": "JSON_API_V1", "event_types": []string{"OBJECT_FINALIZE"}, "custom_attributes": attributes}, &made)
 		return c.Env.SourceBucket + "/notificationConfigs/" + made.ID
 	}
 	notify("other", c.Env.Mark().Labels())
@@ -161,6 +161,12 @@ func TestFindEvents(t *testing.T) {
 	got, said = found(t, c, c.Env, true, false)
 	if diff := cmp.Diff(want, got); diff != "" || said != "" {
 		t.Errorf("its own: it says %q (-want +got):\n%s", said, diff)
+	}
+	changed := c.Env
+	changed.EventsPrefix = "reports/"
+	want.Notification = ""
+	if got, said = found(t, c, changed, true, false); cmp.Diff(want, got) != "" || said != "" {
+		t.Errorf("one to be replaced: it says %q of %+v", said, got)
 	}
 	c.Call(t, "POST", "/v1/projects/"+c.Env.GoogleProject+"/services/pubsub.googleapis.com:disable", map[string]any{}, nil)
 	if _, said = found(t, c, c.Env, false, false); !strings.Contains(said, "pubsub.googleapis.com: not enabled in the project") {

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
@@ -40,7 +39,7 @@ func lookTopics(ctx context.Context, e *examination) finding {
 				return f
 			}
 			if topic := subscription.Thing.Topic; topic != e.Environment.Topic(id) { // _deleted-topic_ of one that is gone
-				return wrong("gcs-to-s3 up "+e.Environment.Name+" makes it again, after `gcloud pubsub subscriptions delete "+id+"`",
+				return wrong("`gcloud pubsub subscriptions delete "+id+" --project "+e.Environment.GoogleProject+"`, then `gcs-to-s3 up "+e.Environment.Name+"`, which makes it again",
 					"the subscription %s is of the topic %s, not of %s", id, topic, e.Environment.Topic(id))
 			}
 		}
@@ -61,10 +60,10 @@ func lookNotification(ctx context.Context, e *examination) finding {
 	topic, types := env.Topic(env.Drain()), map[string]int{}
 	for _, n := range all.Thing {
 		if clouds.TopicOf(n) == topic && ownership.Decide(env.Mark(), ownership.Notification(n, topic)).Ours() {
-			if n.ObjectNamePrefix == env.EventsPrefix && slices.Equal(slices.Sorted(slices.Values(n.EventTypes)), slices.Sorted(slices.Values(env.EventTypes()))) {
+			if env.Notifies(n.ObjectNamePrefix, n.EventTypes) {
 				return good("gs://%s notifies %s", env.SourceBucket, topic)
 			}
-			return warn("gcs-to-s3 up "+env.Name+" replaces it", "the notification %s of gs://%s has other types of events, or another prefix, than the environment's file", n.Id, env.SourceBucket)
+			return warn("`gcs-to-s3 up "+env.Name+"` replaces it", "the notification %s of gs://%s has other types of events, or another prefix, than the environment's file", n.Id, env.SourceBucket)
 		}
 		all := n.EventTypes
 		if len(all) == 0 {

@@ -13,6 +13,7 @@ package environment
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/names"
 )
@@ -269,6 +270,12 @@ func (e Environment) EventTypes() []string {
 		types = append(types, "OBJECT_METADATA_UPDATE")
 	}
 	return types
+}
+
+// Notifies reports whether a notification of some types of events, of objects with a prefix,
+// is what the settings say.
+func (e Environment) Notifies(prefix string, types []string) bool {
+	return prefix == e.EventsPrefix && slices.Equal(slices.Sorted(slices.Values(types)), slices.Sorted(slices.Values(e.EventTypes())))
 }
 
 // Topic and Subscription return the resource names of those of an id: Cloud Pub/Sub API

@@ -153,6 +153,7 @@ func environ(s *Stand, t toolchain.Set) []string {
 		"CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER=" + google + "/",
 		"CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE=" + google + "/",
 		"CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=" + google + "/storage/v1/",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=" + google + "/",
 
 		"HTTP_PROXY=" + nowhere,
 		"HTTPS_PROXY=" + nowhere,

@@ -24,6 +24,7 @@ func TestRemedies(t *testing.T) {
 	s := open(t)
 	other := s.beside(t)
 	found, amazon := s.environment(t, "mendfound", nil), s.environment(t, "mendaws", map[string]string{"sourceBucket": "payer"})
+	events := s.environment(t, "mendevents", map[string]string{"events": "pull"})
 	google := other.environment(t, "mendgoogle", nil)
 	mendAPIs(t, s, found)
 	mendUploads(t, s, found)
@@ -31,6 +32,7 @@ func TestRemedies(t *testing.T) {
 		for name, mend := range map[string]func(*testing.T){
 			"AWS":    func(t *testing.T) { mendAWS(t, s, amazon) },
 			"Google": func(t *testing.T) { mendGoogle(t, other, google) },
+			"events": func(t *testing.T) { mendEvents(t, s, events) },
 			"found":  func(t *testing.T) { mendFound(t, s, found) },
 		} {
 			t.Run(name, func(t *testing.T) {
