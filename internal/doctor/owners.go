@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 )
@@ -156,24 +157,42 @@ func (e *examination) pooled(name string, evidence ownership.Evidence, state, fr
 }
 
 func lookLogGroup(ctx context.Context, e *examination) finding {
-	name := e.Environment.LogGroup()
-	existing, err := inventory.ExistingLogs(ctx, e.AWS, e.Environment)
+	var taken finding
+	for _, function := range e.Environment.Functions() {
+		f, takes := lookLogsOf(ctx, e, function)
+		if f.status != OK {
+			return f
+		}
+		if takes {
+			taken = f
+		}
+	}
+	if taken.seen != "" {
+		return taken
+	}
+	return good("the name %s is free, or the function's stack has it", e.Environment.LogGroup())
+}
+
+// lookLogsOf judges the log group of one function; takes is that up takes it over.
+func lookLogsOf(ctx context.Context, e *examination, function string) (f finding, takes bool) {
+	name := environment.LogGroupOf(function)
+	existing, err := inventory.ExistingLogs(ctx, e.AWS, e.Environment, function)
 	switch {
 	case err != nil:
-		return unseen(err)
+		return unseen(err), false
 	case existing == nil:
-		return good("the name %s is free, or the function's stack has it", name)
+		return good("%s", name), false
 	case existing.Foreign == "":
-		return good("%s exists, and `gcs-to-s3 up` takes it over", name)
+		return good("%s exists, and `gcs-to-s3 up` takes it over", name), true
 	case strings.HasPrefix(existing.Foreign, "belongs to"):
-		return wrong(other, "%s exists, and %s", name, existing.Foreign)
+		return wrong(other, "%s exists, and %s", name, existing.Foreign), false
 	}
 	return wrong(
 		other+"; or, if its logs are yours, "+e.adopt()+"; or delete it: `aws logs delete-log-group --log-group-name "+name+"`",
 		"%s exists with logs, and %s",
 		name,
 		existing.Foreign,
-	)
+	), false
 }
 
 func lookQueue(ctx context.Context, e *examination) finding {

@@ -19,11 +19,11 @@ type Existing struct {
 	Foreign string // why it cannot be taken over; empty if it can
 }
 
-// ExistingLogs looks for a log group of the function's name outside of its stack; nil says
+// ExistingLogs looks for a log group of a function's name outside of its stack; nil says
 // that there is none. It can be taken over if it is the environment's, as logRemoval may
 // have kept it, or if it holds nothing of anybody: Lambda makes one for every function.
-func ExistingLogs(ctx context.Context, cfg aws.Config, env environment.Environment) (*Existing, error) {
-	name := env.LogGroup()
+func ExistingLogs(ctx context.Context, cfg aws.Config, env environment.Environment, function string) (*Existing, error) {
+	name := environment.LogGroupOf(function)
 	group := clouds.LogGroup(ctx, cfg, name)
 	if !group.There() {
 		return nil, group.Err()

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"google.golang.org/api/pubsub/v1"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
@@ -32,7 +34,12 @@ func TestEvents(t *testing.T) {
 		}
 		return all
 	}
-	up("the right to publish has been granted, but does not take effect yet; waiting")
+	logs := cloudwatchlogs.NewFromConfig(p.Sandbox.AWSConfig(p.Sandbox.AWS.Admin()))
+	group := environment.LogGroupOf(env.Drain()) // which the function's last lines make after a deletion
+	if _, err := logs.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &group}); err != nil {
+		t.Fatal(err)
+	}
+	up("the right to publish has been granted, but does not take effect yet; waiting", "and its existing log group")
 	both, err := p.Clouds(t.Context(), env)
 	if err != nil {
 		t.Fatal(err)
