@@ -205,7 +205,7 @@ func (s scene) run(t *testing.T, command string) (printed string, err error) {
 	case asking.MatchString(command):
 		command += " --yes"
 	case strings.HasPrefix(command, "npx cdk deploy"):
-		command += " --require-approval never"
+		command += " --require-approval never --output " + t.TempDir() // others deploy from this folder, too
 	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
 	cmd.Dir, cmd.Env = s.root, s.ChildEnviron()
