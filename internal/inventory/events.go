@@ -24,7 +24,6 @@ func (s *survey) events(ctx context.Context, g *clouds.Google) {
 		s.judge(&item, ownership.Subscription(subscription.Thing))
 		s.add(item)
 	}
-	var owned []string
 	for _, id := range s.wanted.topics {
 		topic, subscriptions := g.Topic(ctx, id), g.SubscriptionsOf(ctx, id)
 		if s.unknown("Google", KindTopic, id, clouds.Join(topic.Err(), subscriptions.Err())) || topic.Absent() {
@@ -32,9 +31,6 @@ func (s *survey) events(ctx context.Context, g *clouds.Google) {
 		}
 		item := Item{Cloud: "Google", Kind: KindTopic, Name: id, State: "exists", URNs: s.records.urns(typeTopic, "topics/"+id)}
 		evidence := ownership.Topic(topic.Thing)
-		if ownership.Decide(s.own, evidence).Ours() {
-			owned = append(owned, id)
-		}
 		// A subscription of somebody else would get no messages any more.
 		evidence.Holds = s.subscribers(ctx, g, subscriptions.Thing)
 		s.judge(&item, evidence)
