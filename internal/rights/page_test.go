@@ -57,13 +57,13 @@ func section() string {
 		return strings.Join(out, ", ")
 	}
 	operate := slices.DeleteFunc(rights.Grants(rights.All()...), conditional)
-	look := rights.Grants(rights.Looking()...)
+	look := slices.DeleteFunc(rights.Grants(rights.Looking()...), conditional)
 
 	p("On AWS, a role or user with this policy can run every command:\n\n```json\n%s```\n\n", rights.Policy(rights.All()...))
 	p("One who only looks (%s) needs this:\n\n```json\n%s```\n\n", names(rights.Looking()), rights.Policy(rights.Looking()...))
 	p("`adopt` needs this besides; on Google Cloud, it needs the roles of `up`:\n\n```json\n%s```\n\n", rights.Policy(rights.Adopt))
 	p("On Google Cloud, these roles are enough for every command, and those below for one who only looks. `roles/orgpolicy.policyViewer` is optional. ")
-	p("With `viewerScope: project` add `roles/resourcemanager.projectIamAdmin`.\n\n")
+	p("With `viewerScope: project` add `roles/resourcemanager.projectIamAdmin`, with `events` `roles/pubsub.admin`, or `roles/pubsub.viewer` for one who only looks.\n\n")
 	p("```console\n%s```\n\n```console\n%s```\n\n", commands(operate), commands(look))
 	p("The CDK works with the roles of its bootstrap, and CloudFormation makes the resources with `cdk-hnb659fds-%s-ACCOUNT-REGION`. ", rights.Execution)
 	p("By default a bootstrap makes that an administrator. `cdk bootstrap --cloudformation-execution-policies` gives it another policy, which needs at least this; that it is enough on the real AWS is believed:\n\n```json\n%s```\n\n", rights.ExecutionPolicy())
@@ -96,7 +96,9 @@ func section() string {
 }
 
 // conditional reports whether a role is only needed with a setting.
-func conditional(g rights.Grant) bool { return g.Role == "roles/resourcemanager.projectIamAdmin" }
+func conditional(g rights.Grant) bool {
+	return slices.Contains([]string{"roles/resourcemanager.projectIamAdmin", "roles/pubsub.admin", "roles/pubsub.viewer"}, g.Role)
+}
 
 // commands are the commands that grant some roles.
 func commands(grants []rights.Grant) string {
