@@ -69,7 +69,16 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 			policies["keep-jobs"] = keepJobs(env)
 		}
 		if env.EventDeletes {
-			policies["delete-copies"] = document("DeleteCopies", []string{"s3:DeleteObject"}, destination(jsii.String(env.DestinationPrefix+"*")))
+			policies["delete-copies"] = awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Sid: jsii.String("DeleteCopies"), Actions: jsii.Strings("s3:DeleteObject"), Resources: jsii.Strings(destination(jsii.String(env.DestinationPrefix + "*"))),
+				}),
+				// S3 says that there is no copy only to who may list the bucket, and to others
+				// the same as of one that they may not see (Amazon S3 API Reference, "HeadObject").
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Sid: jsii.String("TellAbsent"), Actions: jsii.Strings("s3:ListBucket"), Resources: jsii.Strings(destination(nil)),
+				}),
+			}})
 		}
 	}
 	if env.KMSKey != "" {

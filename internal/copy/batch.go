@@ -246,7 +246,7 @@ func (h *Handler) Checksum(ctx context.Context, bucket, key string) (size int64,
 	if f != nil {
 		return f.size, f.sum, f.generation, true, nil
 	}
-	if t.unseen {
+	if t.denied != nil {
 		for o, err := range h.Stored(ctx, bucket, Range{Prefix: key}) {
 			if err == nil && o.Key == key {
 				err = fmt.Errorf("looking at s3://%s/%s: S3 lists it, and denies access to it", bucket, key)

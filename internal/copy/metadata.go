@@ -146,7 +146,9 @@ func (t *transfer) find(ctx context.Context) (f *found, err error) {
 		)
 		var answer *AnswerError
 		if errors.As(err, &answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusForbidden) {
-			t.unseen = answer.Status == http.StatusForbidden
+			if t.denied = nil; answer.Status == http.StatusForbidden {
+				t.denied = answer
+			}
 			return nil
 		}
 		if errors.As(err, &answer) && answer.Status == http.StatusBadRequest && answer.Region == "" {

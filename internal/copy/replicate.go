@@ -182,6 +182,9 @@ func (t *transfer) vanish(ctx context.Context, c Change, shared bool) (copied, e
 	removed := false
 	err := t.attempt(ctx, func() error {
 		f, err := t.find(ctx)
+		if err == nil && f == nil && t.denied != nil { // there may be a copy
+			return fmt.Errorf("looking at the copy: %w", t.denied)
+		}
 		if err != nil || f == nil || f.generation == 0 || f.generation > c.Generation || shared && f.generation != c.Generation {
 			return err
 		}

@@ -41,17 +41,17 @@ type transfer struct {
 	skipped bool    // there is nothing to copy: see invocation.OutcomeSkipped
 
 	// For a copy that takes several invocations.
-	keeps       bool      // the caller can continue an upload that the deadline interrupts
-	returns     bool      // the caller can start any copy again that the deadline interrupts
-	superfluous []*upload // of this object too, and not to be continued
-	upload      *upload   // an earlier invocation's, to continue; nil once it is of no use
-	idle        int       // invocations in a row without progress
-	interrupted bool      // the next invocation is to continue
-	kept        *upload   // what S3 has for it
-	pieces      bool      // the copy is made in parts
-	progress    bool      // S3 has more of the object than before
-	waited      bool      // other objects were being copied all the time
-	unseen      bool      // find was denied access to the destination
+	keeps       bool         // the caller can continue an upload that the deadline interrupts
+	returns     bool         // the caller can start any copy again that the deadline interrupts
+	superfluous []*upload    // of this object too, and not to be continued
+	upload      *upload      // an earlier invocation's, to continue; nil once it is of no use
+	idle        int          // invocations in a row without progress
+	interrupted bool         // the next invocation is to continue
+	kept        *upload      // what S3 has for it
+	pieces      bool         // the copy is made in parts
+	progress    bool         // S3 has more of the object than before
+	waited      bool         // other objects were being copied all the time
+	denied      *AnswerError // what find was refused; nil if it could see the destination
 
 	tidying  func(context.Context) (context.Context, context.CancelFunc) // for cleanup after the deadline
 	tally    tally

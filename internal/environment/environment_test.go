@@ -236,6 +236,7 @@ func TestEventsRules(t *testing.T) {
 		{"events=pull eventsEvery=rate(61_minutes)", "must be a rate of 1 to 60 minutes"},
 		{"events=pull eventsEvery=rate(60_minutes)", ""},
 		{"events=pull eventsReservedConcurrency=-1", "must not be negative"},
+		{"events=pull eventDeletes=true keyTemplate={date}/{object}", "must be false if keyTemplate has {date}"},
 		{"events=pull function=1st", "must start with a letter"},
 		{"events=pull function=google", "not with goog"},
 		{"events=pull function=" + strings.Repeat("f", 57), ""},

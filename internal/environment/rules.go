@@ -132,6 +132,10 @@ func checkFunction(e *Environment) (string, string, bool) {
 	return fmt.Sprintf("must be 1 to %d letters, digits, hyphens and underscores", most), "give only the name, not the ARN", sized(e.Function, functionPattern, 1, most)
 }
 
+func checkDeletes(e *Environment) (string, string, bool) {
+	return "must be false if keyTemplate has {date}", "a copy is under the key of the day on which it was made, which nothing tells afterwards", !e.EventDeletes || !strings.Contains(e.KeyTemplate, "{date}")
+}
+
 func checkAny(*Environment) (string, string, bool) { return "", "", true }
 
 func checkDrains(e *Environment) (string, string, bool) {

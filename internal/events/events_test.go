@@ -179,6 +179,29 @@ func TestDeletesNeedTheRight(t *testing.T) {
 	same(t, "backlog", []string{"a"}, s.backlog())
 }
 
+// TestDeletesThatCannotLook: where S3 does not tell whether there is a copy, the deletion is
+// not done.
+func TestDeletesThatCannotLook(t *testing.T) {
+	s := newStand(t, map[string]string{invocation.EnvEventDeletes: "true"})
+	s.mayDelete(t)
+	w, _ := s.start(t)
+	s.upload(t, "a", "x")
+	s.drains(t, w)
+	s.remove(t, "a")
+	s.FailAs(func(service string, r *http.Request) *faults.Fault {
+		if service == "aws/s3" && r.Method == http.MethodHead {
+			return &faults.Fault{Refuse: &faults.Refusal{Status: 403, Code: "AccessDenied"}}
+		}
+		return nil
+	})
+	same(t, "answer", invocation.EventsResult{StatusCode: 207, Complete: true, Events: 1, Failed: 1}, s.drains(t, w))
+	same(t, "backlog", []string{"a"}, s.backlog())
+	s.FailAs(nil)
+	s.Advance(10 * time.Second)
+	same(t, "answer", invocation.EventsResult{StatusCode: 200, Complete: true, Events: 1, Deleted: 1}, s.drains(t, w))
+	same(t, "destination", map[string]string{}, s.stored(t))
+}
+
 // A deletion is overtaken by what happens while it is made.
 func TestDeletesDecideAnew(t *testing.T) {
 	for _, tt := range []struct {

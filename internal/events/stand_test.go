@@ -242,10 +242,10 @@ func (s *stand) keepsVersions(t *testing.T) {
 	s.Call(t, "PATCH", "/storage/v1/b/"+s.Env.SourceBucket, map[string]any{"versioning": map[string]any{"enabled": true}}, nil)
 }
 
-// mayDelete gives the role the right that the setting eventDeletes does.
+// mayDelete gives the role the rights that the setting eventDeletes does.
 func (s *stand) mayDelete(t *testing.T) {
 	t.Helper()
-	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::` + s.Env.DestinationBucket + `/*"}]}`
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:DeleteObject","s3:ListBucket"],"Resource":["arn:aws:s3:::` + s.Env.DestinationBucket + `","arn:aws:s3:::` + s.Env.DestinationBucket + `/*"]}]}`
 	if _, err := iam.NewFromConfig(s.AWSConfig(s.AWS.Admin())).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &s.Env.Role, PolicyName: aws.String("deletes"), PolicyDocument: &policy}); err != nil {
 		t.Fatal(err)
 	}
