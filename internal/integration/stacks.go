@@ -128,7 +128,7 @@ func (c *Clouds) Clients(t *testing.T) clouds.Pair {
 	t.Helper()
 	env := c.Env
 	env.Google = environment.GoogleAPIs{
-		IAM: c.GoogleURL + "/v1/", ResourceManager: c.GoogleURL + "/v1/", ServiceUsage: c.GoogleURL + "/v1/", Storage: c.GoogleURL + "/storage/v1/", AccessToken: c.Google.AdminToken(),
+		IAM: c.GoogleURL + "/v1/", ResourceManager: c.GoogleURL + "/v1/", ServiceUsage: c.GoogleURL + "/v1/", Storage: c.GoogleURL + "/storage/v1/", PubSub: c.GoogleURL + "/v1/", AccessToken: c.Google.AdminToken(),
 	}
 	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
 	if err != nil {

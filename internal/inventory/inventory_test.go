@@ -26,7 +26,7 @@ import (
 func clients(t *testing.T, s *sandbox.Sandbox, env environment.Environment) clouds.Pair {
 	t.Helper()
 	env.Google = environment.GoogleAPIs{
-		IAM: s.GoogleURL + "/v1/", ResourceManager: s.GoogleURL + "/v1/", ServiceUsage: s.GoogleURL + "/v1/", Storage: s.GoogleURL + "/storage/v1/", AccessToken: s.Google.AdminToken(),
+		IAM: s.GoogleURL + "/v1/", ResourceManager: s.GoogleURL + "/v1/", ServiceUsage: s.GoogleURL + "/v1/", Storage: s.GoogleURL + "/storage/v1/", PubSub: s.GoogleURL + "/v1/", AccessToken: s.Google.AdminToken(),
 	}
 	g, err := clouds.OpenGoogle(t.Context(), env, func(string) string { return "" })
 	if err != nil {
