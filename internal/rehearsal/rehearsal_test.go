@@ -347,3 +347,23 @@ func (w writer) Write(p []byte) (int, error) {
 	w(p)
 	return len(p), nil
 }
+
+// TestRehearsalOfEvents changes objects while events come in disorder, functions die and both
+// clouds fail, and loses an event, which a scheduled job finds.
+func TestRehearsalOfEvents(t *testing.T) {
+	r, _ := newRehearsal(t)
+	r.Events = 120
+	summary, err := r.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range summary.Proofs {
+		if !p.Holds {
+			t.Errorf("%s: %s", p.Claim, p.Seen)
+		}
+	}
+	e := summary.Events
+	if e == nil || !e.Agree || e.Changes != 121 || e.Objects == 0 || e.Backwards != 0 || e.Left != 0 || e.Missed != 1 || e.Versions < e.Objects {
+		t.Errorf("events: %+v", e)
+	}
+}
