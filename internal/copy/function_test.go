@@ -38,8 +38,9 @@ import (
 // stand is the function as it starts in an execution environment.
 type stand struct {
 	*integration.Clouds
-	env map[string]string
-	log bytes.Buffer
+	env    map[string]string
+	log    bytes.Buffer
+	logger *slog.Logger // writes to log, for as many functions as there are
 }
 
 func newStand(t *testing.T) *stand {
@@ -74,13 +75,14 @@ func newStand(t *testing.T) *stand {
 	for k, v := range process {
 		l.env[k] = v
 	}
+	l.logger = slog.New(slog.NewJSONHandler(&l.log, nil))
 	return l
 }
 
 // start creates the handler.
 func (l *stand) start(t *testing.T) *Handler {
 	t.Helper()
-	h, err := NewHandler(func(k string) string { return l.env[k] }, slog.New(slog.NewJSONHandler(&l.log, nil)))
+	h, err := NewHandler(func(k string) string { return l.env[k] }, l.logger)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,9 +102,7 @@ func (d *drain) pullAll() error {
 		}
 		asked := d.now()
 		messages, err := d.queue.pull(ctx, d.settings.subscription, room, d.settings.continuous)
-		for _, m := range messages {
-			d.receive(m)
-		}
+		d.receive(messages)
 		switch {
 		case ctx.Err() != nil:
 			d.result.Complete = d.settings.continuous && found > 0
@@ -167,12 +165,20 @@ func (d *drain) wait(ctx context.Context) {
 	}
 }
 
-// receive takes a message.
-func (d *drain) receive(r received) {
-	d.leases.take(r.AckID)
-	e, err := read(r, d.handler.Source())
+// receive takes messages that came together, before a worker takes the first of them: those
+// of one object are one task.
+func (d *drain) receive(messages []received) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for _, m := range messages {
+		d.leases.take(m.AckID)
+		d.sort(m)
+	}
+}
+
+// sort puts a message to the task of its object. The caller holds the lock.
+func (d *drain) sort(r received) {
+	e, err := read(r, d.handler.Source())
 	d.result.Events++
 	if !e.at.IsZero() {
 		d.result.OldestEventAgeSeconds = max(d.result.OldestEventAgeSeconds, int64(d.now().Sub(e.at).Seconds()))
