@@ -541,6 +541,10 @@ func TestFindings(t *testing.T) {
 		{name: "a function of others", deploy: func(in *lambda.CreateFunctionInput) {
 			in.Tags = map[string]string{environment.TagEnvironment: "other"}
 		}, id: "function", want: Error, seen: "belongs to the environment other"},
+		{name: "somebody's function with the name of that for events", spoil: func(t *testing.T, s *stand) {
+			s.options.Environment.Events = environment.PullEvents
+			s.Deploy(t, func(in *lambda.CreateFunctionInput) { in.FunctionName, in.Tags = aws.String(s.Env.Drain()), nil })
+		}, id: "function", want: Error, seen: "function:gcs-to-s3-events exists, and carries no mark", hint: "or delete it"},
 		{name: "a function without a mark", deploy: func(in *lambda.CreateFunctionInput) { in.Tags = nil }, id: "function", want: Error, seen: "carries no mark", hint: "gcs-to-s3 adopt test"},
 		{name: "an empty log group that Lambda made", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, nil, false) }, id: "log-group", want: OK, seen: "`gcs-to-s3 up` takes it over"},
 		{name: "a log group that was kept", bare: true, spoil: func(t *testing.T, s *stand) { s.makeLogs(t, s.Env.Mark().Tags(), true) }, id: "log-group", want: OK, seen: "`gcs-to-s3 up` takes it over"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
@@ -59,14 +61,26 @@ func lookRole(ctx context.Context, e *examination) finding {
 }
 
 func lookFunction(ctx context.Context, e *examination) finding {
-	function := e.function(ctx)
+	for _, name := range e.Environment.Functions()[1:] { // those for bulk jobs and for events
+		if f := lookFunctionOf(ctx, e, name, clouds.Function(ctx, e.AWS, name)); f.status != OK {
+			return f
+		}
+	}
+	return lookFunctionOf(ctx, e, e.Environment.Function, e.function(ctx))
+}
+
+// lookFunctionOf judges one of the functions.
+func lookFunctionOf(ctx context.Context, e *examination, name string, function clouds.Answer[*lambda.GetFunctionOutput]) finding {
 	switch {
 	case function.Absent():
-		return good("the name %s is free", e.Environment.Function)
+		return good("the name %s is free", name)
 	case function.Err() != nil:
 		return unseen(function.Err())
 	}
 	arn := *function.Thing.Configuration.FunctionArn
+	if v := ownership.Decide(e.Environment.Mark(), ownership.Tags(clouds.TagsOfFunction(function.Thing))); !v.Ours() && name != e.Environment.Function {
+		return wrong(other+", or delete it", "%s exists, and %s", arn, v.Why()) // adopt takes none over
+	}
 	if f := e.alone(ctx, arn, e.Environment.FunctionStack(), ownership.Tags(clouds.TagsOfFunction(function.Thing))); f.status == Error {
 		return f
 	}
