@@ -264,7 +264,7 @@ func (w *walk) nothingSuperfluous(t *testing.T) {
 		}
 	}
 	for _, row := range rights.Google() {
-		on := regexp.MustCompile(`^//(cloudresourcemanager|iam)\.googleapis\.com/|^//storage\.googleapis\.com/projects/_/buckets/[^/]+$`)
+		on := regexp.MustCompile(`^//(cloudresourcemanager|iam|pubsub)\.googleapis\.com/|^//storage\.googleapis\.com/projects/_/buckets/[^/]+$`)
 		if row.On == rights.SourceBucket {
 			on = regexp.MustCompile("/buckets/" + w.Env.SourceBucket)
 		}
