@@ -158,7 +158,7 @@ func (w *Worker) collect(ctx context.Context, job string, p Progress, run int, b
 			continue
 		}
 		delete(pending, r.Shard)
-		p.count(r)
+		p.join(r.progress())
 		// A result without an outcome may still have parts of an object: the engine
 		// itself gives up after two invocations without progress.
 		moved = moved || !r.Waits

@@ -55,7 +55,7 @@ func meanwhile(ctx context.Context, files Files, job string, p Progress, most in
 		if err != nil {
 			return p, false, err
 		}
-		sample.count(r)
+		sample.join(r.progress())
 	}
 	if !counted {
 		sample.scale(float64(all) / float64(most))
@@ -64,21 +64,15 @@ func meanwhile(ctx context.Context, files Files, job string, p Progress, most in
 	return p, counted, nil
 }
 
-// count adds the result of a shard.
-func (p *Progress) count(r result) {
-	p.Copied.add(r.Copied)
-	p.Unchanged.add(r.Unchanged)
-	p.Newer.add(r.Newer)
-	p.Failed.join(r.Failed)
-	p.Digest.Join(r.Digest)
-	p.Lost.Join(r.Lost)
-	p.LeftOut += r.LeftOut
-	p.Seconds += r.Seconds
-	p.Used.Add(r.Used)
-	p.Shards++
+// progress is what a shard has brought.
+func (r result) progress() Progress {
+	return Progress{
+		Copied: r.Copied, Unchanged: r.Unchanged, Newer: r.Newer, Failed: r.Failed, Digest: r.Digest, Lost: r.Lost,
+		LeftOut: r.LeftOut, Seconds: r.Seconds, Used: r.Used, Shards: 1,
+	}
 }
 
-// join adds what other shards have brought.
+// join adds what further shards have brought.
 func (p *Progress) join(other Progress) {
 	p.Copied.add(other.Copied)
 	p.Unchanged.add(other.Unchanged)
