@@ -74,7 +74,7 @@ func NewRoleStack(scope constructs.Construct, id string, props *RoleStackProps) 
 					Sid: jsii.String("DeleteCopies"), Actions: jsii.Strings("s3:DeleteObject"), Resources: jsii.Strings(destination(jsii.String(env.DestinationPrefix + "*"))),
 				}),
 				// S3 says that there is no copy only to who may list the bucket, and to others
-				// the same as of one that they may not see (Amazon S3 API Reference, "HeadObject").
+				// the same as of one that is hidden from them (Amazon S3 API Reference, "HeadObject").
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 					Sid: jsii.String("TellAbsent"), Actions: jsii.Strings("s3:ListBucket"), Resources: jsii.Strings(destination(nil)),
 				}),

@@ -236,7 +236,7 @@ func (h *Handler) Stored(ctx context.Context, bucket string, r Range) iter.Seq2[
 // Checksum returns the size in bytes and the CRC32C, base64, of an object of S3, as S3
 // tells them ("HeadObject"), and the generation that the copy recorded. The checksum is
 // empty if S3 has none of the whole object; there reports whether there is an object. One
-// that the role may not see is an error: a listing tells it from one that is absent.
+// that is hidden from the role is an error: a listing tells it from one that is absent.
 func (h *Handler) Checksum(ctx context.Context, bucket, key string) (size int64, crc32c string, generation int64, there bool, err error) {
 	t := &transfer{to: h.target, targetBucket: bucket, key: key}
 	f, err := t.find(ctx)

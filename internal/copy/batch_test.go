@@ -161,7 +161,7 @@ func TestLooksShowWhatListsShow(t *testing.T) {
 	}
 }
 
-// An object that the role may not look at is an error, and not one that is missing.
+// An object that is hidden from the role is an error, and not one that is missing.
 func TestChecksumsTellDeniedFromMissing(t *testing.T) {
 	l := newStand(t)
 	h := l.start(t)

@@ -185,7 +185,7 @@ const maxEventAge = 6 * time.Hour
 // glance is how often the clock is looked at while an event waits.
 const glance = 100 * time.Millisecond
 
-// runInTime runs an invocation. As long as the function may not run once more the event
+// runInTime runs an invocation. As long as the function cannot run once more the event
 // waits, which is none of its attempts, until it is too old by the cloud's clock.
 func (s *Server) runInTime(f *function, in runner.Invocation, expires time.Time) (runner.Result, error) {
 	for {
