@@ -14,7 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/bulk"
@@ -178,11 +177,7 @@ func huge() io.Reader {
 
 // makeObjects makes so many objects, and a bucket for the job's files.
 func (s *Stand) makeObjects(ctx context.Context, n int) (string, error) {
-	_, err := s3.NewFromConfig(s.admin()).CreateBucket(ctx, &s3.CreateBucketInput{
-		Bucket:                    &s.Env.JobsBucket,
-		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(s.Env.AWSRegion)},
-	})
-	if err != nil {
+	if err := s.makeBucket(ctx, s.Env.JobsBucket); err != nil {
 		return "", err
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -9,10 +9,21 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // admin returns the configuration of the account's administrator.
 func (s *Stand) admin() aws.Config { return s.Sandbox.AWSConfig(s.Sandbox.AWS.Admin()) }
+
+// makeBucket makes a bucket of S3 in the environment's region.
+func (s *Stand) makeBucket(ctx context.Context, name string) error {
+	_, err := s3.NewFromConfig(s.admin()).CreateBucket(ctx, &s3.CreateBucketInput{
+		Bucket:                    &name,
+		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(s.Env.AWSRegion)},
+	})
+	return err
+}
 
 // google makes a request to Google Cloud with a token, or without one if it is
 // empty, and returns the status and the body.

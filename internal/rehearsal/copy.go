@@ -46,10 +46,7 @@ func prepare(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 	if err := s.ask(ctx, "POST", upload, "text/plain", []byte(sample), nil); err != nil {
 		return "", err
 	}
-	_, err = s3.NewFromConfig(s.admin()).CreateBucket(ctx, &s3.CreateBucketInput{
-		Bucket:                    &s.Env.DestinationBucket,
-		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(s.Env.AWSRegion)},
-	})
+	err = s.makeBucket(ctx, s.Env.DestinationBucket)
 	return fmt.Sprintf("gs://%s/%s, s3://%s", s.Env.SourceBucket, s.Env.Object, s.Env.DestinationBucket), err
 }
 

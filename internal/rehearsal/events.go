@@ -96,7 +96,7 @@ func (r Rehearsal) events(ctx context.Context, summary *Summary, s *Stand) error
 	defer func() { done.Seconds = time.Since(started).Seconds() }()
 	w := &writers{stand: s, done: done, live: map[string][]byte{}}
 	return r.perform(ctx, summary,
-		[]progress.Act{{Name: "keep versions at the destination", Run: func(ctx context.Context) (string, error) { return "", s.keepVersions(ctx) }}},
+		[]progress.Act{{Name: "keep versions in both buckets", Run: func(ctx context.Context) (string, error) { return "", s.keepVersions(ctx) }}},
 		[]progress.Act{{Name: fmt.Sprintf("write, overwrite and delete objects %d times, with events in disorder, kills and faults", r.Events), Run: func(ctx context.Context) (string, error) {
 			const waves = 3
 			for wave := range waves {
@@ -126,7 +126,7 @@ func (r Rehearsal) events(ctx context.Context, summary *Summary, s *Stand) error
 	)
 }
 
-// keepVersions turns on versioning of the destination, so that nothing that was written is
+// keepVersions turns on versioning of both buckets, with which nothing that was written is
 // lost, and makes the bucket of the jobs.
 func (s *Stand) keepVersions(ctx context.Context) error {
 	client := s3.NewFromConfig(s.admin())
@@ -134,12 +134,12 @@ func (s *Stand) keepVersions(ctx context.Context) error {
 		Bucket: &s.Env.DestinationBucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled},
 	})
 	if err == nil {
-		_, err = client.CreateBucket(ctx, &s3.CreateBucketInput{
-			Bucket:                    &s.Env.JobsBucket,
-			CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(s.Env.AWSRegion)},
-		})
+		err = s.makeBucket(ctx, s.Env.JobsBucket)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.ask(ctx, "PATCH", "/storage/v1/b/"+s.Env.SourceBucket, "application/json", []byte(`{"versioning":{"enabled":true}}`), nil)
 }
 
 // writers change objects of the source bucket.
