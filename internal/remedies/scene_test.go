@@ -1,12 +1,8 @@
 package remedies
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,30 +71,7 @@ func (s scene) admin() aws.Config { return s.Sandbox.AWSConfig(s.Sandbox.AWS.Adm
 // call asks the local Google Cloud as the project's owner.
 func (s scene) call(t *testing.T, method, path string, body, answer any) {
 	t.Helper()
-	data, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, s.Sandbox.GoogleURL+path, bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+s.Sandbox.Google.AdminToken())
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode >= http.StatusMultipleChoices {
-		t.Fatalf("%s %s answered %d: %s, %v", method, path, resp.StatusCode, out, err)
-	}
-	if answer != nil {
-		if err := json.Unmarshal(out, answer); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rehearsaltest.Google(t, s.Stand, method, path, body, answer)
 }
 
 // verify verifies an environment. A change that has not taken effect would be a fault here.

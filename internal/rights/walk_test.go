@@ -1,10 +1,7 @@
 package rights_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -72,30 +69,7 @@ func (w *walk) bucket(t *testing.T, name string) {
 // google asks the local Google Cloud as the project's owner.
 func (w *walk) google(t *testing.T, method, path string, body, answer any) {
 	t.Helper()
-	data, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, w.Sandbox.GoogleURL+path, bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+w.Sandbox.Google.AdminToken())
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode >= http.StatusMultipleChoices {
-		t.Fatalf("%s %s answered %d: %s, %v", method, path, resp.StatusCode, out, err)
-	}
-	if answer != nil {
-		if err := json.Unmarshal(out, answer); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rehearsaltest.Google(t, w.Stand, method, path, body, answer)
 }
 
 // bind adds a member to a role in the policy of a resource.

@@ -4,6 +4,9 @@ package rehearsaltest
 
 import (
 	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -115,5 +118,35 @@ func RemakeRole(t *testing.T, s *rehearsal.Stand, env environment.Environment) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Google asks the local Google Cloud as the project's owner. Whatever it refuses ends the
+// test; answer, if it is not nil, gets the JSON of what it answers.
+func Google(t *testing.T, s *rehearsal.Stand, method, path string, body, answer any) {
+	t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, s.Sandbox.GoogleURL+path, bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.Sandbox.Google.AdminToken())
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= http.StatusMultipleChoices {
+		t.Fatalf("%s %s answered %d: %s, %v", method, path, resp.StatusCode, out, err)
+	}
+	if answer != nil {
+		if err := json.Unmarshal(out, answer); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
