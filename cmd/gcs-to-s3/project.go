@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"os"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/deployed"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 )
@@ -17,15 +15,6 @@ func projectRoot() (string, error) {
 		return "", err
 	}
 	return toolchain.FindRoot(dir)
-}
-
-// openFunction finds the deployed function of an environment.
-func openFunction(ctx context.Context, args []string, getenv func(string) string) (deployed.Function, error) {
-	env, err := environmentOf(args, getenv)
-	if err != nil {
-		return deployed.Function{}, err
-	}
-	return deployed.Open(ctx, env)
 }
 
 // environmentOf loads the environment that the arguments name, or else the one

@@ -9,9 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// Line is one line of the function's log.
+// Line is one line of a function's log.
 type Line struct {
 	Time    time.Time `json:"time"`
 	Stream  string    `json:"stream"`
@@ -21,10 +23,11 @@ type Line struct {
 // between is the poll interval when following a log.
 const between = 2 * time.Second
 
-// Logs calls each with the lines of the function's log since a time, in order; with
-// follow it continues with new lines until ctx ends, which is then not an error.
-func (f Function) Logs(ctx context.Context, since time.Time, follow bool, each func(Line) error) error {
-	group := f.env.LogGroup()
+// Logs calls each with the lines of the log of one of the environment's functions since a
+// time, in order; with follow it continues with new lines until ctx ends, which is then not
+// an error.
+func (f Function) Logs(ctx context.Context, function string, since time.Time, follow bool, each func(Line) error) error {
+	group := environment.LogGroupOf(function)
 	seen := map[string]bool{} // ids of lines with the latest timestamp
 	for {
 		pages := cloudwatchlogs.NewFilterLogEventsPaginator(f.logs, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group, StartTime: aws.Int64(since.UnixMilli())})

@@ -121,6 +121,10 @@ func useDeployed(ctx context.Context, t *testing.T, s *Stand) {
 	if err != nil || strings.Count(out, "REPORT RequestId") != 3 {
 		t.Errorf("logs: %v\n%s", err, out)
 	}
+	out, err = run("logs", s.Env.Name, "--function", "bulk")
+	if err != nil || !strings.Contains(out, "REPORT RequestId") {
+		t.Errorf("logs --function bulk: %v\n%s", err, out)
+	}
 	out, err = run("logs", s.Env.Name, "--json")
 	var line struct{ Time, Stream, Message string }
 	first, _, _ := strings.Cut(out, "\n")
