@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,15 +61,12 @@ events. With --follow it keeps printing new lines until Ctrl-C.`,
 
 // loggedFunction returns the name of the function of an environment that --function names.
 func loggedFunction(env environment.Environment, which string) (string, error) {
-	switch {
-	case which == "copy":
-		return env.Function, nil
-	case which == "bulk" && env.Bulk:
-		return env.Jobs(), nil
-	case which == "events" && env.Events == environment.PullEvents:
-		return env.Drain(), nil
-	case which == "bulk" || which == "events":
+	name, known := map[string]string{"copy": env.Function, "bulk": env.Jobs(), "events": env.Drain()}[which]
+	if !known {
+		return "", fmt.Errorf("function: %q: must be copy, bulk or events", which)
+	}
+	if !slices.Contains(env.Functions(), name) {
 		return "", fmt.Errorf("function: %q: the environment %s has no such function; hint: docs/%s.md says how to turn it on", which, env.Name, which)
 	}
-	return "", fmt.Errorf("function: %q: must be copy, bulk or events", which)
+	return name, nil
 }
