@@ -28,8 +28,7 @@ import (
 // and writes what it is told to do into a file.
 const pulumi = `#!/bin/sh
 case "$*" in
-"stack ls"*) if [ -s %[1]s/state.json ]; then echo '[{"name":"%[2]s"}]'; else echo '[]'; fi ;;
-"stack export"*) cat %[1]s/state.json ;;
+"stack export"*) if [ -s %[1]s/state.json ]; then cat %[1]s/state.json; else echo "error: no stack named '%[2]s' found" >&2; exit 255; fi ;;
 *) echo "pulumi $*" >> %[1]s/log ;;
 esac
 `

@@ -185,13 +185,28 @@ func TestLocked(t *testing.T) {
 // a given one is used.
 func TestPassphrase(t *testing.T) {
 	t.Parallel()
-	path := tool(t, `echo "[{\"name\":\"${PULUMI_CONFIG_PASSPHRASE-unset}-${PULUMI_CONFIG_PASSPHRASE_FILE-none}\"}]"`)
+	path := tool(t, `echo "{\"deployment\":{\"resources\":[{\"urn\":\"${PULUMI_CONFIG_PASSPHRASE-unset}-${PULUMI_CONFIG_PASSPHRASE_FILE-none}\"}]}}"`)
 	for _, tt := range []struct{ environ, want string }{
 		{"X=1", "-none"}, {"PULUMI_CONFIG_PASSPHRASE=own", "own-none"}, {"PULUMI_CONFIG_PASSPHRASE_FILE=/file", "unset-/file"},
 	} {
-		p := Pulumi{Path: path, Root: t.TempDir(), Env: environment.Environment{Name: tt.want}, Environ: []string{tt.environ}}
-		if there, err := p.Exists(t.Context()); err != nil || !there {
-			t.Errorf("with %s pulumi does not see the passphrase %q: %v", tt.environ, tt.want, err)
+		p := Pulumi{Path: path, Root: t.TempDir(), Env: environment.Environment{Name: "dev"}, Environ: []string{tt.environ}}
+		held, exists, err := p.Resources(t.Context())
+		if err != nil || !exists || len(held) != 1 || held[0].URN != tt.want {
+			t.Errorf("with %s pulumi sees the passphrase %+v, %v, %v, want %q", tt.environ, held, exists, err, tt.want)
+		}
+	}
+}
+
+// TestNoStack: a stack that does not exist is no error, whatever else it says is.
+func TestNoStack(t *testing.T) {
+	t.Parallel()
+	for printed, wrong := range map[string]bool{
+		"error: no stack named 'dev' found": false, "error: reading the backend: NoSuchBucket": true,
+	} {
+		p := Pulumi{Path: tool(t, "echo \""+printed+"\" >&2; exit 255\n"), Root: t.TempDir(), Env: environment.Environment{Name: "dev"}}
+		held, exists, err := p.Resources(t.Context())
+		if (err != nil) != wrong || exists || len(held) > 0 {
+			t.Errorf("for %q: %v, %v, %v", printed, held, exists, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -146,21 +147,6 @@ func (p Pulumi) Cancel(ctx context.Context) error {
 	return err
 }
 
-// Exists reports whether the backend has the environment's stack.
-func (p Pulumi) Exists(ctx context.Context) (bool, error) {
-	out, err := p.quietly(ctx, "stack", "ls", "--json", "--non-interactive", "--color=never")
-	if err != nil {
-		return false, err
-	}
-	var stacks []struct{ Name string }
-	if err := json.Unmarshal([]byte(out), &stacks); err != nil {
-		return false, fmt.Errorf("reading what pulumi stack ls printed: %w", err)
-	}
-	return slices.ContainsFunc(stacks, func(s struct{ Name string }) bool {
-		return s.Name == p.Env.Name || strings.HasSuffix(s.Name, "/"+p.Env.Name)
-	}), nil
-}
-
 // Resource is a resource in the stack's state.
 type Resource struct {
 	URN    string
@@ -181,17 +167,25 @@ func (r Resource) Text(key string) string {
 	return ""
 }
 
-// Resources returns the resources in the stack's state: pulumi stack export.
-func (p Pulumi) Resources(ctx context.Context) ([]Resource, error) {
+// noStack is how Pulumi says that a backend has no such stack. Its own Automation API goes by
+// the same words: pulumi/sdk/go/auto/errors.go.
+var noStack = regexp.MustCompile(`no stack named.*found`)
+
+// Resources returns the resources in the stack's state, and whether the backend has the
+// stack: pulumi stack export.
+func (p Pulumi) Resources(ctx context.Context) (held []Resource, exists bool, err error) {
 	out, err := p.quietly(ctx, p.of("stack export")...)
-	if err != nil {
-		return nil, err
+	switch {
+	case noStack.MatchString(Printed(err)):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
 	}
 	var export struct {
 		Deployment struct{ Resources []Resource }
 	}
 	if err := json.Unmarshal([]byte(out), &export); err != nil {
-		return nil, fmt.Errorf("reading what pulumi stack export printed: %w", err)
+		return nil, true, fmt.Errorf("reading what pulumi stack export printed: %w", err)
 	}
-	return export.Deployment.Resources, nil
+	return export.Deployment.Resources, true, nil
 }

@@ -25,7 +25,7 @@ import (
 
 // Adoptable finds what exists under the environment's names and was made by hand.
 func (l Lifecycle) Adoptable(ctx context.Context) (adoption.Plan, error) {
-	held, _, err := l.held(ctx)
+	held, _, err := l.Pulumi.Resources(ctx)
 	if err == nil {
 		err = inventory.CheckRecords(l.Env, held)
 	}
@@ -81,7 +81,7 @@ func (a *adopting) federation(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	held, err := a.Pulumi.Resources(ctx)
+	held, _, err := a.Pulumi.Resources(ctx)
 	return fmt.Sprintf("%d resources", len(custom(held))), err
 }
 

@@ -30,7 +30,7 @@ type Survey struct {
 func (l Lifecycle) Survey(ctx context.Context) (Survey, error) {
 	var s Survey
 	var err error
-	if s.held, s.stack, err = l.held(ctx); err != nil {
+	if s.held, s.stack, err = l.Pulumi.Resources(ctx); err != nil {
 		return s, err
 	}
 	if err := inventory.CheckRecords(l.Env, s.held); err != nil {
@@ -90,7 +90,7 @@ func (s Survey) foreign() []string {
 func (l Lifecycle) forget(ctx context.Context, urns []string) (string, error) {
 	return fmt.Sprintf("%d resources", len(urns)), l.unlocked(ctx, func() error {
 		for _, urn := range urns {
-			held, err := l.Pulumi.Resources(ctx)
+			held, _, err := l.Pulumi.Resources(ctx)
 			if err != nil {
 				return err
 			}
@@ -106,20 +106,11 @@ func (l Lifecycle) forget(ctx context.Context, urns []string) (string, error) {
 	})
 }
 
-// held returns the cloud resources in Pulumi's state; without a stack there are none.
-func (l Lifecycle) held(ctx context.Context) (held []engine.Resource, stack bool, err error) {
-	if stack, err = l.Pulumi.Exists(ctx); err != nil || !stack {
-		return nil, stack, err
-	}
-	held, err = l.Pulumi.Resources(ctx)
-	return held, true, err
-}
-
 // ForgetState removes Pulumi's stack of an environment that was taken down without it, if
 // there is one and it is not that of another environment of its name: otherwise the next
 // environment of the name would begin with a state that the clouds have outlived.
 func (l Lifecycle) ForgetState(ctx context.Context, mark environment.Mark) (string, error) {
-	held, stack, err := l.held(ctx)
+	held, stack, err := l.Pulumi.Resources(ctx)
 	if err != nil || !stack {
 		return "Pulumi has no stack " + l.Env.Name, err
 	}
@@ -138,7 +129,7 @@ func isProvider(r engine.Resource) bool { return strings.HasPrefix(r.Type, "pulu
 func isBinding(r engine.Resource) bool { return strings.HasSuffix(r.Type, "IAMMember") }
 
 func (l Lifecycle) destroyBindings(ctx context.Context) (string, error) {
-	held, _, err := l.held(ctx)
+	held, _, err := l.Pulumi.Resources(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -171,7 +162,7 @@ func (l Lifecycle) destroyStacks(ctx context.Context, s Survey) (string, error) 
 }
 
 func (l Lifecycle) destroyFederation(ctx context.Context) (string, error) {
-	held, stack, err := l.held(ctx)
+	held, stack, err := l.Pulumi.Resources(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -40,7 +40,7 @@ func (l Lifecycle) Drift(ctx context.Context) ([]Drift, error) {
 	_, err := l.Progress.Perform(ctx,
 		note("the role", "cdk diff "+l.Env.RoleStack(), func(ctx context.Context) (bool, error) { return l.CDK.Changes(ctx, l.Env.RoleStack()) }),
 		note("the federation", "pulumi preview --refresh --stack "+l.Env.Name, func(ctx context.Context) (bool, error) {
-			if stands, err := l.Pulumi.Exists(ctx); err != nil || !stands {
+			if _, stands, err := l.Pulumi.Resources(ctx); err != nil || !stands {
 				return !stands, err
 			}
 			return l.Pulumi.Changes(ctx)

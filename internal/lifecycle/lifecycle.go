@@ -84,7 +84,7 @@ func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 	if err := l.answering(ctx, func() error { return l.unlocked(ctx, func() error { return l.Pulumi.Up(ctx) }) }); err != nil {
 		return "", err
 	}
-	held, err := l.Pulumi.Resources(ctx)
+	held, _, err := l.Pulumi.Resources(ctx)
 	return fmt.Sprintf("%d resources", len(custom(held))), err
 }
 
@@ -93,7 +93,7 @@ func (l Lifecycle) upFederation(ctx context.Context) (string, error) {
 // service account of the state that has been deleted: when the update has replaced the
 // account, nothing knows any more whose they are.
 func (l Lifecycle) tidyRecords(ctx context.Context) error {
-	held, err := l.Pulumi.Resources(ctx)
+	held, _, err := l.Pulumi.Resources(ctx)
 	if err == nil {
 		err = inventory.CheckRecords(l.Env, held)
 	}

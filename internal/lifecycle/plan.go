@@ -21,7 +21,7 @@ func (l Lifecycle) Plan(ctx context.Context, w io.Writer) (forget func(context.C
 	_, err = l.Progress.Perform(ctx,
 		[]progress.Act{l.act("pulumi preview: the federation", func(ctx context.Context) (string, error) {
 			var err error
-			if existed, err = l.Pulumi.Exists(ctx); err != nil {
+			if _, existed, err = l.Pulumi.Resources(ctx); err != nil {
 				return "", err
 			}
 			if err := l.Pulumi.Select(ctx); err != nil {

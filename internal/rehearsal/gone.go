@@ -34,7 +34,7 @@ func proveGone(ctx context.Context, s *Stand, summary *Summary) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	stands, err := l.Pulumi.Exists(ctx)
+	_, stands, err := l.Pulumi.Resources(ctx)
 	if err != nil {
 		return "", err
 	}
