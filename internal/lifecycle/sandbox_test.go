@@ -189,6 +189,7 @@ var (
 
 // TestLifecycle runs the command line on environments in one pair of clouds.
 func TestLifecycle(t *testing.T) {
+	rehearsaltest.Long(t)
 	p := open(t)
 	t.Run("cut off", func(t *testing.T) { testCutOff(t, p) })
 	t.Run("coming back", func(t *testing.T) { testComingBack(t, p) })

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
@@ -23,6 +24,7 @@ import (
 // adopt. With -every-right it first tries without each of those of adopt, and goes on from
 // where that stopped.
 func TestAdoption(t *testing.T) {
+	rehearsaltest.Long(t)
 	w := open(t)
 	project := "/v1/projects/" + w.Env.GoogleProject
 	for _, api := range []string{"iam", "iamcredentials", "sts", "cloudresourcemanager", "storage"} {

@@ -37,6 +37,7 @@ import (
 // situation of the table, each command as somebody who has exactly its rights, and holds
 // every row to what was used.
 func TestEveryPath(t *testing.T) {
+	rehearsaltest.Long(t)
 	w := open(t)
 	project := "/v1/projects/" + w.Env.GoogleProject
 	for _, api := range []string{"iam", "iamcredentials", "sts", "cloudresourcemanager", "pubsub"} { // by whoever sets up the caller

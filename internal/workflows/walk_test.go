@@ -131,6 +131,7 @@ func (w walk) must(t *testing.T, workflow Workflow, e Event) Result {
 
 // TestPullRequests walks through the life of pull requests.
 func TestPullRequests(t *testing.T) {
+	rehearsaltest.Long(t)
 	w := open(t)
 	push := w.pull("7", "synchronize", ours.full(), "alice")
 
