@@ -12,7 +12,7 @@ import (
 	"google.golang.org/api/pubsub/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
@@ -20,7 +20,7 @@ import (
 // removed, and takes over what a lost state does not know; down removes all of it, and
 // nothing of others.
 func TestEvents(t *testing.T) {
-	rehearsaltest.Long(t)
+	longtest.Skip(t)
 	p := openClouds(t, sandbox.Options{IAMDelay: 4 * time.Second})
 	env := p.add(t, "events", map[string]string{"events": "pull", "eventDeletes": "true"})
 	up := func(want ...string) string {

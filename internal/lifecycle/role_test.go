@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
@@ -13,7 +14,7 @@ import (
 // TestRoleMadeAgain is case S12: a role that was deleted and made again under its name has
 // no grant on the key of the function's variables. verify says so, and up mends it.
 func TestRoleMadeAgain(t *testing.T) {
-	rehearsaltest.Long(t)
+	longtest.Skip(t)
 	var ahead atomic.Int64
 	p := openClouds(t, sandbox.Options{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 	env := p.add(t, "remade", nil)

@@ -29,6 +29,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/inventory"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/invocation"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
@@ -189,7 +190,7 @@ var (
 
 // TestLifecycle runs the command line on environments in one pair of clouds.
 func TestLifecycle(t *testing.T) {
-	rehearsaltest.Long(t)
+	longtest.Skip(t)
 	p := open(t)
 	t.Run("cut off", func(t *testing.T) { testCutOff(t, p) })
 	t.Run("coming back", func(t *testing.T) { testComingBack(t, p) })

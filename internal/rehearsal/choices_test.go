@@ -32,6 +32,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
@@ -190,6 +191,7 @@ func (c *choices) run(t *testing.T, dir string, args ...string) {
 // schedule copies an object, encrypted and with a key from its template, a failed
 // invocation lands in the queue, and nothing is left in the end.
 func TestEveryChoice(t *testing.T) {
+	longtest.Skip(t)
 	c := newChoices(t)
 	content := "from a report\n"
 	c.Upload(t, c.env.SourceBucket, "reports/a.csv", "text/csv", strings.NewReader(content))

@@ -11,13 +11,13 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/doctor"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 )
 
 // TestRemedies runs the remedies in two pairs of clouds: in one of them, APIs are disabled, time
 // passes, and the CDK's bootstrap goes away.
 func TestRemedies(t *testing.T) {
-	rehearsaltest.Long(t)
+	longtest.Skip(t)
 	for _, tool := range []string{"gcloud", "aws"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("the remedies are not run: %v", err)

@@ -14,8 +14,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
 )
@@ -24,7 +24,7 @@ import (
 // adopt. With -every-right it first tries without each of those of adopt, and goes on from
 // where that stopped.
 func TestAdoption(t *testing.T) {
-	rehearsaltest.Long(t)
+	longtest.Skip(t)
 	w := open(t)
 	project := "/v1/projects/" + w.Env.GoogleProject
 	for _, api := range []string{"iam", "iamcredentials", "sts", "cloudresourcemanager", "storage"} {

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
@@ -131,7 +132,7 @@ func (w walk) must(t *testing.T, workflow Workflow, e Event) Result {
 
 // TestPullRequests walks through the life of pull requests.
 func TestPullRequests(t *testing.T) {
-	rehearsaltest.Long(t)
+	longtest.Skip(t)
 	w := open(t)
 	push := w.pull("7", "synchronize", ours.full(), "alice")
 

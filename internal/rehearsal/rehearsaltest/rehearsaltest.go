@@ -24,22 +24,6 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
-// LongTests is the variable that asks for the tests of minutes, which walk through whole lives
-// of environments in many ways. .ci/run sets it.
-const LongTests = "LONG_TESTS"
-
-// Long skips a test of minutes where none was asked for.
-func Long(t *testing.T) {
-	t.Helper()
-	switch asked := os.Getenv(LongTests); asked {
-	case "1":
-	case "":
-		t.Skipf("this takes minutes; %s=1 go test runs it, and so does .ci/run", LongTests)
-	default:
-		t.Fatalf("%s: %q: must be 1, or not be set", LongTests, asked)
-	}
-}
-
 // Open starts clouds without any environment, until the test ends. root is the project's.
 func Open(t *testing.T, options sandbox.Options) (s *rehearsal.Stand, root string) {
 	t.Helper()
