@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
@@ -63,6 +64,7 @@ func TestConformance(t *testing.T) {
 		conform(ctx, t, onReal(ctx, t, place))
 		return
 	}
+	longtest.Skip(t)
 	conform(ctx, t, onLocal(t))
 }
 

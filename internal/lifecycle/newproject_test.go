@@ -5,12 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 )
 
 // TestNewProject is case L29: in a new project the plugin enables the APIs, and then reads
 // the project through one of them, which does not answer yet. up waits and goes on.
 func TestNewProject(t *testing.T) {
+	longtest.Skip(t)
 	p := openClouds(t, sandbox.Options{EnableDelay: 8 * time.Second})
 	env := p.add(t, "first", nil)
 	_, all, err := p.run("up", "first", "--yes")

@@ -30,7 +30,8 @@ type Run struct {
 	// Patience is how long a change of a policy takes at most: on AWS, and on Google.
 	// "Access change propagation" (IAM documentation) says seven minutes or more.
 	AWSPatience, GooglePatience time.Duration
-	// Between is the time between two askings; zero is 5 seconds.
+	// Between is the time between two askings, and at most a second between two looks at an
+	// operation of Google's; zero is 5 seconds.
 	Between time.Duration
 	// Only limits the rows to those whose "section/name" matches; nil is all.
 	Only *regexp.Regexp
@@ -71,7 +72,7 @@ func (r *Run) Ask(ctx context.Context, t *testing.T) Report {
 	report := Report{rows: denials()}
 	c := &Clouds{Access: r.Access, run: r, t: t}
 	c.Trusted = `"AWS":"` + c.Names.Account + `"`
-	r.undoing.prepare(&c.Access, r.again)
+	r.undoing.prepare(&c.Access, r.again, r.Between)
 	made := ctx.Err() == nil && t.Run("set up", func(t *testing.T) {
 		c.SetUpAWS(t)
 		c.SetUpGoogle(t)

@@ -40,6 +40,7 @@ type undoing struct {
 	at      map[string]time.Time                         // of the last change, by cloud
 	row     *Clouds                                      // that is asked; nil while the federation is made
 	again   func(ctx context.Context, cloud string) bool // waits, if a change may have no effect yet
+	between time.Duration                                // at most, between two looks at an operation of Google's
 	plain   func(api.Credentials) aws.Config
 	owner   api.Credentials
 	project string
@@ -52,8 +53,8 @@ type step struct {
 }
 
 // prepare puts it between the access and the clouds.
-func (u *undoing) prepare(access *sandboxtest.Access, again func(context.Context, string) bool) {
-	u.again = again
+func (u *undoing) prepare(access *sandboxtest.Access, again func(context.Context, string) bool, between time.Duration) {
+	u.again, u.between = again, between
 	u.answers, u.asked, u.at = map[string]any{}, map[string]int{}, map[string]time.Time{}
 	u.plain, u.owner, u.project = access.Configure, access.Owner, access.Names.Project
 	access.Configure = func(creds api.Credentials) aws.Config {

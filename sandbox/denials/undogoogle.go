@@ -99,7 +99,7 @@ func (g googleUndoing) finished(ctx context.Context, at *url.URL, k kept) (kept,
 		if json.Unmarshal(k.body, &operation) != nil || !strings.Contains(operation.Name, "/operations/") || operation.Done {
 			return k, nil
 		}
-		if err := pause(ctx, time.Second); err != nil {
+		if err := pause(ctx, min(g.between, time.Second)); err != nil {
 			return k, err
 		}
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.Scheme+"://"+at.Host+"/v1/"+operation.Name, nil)
