@@ -61,7 +61,7 @@ func TestInvokeFollowsTheCursor(t *testing.T) {
 		put(fmt.Sprintf("many/%02d", i), 60_000)
 	}
 	slow := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/many/*", Fault: faults.Fault{AnswerRate: 60_000}}
-	large := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/large", Fault: faults.Fault{AnswerRate: 8 << 20}}
+	large := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/large", Fault: faults.Fault{AnswerRate: 24 << 20}}
 	c.Fail(slow, large)
 
 	got, _, _, code, err := invoke(t.Context(), t, c.Env.Name, "--prefix", "many/", "--once")
@@ -90,7 +90,17 @@ func TestInvokeFollowsTheCursor(t *testing.T) {
 		t.Errorf("a cursor that is none: exit code %d, %v", code, err)
 	}
 	c.Fail(large)
+	from := c.Journal.Position()
 	_, payload, shown, code, err := invoke(t.Context(), t, c.Env.Name, "--object", "large")
+	invocations := 0
+	for _, e := range c.Journal.Since(from) {
+		if e.Operation == "Invoke" {
+			invocations++
+		}
+	}
+	if invocations < 2 {
+		t.Errorf("a large object: %d invocations, want several", invocations)
+	}
 	var one invocation.Result
 	if code != 0 || json.Unmarshal([]byte(payload), &one) != nil || !one.Complete || one.Bytes != int64(largeSize) || !strings.Contains(shown, " of "+size(int64(largeSize))+", ") || !strings.Contains(shown, " left") {
 		t.Errorf("a large object: exit code %d, %v, answer %s, shown %q", code, err, payload, shown)
