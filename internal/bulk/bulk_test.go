@@ -108,7 +108,8 @@ func TestJobsSurviveDeaths(t *testing.T) {
 	t.Parallel()
 	for range 4 {
 		s := newSynthetic(t, 3000, numbered)
-		s.odds, s.dying, s.copier.limit = 0.002, true, 40
+		// At twice these odds, one run of some hundred has an invocation that dies seven times.
+		s.odds, s.dying, s.copier.limit = 0.001, true, 40
 		s.copier.fail = func(object string, attempt int) (string, bool) {
 			switch {
 			case strings.HasSuffix(object, "7.json") && attempt < 3:
