@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -108,8 +109,7 @@ func TestJobsSurviveDeaths(t *testing.T) {
 	t.Parallel()
 	for range 4 {
 		s := newSynthetic(t, 3000, numbered)
-		// At twice these odds, one run of some hundred has an invocation that dies seven times.
-		s.odds, s.dying, s.copier.limit = 0.001, true, 40
+		s.odds, s.dying, s.copier.limit = 0.002, true, 40
 		s.copier.fail = func(object string, attempt int) (string, bool) {
 			switch {
 			case strings.HasSuffix(object, "7.json") && attempt < 3:
@@ -134,6 +134,65 @@ func TestJobsSurviveDeaths(t *testing.T) {
 		if len(s.buckets.there) != 2970 {
 			t.Errorf("%d objects are at the destination", len(s.buckets.there))
 		}
+	}
+}
+
+// A round of the listing whose index was written and never listed, because the answer or the
+// engine was lost, is listed; one that was listed in vain ends the plan, and a further
+// execution lists it again.
+func TestARoundThatWasNeverListed(t *testing.T) {
+	t.Parallel()
+	s := newSynthetic(t, 100, numbered)
+	job := s.request(Request{ShardObjects: 10})
+	first, err := s.invoke(Step{Step: StepDivide, Job: job, Run: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, step := range map[string]Step{
+		"the answer was lost": {Step: StepDivide, Job: job, Run: 1, Retry: 1}, "the engine was lost": {Step: StepDivide, Job: job, Run: 2},
+	} {
+		if a, err := s.worker.Handle(t.Context(), step); err != nil || a != first {
+			t.Errorf("%s: %+v, %v, want %+v", name, a, err, first)
+		}
+	}
+	after := Step{Step: StepDivide, Job: job, Run: 2, Round: first.Round}
+	if _, err := s.worker.Handle(t.Context(), after); err == nil || !strings.Contains(err.Error(), "no range of the last round could be listed") {
+		t.Errorf("after a round in vain: %v", err)
+	}
+	s.phase(PhasePlan, job, 3)
+	if n := len(s.planned()); n != 100 {
+		t.Errorf("%d objects are planned", n)
+	}
+}
+
+// What a round did not list is in the next one, and not listed in both.
+func TestARoundThatWasListedInPart(t *testing.T) {
+	t.Parallel()
+	s := newSynthetic(t, 100, numbered)
+	job := s.request(Request{ShardObjects: 10})
+	list := newLines(false)
+	for id, r := range []copy.Range{{Prefix: "logs/", Before: numbered(50)}, {Prefix: "logs/", From: numbered(50)}} {
+		list.add(span{ID: strconv.Itoa(id), Range: r})
+	}
+	if err := s.files.Put(t.Context(), rangesKey(job, 1), list.bytes()); err != nil {
+		t.Fatal(err)
+	}
+	for item := range strings.Lines(string(list.bytes())) {
+		if _, err := s.invoke(Step{Step: StepList, Job: job, Run: 1, Round: 1, Of: 2, Item: json.RawMessage(item)}); err != nil {
+			t.Fatal(err)
+		}
+		break // and not the other
+	}
+	second, err := s.invoke(Step{Step: StepDivide, Job: job, Run: 1, Round: 1})
+	if err != nil || second.Round != 2 || second.Items != 1 {
+		t.Fatalf("after the first round: %+v, %v", second, err)
+	}
+	if again, err := s.invoke(Step{Step: StepDivide, Job: job, Run: 2}); err != nil || again != second {
+		t.Errorf("another execution: %+v, %v, want %+v", again, err, second)
+	}
+	s.phase(PhasePlan, job, 3)
+	if n := len(s.planned()); n != 100 {
+		t.Errorf("%d objects are planned", n)
 	}
 }
 

@@ -34,7 +34,7 @@ const MaxConcurrency = 10_000
 // Definition returns the state machine in the Amazon States Language (Amazon States
 // Language specification, states-language.net):
 //
-//	plan:   Divide → List (map over ranges) → Divide → … → Planned
+//	plan:   Divide → List (map over ranges) → Further → … → Planned
 //	run:    Advance → Copy (map over shards) → Advance → … → Report → Proven, or NotProven
 //	verify: Recheck → Check (map over shards) → Verified → Proven, or NotProven
 //	reconcile: Make → as plan → as run
@@ -127,9 +127,10 @@ func Definition(m Machine) string {
 
 			"Make": made,
 
-			"Divide": task(StepDivide, "Ranges", object{}),
-			"Ranges": more("$.last.answer.more", "List", "Listed"),
-			"List":   overItems("List", StepList, "Divide", given),
+			"Divide":  task(StepDivide, "Ranges", object{"round": 0}),
+			"Ranges":  more("$.last.answer.more", "List", "Listed"),
+			"List":    overItems("List", StepList, "Further", given),
+			"Further": task(StepDivide, "Ranges", object{"round.$": "$.last.answer.round"}),
 			"Listed": object{
 				"Type":    "Choice",
 				"Choices": []object{{"Variable": "$.phase", "StringEquals": PhaseReconcile, "Next": "Begin"}},

@@ -63,8 +63,10 @@ type entry struct {
 }
 
 // divide begins the listing, or a further round of it with the ranges that the last one
-// did not get to; without any, the plan is finished.
-func (w *Worker) divide(ctx context.Context, job string, run int) (Answer, error) {
+// did not get to; without any, the plan is finished. round is the one that this execution has
+// just listed, or 0: a later one was perhaps never listed, because the answer that named it
+// was lost, or the execution.
+func (w *Worker) divide(ctx context.Context, job string, run, round int) (Answer, error) {
 	request, err := w.request(ctx, job)
 	if err != nil {
 		return Answer{}, err
@@ -118,6 +120,15 @@ func (w *Worker) divide(ctx context.Context, job string, run int) (Answer, error
 			all++
 			for i, r := range l.Rest {
 				spans = append(spans, span{ID: fmt.Sprintf("%s.%d", s.ID, i), Chunk: s.Chunk, Range: r})
+			}
+		}
+		if lost > 0 && round < n {
+			_, further, err := w.Files.Get(ctx, rangesKey(job, n+1))
+			if err != nil {
+				return Answer{}, err
+			}
+			if !further { // what was listed of it is not listed again
+				return Answer{More: true, Index: key, Round: n, Items: all}, nil
 			}
 		}
 		if lost == all {

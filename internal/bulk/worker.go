@@ -108,7 +108,7 @@ func (w *Worker) Handle(ctx context.Context, s Step) (a Answer, err error) {
 	}
 	switch s.Step {
 	case StepDivide:
-		return w.divide(ctx, s.Job, s.Run)
+		return w.divide(ctx, s.Job, s.Run, s.Round)
 	case StepList:
 		var item span
 		if err := json.Unmarshal(s.Item, &item); err != nil {
