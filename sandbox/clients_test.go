@@ -15,6 +15,7 @@ import (
 	"google.golang.org/api/storage/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
@@ -151,9 +152,7 @@ func sdkPython(t *testing.T) (root, python string) {
 // nodeAuth runs google-auth-library, which npm installs as its lock file says.
 func nodeAuth(t *testing.T, env []string, file, object string) (string, error) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("npm installs the library first, and this is the short run")
-	}
+	longtest.Skip(t)
 	dir := filepath.Join("testdata", "clients")
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err != nil {
 		cmd := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--silent")

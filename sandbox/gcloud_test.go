@@ -14,6 +14,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/internal/preload"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
@@ -135,9 +136,7 @@ func (p policy) grants(role, member string) bool {
 // needGcloud skips a test where gcloud is not installed.
 func needGcloud(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("gcloud takes a second a command, and this is the short run")
-	}
+	longtest.Skip(t)
 	if _, err := exec.LookPath("gcloud"); err != nil {
 		t.Skipf("gcloud is not installed: %v", err)
 	}

@@ -17,12 +17,12 @@ import (
 	"time"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/progress"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/denials"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 

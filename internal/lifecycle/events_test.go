@@ -12,8 +12,8 @@ import (
 	"google.golang.org/api/pubsub/v1"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 )
 
 // TestEvents: up waits until the bucket may notify the topic, makes again what somebody has

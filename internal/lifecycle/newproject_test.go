@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 )
 
 // TestNewProject is case L29: in a new project the plugin enables the APIs, and then reads

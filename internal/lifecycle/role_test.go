@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rehearsal/rehearsaltest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 )
 
 // TestRoleMadeAgain is case S12: a role that was deleted and made again under its name has

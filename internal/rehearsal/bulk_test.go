@@ -29,8 +29,8 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/bulk"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/jobs"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/faults"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 )
 
 // bulkStand is a stand with bulk jobs for tests.

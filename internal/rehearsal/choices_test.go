@@ -32,10 +32,10 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/toolchain"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 )
 
 // choices is an environment with everything on AWS's side that is off by default,

@@ -11,7 +11,7 @@ import (
 	"github.com/gcs-to-s3/gcs-to-s3/internal/clouds"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/doctor"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 )
 
 // TestRemedies runs the remedies in two pairs of clouds: in one of them, APIs are disabled, time

@@ -14,10 +14,10 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/integration"
-	"github.com/gcs-to-s3/gcs-to-s3/internal/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/ownership"
 	"github.com/gcs-to-s3/gcs-to-s3/internal/rights"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/journal"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 )
 
 // TestAdoption adopts what was made by hand as somebody with exactly the rights of up and of

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/aws/awstest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/internal/preload"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 )
 
 // tool is a foreign program that uses the cloud as its administrator.
@@ -30,9 +31,7 @@ type tool struct {
 // the test where the program is not.
 func newTool(t *testing.T, s *awstest.Server, program string) tool {
 	t.Helper()
-	if testing.Short() {
-		t.Skipf("%s is not run under -short: it takes its time", program)
-	}
+	longtest.Skip(t)
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skipf("%s is not installed: %v", program, err)
 	}

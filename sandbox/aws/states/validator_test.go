@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 	"github.com/gcs-to-s3/gcs-to-s3/sandbox/npm"
 )
 
@@ -15,9 +16,7 @@ import (
 // language by schemas and rules of its own, and shows that it refuses what is wrong.
 func TestAnotherValidator(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("asl-validator is not run under -short: it takes its time")
-	}
+	longtest.Skip(t)
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Skipf("npm is not installed: %v", err)
 	}
