@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/longtest"
 )
 
 var update = flag.Bool("update", false, "write the tables of settings in docs/settings.md and README.md")
@@ -296,6 +297,22 @@ func TestTheJapaneseReadmeSaysTheSame(t *testing.T) {
 	}
 	if diff := cmp.Diff(codeBlocks(english), codeBlocks(japanese)); diff != "" {
 		t.Errorf("code blocks without comments and notes (-README.md +README.ja.md); copy the changed lines into README.ja.md, and translate only comments and the diagram's notes:\n%s", diff)
+	}
+}
+
+// TestLongTestsRun: .ci/run asks for the long tests before it runs any, and both pages for
+// newcomers say how to.
+func TestLongTestsRun(t *testing.T) {
+	t.Parallel()
+	ask := longtest.Variable + "=1"
+	before, _, found := strings.Cut(read(t, ".ci/run"), "go test -")
+	if !found || !strings.Contains(before, "\nexport "+ask+" ") {
+		t.Errorf(".ci/run does not export %s before its tests", ask)
+	}
+	for _, page := range []string{"README.md", "CONTRIBUTING.md"} {
+		if !strings.Contains(read(t, page), ask+" go test ") {
+			t.Errorf("%s does not say that %s runs the long tests", page, ask)
+		}
 	}
 }
 
