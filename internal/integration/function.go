@@ -3,10 +3,8 @@ package integration
 import (
 	"archive/zip"
 	"bytes"
-	"compress/flate"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,12 +15,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
 )
 
-// binary is a deployment package with only the function's binary. It is built and
-// packed once for all tests of a package: packing is slow under -race.
+// binary is a deployment package with only the function's binary. It is built
+// once for all tests of a package.
 var binary = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "gcs-to-s3-function-")
 	if err != nil {
@@ -61,7 +61,8 @@ func (c *Clouds) Deploy(t *testing.T, changes ...func(*lambda.CreateFunctionInpu
 	c.DeployBundle(t, Replace(t, function, c.Env.CredentialFileName(), c.Configuration(t).JSON()), changes...)
 }
 
-// DeployBundle is like Deploy with another deployment package.
+// DeployBundle is like Deploy with another deployment package. Lambda gets it from a bucket,
+// as from the CDK's, which is gone afterwards: to decode it from JSON takes long under -race.
 func (c *Clouds) DeployBundle(t *testing.T, bundle []byte, changes ...func(*lambda.CreateFunctionInput)) {
 	t.Helper()
 	in := &lambda.CreateFunctionInput{
@@ -73,6 +74,26 @@ func (c *Clouds) DeployBundle(t *testing.T, bundle []byte, changes ...func(*lamb
 	for _, change := range changes {
 		change(in)
 	}
+	files, bucket, key := s3.NewFromConfig(c.AWSConfig(c.AWS.Admin())), aws.String("bundle-of-"+c.Env.Function), aws.String("bundle.zip")
+	if _, err := files.CreateBucket(context.Background(), &s3.CreateBucketInput{
+		Bucket:                    bucket,
+		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(c.Env.AWSRegion)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_, err := files.DeleteObject(context.Background(), &s3.DeleteObjectInput{Bucket: bucket, Key: key})
+		if err == nil {
+			_, err = files.DeleteBucket(context.Background(), &s3.DeleteBucketInput{Bucket: bucket})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := files.PutObject(context.Background(), &s3.PutObjectInput{Bucket: bucket, Key: key, Body: bytes.NewReader(in.Code.ZipFile)}); err != nil {
+		t.Fatal(err)
+	}
+	in.Code = &types.FunctionCode{S3Bucket: bucket, S3Key: key}
 	if _, err := lambda.NewFromConfig(c.AWSConfig(c.AWS.Admin())).CreateFunction(context.Background(), in); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +124,6 @@ func Replace(t *testing.T, bundle []byte, name string, content []byte) []byte {
 func pack(bundle []byte, files map[string][]byte) ([]byte, error) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
 	if bundle != nil {
 		r, err := zip.NewReader(bytes.NewReader(bundle), int64(len(bundle)))
 		if err != nil {
@@ -119,7 +139,7 @@ func pack(bundle []byte, files map[string][]byte) ([]byte, error) {
 		}
 	}
 	for name, content := range files {
-		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
+		h := &zip.FileHeader{Name: name, Method: zip.Store} // nothing has to be inflated for each function
 		h.SetMode(0o755)
 		w, err := z.CreateHeader(h)
 		if err == nil {
