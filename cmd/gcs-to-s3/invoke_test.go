@@ -61,7 +61,7 @@ func TestInvokeFollowsTheCursor(t *testing.T) {
 		put(fmt.Sprintf("many/%02d", i), 60_000)
 	}
 	slow := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/many/*", Fault: faults.Fault{AnswerRate: 60_000}}
-	large := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/large", Fault: faults.Fault{AnswerRate: 24 << 20}}
+	large := faults.Rule{Service: "google/storage", Path: "/" + c.Env.SourceBucket + "/large", Fault: faults.Fault{AnswerRate: 8 << 20}}
 	c.Fail(slow, large)
 
 	got, _, _, code, err := invoke(t.Context(), t, c.Env.Name, "--prefix", "many/", "--once")

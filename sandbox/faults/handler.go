@@ -156,6 +156,7 @@ type answer struct {
 	request *http.Request
 	sent    int64
 	stalled bool
+	begun   time.Time // when an answer of a limited rate began; stalls do not count
 }
 
 // piece is the most that an answer of a limited rate sends at once, in bytes.
@@ -179,6 +180,9 @@ func (a *answer) part(p []byte) (int, error) {
 	f := a.fault
 	if f.AnswerRate > 0 {
 		p = p[:min(len(p), piece)]
+		if a.begun.IsZero() {
+			a.begun = time.Now()
+		}
 	}
 	if cut := f.CutAnswer; cut != nil {
 		left := *cut - a.sent
@@ -194,6 +198,7 @@ func (a *answer) part(p []byte) (int, error) {
 			a.stalled = true
 			a.flush()
 			wait(a.request, stall.For)
+			a.begun = a.begun.Add(stall.For)
 		} else {
 			p = p[:min(int64(len(p)), left)]
 		}
@@ -206,9 +211,16 @@ func (a *answer) part(p []byte) (int, error) {
 	a.sent += int64(n)
 	if f.AnswerRate > 0 && err == nil {
 		a.flush()
-		wait(a.request, time.Duration(n)*time.Second/time.Duration(f.AnswerRate))
+		wait(a.request, ahead(time.Since(a.begun), a.sent, f.AnswerRate))
 	}
 	return n, err
+}
+
+// ahead is how much earlier than at a rate, in bytes a second, so many bytes were sent in a
+// time. It goes by the whole answer: each wait takes longer than was asked for, and what is
+// late sends the next piece at once.
+func ahead(in time.Duration, sent, rate int64) time.Duration {
+	return time.Duration(float64(sent)/float64(rate)*float64(time.Second)) - in
 }
 
 // flush sends what is buffered; a writer that cannot has sent it.
