@@ -175,11 +175,8 @@ func huge() io.Reader {
 	return io.MultiReader(readers...)
 }
 
-// makeObjects makes so many objects, and a bucket for the job's files.
+// makeObjects makes so many objects.
 func (s *Stand) makeObjects(ctx context.Context, n int) (string, error) {
-	if err := s.makeBucket(ctx, s.Env.JobsBucket); err != nil {
-		return "", err
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	group.Go(func() error {

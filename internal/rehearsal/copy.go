@@ -47,6 +47,9 @@ func prepare(ctx context.Context, s *Stand, _ *Summary) (string, error) {
 		return "", err
 	}
 	err = s.makeBucket(ctx, s.Env.DestinationBucket)
+	if err == nil && s.Env.JobsBucket != "" && s.Env.JobsBucket != s.Env.DestinationBucket {
+		err = s.makeBucket(ctx, s.Env.JobsBucket)
+	}
 	return fmt.Sprintf("gs://%s/%s, s3://%s", s.Env.SourceBucket, s.Env.Object, s.Env.DestinationBucket), err
 }
 

@@ -127,15 +127,12 @@ func (r Rehearsal) events(ctx context.Context, summary *Summary, s *Stand) error
 }
 
 // keepVersions turns on versioning of both buckets, with which nothing that was written is
-// lost, and makes the bucket of the jobs.
+// lost.
 func (s *Stand) keepVersions(ctx context.Context) error {
 	client := s3.NewFromConfig(s.admin())
 	_, err := client.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{
 		Bucket: &s.Env.DestinationBucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled},
 	})
-	if err == nil {
-		err = s.makeBucket(ctx, s.Env.JobsBucket)
-	}
 	if err != nil {
 		return err
 	}
