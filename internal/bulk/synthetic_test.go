@@ -459,10 +459,12 @@ func (s *synthetic) phase(phase, job string, run int) (last Answer) {
 		}
 	}
 	if phase == PhaseRun {
-		for a, err = s.invoke(Step{Step: StepReport, Job: job, Run: run}); err != nil; a, err = s.invoke(Step{Step: StepReport, Job: job, Run: run}) {
-			if !errors.Is(err, errDeath) { // otherwise, somebody runs the job again
-				s.t.Fatalf("%s: %v", StepReport, err)
-			}
+		err = errDeath
+		for errors.Is(err, errDeath) { // somebody runs the job again
+			a, err = s.invoke(Step{Step: StepReport, Job: job, Run: run})
+		}
+		if err != nil {
+			s.t.Fatalf("%s: %v", StepReport, err)
 		}
 	}
 	return a

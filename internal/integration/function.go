@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/gcs-to-s3/gcs-to-s3/internal/environment"
+	"github.com/gcs-to-s3/gcs-to-s3/sandbox/sandboxtest"
 )
 
 // binary is a deployment package with only the function's binary. It is built
@@ -75,10 +75,7 @@ func (c *Clouds) DeployBundle(t *testing.T, bundle []byte, changes ...func(*lamb
 		change(in)
 	}
 	files, bucket, key := s3.NewFromConfig(c.AWSConfig(c.AWS.Admin())), aws.String("bundle-of-"+c.Env.Function), aws.String("bundle.zip")
-	if _, err := files.CreateBucket(context.Background(), &s3.CreateBucketInput{
-		Bucket:                    bucket,
-		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(c.Env.AWSRegion)},
-	}); err != nil {
+	if _, err := files.CreateBucket(context.Background(), sandboxtest.Bucket(*bucket)); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
