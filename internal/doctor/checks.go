@@ -32,7 +32,7 @@ func checks() []check {
 		{"node", "Node.js", "20 or newer, for the CDK", 0, lookNode},
 		{"npm", "npm", "installed; it installs the CDK command line", 0, lookNPM},
 		{"cdk", "CDK command line", "installed by `npm ci`, at the version that package-lock.json pins", 0, lookCDK},
-		{"pulumi", "Pulumi command line", "recent enough for the program, or compiled when it is needed", 0, lookPulumi},
+		{"pulumi", "Pulumi command line", "recent enough for the program, or downloaded or compiled when it is needed", 0, lookPulumi},
 		{"pulumi-language-go", "Pulumi's Go language host", "Pulumi's own, or this repository's stand-in", 0, lookGoHost},
 		{"pulumi-gcp", "Pulumi's Google Cloud plugin", "the real plugin, installed or to be downloaded by Pulumi, or the stand-in in local clouds", 0, lookGCP},
 

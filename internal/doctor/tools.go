@@ -157,9 +157,9 @@ func lookPulumi(ctx context.Context, e *examination) finding {
 		case err != nil:
 			return unseen(err)
 		case tool.Ready:
-			return good("%s, built from its module; pulumi itself is not on the PATH", toolchain.PulumiVersion)
+			return good("%s, which gcs-to-s3 has got by itself; pulumi is not on the PATH", toolchain.PulumiVersion)
 		}
-		return warn(install, "not installed; gcs-to-s3 builds %s, which takes several minutes the first time", toolchain.PulumiVersion)
+		return warn(install, "not installed; gcs-to-s3 downloads %s when it needs it, or compiles it if that is not possible, which takes several minutes", toolchain.PulumiVersion)
 	}
 	got := version.FindString(out)
 	switch {

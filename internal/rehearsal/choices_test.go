@@ -70,7 +70,7 @@ func newChoices(t *testing.T) *choices {
 	}
 	var tool toolchain.Tool
 	if c.cdk, tool = chain.CDK(); !tool.Ready {
-		if err := tool.Get(t.Context()); err != nil {
+		if _, err := tool.Get(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

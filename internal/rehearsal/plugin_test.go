@@ -85,7 +85,7 @@ func testPlugin(t *testing.T, recorded string, behaviour func(*testing.T, string
 		t.Fatal(err)
 	}
 	if !tool.Ready {
-		if err := tool.Get(t.Context()); err != nil {
+		if _, err := tool.Get(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,11 +1,13 @@
 // Package toolchain gets the tools that the command line runs, each in a pinned
 // version, without a package manager of the machine: the CDK command line from
-// npm, the Pulumi command line and the stand-ins for two of its plugins built
-// from the module in tools/. Built tools are kept in the user's cache folder,
-// under a name that changes with everything they were built from.
+// npm, the Pulumi command line from Pulumi's installer or built from the module in
+// tools/, and the stand-ins for two of its plugins built from that module. Tools
+// other than npm's are kept in the user's cache folder, under a name that changes
+// with everything they were built from.
 package toolchain
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -35,15 +37,17 @@ const GCPVersion = "v7.38.0"
 // Toolchain is where tools come from and where they are kept.
 type Toolchain struct {
 	Root  string // the project's root
-	Cache string // folder for built tools
+	Cache string // folder for downloaded and built tools
+
+	patience time.Duration // how long a download may take
 }
 
-// Tool is a tool: its name, and how to get it. Ready is true if
-// there is nothing to do.
+// Tool is a tool: its name, and how to get it. Ready is true if there is nothing to
+// do. Get's detail is how it was got, where there are several ways.
 type Tool struct {
 	Name  string
 	Ready bool
-	Get   func(ctx context.Context) error
+	Get   func(ctx context.Context) (detail string, err error)
 }
 
 // New returns a toolchain that keeps its tools in the user's cache folder.
@@ -52,7 +56,7 @@ func New(root string) (Toolchain, error) {
 	if err != nil {
 		return Toolchain{}, fmt.Errorf("finding the cache folder: %w; hint: set HOME or XDG_CACHE_HOME", err)
 	}
-	return Toolchain{root, filepath.Join(cache, "gcs-to-s3", "tools")}, nil
+	return Toolchain{root, filepath.Join(cache, "gcs-to-s3", "tools"), patience}, nil
 }
 
 // CDK returns the CDK command line, which npm installs according to package-lock.json.
@@ -61,18 +65,21 @@ func (t Toolchain) CDK() (path string, tool Tool) {
 	return path, Tool{
 		Name:  "install the CDK command line from npm",
 		Ready: t.installed(),
-		Get: func(ctx context.Context) error {
-			unlock, err := lock(ctx, filepath.Join(t.Root, "package-lock.json"))
-			if err != nil {
-				return err
-			}
-			defer unlock()
-			if t.installed() {
-				return nil // another program installed it in the meantime
-			}
-			return t.run(ctx, t.Root, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
-		},
+		Get:   func(ctx context.Context) (string, error) { return "", t.install(ctx) },
 	}
+}
+
+// install installs what package-lock.json lists.
+func (t Toolchain) install(ctx context.Context) error {
+	unlock, err := lock(ctx, filepath.Join(t.Root, "package-lock.json"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if t.installed() {
+		return nil // another program installed it in the meantime
+	}
+	return run(ctx, t.Root, nil, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
 }
 
 // installed reports whether npm has installed what package-lock.json lists: npm
@@ -110,18 +117,6 @@ func packages(file string) (map[string]string, error) {
 	return hashes, nil
 }
 
-// Pulumi returns a folder with the Pulumi command line in bin.
-func (t Toolchain) Pulumi() (dir string, tool Tool, err error) {
-	key, err := t.key("go.mod", "go.sum")
-	if err != nil {
-		return "", Tool{}, err
-	}
-	dir = filepath.Join(t.Cache, "pulumi-"+PulumiVersion+"-"+key)
-	return dir, t.build("build the Pulumi command line "+PulumiVersion+" (once; takes minutes)", filepath.Join(dir, "bin", "pulumi"),
-		"-ldflags", "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version="+PulumiVersion,
-		"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"), nil
-}
-
 // GCP returns Pulumi's Google Cloud plugin: the real one if the user has it
 // installed, otherwise the stand-in.
 func (t Toolchain) GCP() (path string, standIn bool, tool Tool, err error) {
@@ -138,16 +133,6 @@ func (t Toolchain) GCP() (path string, standIn bool, tool Tool, err error) {
 // StandIn returns this repository's stand-in for Pulumi's Google Cloud plugin.
 func (t Toolchain) StandIn() (path string, tool Tool, err error) {
 	return t.own("gcp-stand-in", "pulumi-resource-gcp", "build the stand-in for Pulumi's Google Cloud plugin (once)")
-}
-
-// GoHost returns Pulumi's language host for Go: the real one if it is on the
-// PATH, otherwise the stand-in.
-func (t Toolchain) GoHost() (path string, tool Tool, err error) {
-	const name = "pulumi-language-go"
-	if real, err := exec.LookPath(name); err == nil {
-		return real, Tool{Name: "use " + real, Ready: true}, nil
-	}
-	return t.own("go-stand-in", name, "build the stand-in for Pulumi's Go language host (once)")
 }
 
 // Set is the set of tools that a deployment needs.
@@ -171,7 +156,7 @@ func (s Set) Get(ctx context.Context, p *progress.Reporter, alongside ...progres
 	var acts []progress.Act
 	for _, tool := range s.Tools {
 		if !tool.Ready {
-			acts = append(acts, progress.Act{Name: tool.Name, Run: func(ctx context.Context) (string, error) { return "", tool.Get(ctx) }})
+			acts = append(acts, progress.Act{Name: tool.Name, Run: tool.Get})
 		}
 	}
 	if len(acts) == 0 {
@@ -258,28 +243,28 @@ func (t Toolchain) key(files ...string) (string, error) {
 // common, and several programs may need the same one.
 func (t Toolchain) build(name, path string, args ...string) Tool {
 	_, err := os.Stat(path)
-	return Tool{Name: name, Ready: err == nil, Get: func(ctx context.Context) error {
+	return Tool{Name: name, Ready: err == nil, Get: func(ctx context.Context) (string, error) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
+			return "", err
 		}
 		unlock, err := lock(ctx, filepath.Join(t.Cache, "build.lock"))
 		if err != nil {
-			return err
+			return "", err
 		}
 		defer unlock()
 		if _, err := os.Stat(path); err == nil {
-			return nil // another program built it in the meantime
+			return "", nil // another program built it in the meantime
 		}
 		temp, err := os.MkdirTemp(filepath.Dir(path), ".build-")
 		if err != nil {
-			return err
+			return "", err
 		}
 		defer os.RemoveAll(temp)
 		made := filepath.Join(temp, filepath.Base(path))
-		if err := t.run(ctx, filepath.Join(t.Root, "tools"), "go", append([]string{"build", "-o", made}, args...)...); err != nil {
-			return err
+		if err := run(ctx, filepath.Join(t.Root, "tools"), nil, "go", append([]string{"build", "-o", made}, args...)...); err != nil {
+			return "", err
 		}
-		return os.Rename(made, path)
+		return "", os.Rename(made, path)
 	}}
 }
 
@@ -309,16 +294,22 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
-// run runs a command; its output is part of the error.
-func (t Toolchain) run(ctx context.Context, dir, name string, args ...string) error {
+// run runs a command with further variables (NAME=value); its output is part of the
+// error. When ctx is done, the command is killed with all that it has started.
+func run(ctx context.Context, dir string, environ []string, name string, args ...string) error {
 	if _, err := exec.LookPath(name); err != nil {
 		return fmt.Errorf("running %s: it is not installed; hint: install Go, Node.js and npm", name)
 	}
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), environ...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
-		return fmt.Errorf("running %s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+		return fmt.Errorf("running %s %s: %w\n%s", name, strings.Join(args, " "), err, bytes.TrimSpace(out))
 	}
 	return nil
 }

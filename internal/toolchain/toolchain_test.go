@@ -43,7 +43,7 @@ func TestCDKIsInstalledOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 3 {
 		all.Go(func() {
-			if err := tool.Get(t.Context()); err != nil {
+			if _, err := tool.Get(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -63,7 +63,7 @@ func TestCDKIsInstalledOnce(t *testing.T) {
 	}
 	if _, tool := chain.CDK(); tool.Ready {
 		t.Error("with another version in the lock file the CDK is ready")
-	} else if err := tool.Get(t.Context()); err != nil {
+	} else if _, err := tool.Get(t.Context()); err != nil {
 		t.Error(err)
 	}
 	runs("run\nrun\n")
@@ -74,13 +74,13 @@ func TestMissingToolsAreGotAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	var begun sync.WaitGroup
 	begun.Add(3)
-	together := func(ctx context.Context) error {
+	together := func(context.Context) (string, error) {
 		begun.Done()
 		begun.Wait()
-		return nil
+		return "", nil
 	}
-	alongside := progress.Act{Name: "three", Run: func(ctx context.Context) (string, error) { return "", together(ctx) }}
-	ready := Tool{Name: "ready", Ready: true, Get: func(context.Context) error { return errors.New("it was there") }}
+	alongside := progress.Act{Name: "three", Run: together}
+	ready := Tool{Name: "ready", Ready: true, Get: func(context.Context) (string, error) { return "", errors.New("it was there") }}
 	set := Set{Tools: []Tool{{Name: "one", Get: together}, ready, {Name: "two", Get: together}}}
 	steps, err := set.Get(t.Context(), progress.Plain(io.Discard), alongside)
 	if err != nil || len(steps) != 3 {
@@ -106,7 +106,7 @@ func TestToolsAreBuiltOneAtATime(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "a"} {
 		tool := chain.build(name, filepath.Join(chain.Cache, name, "tool"), "./"+name)
 		all.Go(func() {
-			if err := tool.Get(t.Context()); err != nil {
+			if _, err := tool.Get(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
