@@ -113,3 +113,18 @@ func (t Toolchain) GoHost() (path string, tool Tool, err error) {
 	}
 	return t.own("go-stand-in", name, "build the stand-in for Pulumi's Go language host (once)")
 }
+
+// withHost gets the command line and then its Go host, if none has come with it.
+func (t Toolchain) withHost(get func(context.Context) (string, error)) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		detail, err := get(ctx)
+		if err != nil {
+			return "", err
+		}
+		_, host, err := t.GoHost()
+		if err == nil && !host.Ready {
+			_, err = host.Get(ctx)
+		}
+		return detail, err
+	}
+}

@@ -139,7 +139,7 @@ func (t Toolchain) StandIn() (path string, tool Tool, err error) {
 type Set struct {
 	CDK     string // the executable
 	Pulumi  string // the executable
-	GoHost  string // Pulumi's language host for Go
+	GoHost  string // Pulumi's language host for Go, unless there is one beside Pulumi
 	GCP     string // Pulumi's Google Cloud plugin; empty if Pulumi gets it itself
 	StandIn bool   // GCP is this repository's stand-in
 	Tools   []Tool // to get first
@@ -198,8 +198,13 @@ func (t Toolchain) pinned() (Set, error) {
 func (t Toolchain) set(pulumi string, tool Tool) (Set, error) {
 	cdk, cdkTool := t.CDK()
 	host, hostTool, err := t.GoHost()
-	return Set{CDK: cdk, Pulumi: pulumi, GoHost: host,
-		Tools: []Tool{cdkTool, tool, hostTool}}, err
+	s := Set{CDK: cdk, Pulumi: pulumi, GoHost: host, Tools: []Tool{cdkTool, tool}}
+	if tool.Ready {
+		s.Tools = append(s.Tools, hostTool)
+	} else {
+		s.Tools[1].Get = t.withHost(tool.Get)
+	}
+	return s, err
 }
 
 // own returns a tool whose sources are in a folder of tools/.
