@@ -24,9 +24,6 @@ type Work struct {
 // Complete reports whether everything is done.
 func (w Work) Complete() bool { return !w.Last.Failed && w.Cursor == "" && w.Invocations > 0 }
 
-// Failed reports whether an object failed or an invocation did.
-func (w Work) Failed() bool { return w.Last.Failed || w.Sum.Failed > 0 || w.Sum.Error != "" }
-
 // maxRepeats is how often in a row an invocation is repeated that died before it answered.
 const maxRepeats = 2
 
