@@ -82,3 +82,25 @@ func Encode(v any) ([]byte, error) {
 	err := enc.Encode(v)
 	return out.Bytes(), err
 }
+
+// Vacant reports whether a JSON value requests nothing.
+func Vacant(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		for _, inner := range v {
+			if !Vacant(inner) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

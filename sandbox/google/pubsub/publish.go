@@ -68,7 +68,7 @@ func (m messageInput) check(i int) ([]byte, error) {
 	if err != nil {
 		return nil, api.InvalidArgument("Invalid value at 'messages[%d].data' (TYPE_BYTES), Base64 decoding failed for %q", i, m.Data)
 	}
-	if !vacant(m.OrderingKey) {
+	if !api.Vacant(m.OrderingKey) {
 		return nil, api.Unmodelled("field", "orderingKey of messages")
 	}
 	if len(data) == 0 && len(m.Attributes) == 0 {

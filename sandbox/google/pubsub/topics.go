@@ -261,33 +261,11 @@ func (s *PubSub) listTopicSubscriptions(r *api.Request, args []string) (any, err
 // unmodelled refuses by name what is not modelled of a resource and asks for something.
 func unmodelled(of string, fields map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if !vacant(fields[name]) {
+		if !api.Vacant(fields[name]) {
 			return api.Unmodelled("field", name+" of "+of)
 		}
 	}
 	return nil
-}
-
-// vacant reports whether a JSON value requests nothing.
-func vacant(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return true
-	case bool:
-		return !v
-	case string:
-		return v == ""
-	case []any:
-		return len(v) == 0
-	case map[string]any:
-		for _, inner := range v {
-			if !vacant(inner) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
 }
 
 // encoded is an answer that no longer depends on what it was made of.

@@ -111,7 +111,7 @@ func readBucket(r *api.Request) (bucketInput, error) {
 		return bucketInput{}, err
 	}
 	for _, name := range unmodelledSettings {
-		if !vacant(fields[name]) {
+		if !api.Vacant(fields[name]) {
 			return bucketInput{}, notModelled("field", name+" of buckets")
 		}
 		delete(fields, name)
@@ -123,28 +123,6 @@ func readBucket(r *api.Request) (bucketInput, error) {
 	var in bucketInput
 	err = api.Decode(bytes.NewReader(data), &in)
 	return in, err
-}
-
-// vacant reports whether a JSON value requests nothing.
-func vacant(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return true
-	case bool:
-		return !v
-	case string:
-		return v == ""
-	case []any:
-		return len(v) == 0
-	case map[string]any:
-		for _, inner := range v {
-			if !vacant(inner) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
 }
 
 // bucketInput is what readBucket reads. What is only ever answered is left, as is
