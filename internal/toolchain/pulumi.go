@@ -102,14 +102,16 @@ func lastLine(err error) string {
 // downloaded with the command line, otherwise the stand-in.
 func (t Toolchain) GoHost() (path string, tool Tool, err error) {
 	const name = "pulumi-language-go"
+	use := func(path string) (string, Tool, error) { return path, Tool{Name: "use " + path, Ready: true}, nil }
+	if path, err := exec.LookPath(name); err == nil {
+		return use(path)
+	}
 	dir, _, err := t.Pulumi()
 	if err != nil {
 		return "", Tool{}, err
 	}
-	for _, candidate := range []string{name, filepath.Join(dir, "bin", name)} {
-		if real, err := exec.LookPath(candidate); err == nil {
-			return real, Tool{Name: "use " + real, Ready: true}, nil
-		}
+	if path, err := exec.LookPath(filepath.Join(dir, "bin", name)); err == nil {
+		return use(path)
 	}
 	return t.own("go-stand-in", name, "build the stand-in for Pulumi's Go language host (once)")
 }
